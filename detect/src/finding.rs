@@ -1,0 +1,74 @@
+//! What the engine hands out: a problem as it stands at one moment of engine time.
+//!
+//! A finding is complete by itself: whoever takes it needs no state of the engine to open, refresh or
+//! end an alert. It deliberately has no id, no status and no person in it: those are the server's.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use stella_protocol::{AlertType, Brief, Category, Evidence, Severity, Text, Timestamp};
+
+/// Whether the problem is there or over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It is there.
+    Firing,
+    /// What was silent speaks again; what was not well says it is.
+    Recovered,
+}
+
+/// A problem, its state at `last_at`, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Rule and normalised labels: the same problem has the same fingerprint. Made of outside text.
+    pub fingerprint: String,
+    /// Which rule found it.
+    pub rule_id: &'static str,
+    /// In which edition.
+    pub rule_version: u32,
+    /// What kind of problem.
+    pub kind: AlertType,
+    /// About what.
+    pub category: Category,
+    /// How bad, as of now.
+    pub severity: Severity,
+    /// One line with the numbers of now.
+    pub title: Text,
+    /// A sentence or two.
+    pub description: Text,
+    /// Which service; empty when nobody said.
+    pub service: Text,
+    /// Which operation.
+    pub operation: Option<Text>,
+    /// What identifies it.
+    pub labels: BTreeMap<String, Text>,
+    /// What to do, best first.
+    pub suggested_actions: Vec<Text>,
+    /// Some of the users it touches, at most [`Finding::MOST_USERS`].
+    pub affected_users: Vec<Text>,
+    /// Different users on the lines of the evidence.
+    pub affected_user_count: u64,
+    /// Offending lines since the finding before of the same fingerprint.
+    pub matches: u64,
+    /// Engine time of the first offending line.
+    pub first_at: Timestamp,
+    /// Engine time of the last offending line.
+    pub last_at: Timestamp,
+    /// Engine time at which the rule was sure.
+    pub detected_at: Timestamp,
+    /// Span that the rule looks at, in milliseconds of engine time.
+    pub window_ms: i64,
+    /// The evidence in a nutshell.
+    pub brief: Brief,
+    /// The evidence.
+    pub evidence: Box<Evidence>,
+    /// Whether it is there or over.
+    pub phase: Phase,
+}
+
+impl Finding {
+    /// Most users that a finding names.
+    pub const MOST_USERS: usize = 20;
+}

@@ -1,0 +1,142 @@
+//! How a figure is computed from lines: one way, for the engine and for whoever checks it.
+
+use rustc_hash::FxHashSet;
+use stella_protocol::query::parse;
+use stella_protocol::{Figure, LineId, LogEvent, Measure};
+
+use crate::key;
+
+/// What a measure needs of a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) at: i64,
+    /// Not a number: the line has none.
+    pub(crate) duration: f64,
+    pub(crate) failed: bool,
+    pub(crate) user: u64,
+    pub(crate) addr: u64,
+    pub(crate) retries: u32,
+}
+
+/// A measure over lines that are added in their order.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    measure: Measure,
+    lines: u64,
+    failures: u64,
+    durations: Vec<f64>,
+    distinct: FxHashSet<u64>,
+    retries: u32,
+    last: i64,
+}
+
+impl Tally {
+    pub(crate) fn new(measure: Measure) -> Self {
+        let distinct = FxHashSet::default();
+        Self { measure, lines: 0, failures: 0, durations: Vec::new(), distinct, retries: 0, last: 0 }
+    }
+
+    pub(crate) fn add(&mut self, facts: &Facts) {
+        self.lines += 1;
+        self.failures += u64::from(facts.failed);
+        self.retries = self.retries.max(facts.retries);
+        self.last = facts.at;
+        match self.measure {
+            Measure::MeanDuration | Measure::MaxDuration | Measure::MedianDuration if facts.duration.is_finite() => {
+                self.durations.push(facts.duration);
+            }
+            Measure::DistinctUsers if facts.user != key::NONE => _ = self.distinct.insert(facts.user),
+            Measure::DistinctAddresses if facts.addr != key::NONE => _ = self.distinct.insert(facts.addr),
+            _ => {}
+        }
+    }
+
+    /// The value at `to`; None where no line says anything.
+    pub(crate) fn value(mut self, to: i64) -> Option<f64> {
+        let some = self.lines > 0;
+        match self.measure {
+            Measure::Count => Some(self.lines as f64),
+            Measure::Failures => Some(self.failures as f64),
+            Measure::FailurePercent => some.then(|| self.failures as f64 * 100.0 / self.lines as f64),
+            Measure::DistinctUsers | Measure::DistinctAddresses => Some(self.distinct.len() as f64),
+            Measure::MaxRetries => some.then_some(f64::from(self.retries)),
+            Measure::SecondsSinceLast => some.then(|| (to - self.last) as f64 / 1000.0),
+            Measure::MeanDuration | Measure::MedianDuration if self.durations.is_empty() => None,
+            Measure::MeanDuration => Some(self.durations.iter().sum::<f64>() / self.durations.len() as f64),
+            Measure::MaxDuration => self.durations.into_iter().reduce(f64::max),
+            Measure::MedianDuration => {
+                let middle = (self.durations.len() - 1) / 2;
+                Some(*self.durations.select_nth_unstable_by(middle, f64::total_cmp).1)
+            }
+            Measure::Unknown => None,
+        }
+    }
+}
+
+/// Computes a figure again from kept lines, which come in the order of their ids.
+///
+/// Users and addresses are counted by `userId` and `remoteAddr`. None: the query cannot be read, or
+/// no line says anything about the measure.
+pub fn recompute<'a>(figure: &Figure, lines: impl Iterator<Item = (LineId, &'a LogEvent<'a>)>) -> Option<f64> {
+    let link = &figure.lines;
+    let query = parse(link.q.raw()).ok()?;
+    let mut tally = Tally::new(figure.measure);
+    for (line, event) in lines {
+        let inside = event.engine_time >= link.from && event.engine_time < link.to;
+        if inside && link.up_to.is_none_or(|last| line <= last) && query.matches(event) {
+            tally.add(&facts(event));
+        }
+    }
+    tally.value(link.to.millis())
+}
+
+fn facts(event: &LogEvent<'_>) -> Facts {
+    Facts {
+        at: event.engine_time.millis(),
+        duration: event.duration_ms.unwrap_or(f64::NAN),
+        failed: event.failed(),
+        user: event.user_id.as_ref().map_or(key::NONE, |user| key::of(user.raw())),
+        addr: event.remote_addr.as_ref().map_or(key::NONE, |addr| key::of(addr.raw())),
+        retries: event.retry_count.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(measure: Measure, durations: &[f64]) -> Option<f64> {
+        let mut tally = Tally::new(measure);
+        for (at, &duration) in durations.iter().enumerate() {
+            let failed = at % 2 == 1;
+            tally.add(&Facts { at: at as i64 * 1000, duration, failed, user: 1, addr: at as u64, retries: at as u32 });
+        }
+        tally.value(10_000)
+    }
+
+    #[test]
+    fn every_measure_says_what_its_name_says() {
+        let durations = [30.0, 10.0, f64::NAN, 20.0, 40.0];
+        for (measure, wanted) in [
+            (Measure::Count, 5.0),
+            (Measure::Failures, 2.0),
+            (Measure::FailurePercent, 40.0),
+            (Measure::MeanDuration, 25.0),
+            (Measure::MaxDuration, 40.0),
+            (Measure::MedianDuration, 20.0),
+            (Measure::DistinctUsers, 1.0),
+            (Measure::DistinctAddresses, 4.0),
+            (Measure::MaxRetries, 4.0),
+            (Measure::SecondsSinceLast, 6.0),
+        ] {
+            assert_eq!(value(measure, &durations), Some(wanted), "{measure:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_measured_is_nothing_and_not_zero() {
+        assert_eq!(value(Measure::MedianDuration, &[f64::NAN]), None);
+        assert_eq!(value(Measure::FailurePercent, &[]), None);
+        assert_eq!(value(Measure::Count, &[]), Some(0.0));
+    }
+}

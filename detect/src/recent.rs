@@ -1,0 +1,251 @@
+//! The near past: every line as a mark, offending ones whole, every operation's half hour.
+//!
+//! All figures are made here, over spans that are known to be whole: where something was forgotten,
+//! `from` moves up. Knows no rule.
+
+use stella_protocol::{Figure, LineId, LogEvent, LogLink, Measure, Text, Timestamp, Untrusted};
+
+use crate::cells::Cells;
+use crate::counts::History;
+use crate::kept::Kept;
+use crate::key;
+use crate::mark::{Flags, Mark};
+use crate::measure::Tally;
+use crate::rules::Rules;
+use crate::scope::{OpName, Scope};
+use crate::tape::{Seq, Tape, Thread};
+use crate::template;
+
+/// Most steps of one walk; a longer one starts later.
+const MOST_STEPS: usize = 10_000;
+/// Most users named by a line that are counted one by one.
+const MOST_NAMED: usize = 64;
+/// Calls after which an operation is no invention.
+const ESTABLISHED_CALLS: u64 = 32;
+
+/// What is known of an operation.
+#[derive(Debug)]
+pub(crate) struct OpCell {
+    pub(crate) name: OpName,
+    pub(crate) limit_ms: f64,
+    pub(crate) own_limit: bool,
+    pub(crate) history: History,
+    /// Its alert for slowness is on, or it is part of one.
+    pub(crate) slow: bool,
+    /// Second in which its errors were last weighed in vain.
+    pub(crate) weighed_at: i64,
+    born: i64,
+    last: Option<Seq>,
+    calls: u64,
+}
+
+impl OpCell {
+    fn new(at: i64, event: &LogEvent<'_>, rules: &Rules) -> Self {
+        let operation = event.operation.as_ref().map(Untrusted::raw).filter(|name| *name != "-");
+        let word = operation.unwrap_or_default();
+        Self {
+            limit_ms: rules.limit_ms(word),
+            own_limit: rules.has_own_limit(word),
+            name: OpName { service: event.service.raw().into(), operation: operation.map(Into::into) },
+            history: History::default(),
+            slow: false,
+            weighed_at: i64::MIN,
+            born: at,
+            last: None,
+            calls: 0,
+        }
+    }
+}
+
+/// A span of engine time, cut at a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) up_to: u64,
+}
+
+/// The near past.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    pub(crate) ops: Cells<OpCell>,
+    pub(crate) now: i64,
+    pub(crate) last_line: u64,
+    pub(crate) last_line_at: i64,
+    pub(crate) first_line_at: i64,
+    pub(crate) lines: u64,
+    tape: Tape,
+    kept: Kept,
+    /// Counts by user are whole from here on.
+    users_floor: i64,
+    retries: u32,
+}
+
+impl Recent {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self {
+            ops: Cells::new(rules.operations),
+            now: i64::MIN,
+            last_line: 0,
+            last_line_at: i64::MIN,
+            first_line_at: i64::MIN,
+            lines: 0,
+            tape: Tape::new(rules.remembered_lines),
+            kept: Kept::new(rules.kept_lines),
+            users_floor: i64::MIN,
+            retries: rules.retries,
+        }
+    }
+
+    /// Takes a line in. Says what it is and whether it was slow for its operation.
+    pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, bool) {
+        let at = event.engine_time.millis().max(self.now);
+        (self.now, self.last_line, self.last_line_at) = (at, line.0, at);
+        self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
+        self.lines += 1;
+        let mut mark = Mark::of(line.0, at, event);
+        let cell = self.ops.touch_or(mark.op, || OpCell::new(at, event, rules));
+        let slow = mark.duration > cell.limit_ms;
+        let bucket = cell.history.at(at);
+        bucket.calls += 1;
+        bucket.failed += u32::from(mark.is_error());
+        if mark.duration.is_finite() {
+            bucket.add_duration(mark.duration, slow);
+        }
+        if slow
+            || mark.retries >= self.retries
+            || mark.flags.any(Flags::FAILED.and(Flags::LOCKED_OUT).and(Flags::LOGIN_OK))
+            || mark.flags.any(Flags::UNWELL.and(Flags::CONTRADICTION).and(Flags::DEPLOY))
+        {
+            mark.template = template::key_of(event.message.raw());
+            self.kept.push(line, event);
+        }
+        cell.calls += 1;
+        let established = cell.calls == ESTABLISHED_CALLS;
+        cell.last = Some(self.tape.push(mark, cell.last));
+        if !event.affected_users.is_empty() {
+            self.take_named_users(mark, event);
+        }
+        if established {
+            self.ops.promote(mark.op);
+        }
+        (mark, slow)
+    }
+
+    /// A mark more for each other user that the line names, since a query by user finds it.
+    fn take_named_users(&mut self, mark: Mark, event: &LogEvent<'_>) {
+        let mut seen = vec![mark.user];
+        if event.affected_users.len() > MOST_NAMED {
+            self.users_floor = mark.at + 1;
+        }
+        for user in event.affected_users.iter().take(MOST_NAMED) {
+            let user = key::of(user.raw());
+            if seen.contains(&user) {
+                continue;
+            }
+            seen.push(user);
+            let named = Mark { user, flags: mark.flags.and(Flags::NAMED_USER), ..mark };
+            if let Some(cell) = self.ops.touch(mark.op) {
+                cell.last = Some(self.tape.push(named, cell.last));
+            }
+        }
+    }
+
+    /// Keeps a line whole that does not look like trouble by itself.
+    pub(crate) fn keep(&mut self, line: LineId, event: &LogEvent<'_>) {
+        self.kept.push(line, event);
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The last `window_ms` up to now, in whole buckets.
+    pub(crate) fn span(&self, window_ms: i64) -> Span {
+        self.span_from(crate::counts::span_start(self.now, window_ms))
+    }
+
+    /// From `from` up to now.
+    pub(crate) fn span_from(&self, from: i64) -> Span {
+        Span { from, to: self.now + 1, up_to: self.last_line }
+    }
+
+    /// Earliest `from` over which nothing of `scope` was forgotten.
+    fn floor(&self, scope: &Scope) -> i64 {
+        let mut floor = self.tape.floor();
+        if let Some(op) = &scope.op
+            && !scope.is_rare()
+            && self.ops.has_evicted()
+        {
+            floor = floor.max(self.ops.get(op.key()).map_or(self.now + 1, |cell| cell.born + 1));
+        }
+        if scope.words.is_some() {
+            floor = floor.max(self.kept.floor());
+        }
+        if scope.user.is_some() { floor.max(self.users_floor) } else { floor }
+    }
+
+    /// The lines of `scope` in `span`, oldest first, and from where on they are whole.
+    pub(crate) fn walk(&self, scope: &Scope, span: Span) -> (Vec<&Mark>, i64) {
+        let filter = scope.filter();
+        let (start, thread) = match filter.op {
+            Some(op) if !scope.is_rare() => (self.ops.get(op).and_then(|cell| cell.last), Thread::Operation),
+            _ => (self.tape.last_rare(), Thread::Rare),
+        };
+        debug_assert!(scope.op.is_some() || scope.is_rare(), "no thread holds these lines");
+        let mut from = span.from.max(self.floor(scope));
+        let mut found = Vec::new();
+        for (step, (_, mark)) in self.tape.back(start, thread).enumerate() {
+            if mark.at < from {
+                break;
+            }
+            if step >= MOST_STEPS {
+                from = mark.at + 1;
+                break;
+            }
+            if mark.at < span.to && mark.line <= span.up_to && filter.fits(mark) && self.says(mark, scope) {
+                found.push(mark);
+            }
+        }
+        found.retain(|mark| mark.at >= from);
+        found.reverse();
+        (found, from)
+    }
+
+    fn says(&self, mark: &Mark, scope: &Scope) -> bool {
+        let Some(words) = &scope.words else { return true };
+        let words = words.to_ascii_lowercase();
+        self.kept
+            .get(mark.line)
+            .is_some_and(|(_, event)| crate::mark::says(event.message.raw().as_bytes(), words.as_bytes()))
+    }
+
+    /// A number over lines, exact; None where no line says anything.
+    pub(crate) fn figure(&self, name: &str, measure: Measure, scope: &Scope, span: Span) -> Option<Figure> {
+        let (marks, from) = self.walk(scope, span);
+        let mut tally = Tally::new(measure);
+        for mark in marks {
+            tally.add(&mark.facts());
+        }
+        let to = span.to.max(from);
+        let value = tally.value(to)?;
+        let unit = match measure {
+            Measure::MeanDuration | Measure::MaxDuration | Measure::MedianDuration => "ms",
+            Measure::FailurePercent => "%",
+            Measure::SecondsSinceLast => "s",
+            _ => "count",
+        };
+        let lines = link(scope, Span { from, to, ..span });
+        Some(Figure { name: Text::from(name.to_owned()), value, unit: unit.into(), measure, lines })
+    }
+}
+
+/// The lines of `scope` in `span`, for whoever wants to read them.
+pub(crate) fn link(scope: &Scope, span: Span) -> LogLink {
+    LogLink {
+        q: Text::from(scope.q()),
+        from: Timestamp::from_millis(span.from),
+        to: Timestamp::from_millis(span.to),
+        up_to: Some(LineId(span.up_to)),
+    }
+}

@@ -1,0 +1,176 @@
+//! Every threshold of the engine in one place, and one room for each rule.
+//!
+//! The numbers here are the fixed rules of the first form: a user may set them. Nothing here looks at
+//! a line; the rooms below do.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Case, Story};
+use crate::finding::Phase;
+use crate::incident::Subject;
+
+pub(crate) mod data;
+pub(crate) mod errors;
+pub(crate) mod friction;
+pub(crate) mod health;
+pub(crate) mod new_error;
+pub(crate) mod performance;
+pub(crate) mod security;
+pub(crate) mod silence;
+
+/// The thresholds. Times are milliseconds of engine time, shares are percent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Most milliseconds that an operation may take, by its name.
+    pub limits_ms: BTreeMap<String, f64>,
+    /// The same for every operation not named above.
+    pub default_limit_ms: f64,
+    /// Span that most rules look at.
+    pub window_ms: i64,
+    /// Span where calls are too rare for `window_ms`.
+    pub slow_window_ms: i64,
+    /// Span of the security rules.
+    pub security_window_ms: i64,
+    /// Fewest slow calls for an alert, so that one slow call is none.
+    pub slow_calls: u32,
+    /// How much slower than usual an operation without a limit of its own must be.
+    pub slow_ratio: f64,
+    /// Operations that must be slow at once to be one problem.
+    pub slow_everywhere: u32,
+    /// Fewest errors for a spike.
+    pub spike_errors: u32,
+    /// Fewest of them that must be of one type.
+    pub spike_same_type: u32,
+    /// Least share of failing calls for a spike.
+    pub spike_percent: f64,
+    /// Fewest errors of one user.
+    pub friction_errors: u32,
+    /// Share of other people's failing calls from which an outage explains friction.
+    pub outage_percent: f64,
+    /// Retries of one call from which somebody is not getting on.
+    pub retries: u32,
+    /// Fewest failed logins from one address or on one account.
+    pub failed_logins: u32,
+    /// Fewest addresses that make failures on one account an attack.
+    pub account_addresses: u32,
+    /// Contradictions in the window from which it is not a single one any more.
+    pub data_burst: u32,
+    /// Smallest count whose fall to nothing is no ordinary deletion.
+    pub vanished_from: f64,
+    /// Arrivals before a source's rhythm is known.
+    pub silence_arrivals: u32,
+    /// Shortest silence worth an alert.
+    pub silence_ms: i64,
+    /// How long a service must have been speaking (a heartbeat need not).
+    pub silence_age_ms: i64,
+    /// How many times the longest usual gap.
+    pub silence_gaps: i64,
+    /// Lines before an error can be new.
+    pub warm_up_lines: u64,
+    /// Engine time before an error can be new.
+    pub warm_up_ms: i64,
+    /// Fewest of a new error.
+    pub new_errors: u32,
+    /// Lines remembered for exact figures; the oldest go first.
+    pub remembered_lines: usize,
+    /// Offending lines kept whole for samples.
+    pub kept_lines: usize,
+    /// Operations, and error types, watched at once.
+    pub operations: usize,
+    /// Users, addresses, accounts and owners watched at once, each.
+    pub people: usize,
+    /// Problems that may be open in the engine at once.
+    pub incidents: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let limits = [
+            ("get_conversations", 500.0),
+            ("get_shared_agents", 200.0),
+            ("load_messages", 300.0),
+            ("search_rag", 800.0),
+            ("gemini_api_call", 2000.0),
+            ("firestore_query", 200.0),
+        ];
+        Self {
+            limits_ms: limits.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect(),
+            default_limit_ms: 1000.0,
+            window_ms: 60_000,
+            slow_window_ms: 300_000,
+            security_window_ms: 600_000,
+            slow_calls: 5,
+            slow_ratio: 1.5,
+            slow_everywhere: 3,
+            spike_errors: 5,
+            spike_same_type: 3,
+            spike_percent: 5.0,
+            friction_errors: 3,
+            outage_percent: 20.0,
+            retries: 3,
+            failed_logins: 5,
+            account_addresses: 3,
+            data_burst: 6,
+            vanished_from: 3.0,
+            silence_arrivals: 20,
+            silence_ms: 60_000,
+            silence_age_ms: 300_000,
+            silence_gaps: 10,
+            warm_up_lines: 200,
+            warm_up_ms: 300_000,
+            new_errors: 3,
+            remembered_lines: 1 << 17,
+            kept_lines: 4096,
+            operations: 512,
+            people: 20_000,
+            incidents: 500,
+        }
+    }
+}
+
+impl Rules {
+    /// Edition of the rules, named by every alert.
+    pub const VERSION: u32 = 1;
+
+    /// Most milliseconds that `operation` may take.
+    pub fn limit_ms(&self, operation: &str) -> f64 {
+        self.limits_ms.get(operation).copied().unwrap_or(self.default_limit_ms)
+    }
+
+    /// True when `operation` has a limit of its own.
+    pub fn has_own_limit(&self, operation: &str) -> bool {
+        self.limits_ms.contains_key(operation)
+    }
+}
+
+/// What the rule of a problem has to tell.
+pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
+    match &case.incident.subject {
+        Subject::Slow(op) => performance::tell(case, op),
+        Subject::SlowEverywhere => performance::tell_everywhere(case),
+        Subject::Spike(op) => errors::tell(case, op),
+        Subject::Friction { op, user } => friction::tell(case, op, user),
+        Subject::Retries(op) => friction::tell_retries(case, op),
+        Subject::Address { op, addr } => security::tell_address(case, op, addr),
+        Subject::Account { op, user } => security::tell_account(case, op, user),
+        Subject::LockedOut(op) => security::tell_locked_out(case, op),
+        Subject::Contradiction { op, sign } => data::tell(case, op, *sign),
+        Subject::Vanished { op, user, had, field } => data::tell_vanished(case, op, user, *had, field),
+        Subject::Unwell { service, component, down } => health::tell(case, service, component, *down, phase),
+        Subject::Silent(source) => silence::tell(case, source, phase),
+        Subject::NewError { op, error } => new_error::tell(case, op, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_without_a_limit_of_its_own_has_the_general_one() {
+        let rules = Rules::default();
+        assert!((rules.limit_ms("get_shared_agents") - 200.0).abs() < f64::EPSILON);
+        assert!((rules.limit_ms("export_report") - 1000.0).abs() < f64::EPSILON);
+        assert!(rules.has_own_limit("search_rag") && !rules.has_own_limit("export_report"));
+    }
+}

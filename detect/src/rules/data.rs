@@ -1,0 +1,200 @@
+//! Stored data that contradict themselves: somebody says so, or an owner who had things has none.
+//!
+//! A single impossible fact is worth an alert. A search that finds nothing is not one, nor is the
+//! deletion of the last few things.
+
+use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity};
+
+use crate::cells::Cells;
+use crate::evidence::{Card, Case, Story, number, words};
+use crate::incident::{Desk, Subject};
+use crate::key;
+use crate::mark::{CONTRADICTIONS, Flags, Mark};
+use crate::recent::Recent;
+use crate::rules::{Rules, errors};
+use crate::scope::{OpName, Scope};
+
+const SAID: Card = Card { id: "data", kind: AlertType::DataInconsistency, category: Category::Data };
+const VANISHED: Card = Card { id: "data.vanished", ..SAID };
+
+/// Attributes that count what an owner has.
+const COUNTS: [&str; 5] = ["itemCount", "documentCount", "resultCount", "count", "total"];
+/// In the name of an operation whose count depends on the question, not on the owner.
+const ASKING: &str = "search";
+
+/// How a line says that data contradict themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sign {
+    flag: Flags,
+    word: &'static str,
+}
+
+impl Sign {
+    /// The sign of a line: a word, or else that its source files it under data.
+    fn of(flags: Flags) -> Self {
+        let said = CONTRADICTIONS.into_iter().find(|(flag, _)| flags.has(*flag));
+        said.map_or(Self { flag: Flags::DATA, word: "contradiction" }, |(flag, word)| Self { flag, word })
+    }
+
+    /// As a word for people.
+    fn spoken(self) -> &'static str {
+        if self.flag == Flags::INCONSISTENT { "inconsistent" } else { self.word }
+    }
+}
+
+/// A loud line that speaks of contradicting data.
+pub(crate) fn observe(desk: &mut Desk, recent: &Recent, mark: &Mark, rules: &Rules, event: &LogEvent<'_>) {
+    let filed_elsewhere = event.category.is_some_and(|category| category != Category::Data);
+    if event.login.is_some() || filed_elsewhere {
+        return;
+    }
+    let sign = Sign::of(mark.flags);
+    let key = key::join(&[key::of(SAID.id), mark.op, key::of(sign.word)]);
+    if desk.touch(key, mark.at) {
+        return;
+    }
+    if let Some(cell) = recent.ops.get(mark.op) {
+        desk.open((recent, rules), key, Subject::Contradiction { op: cell.name.clone(), sign }, mark.at, 1);
+    }
+}
+
+/// What owners had when they were last seen.
+#[derive(Debug)]
+pub(crate) struct Owners {
+    cells: Cells<f64>,
+}
+
+impl Owners {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { cells: Cells::new(rules.people) }
+    }
+
+    /// A line of a user that may count what the user has.
+    pub(crate) fn observe(
+        &mut self,
+        desk: &mut Desk,
+        recent: &mut Recent,
+        rules: &Rules,
+        mark: &Mark,
+        event: &LogEvent<'_>,
+    ) {
+        let (Some(user), Some(operation)) = (&event.user_id, &event.operation) else { return };
+        let counted = event.attributes.iter().find(|(name, _)| COUNTS.contains(&name.as_str()));
+        let Some((field, count)) = counted.and_then(|(name, value)| Some((name, value.as_f64()?))) else { return };
+        let asking = crate::mark::says(operation.raw().as_bytes(), ASKING.as_bytes());
+        if event.failed() || asking || user.len() > key::LONGEST_NAME {
+            return;
+        }
+        let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);
+        let had = std::mem::replace(self.cells.touch_or(key, || count), count);
+        if count != 0.0 || had < rules.vanished_from {
+            return;
+        }
+        recent.keep(stella_protocol::LineId(mark.line), event);
+        if desk.touch(key, mark.at) {
+            return;
+        }
+        if let Some(cell) = recent.ops.get(mark.op) {
+            let (op, field) = (cell.name.clone(), field.as_str().into());
+            let subject = Subject::Vanished { op, user: user.raw().into(), had, field };
+            desk.open((&*recent, rules), key, subject, mark.at, 1);
+        }
+    }
+}
+
+/// Lines that say that data contradict themselves.
+pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
+    let span = case.recent.span(case.rules.security_window_ms);
+    let all = Scope::of_op(op);
+    let said = all.clone().needing(Flags::LOUD.and(sign.flag));
+    let count = case.count("lines that say so", &said, span);
+    let many = count.as_ref().map_or(0.0, |count| count.value);
+    let usual = case.usual(Measure::Count, &said, &all, 1);
+    let mut reasons = Vec::new();
+    if let Some(count) = &count {
+        reasons.push(case.reason(0.7, format!("{} lines say {}", words(count), sign.spoken()), vec![count.clone()]));
+    }
+    if let Some(users) = case.figure("users named", Measure::DistinctUsers, &said, span) {
+        let weight = if users.value > 0.0 { 0.2 } else { -0.1 };
+        reasons.push(case.reason(weight, format!("{} users are named by them", words(&users)), vec![users]));
+    }
+    let others = all.clone().errors().needing(Flags::LOUD).lacking(sign.flag);
+    if let Some(failed) = case.count("other loud errors", &others, span) {
+        let (weight, side) = if failed.value > 0.0 { (0.1, "") } else { (-0.1, ", so writing goes on") };
+        reasons.push(case.reason(weight, format!("{} other errors here{side}", words(&failed)), vec![failed]));
+    }
+    reasons.push(case.against_usual(many, usual.as_ref()));
+    reasons.extend(case.deploys());
+    let (word, spoken) = (op.word(), sign.spoken());
+    let burst = many >= f64::from(case.rules.data_burst);
+    Story {
+        card: SAID,
+        severity: if burst { Severity::High } else { Severity::Medium },
+        title: format!("{word}: {spoken} reported ({} lines)", number(many)),
+        summary: format!("{word} says {spoken} of stored data: {} lines in ten minutes.", number(many)),
+        service: op.service.to_string(),
+        operation: op.operation.as_deref().map(str::to_owned),
+        labels: [errors::labels(op), vec![("sign", spoken.to_owned())]].concat(),
+        actions: vec![
+            "Look at the first document that was named and at who wrote it last".into(),
+            "Stop the job that writes it before more are touched".into(),
+            "Compare with the last backup before repairing anything".into(),
+        ],
+        window_ms: case.rules.security_window_ms,
+        chart: Some(case.count_chart("lines that say so", &said)),
+        scope: said,
+        q: None,
+        observed: count,
+        usual,
+        threshold: Some(1.0),
+        reasons,
+    }
+}
+
+/// An owner who had things and has none.
+pub(crate) fn tell_vanished(case: &Case<'_>, op: &OpName, user: &str, had: f64, field: &str) -> Story {
+    let span = case.recent.span(case.rules.security_window_ms);
+    let own = Scope::of_op(op).by_user(user);
+    let count = case.count("lines of this user", &own, span);
+    let usual = case.usual(Measure::Count, &own, &own, 1);
+    let mut reasons = Vec::new();
+    if let Some(count) = &count {
+        let text = format!("{} lines of this user count what is there; the last one says nothing is", words(count));
+        reasons.push(case.reason(0.6, text, vec![count.clone()]));
+    }
+    if let Some(failed) = case.count("failures of this user", &own.clone().errors(), span) {
+        let (weight, side) =
+            if failed.value > 0.0 { (-0.3, "this may be a failed read") } else { (0.1, "the read worked") };
+        reasons.push(case.reason(weight, format!("{} failures of this user: {side}", words(&failed)), vec![failed]));
+    }
+    let everybody = Scope::of_op(op).errors();
+    if let Some(failed) = case.count("failures of all users", &everybody, span) {
+        reasons.push(case.reason(-0.05, format!("{} failures of all users here", words(&failed)), vec![failed]));
+    }
+    reasons.extend(case.deploys());
+    let (word, before) = (op.word(), number(had));
+    Story {
+        card: VANISHED,
+        severity: Severity::High,
+        title: format!("{word}: {user} had {before}, now 0 ({field})"),
+        summary: format!(
+            "{user} had {before} at {word} when last seen and has none now, without having deleted them one by one."
+        ),
+        service: op.service.to_string(),
+        operation: op.operation.as_deref().map(str::to_owned),
+        labels: [errors::labels(op), vec![("user", user.to_owned())]].concat(),
+        actions: vec![
+            format!("Look for what belonged to {user} under another or an older id"),
+            "Check migrations and clean-up jobs that ran since the last good line".into(),
+            "Restore before the owner writes anew".into(),
+        ],
+        window_ms: case.rules.security_window_ms,
+        chart: None,
+        scope: own,
+        q: None,
+        observed: count,
+        usual,
+        threshold: None,
+        reasons,
+    }
+}

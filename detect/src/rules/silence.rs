@@ -1,0 +1,278 @@
+//! A source that should speak and does not: a service, or a component's heartbeat.
+//!
+//! How often a source speaks is learned from itself, so a rare speaker may be silent for long. Time
+//! that nobody watched (a hole in a recording, a restart) is nobody's silence, and when all are
+//! silent at once that is one problem.
+
+use stella_protocol::{
+    AlertType, Category, Figure, LineId, LogEvent, LogLink, Measure, Severity, Text, Timestamp, Untrusted,
+};
+
+use crate::cells::Cells;
+use crate::evidence::{Card, Case, Story, number, words};
+use crate::finding::Phase;
+use crate::incident::{Desk, Subject};
+use crate::key;
+use crate::mark::{Flags, Mark};
+use crate::recent::Recent;
+use crate::rules::Rules;
+use crate::scope::Scope;
+
+const CARD: Card = Card { id: "silence", kind: AlertType::Silence, category: Category::Performance };
+
+/// Arrivals after which the longest gap of before the last as many is forgotten.
+const GENERATION: u64 = 1000;
+/// While a silence lasts it counts as a match each so often, so that it does not look over.
+const STILL_MS: i64 = 30_000;
+
+/// Who is silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    Service(Box<str>),
+    Component(Box<str>),
+    Everybody,
+}
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    speaker: Speaker,
+    last_at: i64,
+    last_line: u64,
+    /// The longest usual gap, in milliseconds.
+    longest: i64,
+}
+
+/// The rhythm of a source.
+#[derive(Debug)]
+struct Pulse {
+    speaker: Speaker,
+    first_at: i64,
+    last_at: i64,
+    last_line: u64,
+    arrivals: u64,
+    longest: [i64; 2],
+    silences: u32,
+    silent: bool,
+}
+
+impl Pulse {
+    fn longest(&self) -> i64 {
+        self.longest[0].max(self.longest[1])
+    }
+
+    fn learn(&mut self, gap: i64) {
+        self.longest[0] = self.longest[0].max(gap);
+        self.arrivals += 1;
+        if self.arrivals.is_multiple_of(GENERATION) {
+            self.longest = [0, self.longest[0]];
+        }
+    }
+
+    fn is_known(&self, rules: &Rules) -> bool {
+        let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= rules.silence_age_ms;
+        self.arrivals >= u64::from(rules.silence_arrivals) && old
+    }
+
+    fn limit(&self, rules: &Rules) -> i64 {
+        rules.silence_ms.max(self.longest() * rules.silence_gaps)
+    }
+}
+
+/// Every source.
+#[derive(Debug)]
+pub(crate) struct Pulses {
+    cells: Cells<Pulse>,
+    watched_at: i64,
+    /// Silence counts from here at the earliest.
+    resumed_at: i64,
+}
+
+fn key_of(source: u64) -> u64 {
+    key::join(&[key::of(CARD.id), source])
+}
+
+/// The key of the silence of all.
+fn everybody() -> u64 {
+    key_of(key::NONE)
+}
+
+impl Pulses {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { cells: Cells::new(rules.operations), watched_at: i64::MIN, resumed_at: i64::MIN }
+    }
+
+    /// Notes that somebody watches; a hole since the last time is nobody's silence.
+    fn watch(&mut self, now: i64, rules: &Rules) {
+        if self.watched_at == i64::MIN || now - self.watched_at > rules.silence_ms / 2 {
+            self.resumed_at = now;
+        }
+        self.watched_at = now;
+    }
+
+    /// A line: its service spoke, and its component.
+    pub(crate) fn observe(
+        &mut self,
+        desk: &mut Desk,
+        recent: &Recent,
+        rules: &Rules,
+        mark: &Mark,
+        event: &LogEvent<'_>,
+    ) {
+        self.watch(mark.at, rules);
+        if desk.get(everybody()).is_some() {
+            desk.recover((recent, rules), everybody());
+            self.resumed_at = mark.at;
+            self.cells.iter_mut().for_each(|(_, pulse)| pulse.silent = false);
+        }
+        let service = event.service.raw();
+        if !service.is_empty() && service.len() <= key::LONGEST_NAME {
+            self.heard(desk, (recent, rules), mark, mark.service, || Speaker::Service(service.into()));
+        }
+        if let Some(component) = event.component.as_ref().map(Untrusted::raw)
+            && component.len() <= key::LONGEST_NAME
+        {
+            let key = key::join(&[mark.component, 1]);
+            self.heard(desk, (recent, rules), mark, key, || Speaker::Component(component.into()));
+        }
+    }
+
+    fn heard(
+        &mut self,
+        desk: &mut Desk,
+        near: (&Recent, &Rules),
+        mark: &Mark,
+        source: u64,
+        speaker: impl FnOnce() -> Speaker,
+    ) {
+        let pulse = self.cells.touch_or(source, || Pulse {
+            speaker: speaker(),
+            first_at: mark.at,
+            last_at: mark.at,
+            last_line: mark.line,
+            arrivals: 0,
+            longest: [0; 2],
+            silences: 0,
+            silent: false,
+        });
+        let gap = mark.at - pulse.last_at;
+        if std::mem::take(&mut pulse.silent) {
+            pulse.silences += 1;
+            if pulse.silences > 1 {
+                pulse.learn(gap);
+            }
+            desk.recover(near, key_of(source));
+        } else if pulse.last_at >= self.resumed_at {
+            pulse.learn(gap);
+        }
+        (pulse.last_at, pulse.last_line) = (mark.at, mark.line);
+    }
+
+    /// Looks for those who should have spoken.
+    pub(crate) fn advance(&mut self, desk: &mut Desk, recent: &Recent, rules: &Rules) {
+        let now = recent.now;
+        self.watch(now, rules);
+        desk.still_silent(STILL_MS, now);
+        if desk.get(everybody()).is_some() {
+            return;
+        }
+        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
+        let all = known > 1 && now - recent.last_line_at > rules.silence_ms / 2;
+        let resumed_at = self.resumed_at;
+        for (source, pulse) in self.cells.iter_mut() {
+            let overdue = now - pulse.last_at.max(resumed_at) > pulse.limit(rules);
+            if pulse.silent || !overdue || !pulse.is_known(rules) {
+                continue;
+            }
+            pulse.silent = true;
+            let speaker = if all { Speaker::Everybody } else { pulse.speaker.clone() };
+            let key = if all { everybody() } else { key_of(source) };
+            let (last_at, last_line) =
+                if all { (recent.last_line_at, recent.last_line) } else { (pulse.last_at, pulse.last_line) };
+            if desk.get(key).is_none() {
+                let silence = Source { speaker, last_at, last_line, longest: pulse.longest() };
+                desk.open((recent, rules), key, Subject::Silent(silence), last_at, 1);
+            }
+        }
+    }
+}
+
+fn scope(speaker: &Speaker) -> Scope {
+    match speaker {
+        Speaker::Service(name) => Scope { service: Some(name.clone()), ..Scope::default() },
+        Speaker::Component(name) => Scope { component: Some(name.clone()), ..Scope::default() },
+        Speaker::Everybody => Scope::default(),
+    }
+}
+
+/// A source that is silent, or speaks again.
+pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
+    let (now, own) = (case.now(), scope(&source.speaker));
+    let silent = Figure {
+        name: "silent for".into(),
+        value: (now - source.last_at) as f64 / 1000.0,
+        unit: "s".into(),
+        measure: Measure::SecondsSinceLast,
+        lines: LogLink {
+            q: Text::from(own.q()),
+            from: Timestamp::from_millis(source.last_at),
+            to: Timestamp::from_millis(now),
+            up_to: Some(LineId(case.recent.last_line)),
+        },
+    };
+    let name = match &source.speaker {
+        Speaker::Service(name) | Speaker::Component(name) => name.to_string(),
+        Speaker::Everybody => "every source".to_owned(),
+    };
+    let seconds = number(silent.value.round());
+    let usual = number((source.longest as f64 / 1000.0).ceil());
+    let mut reasons = vec![case.reason(0.6, format!("nothing for {}", words(&silent)), vec![silent.clone()])];
+    reasons.push(case.reason(
+        0.2,
+        "the rhythm before the silence was learned from this source itself".into(),
+        Vec::new(),
+    ));
+    let unwell = Scope { need: Flags::UNWELL, ..own.clone() };
+    if let Some(figure) = case.count("lines that say degraded or down", &unwell, case.before()) {
+        let weight = if figure.value > 0.0 { 0.3 } else { -0.1 };
+        let text = format!("{} lines before the silence say degraded or down", words(&figure));
+        reasons.push(case.reason(weight, text, vec![figure]));
+    }
+    reasons.extend(case.deploys());
+    reasons.push(case.reason(
+        -0.1,
+        "no baseline yet: silences of this source are not kept over days".into(),
+        Vec::new(),
+    ));
+    let (kind, label) = match &source.speaker {
+        Speaker::Service(name) => ("service", name.to_string()),
+        Speaker::Component(name) => ("component", name.to_string()),
+        Speaker::Everybody => ("scope", "everything".to_owned()),
+    };
+    Story {
+        card: CARD,
+        severity: if source.speaker == Speaker::Everybody { Severity::Critical } else { Severity::High },
+        title: match phase {
+            Phase::Firing => format!("{name} silent for {seconds} s (usual gap at most {usual} s)"),
+            Phase::Recovered => format!("{name} speaks again after {seconds} s"),
+        },
+        summary: format!("Nothing came from {name} for {seconds} s; until then no gap was longer than {usual} s."),
+        service: if kind == "service" { label.clone() } else { String::new() },
+        operation: None,
+        labels: vec![(kind, label)],
+        actions: vec![
+            "Check that the process runs and can reach this server".into(),
+            "Read the last lines before the silence".into(),
+        ],
+        window_ms: case.rules.silence_ms,
+        scope: own,
+        q: None,
+        threshold: Some(
+            source.longest.saturating_mul(case.rules.silence_gaps).max(case.rules.silence_ms) as f64 / 1000.0,
+        ),
+        observed: Some(silent),
+        usual: None,
+        reasons,
+        chart: None,
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine from outside: each rule and its confounder, exact figures, determinism, bounds.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+#[path = "engine/bounds.rs"]
+mod bounds;
+#[path = "engine/figures.rs"]
+mod figures;
+#[path = "engine/rules.rs"]
+mod rules;
+#[path = "engine/stream.rs"]
+mod stream;
