@@ -52,6 +52,8 @@ struct Pulse {
     last_line: u64,
     arrivals: u64,
     longest: [i64; 2],
+    /// All learned gaps together, in milliseconds.
+    spoken: i64,
     silences: u32,
     silent: bool,
 }
@@ -63,6 +65,7 @@ impl Pulse {
 
     fn learn(&mut self, gap: i64) {
         self.longest[0] = self.longest[0].max(gap);
+        self.spoken = self.spoken.saturating_add(gap);
         self.arrivals += 1;
         if self.arrivals.is_multiple_of(GENERATION) {
             self.longest = [0, self.longest[0]];
@@ -71,7 +74,15 @@ impl Pulse {
 
     fn is_known(&self, rules: &Rules) -> bool {
         let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= rules.silence_age_ms;
-        self.arrivals >= u64::from(rules.silence_arrivals) && old
+        self.arrivals >= u64::from(rules.silence_arrivals) && old && self.is_steady()
+    }
+
+    /// True when gaps are no longer than chance makes them: of n arrivals at random the longest gap is
+    /// about ln n times the mean (the maximum of n exponential variables), and twice that is allowed.
+    /// A source that speaks in bursts says nothing by being silent.
+    fn is_steady(&self) -> bool {
+        let arrivals = self.arrivals as f64;
+        self.longest() as f64 <= 2.0 * arrivals.ln() * (self.spoken as f64 / arrivals)
     }
 
     fn limit(&self, rules: &Rules) -> i64 {
@@ -152,6 +163,7 @@ impl Pulses {
             last_line: mark.line,
             arrivals: 0,
             longest: [0; 2],
+            spoken: 0,
             silences: 0,
             silent: false,
         });
