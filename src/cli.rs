@@ -1,0 +1,230 @@
+//! The command line: what can be said, and what it means together with environment and file.
+//!
+//! [`Arguments`] is what clap reads; [`plan`] turns it into something that can be run. Flags win over
+//! the environment, the environment over the file, the file over the defaults.
+
+mod logfile;
+pub mod plan;
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use stella_widgets::text::{sanitise, sanitise_lines};
+
+use crate::config::{Config, Places};
+use plan::{Failure, Surroundings};
+
+/// What the help page ends with.
+const EXAMPLES: &str = "\
+Examples:
+  stella-tui --demo                        a simulated application with incidents
+  npm start 2>&1 | stella-tui              watch what a command writes
+  stella-tui --tail /var/log/app.log       follow files
+  stella-tui --server https://stella.example
+  stella-tui --server prod --plain         one line an event, for logs and screen readers
+
+Environment: STELLA_SERVER, STELLA_TOKEN, STELLA_CONFIG, STELLA_STATE_DIR, NO_COLOR.
+Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
+
+/// The console of Stella: log lines become alerts, alerts are decided here.
+#[derive(Debug, Parser)]
+#[command(name = "stella-tui", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
+    /// Keep what the built-in server learns in this folder, and go on from there.
+    #[arg(long, value_name = "DIR", global = false)]
+    pub(crate) data: Option<PathBuf>,
+    /// Read this configuration file.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Subject>,
+}
+
+/// Where alerts come from.
+#[derive(Debug, Clone, Default, Args)]
+#[command(group = ArgGroup::new("source").multiple(false))]
+pub(crate) struct SourceFlags {
+    /// Connect to a server: an address, or a name from the configuration.
+    #[arg(long, value_name = "URL|NAME", group = "source")]
+    pub(crate) server: Option<String>,
+    /// Watch a simulated application.
+    #[arg(long, group = "source")]
+    pub(crate) demo: bool,
+    /// Another story for the demo; the same seed tells the same one.
+    #[arg(long, value_name = "N", requires = "demo")]
+    pub(crate) seed: Option<u64>,
+    /// How fast the demo runs, 0.1 to 60.
+    #[arg(long, value_name = "X", requires = "demo", value_parser = speed)]
+    pub(crate) demo_speed: Option<f64>,
+    /// Follow a file, through rotation and truncation; may be given several times.
+    #[arg(long, value_name = "FILE", group = "source", num_args = 1..)]
+    pub(crate) tail: Vec<PathBuf>,
+}
+
+/// How it looks and behaves.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line and nothing else")]
+pub(crate) struct Looks {
+    /// One line an event instead of a screen.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// dark, light, mono, inherit, high-contrast, or one of your own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) theme: Option<String>,
+    /// Draw with 7-bit characters only.
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Look only: no verb can be sent.
+    #[arg(long)]
+    pub(crate) readonly: bool,
+    /// Never ring.
+    #[arg(long)]
+    pub(crate) no_bell: bool,
+    /// One frame a second, for very slow lines.
+    #[arg(long)]
+    pub(crate) low_bandwidth: bool,
+    /// Clock times in UTC.
+    #[arg(long, conflicts_with = "local")]
+    pub(crate) utc: bool,
+    /// Clock times of this machine.
+    #[arg(long)]
+    pub(crate) local: bool,
+}
+
+/// What else the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subject {
+    /// Say which version this is.
+    Version,
+    /// Look after the configuration file.
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+}
+
+/// What can be done to the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Say where it stands.
+    Path,
+    /// Write an annotated one, if there is none.
+    Init,
+    /// Show what is in effect.
+    Show,
+    /// Say whether it is in order.
+    Check,
+}
+
+/// What `config init` writes.
+const ANNOTATED: &str = include_str!("cli/stella-tui.toml");
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "want a number".to_owned())?;
+    if (0.1..=60.0).contains(&speed) { Ok(speed) } else { Err("want 0.1 to 60".to_owned()) }
+}
+
+/// Begins the own log, and writes the first thing into it. A console without a log still runs.
+pub(crate) fn begin_log(places: &Places, warning: Option<&str>) {
+    if logfile::start(&places.state).is_ok() {
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "the console begins");
+        if let Some(warning) = warning {
+            tracing::warn!("{}", sanitise(warning));
+        }
+    }
+}
+
+/// Says on stderr what could not be done, with its causes.
+pub fn complain(failure: &Failure) {
+    let mut words = format!("stella-tui: failed to {failure}");
+    let mut next = failure.source();
+    while let Some(cause) = next {
+        let _ = write!(words, ": {cause}");
+        next = cause.source();
+    }
+    // There is nobody left to tell that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "{}", sanitise(&words));
+}
+
+/// Performs a subcommand; what it says goes to `out`.
+pub(crate) fn perform(subject: &Subject, around: &Surroundings, out: &mut dyn Write) -> Result<(), Failure> {
+    match subject {
+        Subject::Version => say(out, concat!("stella-tui ", env!("CARGO_PKG_VERSION"))),
+        Subject::Config { verb: ConfigVerb::Path } => say(out, &around.places.file.display().to_string()),
+        Subject::Config { verb: ConfigVerb::Init } => init(&around.places, out),
+        Subject::Config { verb: ConfigVerb::Check } => {
+            let (config, warning) = Config::read(&around.places)?;
+            plan::theme(None, &config, None, around)?;
+            say(out, &warning.unwrap_or_else(|| format!("{} is in order", around.places.file.display())))
+        }
+        Subject::Config { verb: ConfigVerb::Show } => {
+            let (config, _) = Config::read(&around.places)?;
+            say(out, &show(&config))
+        }
+    }
+}
+
+fn say(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
+    sanitise_lines(text).iter().try_for_each(|line| writeln!(out, "{line}")).map_err(Failure::Output)
+}
+
+fn init(places: &Places, out: &mut dyn Write) -> Result<(), Failure> {
+    let failed = |source| Failure::Write { file: places.file.clone(), source };
+    if let Some(folder) = places.file.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = std::fs::File::create_new(&places.file).map_err(failed)?;
+    file.write_all(ANNOTATED.as_bytes()).map_err(failed)?;
+    say(out, &places.file.display().to_string())
+}
+
+fn show(config: &Config) -> String {
+    let word = |flag: Option<bool>, usual: bool| flag.unwrap_or(usual).to_string();
+    let mut lines = vec![
+        format!("theme = {:?}", config.theme.as_deref().unwrap_or("inherit")),
+        format!("ascii = {}", word(config.ascii, false)),
+        format!("bell = {}", word(config.bell, true)),
+        format!("time = {:?}", if config.local_time == Some(true) { "local" } else { "utc" }),
+    ];
+    lines.extend(config.default_server.iter().map(|name| format!("default_server = {name:?}")));
+    for (name, profile) in &config.servers {
+        lines.push(format!("[server.{name}]\nurl = {:?}\nreadonly = {}", profile.url, profile.readonly));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn there_is_one_source_at_a_time() {
+        let read = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(read("stella-tui --demo --server x").is_err());
+        assert!(read("stella-tui --tail a --demo").is_err());
+        assert!(read("stella-tui --seed 3").is_err());
+        assert!(read("stella-tui --demo --demo-speed 61").is_err());
+        assert_eq!(read("stella-tui --tail a b --tail c").unwrap().source.tail.len(), 3);
+        assert_eq!(read("stella-tui --demo --seed 3").unwrap().source.seed, Some(3));
+    }
+
+    #[test]
+    fn the_annotated_file_is_a_valid_one() {
+        assert_eq!(Config::parse("x", ANNOTATED).unwrap(), Config::default());
+    }
+}

@@ -1,0 +1,298 @@
+//! The server as the console sees it: commands and questions by HTTP, and the feed.
+//!
+//! [`Client`] asks and answers; [`feed::follow`] keeps the subscription alive; [`mailbox`] hands what it
+//! brings to the loop. Nothing here knows what an alert means or what is on the screen.
+
+pub mod backoff;
+mod decoder;
+pub mod feed;
+mod idempotency;
+pub mod mailbox;
+mod place;
+pub mod target;
+pub mod trouble;
+
+#[cfg(test)]
+mod reference;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stella_protocol::ingest::IngestResponse;
+use stella_protocol::query::{QueryError, parse};
+use stella_protocol::snapshot::LogPage;
+use stella_protocol::{Code, Cursor, Problem, Retry, Snapshot, Text};
+
+use crate::effect::{Command, LogAsk, Query, Refusal, Reply, RequestId, SeriesAsk};
+use backoff::Backoff;
+use idempotency::Keys;
+use target::Target;
+use trouble::Trouble;
+
+/// How long a connection may take to be made; on a bad line a handshake is three round trips of a second.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take as a whole; a snapshot over a slow line is the longest.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// The feed sends something each 5 s; after four times that the connection is dead.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// How often a command is tried altogether when the network fails.
+const TRIES: u32 = 3;
+
+/// Asks one server.
+#[derive(Debug)]
+pub struct Client {
+    target: Target,
+    /// For commands and questions.
+    api: reqwest::Client,
+    /// For the feed: a connection of its own, without a limit on the whole.
+    feed: reqwest::Client,
+    keys: Keys,
+}
+
+impl Client {
+    /// Prepares to ask `target`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the token cannot stand in a header or no TLS can be set up.
+    pub fn new(target: Target) -> Result<Self, Trouble> {
+        // A second installation reports the first one, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let api = builder(&target)?.timeout(ANSWER).build();
+        let feed = builder(&target)?.read_timeout(SILENCE).http1_only().build();
+        let broken = |error: reqwest::Error| Trouble::setup(&target, &error);
+        Ok(Self { api: api.map_err(broken)?, feed: feed.map_err(broken)?, keys: Keys::default(), target })
+    }
+
+    /// Whom this client asks.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Performs a command; network failures are tried again with the same key.
+    pub async fn send(&self, id: RequestId, command: &Command) -> Reply {
+        let answer = match command {
+            Command::Act(request) => self.change(id, "alerts/actions", Some(request)).await,
+            Command::Undo(action) => {
+                let path = format!("actions/{}/undo", action.as_str());
+                self.change(id, &path, None::<&()>).await
+            }
+        };
+        Reply::Acted(answer)
+    }
+
+    /// Answers a question.
+    pub async fn fetch(&self, query: &Query) -> Reply {
+        match query {
+            Query::Evidence(alert) => {
+                let path = format!("alerts/{}/evidence", alert.as_str());
+                Reply::Evidence(alert.clone(), self.ask(&path, &[]).await.map(Box::new))
+            }
+            Query::Logs(ask) => Reply::Logs(match check(ask) {
+                Ok(()) => self.ask("logs", &log_parameters(ask)).await.map(oldest_first),
+                Err(error) => Err(Refusal::Query(error)),
+            }),
+            Query::Series(ask) => Reply::Series(self.ask("series", &series_parameters(ask)).await),
+        }
+    }
+
+    /// The whole state.
+    ///
+    /// # Errors
+    /// When there is none to be had now.
+    pub async fn snapshot(&self) -> Result<Snapshot, Trouble> {
+        let response = self.request(&self.api, Method::GET, "snapshot").send().await;
+        let response = self.accept(response).await?;
+        response.json().await.map_err(|error| Trouble::answer(&self.target, &error))
+    }
+
+    /// Opens the feed behind `cursor`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or what answers is not a feed.
+    pub async fn open(&self, cursor: Cursor) -> Result<Response, Trouble> {
+        let request = self.request(&self.feed, Method::GET, "server-logs-stream");
+        let request = request.header(ACCEPT, "text/event-stream").header("Last-Event-ID", cursor.to_string());
+        let response = self.accept(request.send().await).await?;
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("text/event-stream") { Ok(response) } else { Err(Trouble::not_stella(&self.target)) }
+    }
+
+    /// Sends lines to be taken in, as they are (`text/plain`); answers the server's count. A server
+    /// that asks for patience gets it; nothing else is tried again, since lines have no key.
+    ///
+    /// # Errors
+    /// In the server's words, or in those of the network.
+    pub async fn ingest(&self, recording: &str, lines: Bytes) -> Result<IngestResponse, Refusal> {
+        let mut backoff = Backoff::default();
+        loop {
+            let request = self.request(&self.api, Method::POST, "logs").query(&[("recording", recording)]);
+            let request = request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(lines.clone());
+            let refusal = match request.send().await {
+                Ok(response) => match read(response, &self.target).await {
+                    Err(Refusal::Problem(problem)) if matches!(problem.retry, Retry::After | Retry::Now) => problem,
+                    answered => return answered,
+                },
+                Err(error) => return Err(Refusal::Unknown(Trouble::network(&self.target, &error).cause.what)),
+            };
+            tracing::warn!(code = ?refusal.code, "lines are not taken in yet");
+            tokio::time::sleep(Duration::from_millis(backoff.next(rand::random()))).await;
+        }
+    }
+
+    /// True when the server has done what it does before it is ready.
+    pub async fn is_ready(&self) -> bool {
+        let answer = self.api.get(self.target.root("readyz")).send().await;
+        answer.is_ok_and(|response| response.status().is_success())
+    }
+
+    async fn change<T: DeserializeOwned>(
+        &self,
+        id: RequestId,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Refusal> {
+        let key = self.keys.key_of(id);
+        let request = || {
+            let request = self.request(&self.api, Method::POST, path).header("Idempotency-Key", key.to_string());
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        };
+        let answer = self.persist(request).await;
+        if !matches!(answer, Err(Refusal::Unknown(_))) {
+            self.keys.forget(id);
+        }
+        answer
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, String)]) -> Result<T, Refusal> {
+        self.persist(|| self.request(&self.api, Method::GET, path).query(parameters)).await
+    }
+
+    /// Sends a request until it is answered, [`TRIES`] times at most. Every request made must be the
+    /// same one, by its key or by its nature.
+    async fn persist<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, Refusal> {
+        let mut backoff = Backoff::default();
+        let mut tries = 1;
+        loop {
+            let refusal = match request().send().await {
+                Ok(response) => match read(response, &self.target).await {
+                    Err(Refusal::Problem(problem)) if is_passing(&problem) => Refusal::Problem(problem),
+                    Err(Refusal::Unknown(words)) => Refusal::Unknown(words),
+                    answered => return answered,
+                },
+                Err(error) => Refusal::Unknown(Trouble::network(&self.target, &error).cause.what),
+            };
+            if tries == TRIES {
+                return Err(refusal);
+            }
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(backoff.next(rand::random()))).await;
+        }
+    }
+
+    fn request(&self, client: &reqwest::Client, method: Method, path: &str) -> RequestBuilder {
+        client.request(method, self.target.at(path))
+    }
+
+    async fn accept(&self, response: reqwest::Result<Response>) -> Result<Response, Trouble> {
+        let response = response.map_err(|error| Trouble::network(&self.target, &error))?;
+        if response.status() == StatusCode::OK {
+            return Ok(response);
+        }
+        let status = response.status();
+        let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let problem: Option<Problem> = response.json().await.ok();
+        Err(Trouble::status(&self.target, status, wait, problem.as_ref()))
+    }
+}
+
+/// A refusal that the same request may not meet again in a moment.
+fn is_passing(problem: &Problem) -> bool {
+    problem.code == Code::InFlight || problem.retry == Retry::Now
+}
+
+fn builder(target: &Target) -> Result<reqwest::ClientBuilder, Trouble> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = target.token() {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Trouble::bad_token())?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("stella-tui/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        // A token must not follow a redirect to somebody else.
+        .redirect(redirect::Policy::none());
+    let builder = if target.is_loopback() { builder.no_proxy() } else { builder };
+    Ok(if target.is_encrypted() {
+        builder.tls_certs_merge(roots())
+    } else {
+        // Without any certificate the library looks for the system's, and fails where there is none.
+        builder.tls_certs_only([])
+    })
+}
+
+/// The public roots, beside those of the system: small images have none of their own.
+fn roots() -> Vec<Certificate> {
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    roots.filter_map(|root| Certificate::from_der(root).ok()).collect()
+}
+
+async fn read<T: DeserializeOwned>(response: Response, target: &Target) -> Result<T, Refusal> {
+    let status = response.status();
+    let unclear = || Text::from(format!("{} answered {} and no word of Stella's", target.name(), status.as_u16()));
+    let body = response.bytes().await.map_err(|error| Refusal::Unknown(Trouble::network(target, &error).cause.what))?;
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|_| Refusal::Unknown(unclear()));
+    }
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Err(Refusal::Problem(Box::new(problem))),
+        Err(_) => Err(Refusal::Unknown(unclear())),
+    }
+}
+
+/// A query that the server would refuse is refused here, with the place of the error in it.
+fn check(ask: &LogAsk) -> Result<(), QueryError> {
+    parse(&ask.q).map(drop)
+}
+
+fn log_parameters(ask: &LogAsk) -> Vec<(&'static str, String)> {
+    let mut parameters = vec![("limit", ask.limit.to_string())];
+    let mut add = |name, value: Option<String>| parameters.extend(value.map(|value| (name, value)));
+    add("q", (!ask.q.is_empty()).then(|| ask.q.clone()));
+    add("alert", ask.alert.as_ref().map(|id| id.as_str().to_owned()));
+    add("from", ask.from.map(|at| at.to_string()));
+    add("to", ask.to.map(|at| at.to_string()));
+    add("after", ask.after.map(|line| line.0.to_string()));
+    add("before", ask.before.map(|line| line.0.to_string()));
+    // A page that has an end and no beginning is filled from its end.
+    let has_beginning = ask.after.is_some() || ask.alert.is_some() || ask.from.is_some();
+    add("order", (ask.before.is_some() || !has_beginning).then(|| "newest".to_owned()));
+    parameters
+}
+
+fn series_parameters(ask: &SeriesAsk) -> Vec<(&'static str, String)> {
+    vec![
+        ("ids", ask.ids.join(",")),
+        ("from", ask.from.to_string()),
+        ("to", ask.to.to_string()),
+        ("step", format!("{}s", (ask.step_ms / 1000).max(1))),
+    ]
+}
+
+/// Lines stand as they came in, whichever end the page was filled from.
+fn oldest_first(mut page: LogPage) -> LogPage {
+    page.items.sort_by_key(|line| line.id);
+    page
+}

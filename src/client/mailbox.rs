@@ -1,0 +1,239 @@
+//! What the feed brings, waiting for the loop. Where the same thing is waiting twice the latest wins, so
+//! that a burst costs the screen no more than its last state; nothing that must not be lost is merged.
+//!
+//! Alerts are whole objects: the latest of one id stands for all of it, at its own place in the order.
+//! Counters merge and go last. Diagnostic log events are kept up to a bound, oldest dropped first.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use stella_protocol::{AlertCount, AlertId, Envelope, FeedEvent, Severity, Status};
+use tokio::sync::Notify;
+
+use crate::event::{Event, LinkEvent};
+
+/// Diagnostic log events that may wait; the screen shows fewer.
+const LOGS: usize = 512;
+
+/// Between the receive task and the loop.
+#[derive(Debug, Clone, Default)]
+pub struct Mailbox {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    pending: Mutex<Pending>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// In order; None: a later one took its place.
+    items: Vec<Option<Event>>,
+    alerts: HashMap<AlertId, usize>,
+    heartbeat: Option<usize>,
+    alive: Option<usize>,
+    counts: BTreeMap<AlertId, AlertCount>,
+    logs: VecDeque<usize>,
+    is_urgent: bool,
+}
+
+impl Mailbox {
+    /// Puts an event of the feed in.
+    pub fn feed(&self, envelope: Envelope) {
+        self.lock().feed(envelope);
+        self.inner.wake.notify_one();
+    }
+
+    /// Puts a change of the connection in.
+    pub fn link(&self, event: LinkEvent) {
+        self.lock().link(event);
+        self.inner.wake.notify_one();
+    }
+
+    /// Waits until something is there. What was there before and is still there counts.
+    pub async fn filled(&self) {
+        while self.is_empty() {
+            self.inner.wake.notified().await;
+        }
+    }
+
+    /// True when nothing waits.
+    pub fn is_empty(&self) -> bool {
+        let pending = self.lock();
+        pending.items.is_empty() && pending.counts.is_empty()
+    }
+
+    /// Waits until something is there that must be shown at once: a critical alert nobody has taken, or
+    /// a change of the connection.
+    pub async fn urgent(&self) {
+        while !self.is_urgent() {
+            self.inner.wake.notified().await;
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.lock().is_urgent
+    }
+
+    /// Takes everything out, in order.
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.lock()).drain()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn feed(&mut self, envelope: Envelope) {
+        match &envelope.event {
+            FeedEvent::AlertCounts(counts) => {
+                return self.counts.extend(counts.iter().map(|count| (count.id.clone(), count.clone())));
+            }
+            FeedEvent::Alert(alert) => {
+                self.is_urgent |= alert.severity == Severity::Critical && alert.status == Status::New;
+                // The whole alert is newer than counters that wait for it.
+                self.counts.remove(&alert.id);
+                let place = self.items.len();
+                if let Some(older) = self.alerts.insert(alert.id.clone(), place) {
+                    self.items[older] = None;
+                }
+            }
+            FeedEvent::Heartbeat(_) => {
+                if let Some(older) = self.heartbeat.replace(self.items.len()) {
+                    self.items[older] = None;
+                }
+            }
+            FeedEvent::Log(_) => {
+                self.logs.push_back(self.items.len());
+                if self.logs.len() > LOGS
+                    && let Some(oldest) = self.logs.pop_front()
+                {
+                    self.items[oldest] = None;
+                }
+            }
+            _ => {}
+        }
+        self.items.push(Some(Event::Feed(Box::new(envelope))));
+    }
+
+    fn link(&mut self, event: LinkEvent) {
+        match &event {
+            LinkEvent::Alive => {
+                if let Some(older) = self.alive.replace(self.items.len()) {
+                    self.items[older] = None;
+                }
+            }
+            LinkEvent::Snapshot(_) => {
+                // Older than the snapshot, and contained in it.
+                for (_, place) in self.alerts.drain() {
+                    self.items[place] = None;
+                }
+                self.counts.clear();
+                self.is_urgent = true;
+            }
+            _ => self.is_urgent = true,
+        }
+        self.items.push(Some(Event::Link(event)));
+    }
+
+    fn drain(self) -> Vec<Event> {
+        let mut events: Vec<Event> = self.items.into_iter().flatten().collect();
+        if !self.counts.is_empty() {
+            let event = FeedEvent::AlertCounts(self.counts.into_values().collect());
+            events.push(Event::Feed(Box::new(Envelope { cursor: None, event })));
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+    use stella_protocol::Alert;
+
+    use super::*;
+
+    fn alert(id: &str, severity: &str, occurrences: u64) -> Envelope {
+        let at = "2026-01-01T00:00:00.000Z";
+        let alert: Alert = serde_json::from_value(json!({
+            "id": id, "fingerprint": id, "episode": 1, "type": "health", "category": "data", "severity": severity,
+            "title": "t", "ruleId": "r", "status": "new", "activity": {"state": "firing"}, "occurrences": occurrences,
+            "firstSeen": at, "lastSeen": at, "detectedAt": at, "createdAt": at, "version": 1
+        }))
+        .unwrap();
+        Envelope { cursor: None, event: FeedEvent::Alert(Box::new(alert)) }
+    }
+
+    fn counts(id: &str, occurrences: u64) -> Envelope {
+        let count: AlertCount = serde_json::from_value(json!({
+            "id": id, "occurrences": occurrences, "lastSeen": "2026-01-01T00:00:00.000Z",
+            "activity": {"state": "firing"}, "brief": {}
+        }))
+        .unwrap();
+        Envelope { cursor: None, event: FeedEvent::AlertCounts(vec![count]) }
+    }
+
+    /// Ids and counts in the order in which they come out.
+    fn told(mailbox: &Mailbox) -> Vec<(String, u64)> {
+        let mut told = Vec::new();
+        for event in mailbox.take() {
+            if let Event::Feed(envelope) = event {
+                match envelope.event {
+                    FeedEvent::Alert(alert) => told.push((alert.id.to_string(), alert.occurrences)),
+                    FeedEvent::AlertCounts(counts) => {
+                        told.extend(counts.into_iter().map(|count| (format!("+{}", count.id), count.occurrences)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn of_an_alert_the_latest_state_wins_and_keeps_its_place_in_the_order() {
+        let mailbox = Mailbox::default();
+        for envelope in [alert("a-1", "low", 1), alert("a-2", "low", 1), alert("a-1", "low", 2)] {
+            mailbox.feed(envelope);
+        }
+        assert_eq!(told(&mailbox), [("a-2".to_owned(), 1), ("a-1".to_owned(), 2)]);
+        assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn counters_merge_and_never_undo_a_newer_alert() {
+        let mailbox = Mailbox::default();
+        for envelope in [counts("a-1", 5), counts("a-2", 7), alert("a-1", "low", 6), counts("a-2", 9)] {
+            mailbox.feed(envelope);
+        }
+        assert_eq!(told(&mailbox), [("a-1".to_owned(), 6), ("+a-2".to_owned(), 9)]);
+    }
+
+    #[test]
+    fn a_new_critical_alert_is_urgent() {
+        let mailbox = Mailbox::default();
+        mailbox.feed(alert("a-1", "high", 1));
+        assert!(!mailbox.is_urgent());
+        mailbox.feed(alert("a-2", "critical", 1));
+        assert!(mailbox.is_urgent());
+        mailbox.take();
+        assert!(!mailbox.is_urgent());
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_also_by_what_came_before() {
+        let mailbox = Mailbox::default();
+        mailbox.link(LinkEvent::Connecting);
+        mailbox.filled().await;
+        mailbox.take();
+        let (twin, waiting) = (mailbox.clone(), mailbox.clone());
+        let waiter = tokio::spawn(async move { waiting.filled().await });
+        twin.feed(alert("a-1", "low", 1));
+        waiter.await.unwrap();
+    }
+}

@@ -1,0 +1,291 @@
+//! The server inside this process: the ordinary one on loopback, asked by the ordinary client, and
+//! what brings lines to it: the demo, the pipe, the followed files.
+//!
+//! Architecture Invariant: this is the only file of the console that names `stella_server`. Lines go
+//! in over HTTP like anybody's; nothing here knows what is detected.
+
+#[cfg(feature = "embedded")]
+mod intake;
+#[cfg(feature = "embedded")]
+mod tail;
+
+use std::path::PathBuf;
+
+use stella_protocol::Text;
+
+use crate::client::target::Target;
+use crate::event::SourceEvent;
+
+/// What brings lines in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A simulated application.
+    Demo {
+        /// Which story; None: the usual one.
+        seed: Option<u64>,
+        /// How fast; None: as fast as the clock.
+        speed: Option<f64>,
+    },
+    /// Standard input.
+    Pipe,
+    /// Files.
+    Tail(Vec<PathBuf>),
+    /// Nothing new: what was kept is looked at.
+    Kept,
+}
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What brings lines in.
+    pub source: Source,
+    /// Where to keep state; None: it ends with the process.
+    pub data: Option<PathBuf>,
+    /// Who runs it.
+    pub login: String,
+}
+
+impl Source {
+    /// The word on every screen.
+    pub fn badge(&self) -> &'static str {
+        match self {
+            Self::Demo { .. } => "DEMO",
+            Self::Pipe => "PIPE",
+            Self::Tail(_) => "TAIL",
+            Self::Kept => "LOCAL",
+        }
+    }
+
+    /// What a newcomer does now.
+    #[cfg(not(feature = "embedded"))]
+    pub fn coach(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is watched, in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Demo { .. } => "demo".to_owned(),
+            Self::Pipe => "pipe".to_owned(),
+            Self::Kept => "kept state".to_owned(),
+            Self::Tail(files) => {
+                let names = files.iter().map(|file| file.file_name().unwrap_or(file.as_os_str()).to_string_lossy());
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+/// Whether a source that could go on for ever is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It goes on with the clock.
+    Endless,
+    /// Three minutes of the demo at once; files as they are now.
+    Finite,
+}
+
+/// What was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Lines.
+    pub accepted: u64,
+    /// Lines that could not be read.
+    pub rejected: u64,
+}
+
+/// A server that listens, with its source beginning.
+#[derive(Debug)]
+pub struct Running {
+    /// How to ask it.
+    pub target: Target,
+    /// Ends when the source does, with what was taken in.
+    pub source: tokio::task::JoinHandle<Taken>,
+    /// Ends when the server has ended.
+    pub server: tokio::task::JoinHandle<()>,
+}
+
+/// Tells whoever started the server what its source does.
+pub type Tell = std::sync::Arc<dyn Fn(SourceEvent) + Send + Sync>;
+
+#[cfg(feature = "embedded")]
+pub use with_server::start;
+
+#[cfg(not(feature = "embedded"))]
+/// There is no server in this build.
+///
+/// # Errors
+/// Always, in words.
+#[expect(clippy::unused_async, reason = "the same signature as with a server")]
+pub async fn start(_: Plan, _: Extent, _: Tell, _: tokio_util::sync::CancellationToken) -> Result<Running, Text> {
+    Err(Text::from("this build has no server inside; connect to one with --server"))
+}
+
+#[cfg(feature = "embedded")]
+mod with_server {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use stella_server::config::Config;
+    use stella_server::demo;
+    use stella_server::ingest::LineJoiner;
+    use tokio::task::JoinSet;
+    use tokio_util::sync::CancellationToken;
+
+    use super::intake::{Joiner, carry, read_apart, recording_name};
+    use super::tail::Follower;
+    use super::{Extent, Plan, Running, Source, SourceEvent, Taken, Target, Tell, Text};
+    use crate::client::Client;
+
+    /// What a demo without a screen tells beyond its history.
+    const THREE_MINUTES: Duration = Duration::from_mins(3);
+
+    /// How often the demo is asked whether its history has been taken in.
+    const LOOK: Duration = Duration::from_millis(50);
+
+    impl Source {
+        /// What a newcomer does now.
+        pub fn coach(&self) -> Vec<String> {
+            match self {
+                Self::Demo { .. } => demo::COACH.map(str::to_owned).to_vec(),
+                Self::Pipe | Self::Tail(_) | Self::Kept => Vec::new(),
+            }
+        }
+    }
+
+    impl Joiner for LineJoiner {
+        fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+            Self::push(self, bytes)
+        }
+
+        fn flush(&mut self) -> Option<String> {
+            Self::flush(self)
+        }
+
+        fn finish(&mut self) -> Vec<String> {
+            Self::finish(self)
+        }
+    }
+
+    /// Starts the server and its source.
+    ///
+    /// # Errors
+    /// In words, when it cannot listen or keep its state.
+    pub async fn start(plan: Plan, extent: Extent, tell: Tell, shutdown: CancellationToken) -> Result<Running, Text> {
+        let server = stella_server::bind(config(&plan, extent)).await.map_err(|error| {
+            tracing::error!(%error, "the server inside does not start");
+            Text::from(format!("the server inside did not start: failed to {error}"))
+        })?;
+        let base = format!("http://{}", server.addr());
+        let target = |token: Option<&stella_server::Secret>| {
+            let token = token.map(|token| token.expose().to_owned());
+            Target::new(&base, token).map_err(|error| Text::from(error.to_string()))
+        };
+        let (console, sender) = (target(server.console_token())?, target(server.ingest_token())?);
+        let sender = Client::new(sender).map_err(|trouble| trouble.cause.what)?;
+        let serving = tokio::spawn(serve(server, tell.clone(), shutdown.clone()));
+        let source = tokio::spawn(bring(plan.source, extent, Arc::new(sender), tell, shutdown));
+        Ok(Running { target: console, source, server: serving })
+    }
+
+    fn config(plan: &Plan, extent: Extent) -> Config {
+        let mut config = Config::embedded(plan.login.clone());
+        config.data.clone_from(&plan.data);
+        if let Source::Demo { seed, speed } = plan.source {
+            let usual = demo::Options::default();
+            config.demo = Some(demo::Options {
+                seed: seed.unwrap_or(usual.seed),
+                speed: speed.unwrap_or(usual.speed),
+                then: match extent {
+                    Extent::Endless => usual.then,
+                    Extent::Finite => demo::Then::Stop { after: THREE_MINUTES },
+                },
+                ..usual
+            });
+        }
+        config
+    }
+
+    async fn serve(server: stella_server::Server, tell: Tell, shutdown: CancellationToken) {
+        let running = tokio::spawn(server.run(shutdown));
+        let failed = match running.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("failed to {error}"),
+            Err(_) => "it panicked".to_owned(),
+        };
+        tracing::error!(failed, "the server inside ended");
+        tell(SourceEvent::Trouble(Text::from(format!("the server inside ended: {failed}"))));
+    }
+
+    /// Brings lines in until the source ends; without end where it has none.
+    async fn bring(
+        source: Source,
+        extent: Extent,
+        client: Arc<Client>,
+        tell: Tell,
+        shutdown: CancellationToken,
+    ) -> Taken {
+        match source {
+            Source::Kept => {
+                tell(SourceEvent::Ready);
+                Taken::default()
+            }
+            Source::Demo { .. } => {
+                tell(SourceEvent::Preparing(Text::from("an hour of the demo's past is being taken in")));
+                while !client.is_ready().await && !shutdown.is_cancelled() {
+                    tokio::time::sleep(LOOK).await;
+                }
+                tell(SourceEvent::Ready);
+                Taken::default()
+            }
+            Source::Pipe => {
+                tell(SourceEvent::Ready);
+                let taken = match read_apart(std::io::stdin()) {
+                    Ok(chunks) => carry(client, "pipe", chunks, LineJoiner::default(), &tell, &shutdown).await,
+                    Err(error) => trouble(&tell, &error),
+                };
+                tell(SourceEvent::Ended(Text::from("the pipe ended")));
+                taken
+            }
+            Source::Tail(files) => tail(files, extent, &client, &tell, &shutdown).await,
+        }
+    }
+
+    async fn tail(
+        files: Vec<PathBuf>,
+        extent: Extent,
+        client: &Arc<Client>,
+        tell: &Tell,
+        shutdown: &CancellationToken,
+    ) -> Taken {
+        let mut carriers = JoinSet::new();
+        for file in files {
+            if !file.exists() {
+                tell(SourceEvent::Preparing(Text::from(format!("waiting for {}", file.display()))));
+            }
+            let name = recording_name(&file.file_name().unwrap_or(file.as_os_str()).to_string_lossy());
+            let (client, tell, shutdown) = (client.clone(), tell.clone(), shutdown.clone());
+            carriers.spawn(async move {
+                match read_apart(Follower::new(file, extent == Extent::Endless)) {
+                    Ok(chunks) => carry(client, &name, chunks, LineJoiner::default(), &tell, &shutdown).await,
+                    Err(error) => trouble(&tell, &error),
+                }
+            });
+        }
+        tell(SourceEvent::Ready);
+        let mut all = Taken::default();
+        while let Some(taken) = carriers.join_next().await {
+            let taken = taken.unwrap_or_default();
+            all.accepted += taken.accepted;
+            all.rejected += taken.rejected;
+        }
+        tell(SourceEvent::Ended(Text::from("the files ended")));
+        all
+    }
+
+    fn trouble(tell: &Tell, error: &std::io::Error) -> Taken {
+        tell(SourceEvent::Trouble(Text::from(format!("the input cannot be read: {error}"))));
+        Taken::default()
+    }
+}

@@ -1,0 +1,313 @@
+//! What is asked in the lines above the footer: filter, search, a note, a closing verb, quitting.
+//!
+//! A dialog is deaf for 400 ms after it opens, a paste reaches only a text field, key repeat never
+//! confirms, and Enter never means yes to a closing verb.
+
+use stella_protocol::query::QueryError;
+use stella_protocol::{ActionRequest, Text};
+use tui_input::{Input, InputRequest};
+
+use crate::filter::Filter;
+use crate::keys::{Key, KeyCode};
+
+/// Keys are ignored for this long after a dialog opened, in ms.
+pub const DEAF_MS: u64 = 400;
+/// Longest text a field takes.
+const LONGEST: usize = 2_000;
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Dialog {
+    kind: Kind,
+    opened: u64,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Filter { input: Input, fits: Result<usize, QueryError> },
+    Search { input: Input, error: Option<QueryError> },
+    Series { input: Input },
+    Note { input: Input, request: ActionRequest, what: String },
+    Reason { input: Input, request: ActionRequest, what: String },
+    Confirm { request: ActionRequest, what: String },
+    Quit,
+}
+
+/// What a verb asks for before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// The note's text.
+    Note,
+    /// A reason, and then a yes.
+    Closing,
+}
+
+/// What a key brought.
+#[derive(Debug)]
+pub enum Answer {
+    /// Still asking.
+    More,
+    /// The human said no.
+    Cancelled,
+    /// The human wants to quit.
+    Quit,
+    /// Show what this filter says.
+    Filter(Filter),
+    /// Search the lines for this.
+    Search(String),
+    /// Show series whose name holds this.
+    Series(String),
+    /// Send this.
+    Send(ActionRequest),
+}
+
+/// What is painted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lines<'a> {
+    /// What is asked.
+    pub question: String,
+    /// The text field: what stands in it and where the caret is, in columns.
+    pub field: Option<(&'a str, usize)>,
+    /// Below the field.
+    pub hint: String,
+    /// The hint says that something is wrong.
+    pub wrong: bool,
+}
+
+impl Dialog {
+    /// Asks for a filter.
+    pub fn filter(text: &str, now: u64) -> Self {
+        Self { kind: Kind::Filter { input: Input::new(text.to_owned()), fits: Ok(0) }, opened: now }
+    }
+
+    /// Asks what to search the lines for.
+    pub fn search(text: &str, now: u64) -> Self {
+        Self { kind: Kind::Search { input: Input::new(text.to_owned()), error: None }, opened: now }
+    }
+
+    /// Asks which series to show.
+    pub fn series(text: &str, now: u64) -> Self {
+        Self { kind: Kind::Series { input: Input::new(text.to_owned()) }, opened: now }
+    }
+
+    /// Asks for what a verb needs.
+    pub fn ask(ask: Ask, request: ActionRequest, what: String, now: u64) -> Self {
+        let input = Input::default();
+        let kind = match ask {
+            Ask::Note => Kind::Note { input, request, what },
+            Ask::Closing => Kind::Reason { input, request, what },
+        };
+        Self { kind, opened: now }
+    }
+
+    /// Asks whether to quit.
+    pub fn quit(now: u64) -> Self {
+        Self { kind: Kind::Quit, opened: now }
+    }
+
+    /// Takes a key.
+    pub fn key(&mut self, key: Key, now: u64) -> Answer {
+        if key.code == KeyCode::Esc {
+            return Answer::Cancelled;
+        }
+        let confirms = matches!(self.kind, Kind::Confirm { .. } | Kind::Quit);
+        if confirms && (now < self.opened + DEAF_MS || key.repeat) {
+            return Answer::More;
+        }
+        if key.code == KeyCode::Enter {
+            return self.enter(now);
+        }
+        match &mut self.kind {
+            Kind::Confirm { request, .. } => match key.code {
+                KeyCode::Char('y') => Answer::Send(request.clone()),
+                KeyCode::Char('n') => Answer::Cancelled,
+                _ => Answer::More,
+            },
+            Kind::Quit => match key.code {
+                KeyCode::Char('q' | 'y') => Answer::Quit,
+                _ => Answer::Cancelled,
+            },
+            _ => {
+                self.edit(key);
+                Answer::More
+            }
+        }
+    }
+
+    /// Takes pasted text, where there is a field for it.
+    pub fn paste(&mut self, text: &str) {
+        let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+        for letter in line.chars() {
+            self.edit(Key::char(letter));
+        }
+    }
+
+    /// Counts what a filter shows, as it is typed.
+    pub fn count(&mut self, fits: impl Fn(&Filter) -> usize) {
+        if let Kind::Filter { input, fits: found } = &mut self.kind {
+            *found = Filter::read(input.value()).map(|filter| fits(&filter));
+        }
+    }
+
+    /// What is painted.
+    pub fn lines(&self) -> Lines<'_> {
+        let field = |input: &'_ Input| input.visual_cursor();
+        match &self.kind {
+            Kind::Filter { input, fits } => Lines {
+                question: "filter".to_owned(),
+                field: Some((input.value(), field(input))),
+                hint: match fits {
+                    Ok(count) => format!(
+                        "{count} shown   e.g. sev>=high service=pay* age<10m !firing ~regex   Enter keeps, Esc leaves"
+                    ),
+                    Err(error) => pointed(error),
+                },
+                wrong: fits.is_err(),
+            },
+            Kind::Search { input, error } => Lines {
+                question: "search".to_owned(),
+                field: Some((input.value(), field(input))),
+                hint: error.as_ref().map_or_else(
+                    || "words, ~regex, level=ERROR operation=x; n next, N previous; Enter searches".to_owned(),
+                    pointed,
+                ),
+                wrong: error.is_some(),
+            },
+            Kind::Series { input } => Lines {
+                question: "series".to_owned(),
+                field: Some((input.value(), field(input))),
+                hint: "part of a name; Enter keeps, empty shows all".to_owned(),
+                wrong: false,
+            },
+            Kind::Note { input, what, .. } => Lines {
+                question: format!("note on {what}"),
+                field: Some((input.value(), field(input))),
+                hint: "Enter writes it, Esc leaves. Kept in the audit trail.".to_owned(),
+                wrong: false,
+            },
+            Kind::Reason { input, request, what } => Lines {
+                question: format!("{} {what}: why? (may stay empty)", request.verb.word()),
+                field: Some((input.value(), field(input))),
+                hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
+                wrong: false,
+            },
+            Kind::Confirm { request, what } => Lines {
+                question: format!("{} {what}?  y yes   Enter no", request.verb.word()),
+                field: None,
+                hint: "Nothing was sent yet.".to_owned(),
+                wrong: false,
+            },
+            Kind::Quit => Lines {
+                question: "quit?  q or y yes   any other key no".to_owned(),
+                field: None,
+                hint: String::new(),
+                wrong: false,
+            },
+        }
+    }
+
+    /// True when quitting is asked.
+    pub fn is_quit(&self) -> bool {
+        matches!(self.kind, Kind::Quit)
+    }
+
+    fn enter(&mut self, now: u64) -> Answer {
+        match &mut self.kind {
+            Kind::Filter { input, .. } => match Filter::read(input.value()) {
+                Ok(filter) => Answer::Filter(filter),
+                Err(_) => Answer::More,
+            },
+            Kind::Search { input, error } => match stella_protocol::query::parse(input.value()) {
+                Ok(_) => Answer::Search(input.value().to_owned()),
+                Err(wrong) => {
+                    *error = Some(wrong);
+                    Answer::More
+                }
+            },
+            Kind::Series { input } => Answer::Series(input.value().to_owned()),
+            Kind::Note { input, .. } if input.value().trim().is_empty() => Answer::Cancelled,
+            Kind::Note { input, request, .. } => Answer::Send(with_text(request, input.value())),
+            Kind::Reason { input, request, what } => {
+                let request = with_text(request, input.value());
+                self.kind = Kind::Confirm { request, what: std::mem::take(what) };
+                self.opened = now;
+                Answer::More
+            }
+            Kind::Confirm { .. } | Kind::Quit => Answer::Cancelled,
+        }
+    }
+
+    fn edit(&mut self, key: Key) {
+        let input = match &mut self.kind {
+            Kind::Filter { input, .. }
+            | Kind::Search { input, .. }
+            | Kind::Series { input }
+            | Kind::Note { input, .. }
+            | Kind::Reason { input, .. } => input,
+            Kind::Confirm { .. } | Kind::Quit => return,
+        };
+        let request = match (key.code, key.ctrl) {
+            (KeyCode::Char(letter), false) if input.value().len() < LONGEST => InputRequest::InsertChar(letter),
+            (KeyCode::Char('u'), true) => InputRequest::DeleteLine,
+            (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
+            (KeyCode::Char('a'), true) | (KeyCode::Home, _) => InputRequest::GoToStart,
+            (KeyCode::Char('e'), true) | (KeyCode::End, _) => InputRequest::GoToEnd,
+            (KeyCode::Backspace, _) => InputRequest::DeletePrevChar,
+            (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
+            (KeyCode::Left, _) => InputRequest::GoToPrevChar,
+            (KeyCode::Right, _) => InputRequest::GoToNextChar,
+            _ => return,
+        };
+        input.handle(request);
+    }
+}
+
+fn with_text(request: &ActionRequest, text: &str) -> ActionRequest {
+    let text = text.trim();
+    ActionRequest { text: (!text.is_empty()).then(|| Text::from(text.to_owned())), ..request.clone() }
+}
+
+fn pointed(error: &QueryError) -> String {
+    format!("{:>at$} {}", "^", error.what, at = error.at + 1)
+}
+
+#[cfg(test)]
+#[expect(clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use stella_protocol::Verb;
+
+    fn closing() -> Dialog {
+        let request = ActionRequest { verb: Verb::Resolve, targets: Vec::new(), text: None, part: None };
+        Dialog::ask(Ask::Closing, request, "a-1".to_owned(), 0)
+    }
+
+    #[test]
+    fn a_closing_verb_needs_a_reason_line_a_pause_and_a_y() {
+        let mut dialog = closing();
+        dialog.paste("over\ny\ny");
+        assert!(matches!(dialog.key(Key::plain(KeyCode::Enter), 1000), Answer::More));
+        assert!(matches!(dialog.key(Key::char('y'), 1100), Answer::More), "deaf at first");
+        let held = Key { repeat: true, ..Key::char('y') };
+        assert!(matches!(dialog.key(held, 2000), Answer::More), "key repeat confirms nothing");
+        dialog.paste("y");
+        let Answer::Send(request) = dialog.key(Key::char('y'), 2000) else { panic!("y is yes") };
+        assert_eq!(request.text, Some(Text::from("overyy")));
+    }
+
+    #[test]
+    fn enter_and_escape_are_no() {
+        let mut dialog = closing();
+        dialog.key(Key::plain(KeyCode::Enter), 0);
+        assert!(matches!(dialog.key(Key::plain(KeyCode::Enter), 5000), Answer::Cancelled));
+        assert!(matches!(closing().key(Key::plain(KeyCode::Esc), 0), Answer::Cancelled));
+    }
+
+    #[test]
+    fn a_wrong_filter_shows_a_caret_and_cannot_be_kept() {
+        let mut dialog = Dialog::filter("sev>=", 0);
+        dialog.count(|_| 0);
+        assert!(dialog.lines().hint.starts_with("     ^ "), "{:?}", dialog.lines().hint);
+        assert!(matches!(dialog.key(Key::plain(KeyCode::Enter), 0), Answer::More));
+    }
+}

@@ -1,0 +1,150 @@
+//! Two lines at the top: where we are, how the link and the application are, what is open.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use stella_protocol::HealthStatus;
+use stella_widgets::text::{cut, sanitise, width};
+
+use super::put;
+use crate::board::link::LinkState;
+use crate::event::SourceEvent;
+use crate::keys::Place;
+use crate::model::Model;
+use crate::screens::View;
+use crate::theme::Role;
+
+pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    first(view, area, buffer);
+    if area.height > 1 {
+        second(model, view, Rect { y: area.y + 1, ..area }, buffer);
+    }
+}
+
+fn first(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let setup = view.setup;
+    let badge = format!("[{}]", sanitise(setup.badge.raw()));
+    let mut spans = vec![Span::styled(badge, view.style(Role::Badge)), Span::raw(" ")];
+    if area.width >= 100 {
+        let host = sanitise(setup.host.raw());
+        spans.push(Span::styled(format!("{}  ", cut(&host, 16)), view.style(Role::Muted)));
+    }
+    spans.extend(link(view));
+    spans.push(Span::raw("  "));
+    let right = right(view, area.width);
+    let mut used: u16 = spans.iter().map(|span| width(&span.content)).sum();
+    let room = area.width.saturating_sub(width(&right) + 2);
+    for span in counts(view) {
+        if used + width(&span.content) <= room {
+            used += width(&span.content);
+            spans.push(span);
+        }
+    }
+    spans.push(Span::raw("  "));
+    spans.extend(health(view, room.saturating_sub(used + 2)));
+    put(buffer, area.x, area.y, area.width, &Line::from(spans));
+    let at = area.right().saturating_sub(width(&right) + 1);
+    if at > area.x + used {
+        put(buffer, at, area.y, area.width, &Line::styled(right, view.style(Role::Muted)));
+    }
+}
+
+fn right(view: &View<'_>, columns: u16) -> String {
+    if columns < 80 {
+        return String::new();
+    }
+    let zone = if view.local() { "local" } else { "UTC" };
+    format!("{} {zone}", view.clock(view.board.clock(view.now)))
+}
+
+fn link(view: &View<'_>) -> Vec<Span<'static>> {
+    let say = |role: Role, words: String| vec![Span::styled(words, view.style(role).add_modifier(Modifier::BOLD))];
+    match view.board.link.state(view.now) {
+        LinkState::Live if view.board.recording() => say(Role::Waiting, "RECORDING".to_owned()),
+        LinkState::Live => say(Role::Ok, "LIVE".to_owned()),
+        LinkState::Late { seconds } => say(Role::Waiting, format!("LATE {seconds}s")),
+        LinkState::Connecting => say(Role::Waiting, "CONNECTING".to_owned()),
+        LinkState::Resyncing => say(Role::Waiting, "REBUILDING".to_owned()),
+        LinkState::Buffered => say(Role::Stale, "BUFFERED".to_owned()),
+        LinkState::Refused(_) => say(Role::Danger, "REFUSED".to_owned()),
+        LinkState::Stale { since, retry_s, .. } => {
+            let retry = retry_s.map_or_else(String::new, |seconds| format!(", retry in {seconds}s"));
+            say(Role::Danger, format!("STALE since {}{retry}", view.seconds(since.wall)))
+        }
+    }
+}
+
+fn counts(view: &View<'_>) -> Vec<Span<'static>> {
+    let counts = view.board.alerts.counts();
+    let faint = view.style(Role::Faint);
+    let one = |words: &str, count: usize, role: Role| {
+        let style: Style = if count == 0 { faint } else { view.style(role) };
+        Span::styled(format!("{words} {count:<3}"), style)
+    };
+    let taken = if counts.unacknowledged == 0 { Role::Muted } else { Role::Text };
+    vec![
+        one("CRIT", counts.critical, Role::Critical),
+        one(" HIGH", counts.high, Role::High),
+        one(" MED", counts.medium, Role::Medium),
+        one(" LOW", counts.low, Role::Low),
+        one(" unacked", counts.unacknowledged, taken),
+    ]
+}
+
+fn health(view: &View<'_>, room: u16) -> Vec<Span<'static>> {
+    let Some(health) = &view.board.health else { return Vec::new() };
+    let role = match health.status {
+        HealthStatus::Healthy => Role::Ok,
+        HealthStatus::Degraded => Role::Waiting,
+        HealthStatus::Down => Role::Danger,
+        HealthStatus::Unknown => Role::Muted,
+    };
+    let word = health.status.word();
+    if room < width(word) {
+        return Vec::new();
+    }
+    let mut spans = vec![Span::styled(word, view.style(role))];
+    let reason = sanitise(health.reason.raw());
+    let left = room.saturating_sub(width(word) + 2);
+    if left >= 12 && !reason.is_empty() {
+        spans.push(Span::styled(format!(": {}", cut(&reason, left)), view.style(Role::Muted)));
+    }
+    spans
+}
+
+fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let mut spans = vec![Span::raw(" ")];
+    for (key, name, place) in
+        [("1", "Alerts", Place::Alerts), ("4", "Metrics", Place::Metrics), ("5", "Log", Place::Log)]
+    {
+        let here = model.ui.place == place;
+        let style = if here { view.style(Role::Focus) } else { view.style(Role::Muted) };
+        spans.push(Span::styled(format!("{key} "), view.style(Role::Faint)));
+        spans.push(Span::styled(name, style));
+        spans.push(Span::raw("   "));
+    }
+    let used: u16 = spans.iter().map(|span| width(&span.content)).sum();
+    put(buffer, area.x, area.y, area.width, &Line::from(spans));
+    let words = watching(view);
+    let room = area.width.saturating_sub(used + 2);
+    let words = cut(&words, room);
+    let at = area.right().saturating_sub(width(&words) + 1);
+    put(buffer, at, area.y, room, &Line::styled(words.into_owned(), view.style(Role::Muted)));
+}
+
+/// What is watched and as whom; what is being prepared or has ended, when that is the news.
+fn watching(view: &View<'_>) -> String {
+    let said = match &view.board.source {
+        Some(SourceEvent::Preparing(what)) => format!("{} …", sanitise(what.raw())),
+        Some(SourceEvent::Ended(what)) => format!("{} ended", sanitise(what.raw())),
+        Some(SourceEvent::Trouble(why)) => format!("trouble: {}", sanitise(why.raw())),
+        Some(SourceEvent::Ready) | None => sanitise(view.setup.watching.raw()).into_string(),
+    };
+    let me = match &view.board.principal {
+        Some((name, role)) => format!("  {} ({})", sanitise(name.raw()), role.word()),
+        None => String::new(),
+    };
+    let readonly = if view.setup.readonly { "  READ-ONLY" } else { "" };
+    format!("{said}{me}{readonly}")
+}

@@ -1,0 +1,412 @@
+//! One table of keys: it drives dispatch, the help page, the footer and the README.
+//!
+//! A lower-case key only looks or does something that can be taken back; every closing verb is
+//! upper case. One letter is one verb in every view (a test asserts it).
+
+use stella_protocol::Verb;
+
+/// A key as the console understands it, free of any terminal library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Which key.
+    pub code: KeyCode,
+    /// Held with Ctrl.
+    pub ctrl: bool,
+    /// The terminal says that the key is being held down.
+    pub repeat: bool,
+}
+
+/// Which key it is. Letters carry their case; Shift is never a flag of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyCode {
+    /// A character.
+    Char(char),
+    /// Enter.
+    Enter,
+    /// Escape.
+    Esc,
+    /// Tab.
+    Tab,
+    /// Shift-Tab.
+    BackTab,
+    /// Backspace.
+    Backspace,
+    /// Delete.
+    Delete,
+    /// Arrow.
+    Up,
+    /// Arrow.
+    Down,
+    /// Arrow.
+    Left,
+    /// Arrow.
+    Right,
+    /// Home.
+    Home,
+    /// End.
+    End,
+    /// Page up.
+    PageUp,
+    /// Page down.
+    PageDown,
+}
+
+impl Key {
+    /// A key without Ctrl.
+    pub const fn plain(code: KeyCode) -> Self {
+        Self { code, ctrl: false, repeat: false }
+    }
+
+    /// A character key.
+    pub const fn char(letter: char) -> Self {
+        Self::plain(KeyCode::Char(letter))
+    }
+
+    /// A character with Ctrl.
+    pub const fn ctrl(letter: char) -> Self {
+        Self { code: KeyCode::Char(letter), ctrl: true, repeat: false }
+    }
+}
+
+/// What a key press means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// Move the cursor or the text.
+    Move(Motion),
+    /// Enter the thing under the cursor.
+    Open,
+    /// Peel one layer.
+    Back,
+    /// Close the view; at the root ask to quit.
+    Quit,
+    /// Show another screen.
+    Show(Place),
+    /// The log lines around this alert.
+    LogAround,
+    /// Open the filter or the search.
+    Filter,
+    /// Next match of the search.
+    NextMatch,
+    /// Previous match.
+    PreviousMatch,
+    /// All keys.
+    Help,
+    /// The worst thing nobody has taken, or the next error line.
+    NextProblem,
+    /// Next alert inside the detail.
+    NextAlert,
+    /// Previous alert inside the detail.
+    PreviousAlert,
+    /// Mark the row.
+    Mark,
+    /// Mark all rows that the filter shows.
+    MarkAll,
+    /// Hold the screen as it is.
+    Hold,
+    /// Accept the rows that came meanwhile.
+    Accept,
+    /// Look closer at the chart.
+    ZoomIn,
+    /// Look at more of it.
+    ZoomOut,
+    /// Move the chart's window to the past.
+    Earlier,
+    /// Move it to the present.
+    Later,
+    /// Other times: ages, local, UTC.
+    TimeFormat,
+    /// The object as the server sent it.
+    Raw,
+    /// Why a row stands where it stands, and why a verb is off.
+    Why,
+    /// Copy the id.
+    CopyId,
+    /// Copy the object as JSON.
+    CopyJson,
+    /// Copy a summary as Markdown.
+    CopyMarkdown,
+    /// Reconnect or load everything anew.
+    Refresh,
+    /// Do something to the marked alerts, or to the one under the cursor.
+    Act(Verb),
+    /// Take back the last action.
+    Undo,
+    /// Give the terminal back to the shell.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+}
+
+/// Ways to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Motion {
+    /// One down.
+    Down,
+    /// One up.
+    Up,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// Half a page down.
+    HalfDown,
+    /// Half a page up.
+    HalfUp,
+    /// A page down.
+    PageDown,
+    /// A page up.
+    PageUp,
+}
+
+/// The screens that keys lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Place {
+    /// The list.
+    #[default]
+    Alerts,
+    /// Series.
+    Metrics,
+    /// Lines.
+    Log,
+}
+
+/// What the keyboard is for at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The alert list.
+    List,
+    /// One alert.
+    Detail,
+    /// Series.
+    Metrics,
+    /// Lines.
+    Log,
+}
+
+/// What a verb may do to the world (5.2): 0 looks, 1 can be undone, 2 closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Only looks.
+    View,
+    /// Can be undone.
+    Reversible,
+    /// Closes something: asks first.
+    Closing,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Where it works.
+    pub modes: &'static [Mode],
+    /// The keys in order, `gl`, `Ctrl-d`, `Enter`.
+    pub keys: &'static [&'static str],
+    /// What they mean.
+    pub intent: Intent,
+    /// In words, for help and README.
+    pub words: &'static str,
+    /// One word for the footer; empty: not shown there.
+    pub short: &'static str,
+    /// What it may do.
+    pub class: Class,
+}
+
+const ALL: &[Mode] = &[Mode::List, Mode::Detail, Mode::Metrics, Mode::Log];
+const ALERTS: &[Mode] = &[Mode::List, Mode::Detail];
+const LIST: &[Mode] = &[Mode::List];
+const DETAIL: &[Mode] = &[Mode::Detail];
+const CHARTS: &[Mode] = &[Mode::Detail, Mode::Metrics];
+const SEARCHED: &[Mode] = &[Mode::Log];
+
+const fn row(
+    modes: &'static [Mode],
+    keys: &'static [&'static str],
+    intent: Intent,
+    short: &'static str,
+    words: &'static str,
+) -> Binding {
+    let class = match intent {
+        Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive) => Class::Closing,
+        Intent::Act(_) | Intent::Undo => Class::Reversible,
+        _ => Class::View,
+    };
+    Binding { modes, keys, intent, words, short, class }
+}
+
+/// The table. Order is the order of the help page; the first rows with a short word fill the footer.
+pub const TABLE: &[Binding] = &[
+    row(ALERTS, &["a"], Intent::Act(Verb::Acknowledge), "ack", "acknowledge (on another's: take over)"),
+    row(ALERTS, &["R"], Intent::Act(Verb::Resolve), "resolve", "resolve (on a resolved one: reopen)"),
+    row(ALERTS, &["F"], Intent::Act(Verb::FalsePositive), "false+", "false positive"),
+    row(LIST, &["Enter"], Intent::Open, "open", "open"),
+    row(DETAIL, &["Enter"], Intent::Open, "", "open the suggested action under the cursor"),
+    row(&[Mode::Metrics, Mode::Log], &["Enter"], Intent::Open, "open", "open"),
+    row(ALERTS, &["c"], Intent::Act(Verb::Note), "note", "write a note"),
+    row(ALERTS, &["A"], Intent::Act(Verb::Release), "", "release"),
+    row(ALERTS, &["u"], Intent::Undo, "undo", "undo the last action (24 h, on the server)"),
+    row(ALERTS, &["g l"], Intent::LogAround, "log", "log lines around this alert"),
+    row(DETAIL, &["J"], Intent::NextAlert, "next", "next alert"),
+    row(DETAIL, &["K"], Intent::PreviousAlert, "", "previous alert"),
+    row(CHARTS, &["+"], Intent::ZoomIn, "zoom", "zoom the chart in"),
+    row(CHARTS, &["-"], Intent::ZoomOut, "", "zoom the chart out"),
+    row(CHARTS, &["Left"], Intent::Earlier, "", "move the chart's window to the past"),
+    row(CHARTS, &["Right"], Intent::Later, "", "move the chart's window to the present"),
+    row(LIST, &["Space"], Intent::Mark, "mark", "mark"),
+    row(LIST, &["*"], Intent::MarkAll, "", "mark all that the filter shows"),
+    row(&[Mode::List, Mode::Metrics], &["/"], Intent::Filter, "filter", "filter, with live count"),
+    row(SEARCHED, &["/"], Intent::Filter, "search", "search the lines"),
+    row(SEARCHED, &["n"], Intent::NextMatch, "next", "next match"),
+    row(SEARCHED, &["N"], Intent::PreviousMatch, "", "previous match"),
+    row(LIST, &["e"], Intent::NextProblem, "", "the worst alert that nobody has taken"),
+    row(SEARCHED, &["e"], Intent::NextProblem, "error", "next error line"),
+    row(LIST, &["."], Intent::Accept, "", "let rows in that came while you moved"),
+    row(&[Mode::List, Mode::Metrics, Mode::Log], &["p"], Intent::Hold, "hold", "hold the screen as it is"),
+    row(ALL, &["j", "Down"], Intent::Move(Motion::Down), "", "down"),
+    row(ALL, &["k", "Up"], Intent::Move(Motion::Up), "", "up"),
+    row(ALL, &["g g", "Home"], Intent::Move(Motion::First), "", "to the top"),
+    row(ALL, &["G", "End"], Intent::Move(Motion::Last), "", "to the end"),
+    row(ALL, &["Ctrl-d"], Intent::Move(Motion::HalfDown), "", "half a page down"),
+    row(ALL, &["Ctrl-u"], Intent::Move(Motion::HalfUp), "", "half a page up"),
+    row(ALL, &["Ctrl-f", "PgDn"], Intent::Move(Motion::PageDown), "", "a page down"),
+    row(ALL, &["PgUp"], Intent::Move(Motion::PageUp), "", "a page up"),
+    row(ALL, &["1"], Intent::Show(Place::Alerts), "", "alerts"),
+    row(ALL, &["4"], Intent::Show(Place::Metrics), "", "metrics"),
+    row(ALL, &["5"], Intent::Show(Place::Log), "", "log"),
+    row(ALERTS, &["i"], Intent::Why, "", "why this row stands here, why a verb is off"),
+    row(ALERTS, &["d"], Intent::Raw, "", "the alert as the server sent it"),
+    row(ALERTS, &["y y"], Intent::CopyId, "", "copy the id"),
+    row(ALERTS, &["y j"], Intent::CopyJson, "", "copy as JSON"),
+    row(ALERTS, &["y m"], Intent::CopyMarkdown, "", "copy as Markdown"),
+    row(ALL, &["t"], Intent::TimeFormat, "", "times as ages, UTC or local"),
+    row(ALL, &["r"], Intent::Refresh, "", "reconnect, or load everything anew"),
+    row(ALL, &["?"], Intent::Help, "help", "all keys of this view"),
+    row(ALL, &["Esc"], Intent::Back, "back", "peel back one layer"),
+    row(ALL, &["q"], Intent::Quit, "", "close the view; at the root quit (asks)"),
+    row(ALL, &["Ctrl-l"], Intent::Redraw, "", "draw anew"),
+    row(ALL, &["Ctrl-z"], Intent::Suspend, "", "suspend"),
+];
+
+/// What a key did to the sequence that was begun.
+#[derive(Debug, Clone, Copy)]
+pub enum Press {
+    /// It completes this binding.
+    Complete(&'static Binding),
+    /// It begins one: more keys can follow.
+    Begun,
+    /// It means nothing here.
+    Nothing,
+}
+
+/// What `key` means in `mode`, after `begun` (the first key of a sequence, if one was pressed).
+pub fn press(mode: Mode, begun: Option<Key>, key: Key) -> Press {
+    let typed = match begun {
+        Some(first) => format!("{} {}", name(first), name(key)),
+        None => name(key),
+    };
+    let mut rows = TABLE.iter().filter(|row| row.modes.contains(&mode));
+    if let Some(row) = rows.clone().find(|row| row.keys.contains(&typed.as_str())) {
+        return Press::Complete(row);
+    }
+    let longer = format!("{typed} ");
+    let begins = rows.any(|row| row.keys.iter().any(|keys| keys.starts_with(&longer)));
+    if begins { Press::Begun } else { Press::Nothing }
+}
+
+/// The bindings that can follow `begun` in `mode`: what the popup shows.
+pub fn following(mode: Mode, begun: Key) -> Vec<(&'static str, &'static Binding)> {
+    let start = format!("{} ", name(begun));
+    TABLE
+        .iter()
+        .filter(|row| row.modes.contains(&mode))
+        .filter_map(|row| row.keys.iter().find_map(|keys| keys.strip_prefix(start.as_str())).map(|rest| (rest, row)))
+        .collect()
+}
+
+/// The bindings of a mode in the order of the table.
+pub fn of(mode: Mode) -> impl Iterator<Item = &'static Binding> {
+    TABLE.iter().filter(move |row| row.modes.contains(&mode))
+}
+
+/// How a person writes the binding's keys: `gl`, `Ctrl-d`, `j Down`.
+pub fn written(binding: &Binding) -> String {
+    binding.keys.iter().map(|keys| keys.replace(' ', "")).collect::<Vec<_>>().join(" ")
+}
+
+fn name(key: Key) -> String {
+    let plain = match key.code {
+        KeyCode::Char(' ') => "Space".to_owned(),
+        KeyCode::Char(letter) => letter.to_string(),
+        KeyCode::Enter => "Enter".to_owned(),
+        KeyCode::Esc => "Esc".to_owned(),
+        KeyCode::Tab => "Tab".to_owned(),
+        KeyCode::BackTab => "Shift-Tab".to_owned(),
+        KeyCode::Backspace => "Backspace".to_owned(),
+        KeyCode::Delete => "Del".to_owned(),
+        KeyCode::Up => "Up".to_owned(),
+        KeyCode::Down => "Down".to_owned(),
+        KeyCode::Left => "Left".to_owned(),
+        KeyCode::Right => "Right".to_owned(),
+        KeyCode::Home => "Home".to_owned(),
+        KeyCode::End => "End".to_owned(),
+        KeyCode::PageUp => "PgUp".to_owned(),
+        KeyCode::PageDown => "PgDn".to_owned(),
+    };
+    if key.ctrl { format!("Ctrl-{plain}") } else { plain }
+}
+
+#[cfg(test)]
+#[expect(clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn one_letter_is_one_verb_in_every_view() {
+        let mut verbs: BTreeMap<&str, Intent> = BTreeMap::new();
+        for row in TABLE.iter().filter(|row| row.class > Class::View) {
+            for keys in row.keys {
+                let first = verbs.entry(keys).or_insert(row.intent);
+                assert_eq!(*first, row.intent, "{keys} stands for two verbs");
+            }
+        }
+        for row in TABLE.iter().filter(|row| row.class == Class::View) {
+            assert!(row.keys.iter().all(|keys| !verbs.contains_key(keys)), "{:?} is a verb elsewhere", row.keys);
+        }
+    }
+
+    #[test]
+    fn a_closing_verb_is_upper_case_and_nothing_acts_on_ctrl() {
+        for row in TABLE {
+            for keys in row.keys {
+                if row.class == Class::Closing {
+                    assert!(keys.chars().all(|letter| letter.is_ascii_uppercase()), "{keys}");
+                }
+                assert!(row.class == Class::View || !keys.starts_with("Ctrl"), "{keys}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_mode_or_hides_a_sequence() {
+        for mode in [Mode::List, Mode::Detail, Mode::Metrics, Mode::Log] {
+            let all: Vec<&str> = of(mode).flat_map(|row| row.keys.iter().copied()).collect();
+            for (at, keys) in all.iter().enumerate() {
+                let clash = all
+                    .iter()
+                    .enumerate()
+                    .any(|(other, more)| other != at && (more == keys || more.starts_with(&format!("{keys} "))));
+                assert!(!clash, "{keys} in {mode:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sequence_is_begun_and_completed() {
+        assert!(matches!(press(Mode::List, None, Key::char('g')), Press::Begun));
+        let Press::Complete(row) = press(Mode::List, Some(Key::char('g')), Key::char('l')) else {
+            panic!("gl is bound");
+        };
+        assert_eq!(row.intent, Intent::LogAround);
+        assert!(matches!(press(Mode::Log, Some(Key::char('g')), Key::char('l')), Press::Nothing));
+    }
+}

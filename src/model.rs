@@ -1,0 +1,556 @@
+//! The console's state: the board (what the server said) and the ui (where the human is).
+//!
+//! `update` is a router: each screen and each board topic has its own room. It does no IO, reads no
+//! clock and draws nothing.
+
+pub mod requests;
+mod verbs;
+
+use ratatui::layout::Rect;
+use stella_protocol::{Alert, AlertId, Severity, Text};
+
+use crate::board::Board;
+use crate::effect::{Effect, Reply, RequestId};
+use crate::event::{Event, LinkEvent, Now, SourceEvent};
+use crate::frame::{self, dialog::Dialog};
+use crate::keys::{self, Intent, Key, KeyCode, Mode, Place, Press};
+use crate::screens::{Context, Go, View, alerts, detail, first_run, help, log, metrics};
+use crate::theme::Theme;
+use requests::Requests;
+
+/// A message in the footer stays this long, in ms.
+const NOTICE_MS: u64 = 8_000;
+/// Two Ctrl-c within this time quit.
+const TWICE_MS: u64 = 1_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// What was configured when the console started.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug)]
+pub struct Setup {
+    /// Name of the profile, or `DEMO`, `PIPE`, `TAIL`.
+    pub badge: Text,
+    /// This machine.
+    pub host: Text,
+    /// What is watched, in words.
+    pub watching: Text,
+    /// Who we are, until the server says better.
+    pub me: Text,
+    /// Three lines for a newcomer.
+    pub coach: Vec<String>,
+    /// No verb may be sent.
+    pub readonly: bool,
+    /// The server lives inside this process and ends with it.
+    pub embedded: bool,
+    /// Styles.
+    pub theme: Theme,
+    /// Pure 7-bit output.
+    pub ascii: bool,
+    /// Nothing is configured: offer the choices.
+    pub first_run: bool,
+    /// Clock times are local ones.
+    pub local_time: bool,
+}
+
+/// How times are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeFormat {
+    /// Ages in lists, clock times elsewhere.
+    #[default]
+    Ages,
+    /// UTC everywhere.
+    Utc,
+    /// Local time everywhere.
+    Local,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub struct Model {
+    /// What the server said.
+    pub board: Board,
+    /// Where the human is.
+    pub ui: Ui,
+}
+
+/// Where the human is.
+#[derive(Debug)]
+pub struct Ui {
+    /// What was configured.
+    pub setup: Setup,
+    /// Size of the terminal.
+    pub size: (u16, u16),
+    /// Which screen.
+    pub place: Place,
+    /// The list.
+    pub alerts: alerts::State,
+    /// The alert beside or over the list.
+    pub detail: detail::State,
+    /// The detail fills the screen.
+    pub detail_open: bool,
+    /// The series.
+    pub metrics: metrics::State,
+    /// The lines.
+    pub log: log::State,
+    /// What is asked.
+    pub dialog: Option<Dialog>,
+    /// The help page.
+    pub help: Option<help::State>,
+    /// The first-run page.
+    pub first_run: Option<first_run::State>,
+    /// The first key of a sequence.
+    pub begun: Option<Key>,
+    /// Changes under way.
+    pub requests: Requests,
+    /// Said in the footer, and until when.
+    pub notice: Option<(String, u64)>,
+    /// How times are written.
+    pub time: TimeFormat,
+    /// Steady time of the last key.
+    pub last_key: Option<u64>,
+    last_interrupt: Option<u64>,
+    known_critical: Vec<AlertId>,
+    title: String,
+}
+
+impl Model {
+    /// A console of this size that has heard nothing yet.
+    pub fn new(setup: Setup, width: u16, height: u16) -> Self {
+        let first_run = setup.first_run.then(first_run::State::default);
+        let ui = Ui {
+            setup,
+            size: (width, height),
+            place: Place::default(),
+            alerts: alerts::State::default(),
+            detail: detail::State::default(),
+            detail_open: false,
+            metrics: metrics::State::default(),
+            log: log::State::default(),
+            dialog: None,
+            help: None,
+            first_run,
+            begun: None,
+            requests: Requests::default(),
+            notice: None,
+            time: TimeFormat::default(),
+            last_key: None,
+            last_interrupt: None,
+            known_critical: Vec::new(),
+            title: String::new(),
+        };
+        Self { board: Board::default(), ui }
+    }
+
+    /// Takes in what happened; names what is to be done.
+    pub fn update(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Key(key) => self.key(now, key, &mut effects),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resize { width, height } => self.ui.size = (width, height),
+            Event::Feed(envelope) => self.board.apply(*envelope, now),
+            Event::Link(link) => self.link(now, link, &mut effects),
+            Event::Reply(id, reply) => self.reply(now, id, *reply, &mut effects),
+            Event::Source(source) => self.source(source),
+            Event::Tick => {}
+        }
+        self.settle(now, &mut effects);
+        effects
+    }
+
+    /// When time alone will change the picture: steady ms of the next `Tick` that is wanted.
+    pub fn wake_at(&self, now: Now) -> u64 {
+        let into_minute = self.board.clock(now).millis().rem_euclid(MINUTE_MS);
+        let mut next = now.steady + (MINUTE_MS - into_minute).cast_unsigned();
+        let mut sooner = |at: u64| next = next.min(at.max(now.steady + 1));
+        self.board.link.changes_at(now).into_iter().for_each(&mut sooner);
+        self.ui.notice.iter().for_each(|(_, until)| sooner(*until));
+        if self.ui.alerts.will_settle() {
+            self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
+        }
+        self.ui.detail.wakes_at().into_iter().for_each(&mut sooner);
+        if self.shown() == Shown::Place(Place::Log) {
+            self.ui.log.wakes_at(now).into_iter().for_each(&mut sooner);
+        }
+        if self.shown() == Shown::Place(Place::Metrics) {
+            self.ui.metrics.wakes_at(now).into_iter().for_each(&mut sooner);
+        }
+        next
+    }
+
+    /// What the drawing may read.
+    pub fn view(&self, now: Now) -> View<'_> {
+        View { board: &self.board, setup: &self.ui.setup, now, time: self.ui.time, requests: &self.ui.requests }
+    }
+
+    /// What the body shows.
+    pub fn shown(&self) -> Shown {
+        if self.ui.first_run.is_some() {
+            Shown::FirstRun
+        } else if self.ui.help.is_some() {
+            Shown::Help
+        } else if self.ui.place == Place::Alerts && self.ui.detail_open {
+            Shown::Detail
+        } else {
+            Shown::Place(self.ui.place)
+        }
+    }
+
+    /// What the keyboard is for.
+    pub fn mode(&self) -> Mode {
+        match (self.ui.place, self.ui.detail_open) {
+            (Place::Alerts, true) => Mode::Detail,
+            (Place::Alerts, false) => Mode::List,
+            (Place::Metrics, _) => Mode::Metrics,
+            (Place::Log, _) => Mode::Log,
+        }
+    }
+
+    fn link(&mut self, now: Now, event: LinkEvent, effects: &mut Vec<Effect>) {
+        let loaded = matches!(event, LinkEvent::Snapshot(_));
+        self.board.connect(event, now);
+        if loaded {
+            effects.extend(self.ui.requests.ask_again());
+            self.remember_critical();
+        }
+    }
+
+    fn source(&mut self, event: SourceEvent) {
+        self.board.source(event);
+    }
+
+    fn reply(&mut self, now: Now, id: RequestId, reply: Reply, effects: &mut Vec<Effect>) {
+        match reply {
+            Reply::Acted(answer) => self.acted(now, id, answer),
+            Reply::Copied(Ok(bytes)) => self.say(now, format!("copied {bytes} bytes (OSC 52)")),
+            Reply::Copied(Err(why)) => {
+                self.say(now, format!("not copied: {}", stella_widgets::text::sanitise(why.raw())));
+            }
+            Reply::Evidence(alert, answer) => self.ui.detail.evidence(id, &alert, answer),
+            Reply::Logs(answer) => {
+                self.with_context(now, effects, |ui, cx| ui.log.lines(cx, id, answer));
+            }
+            Reply::Series(answer) => self.ui.metrics.series(id, answer),
+        }
+    }
+
+    fn key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
+        self.ui.last_key = Some(now.steady);
+        if key == Key::ctrl('c') {
+            return self.interrupt(now, effects);
+        }
+        if self.ui.dialog.is_some() {
+            return self.dialog_key(now, key, effects);
+        }
+        if let Some(page) = &mut self.ui.first_run {
+            let choice = page.key(key);
+            effects.extend(choice);
+            return;
+        }
+        if let Some(page) = &mut self.ui.help {
+            if page.key(key, self.ui.size.1) {
+                self.ui.help = None;
+            }
+            return;
+        }
+        let mode = self.mode();
+        let begun = self.ui.begun.take();
+        match keys::press(mode, begun, key) {
+            Press::Begun => self.ui.begun = Some(key),
+            Press::Complete(row) if key.repeat && row.class > keys::Class::View => {}
+            Press::Complete(row) => self.intent(now, row.intent, effects),
+            Press::Nothing => self.nothing(now, mode, begun, key),
+        }
+    }
+
+    /// Says where a key would work, rather than swallowing it.
+    fn nothing(&mut self, now: Now, mode: Mode, begun: Option<Key>, key: Key) {
+        let KeyCode::Char(letter) = key.code else { return };
+        if begun.is_none() && !letter.is_control() {
+            let elsewhere = [Mode::List, Mode::Detail, Mode::Metrics, Mode::Log]
+                .into_iter()
+                .filter(|other| *other != mode)
+                .any(|other| matches!(keys::press(other, None, key), Press::Complete(_)));
+            if elsewhere {
+                self.say(now, format!("{letter} does nothing here; ? lists the keys of this view"));
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        if let Some(dialog) = &mut self.ui.dialog {
+            dialog.paste(text);
+        } else if let Some(page) = &mut self.ui.first_run {
+            page.paste(text);
+        }
+    }
+
+    fn interrupt(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.ui.last_interrupt.is_some_and(|at| now.steady - at <= TWICE_MS) {
+            effects.push(Effect::Quit);
+            return;
+        }
+        self.ui.last_interrupt = Some(now.steady);
+        self.ui.begun = None;
+        self.ui.dialog = None;
+        self.ui.help = None;
+        self.say(now, "Ctrl-c again within a second quits".to_owned());
+    }
+
+    fn intent(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
+        match intent {
+            Intent::Show(place) => {
+                self.ui.place = place;
+                self.with_context(now, effects, |ui, cx| match place {
+                    Place::Log => ui.log.opened(cx),
+                    Place::Metrics => ui.metrics.opened(cx),
+                    Place::Alerts => {}
+                });
+            }
+            Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
+            Intent::Quit => self.leave(now, effects),
+            Intent::Act(verb) => self.act(now, verb, effects),
+            Intent::Undo => self.undo(now, effects),
+            Intent::Filter => self.ask_filter(now),
+            Intent::TimeFormat => self.next_time_format(now),
+            Intent::Suspend => effects.push(Effect::Suspend),
+            Intent::Redraw => effects.push(Effect::Redraw),
+            Intent::Refresh => {
+                effects.push(if self.board.link.state(now).is_old() { Effect::Reconnect } else { Effect::Resync });
+            }
+            Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown => self.copy(now, intent, effects),
+            Intent::Why => self.why(now),
+            Intent::LogAround => {
+                if let Some(id) = self.focus().map(|alert| alert.id.clone()) {
+                    self.lines_around(now, &id, effects);
+                }
+            }
+            other => self.screen(now, other, effects),
+        }
+    }
+
+    /// The screens' own intents.
+    fn screen(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
+        let (mode, rows) = (self.mode(), frame::list_rows(self));
+        let go = self.with_rows(now, effects, rows, |ui, cx| match mode {
+            Mode::List => ui.alerts.update(cx, intent),
+            Mode::Detail => ui.detail.update(cx, intent),
+            Mode::Metrics => ui.metrics.update(cx, intent),
+            Mode::Log => ui.log.update(cx, intent),
+        });
+        match go {
+            Go::Stay => {}
+            Go::Back => self.back(),
+            Go::Detail(id) => {
+                self.ui.detail_open = true;
+                self.ui.detail.show(&id);
+            }
+            Go::Lines(link, alert) => {
+                self.ui.place = Place::Log;
+                self.with_context(now, effects, |ui, cx| ui.log.open_link(cx, &link, alert));
+            }
+        }
+        if matches!(intent, Intent::NextAlert | Intent::PreviousAlert) {
+            self.step(if intent == Intent::NextAlert { 1 } else { -1 });
+        }
+    }
+
+    fn step(&mut self, by: isize) {
+        if let Some(id) = self.ui.alerts.neighbour(by) {
+            self.ui.alerts.point_at(&id);
+            self.ui.detail.show(&id);
+        }
+    }
+
+    fn back(&mut self) {
+        if self.ui.place == Place::Alerts {
+            self.ui.detail_open = false;
+        } else {
+            self.ui.place = Place::Alerts;
+        }
+    }
+
+    fn leave(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.ui.place == Place::Alerts && !self.ui.detail_open {
+            self.ui.dialog = Some(Dialog::quit(now.steady));
+            return;
+        }
+        let rows = frame::list_rows(self);
+        let place = self.ui.place;
+        self.with_rows(now, effects, rows, |ui, cx| match place {
+            Place::Log => ui.log.closed(cx),
+            Place::Metrics => ui.metrics.closed(),
+            Place::Alerts => {}
+        });
+        self.back();
+    }
+
+    fn next_time_format(&mut self, now: Now) {
+        self.ui.time = match self.ui.time {
+            TimeFormat::Ages => TimeFormat::Utc,
+            TimeFormat::Utc => TimeFormat::Local,
+            TimeFormat::Local => TimeFormat::Ages,
+        };
+        let words = match self.ui.time {
+            TimeFormat::Ages => "times as ages",
+            TimeFormat::Utc => "times in UTC",
+            TimeFormat::Local => "times in local time",
+        };
+        self.say(now, words.to_owned());
+    }
+
+    fn lines_around(&mut self, now: Now, id: &AlertId, effects: &mut Vec<Effect>) {
+        self.ui.place = Place::Log;
+        self.with_context(now, effects, |ui, cx| ui.log.open_around(cx, id));
+    }
+
+    /// The alert that the keys mean: the open one, else the one under the cursor.
+    pub fn focus(&self) -> Option<&Alert> {
+        let id = if self.ui.detail_open { self.ui.detail.alert() } else { self.ui.alerts.cursor() };
+        self.board.alerts.get(id?)
+    }
+
+    /// Says something in the footer.
+    fn say(&mut self, now: Now, words: String) {
+        self.ui.notice = Some((words, now.steady + NOTICE_MS));
+    }
+
+    /// After every event: what follows from it.
+    fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.ui.notice.as_ref().is_some_and(|(_, until)| *until <= now.steady) {
+            self.ui.notice = None;
+        }
+        self.ui.requests.confirm(&self.board.alerts);
+        let since_key = self.ui.last_key.map_or(u64::MAX, |at| now.steady.saturating_sub(at));
+        let rows = frame::list_rows(self);
+        let beside = frame::detail_beside(self.ui.size) && self.ui.place == Place::Alerts;
+        let shown = self.shown();
+        self.with_rows(now, effects, rows, |ui, cx| {
+            ui.alerts.settle(cx, since_key);
+            if !ui.detail_open && beside {
+                ui.alerts.cursor().cloned().iter().for_each(|id| ui.detail.show(id));
+            }
+            if ui.detail_open || beside {
+                ui.detail.settle(cx);
+            }
+            match shown {
+                Shown::Place(Place::Log) => ui.log.settle(cx),
+                Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
+                _ => {}
+            }
+        });
+        self.ring(effects);
+        self.name_window(effects);
+        if let Some(dialog) = &mut self.ui.dialog {
+            let (board, setup) = (&self.board, &self.ui.setup);
+            dialog.count(|filter| {
+                let clock = board.clock(now);
+                board.alerts.iter().filter(|alert| filter.shows(alert, clock, setup.me.raw())).count()
+            });
+        }
+    }
+
+    /// Rings once for critical alerts that nobody has rung for yet.
+    fn ring(&mut self, effects: &mut Vec<Effect>) {
+        let before = self.ui.known_critical.len();
+        let fresh = self.remember_critical();
+        if fresh && before > 0 {
+            effects.push(Effect::Bell);
+        }
+    }
+
+    fn remember_critical(&mut self) -> bool {
+        let critical = self
+            .board
+            .alerts
+            .iter()
+            .filter(|alert| alert.severity == Severity::Critical && alert.status == stella_protocol::Status::New);
+        let now: Vec<AlertId> = critical.map(|alert| alert.id.clone()).collect();
+        let fresh = now.iter().any(|id| !self.ui.known_critical.contains(id));
+        if fresh {
+            self.ui.known_critical.extend(now);
+            self.ui.known_critical.dedup();
+        }
+        fresh
+    }
+
+    fn name_window(&mut self, effects: &mut Vec<Effect>) {
+        let critical = self.board.alerts.counts().critical;
+        let badge = stella_widgets::text::sanitise(self.ui.setup.badge.raw());
+        let title = if critical > 0 { format!("({critical}!) {badge} stella") } else { format!("{badge} stella") };
+        if self.ui.title != title {
+            self.ui.title.clone_from(&title);
+            effects.push(Effect::Title(title));
+        }
+    }
+
+    fn with_context<T>(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        run: impl FnOnce(&mut Rooms<'_>, &mut Context<'_>) -> T,
+    ) -> T {
+        let rows = frame::list_rows(self);
+        self.with_rows(now, effects, rows, run)
+    }
+
+    /// Lends the screens their rooms and what they may read.
+    fn with_rows<T>(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        rows: usize,
+        run: impl FnOnce(&mut Rooms<'_>, &mut Context<'_>) -> T,
+    ) -> T {
+        let mut notice = None;
+        let ui = &mut self.ui;
+        let mut cx = Context {
+            board: &self.board,
+            setup: &ui.setup,
+            now,
+            rows,
+            requests: &mut ui.requests,
+            effects,
+            notice: &mut notice,
+        };
+        let mut rooms = Rooms {
+            alerts: &mut ui.alerts,
+            detail: &mut ui.detail,
+            metrics: &mut ui.metrics,
+            log: &mut ui.log,
+            detail_open: ui.detail_open,
+        };
+        let result = run(&mut rooms, &mut cx);
+        if let Some(words) = notice {
+            self.say(now, words);
+        }
+        result
+    }
+}
+
+/// The screens' states, lent for the time of one update.
+struct Rooms<'a> {
+    alerts: &'a mut alerts::State,
+    detail: &'a mut detail::State,
+    metrics: &'a mut metrics::State,
+    log: &'a mut log::State,
+    detail_open: bool,
+}
+
+/// What the body shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The first-run page.
+    FirstRun,
+    /// The help page.
+    Help,
+    /// One alert, over all of the body.
+    Detail,
+    /// A screen.
+    Place(Place),
+}
+
+/// The whole terminal.
+pub fn whole(model: &Model) -> Rect {
+    Rect::new(0, 0, model.ui.size.0, model.ui.size.1)
+}

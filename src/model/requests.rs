@@ -1,0 +1,161 @@
+//! Requests under way: pending, confirmed by the feed, refused with the reason, or unknown.
+//!
+//! There is no optimistic truth: an action shows as pending until the feed brings the alert at the
+//! version the action left. An unknown one is asked again with the same key, never guessed.
+
+use std::collections::BTreeMap;
+
+use stella_protocol::{ActionId, ActionResponse, AlertId, Outcome, Verb};
+
+use crate::board::alerts::Alerts;
+use crate::effect::{Command, Effect, RequestId};
+
+/// All requests of this console that change something.
+#[derive(Debug, Default)]
+pub struct Requests {
+    last: u64,
+    pending: BTreeMap<RequestId, Pending>,
+    undoable: Vec<ActionId>,
+}
+
+/// One change under way.
+#[derive(Debug)]
+struct Pending {
+    command: Command,
+    stage: Stage,
+}
+
+/// How far it is.
+#[derive(Debug, PartialEq)]
+enum Stage {
+    /// Sent, not answered.
+    Sent,
+    /// No answer came: the change may or may not have happened.
+    Unknown,
+    /// The server did it; the feed has not brought these alerts at these versions yet.
+    Answered(Vec<(AlertId, u64)>),
+}
+
+/// What a row says of a change under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// On its way.
+    Pending,
+    /// Nobody knows; it is asked again once the connection is back.
+    Unknown,
+}
+
+impl Requests {
+    /// A name for the next request.
+    pub fn next_id(&mut self) -> RequestId {
+        self.last += 1;
+        RequestId(self.last)
+    }
+
+    /// Sends a change.
+    pub fn send(&mut self, command: Command) -> Effect {
+        let id = self.next_id();
+        self.pending.insert(id, Pending { command: command.clone(), stage: Stage::Sent });
+        Effect::Send(id, command)
+    }
+
+    /// What is under way for this alert.
+    pub fn progress(&self, alert: &AlertId) -> Option<Progress> {
+        let mine = self.pending.values().filter(|pending| pending.touches(alert));
+        mine.map(|pending| if pending.stage == Stage::Unknown { Progress::Unknown } else { Progress::Pending })
+            .max_by_key(|progress| match progress {
+                Progress::Pending => 0,
+                Progress::Unknown => 1,
+            })
+    }
+
+    /// How many changes are under way, and how many of them are unknown.
+    pub fn counts(&self) -> (usize, usize) {
+        let unknown = self.pending.values().filter(|pending| pending.stage == Stage::Unknown).count();
+        (self.pending.len(), unknown)
+    }
+
+    /// The action that `u` would take back.
+    pub fn undoable(&self) -> Option<&ActionId> {
+        self.undoable.last()
+    }
+
+    /// Takes the server's answer. Returns the command it answers.
+    pub fn answered(&mut self, id: RequestId, response: &ActionResponse) -> Option<Command> {
+        let pending = self.pending.get_mut(&id)?;
+        let command = pending.command.clone();
+        match &command {
+            Command::Act(_) if response.results.iter().any(|result| result.outcome == Outcome::Done) => {
+                self.undoable.push(response.action_id.clone());
+            }
+            Command::Undo(action) => self.undoable.retain(|known| known != action),
+            Command::Act(_) => {}
+        }
+        let awaited = response.results.iter().filter(|result| result.outcome == Outcome::Done);
+        let awaited = awaited.filter_map(|result| Some((result.id.clone(), result.alert.as_ref()?.version))).collect();
+        pending.stage = Stage::Answered(awaited);
+        Some(command)
+    }
+
+    /// The server refused: nothing is under way any more. Returns the command.
+    pub fn refused(&mut self, id: RequestId) -> Option<Command> {
+        let command = self.pending.remove(&id)?.command;
+        if let Command::Undo(action) = &command {
+            self.undoable.retain(|known| known != action);
+        }
+        Some(command)
+    }
+
+    /// No answer came.
+    pub fn unknown(&mut self, id: RequestId) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.stage = Stage::Unknown;
+        }
+    }
+
+    /// Asks every unknown one again, under its own id and so with its own key.
+    pub fn ask_again(&mut self) -> Vec<Effect> {
+        let unknown = self.pending.iter_mut().filter(|(_, pending)| pending.stage == Stage::Unknown);
+        unknown
+            .map(|(id, pending)| {
+                pending.stage = Stage::Sent;
+                Effect::Send(*id, pending.command.clone())
+            })
+            .collect()
+    }
+
+    /// Lets go of what the feed has confirmed. Returns true when something was.
+    pub fn confirm(&mut self, alerts: &Alerts) -> bool {
+        let before = self.pending.len();
+        self.pending.retain(|_, pending| match &pending.stage {
+            Stage::Answered(awaited) => {
+                awaited.iter().any(|(id, version)| alerts.get(id).is_none_or(|alert| alert.version < *version))
+            }
+            Stage::Sent | Stage::Unknown => true,
+        });
+        self.pending.len() != before
+    }
+}
+
+impl Pending {
+    fn touches(&self, alert: &AlertId) -> bool {
+        match (&self.stage, &self.command) {
+            (Stage::Answered(awaited), _) => awaited.iter().any(|(id, _)| id == alert),
+            (_, Command::Act(request)) => request.targets.iter().any(|target| target.id == *alert),
+            (_, Command::Undo(_)) => false,
+        }
+    }
+}
+
+/// The verb in the past, as a message says it: `acknowledged`.
+pub fn done(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Acknowledge => "acknowledged",
+        Verb::Release => "released",
+        Verb::TakeOver => "taken over",
+        Verb::Note => "noted on",
+        Verb::Resolve => "resolved",
+        Verb::Reopen => "reopened",
+        Verb::FalsePositive => "marked false positive",
+    }
+}

@@ -1,0 +1,198 @@
+//! Verbs on alerts: what a key means here and now, what is asked before, what is said after.
+
+use stella_protocol::{ActionResponse, Alert, AlertId, Outcome, Role, Verb};
+use stella_widgets::text::sanitise;
+
+use super::Model;
+use super::requests::done;
+use crate::board::link::{Allowed, LinkState};
+use crate::effect::{Command, Effect, Refusal, RequestId};
+use crate::event::Now;
+use crate::frame::dialog::{Answer, Ask, Dialog};
+use crate::keys::{Intent, Key, Place};
+use crate::screens::alerts;
+
+impl Model {
+    pub(super) fn act(&mut self, now: Now, verb: Verb, effects: &mut Vec<Effect>) {
+        let ids = if self.ui.detail_open {
+            self.ui.detail.alert().cloned().into_iter().collect()
+        } else {
+            self.ui.alerts.meant()
+        };
+        let alerts: Vec<&Alert> = ids.iter().filter_map(|id| self.board.alerts.get(id)).collect();
+        if alerts.is_empty() {
+            return self.say(now, "no alert under the cursor".to_owned());
+        }
+        if let Some(why) = self.forbidden(now, verb) {
+            return self.say(now, why);
+        }
+        let request = alerts::request(verb, &alerts, self.ui.setup.me.raw());
+        let what = meant_words(&alerts);
+        match request.verb {
+            Verb::Acknowledge | Verb::Release | Verb::TakeOver => self.send(now, Command::Act(request), effects),
+            Verb::Note => self.ui.dialog = Some(Dialog::ask(Ask::Note, request, what, now.steady)),
+            Verb::Resolve | Verb::Reopen | Verb::FalsePositive => {
+                self.ui.dialog = Some(Dialog::ask(Ask::Closing, request, what, now.steady));
+            }
+        }
+    }
+
+    pub(super) fn undo(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if let Some(why) = self.forbidden(now, Verb::Release) {
+            return self.say(now, why);
+        }
+        match self.ui.requests.undoable().cloned() {
+            Some(action) => self.send(now, Command::Undo(action), effects),
+            None => self.say(now, "nothing of yours to undo in this session".to_owned()),
+        }
+    }
+
+    /// Why a verb may not be sent now; None: it may.
+    fn forbidden(&self, now: Now, verb: Verb) -> Option<String> {
+        if self.ui.setup.readonly {
+            return Some("read-only: this console sends nothing (--readonly)".to_owned());
+        }
+        if let Some((_, role)) = &self.board.principal
+            && !role.allows(Role::Responder)
+        {
+            return Some(format!("your role is {}: verbs need responder", role.word()));
+        }
+        let link = self.board.link.state(now);
+        match link.allows() {
+            Allowed::Triage => None,
+            Allowed::AcknowledgeNow if verb == Verb::Acknowledge => None,
+            Allowed::AcknowledgeNow => Some(format!("{} is off while the feed is stale: r reconnects", verb.word())),
+            Allowed::Reading => Some(match link {
+                LinkState::Refused(_) => "nothing can be sent: the server refused us".to_owned(),
+                _ => "nothing can be sent until the feed is live".to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn why(&mut self, now: Now) {
+        let Some(alert) = self.focus() else { return };
+        let rank = alerts::why(alert);
+        let words = match self.forbidden(now, Verb::Resolve) {
+            Some(off) => format!("{rank}; {off}"),
+            None => rank,
+        };
+        self.say(now, words);
+    }
+
+    fn send(&mut self, now: Now, command: Command, effects: &mut Vec<Effect>) {
+        let words = match &command {
+            Command::Act(request) if request.targets.len() == 1 => {
+                format!("{} {} …", request.verb.word(), request.targets[0].id)
+            }
+            Command::Act(request) => format!("{} {} alerts …", request.verb.word(), request.targets.len()),
+            Command::Undo(action) => format!("undo {action} …"),
+        };
+        self.say(now, words);
+        effects.push(self.ui.requests.send(command));
+        self.ui.alerts.unmark();
+    }
+
+    pub(super) fn acted(&mut self, now: Now, id: RequestId, answer: Result<ActionResponse, Refusal>) {
+        let words = match answer {
+            Ok(response) => {
+                let command = self.ui.requests.answered(id, &response);
+                answered_words(command.as_ref(), &response, self.ui.setup.me.raw())
+            }
+            Err(Refusal::Problem(problem)) => {
+                self.ui.requests.refused(id);
+                let (title, detail) = (sanitise(problem.title.raw()), sanitise(problem.detail.raw()));
+                format!("refused: {title} {detail}")
+            }
+            Err(Refusal::Unknown(why)) => {
+                self.ui.requests.unknown(id);
+                format!("unknown whether it happened ({}); asked again with the same key", sanitise(why.raw()))
+            }
+            Err(Refusal::Query(error)) => error.to_string(),
+        };
+        self.say(now, words);
+    }
+
+    pub(super) fn ask_filter(&mut self, now: Now) {
+        self.ui.dialog = match self.ui.place {
+            Place::Alerts => Some(Dialog::filter(self.ui.alerts.filter().text(), now.steady)),
+            Place::Log => Some(Dialog::search(self.ui.log.search_text(), now.steady)),
+            Place::Metrics => Some(Dialog::series(self.ui.metrics.filter_text(), now.steady)),
+        };
+    }
+
+    pub(super) fn dialog_key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
+        let Some(dialog) = &mut self.ui.dialog else { return };
+        match dialog.key(key, now.steady) {
+            Answer::More => {}
+            Answer::Cancelled => self.ui.dialog = None,
+            Answer::Quit => effects.push(Effect::Quit),
+            Answer::Filter(filter) => {
+                self.ui.dialog = None;
+                self.with_context(now, effects, |ui, cx| ui.alerts.set_filter(filter, cx));
+            }
+            Answer::Search(text) => {
+                self.ui.dialog = None;
+                self.with_context(now, effects, |ui, cx| ui.log.search(cx, &text));
+            }
+            Answer::Series(text) => {
+                self.ui.dialog = None;
+                self.ui.metrics.set_filter(&text);
+            }
+            Answer::Send(request) => {
+                self.ui.dialog = None;
+                match self.forbidden(now, request.verb) {
+                    Some(why) => self.say(now, why),
+                    None => self.send(now, Command::Act(request), effects),
+                }
+            }
+        }
+    }
+
+    pub(super) fn copy(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
+        let Some(alert) = self.focus() else { return };
+        let text = match intent {
+            Intent::CopyJson => serde_json::to_string_pretty(alert).unwrap_or_default(),
+            Intent::CopyMarkdown => self.ui.detail.markdown(alert, &self.view(now)),
+            _ => alert.id.to_string(),
+        };
+        let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");
+        effects.push(Effect::Copy(clean));
+    }
+}
+
+fn meant_words(alerts: &[&Alert]) -> String {
+    match alerts {
+        [alert] => format!("{} {}", alert.id, sanitise(alert.title.raw())),
+        many => format!("{} alerts", many.len()),
+    }
+}
+
+fn answered_words(command: Option<&Command>, response: &ActionResponse, me: &str) -> String {
+    let count = |wanted: Outcome| response.results.iter().filter(|result| result.outcome == wanted).count();
+    let (worked, same) = (count(Outcome::Done), count(Outcome::Unchanged));
+    let verb = match command {
+        Some(Command::Act(request)) => done(request.verb),
+        _ => "undone",
+    };
+    let names: Vec<&AlertId> = response.results.iter().map(|result| &result.id).collect();
+    let whom =
+        if let [one] = names.as_slice() { one.to_string() } else { format!("{worked} of {} alerts", names.len()) };
+    let mut words = match (worked, same) {
+        (0, 0) => String::new(),
+        (0, _) => format!("{whom} was {verb} already"),
+        _ => format!("{verb} {whom} as {}", sanitise(me)),
+    };
+    let refused = response.results.iter().find_map(|result| result.problem.as_ref().map(|problem| (result, problem)));
+    if let Some((result, problem)) = refused {
+        let gap = if words.is_empty() { "" } else { "; " };
+        words.push_str(&format!(
+            "{gap}{} refused: {} {}",
+            result.id,
+            sanitise(problem.title.raw()),
+            sanitise(problem.detail.raw())
+        ));
+    } else if response.undo_until.is_some() && worked > 0 {
+        words.push_str(" - u undo (24h)");
+    }
+    words
+}

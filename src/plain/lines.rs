@@ -1,0 +1,193 @@
+//! Events as lines: the time, a word for what happened, severity, id, service, text.
+//!
+//! Pure: what is written depends on the events and on what was written before. Counters write nothing.
+
+use std::collections::HashMap;
+
+use stella_protocol::{Alert, AlertId, FeedEvent, Severity, Snapshot, Status, Timestamp};
+use stella_widgets::text::sanitise;
+
+use crate::embedded::Taken;
+use crate::event::{Event, LinkEvent};
+
+/// What is known of an alert that was written about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    version: u64,
+    status: Status,
+    is_asleep: bool,
+    severity: Severity,
+}
+
+/// Turns events into lines.
+#[derive(Debug, Default)]
+pub(super) struct Printer {
+    known: HashMap<AlertId, Known>,
+    tells_link: bool,
+    is_linked: bool,
+}
+
+impl Printer {
+    /// One that also tells of the connection.
+    pub(super) fn with_link() -> Self {
+        Self { tells_link: true, ..Self::default() }
+    }
+
+    /// Severity of every alert that was written about.
+    pub(super) fn seen(&self) -> impl Iterator<Item = Severity> {
+        self.known.values().map(|known| known.severity)
+    }
+
+    /// The lines of an event; `now` is the time of what has none of its own.
+    pub(super) fn lines(&mut self, event: &Event, now: Timestamp) -> Vec<String> {
+        match event {
+            Event::Feed(envelope) => match &envelope.event {
+                FeedEvent::Alert(alert) => self.alert(alert),
+                _ => Vec::new(),
+            },
+            Event::Link(LinkEvent::Snapshot(snapshot)) => {
+                let mut lines = self.linked(now);
+                lines.extend(snapshot.alerts.iter().flat_map(|alert| self.alert(alert)));
+                lines
+            }
+            Event::Link(LinkEvent::Lost { cause, .. } | LinkEvent::Refused(cause)) if self.tells_link => {
+                self.is_linked = false;
+                vec![format!("{now} LINK - - - {}; {}", sanitise(cause.what.raw()), sanitise(cause.then.raw()))]
+            }
+            Event::Link(LinkEvent::Opened) => self.linked(now),
+            _ => Vec::new(),
+        }
+    }
+
+    fn linked(&mut self, now: Timestamp) -> Vec<String> {
+        let is_news = self.tells_link && !std::mem::replace(&mut self.is_linked, true);
+        if is_news { vec![format!("{now} LINK - - - connected")] } else { Vec::new() }
+    }
+
+    fn alert(&mut self, alert: &Alert) -> Vec<String> {
+        let known = Known {
+            version: alert.version,
+            status: alert.status,
+            is_asleep: alert.snoozed_until.is_some(),
+            severity: alert.severity,
+        };
+        let before = self.known.insert(alert.id.clone(), known.clone());
+        let mut lines = Vec::new();
+        if before.is_none() {
+            lines.push(line(alert, "NEW", alert.detected_at));
+        }
+        let news = match before {
+            None if alert.status == Status::New && !known.is_asleep => None,
+            None => Some(word(alert, None)),
+            Some(before) if before.version < alert.version => Some(word(alert, Some(&before))),
+            Some(_) => None,
+        };
+        lines.extend(news.map(|(word, at)| line(alert, word, at)));
+        lines
+    }
+}
+
+/// What happened since `before`, and when.
+fn word(alert: &Alert, before: Option<&Known>) -> (&'static str, Timestamp) {
+    let same_status = before.is_some_and(|before| before.status == alert.status);
+    let was_asleep = before.is_some_and(|before| before.is_asleep);
+    let closed_at = alert.resolved_at.unwrap_or(alert.last_seen);
+    match alert.status {
+        _ if alert.snoozed_until.is_some() && !was_asleep => ("SNZ", alert.last_seen),
+        _ if same_status => ("UPD", alert.last_seen),
+        Status::Acknowledged => ("ACK", alert.acknowledged_at.unwrap_or(alert.last_seen)),
+        Status::Resolved => ("RES", closed_at),
+        Status::FalsePositive => ("FP", closed_at),
+        Status::New => ("NEW", alert.last_seen),
+        Status::Unknown => ("UPD", alert.last_seen),
+    }
+}
+
+fn line(alert: &Alert, word: &str, at: Timestamp) -> String {
+    let service = sanitise(alert.service.raw());
+    let service = if service.is_empty() { "-".to_owned() } else { service.replace(char::is_whitespace, "_") };
+    format!("{at} {word} {} {} {service} {}", alert.severity.word(), alert.id, sanitise(alert.title.raw()))
+}
+
+/// The last line: what was taken in and what came of it.
+pub(super) fn summary(taken: Taken, last: Option<&Snapshot>, seen: impl Iterator<Item = Severity>) -> String {
+    let lines = last.map_or(taken.accepted, |snapshot| snapshot.engine.lines.max(taken.accepted));
+    let mut counts = [0_u64; 5];
+    seen.for_each(|severity| counts[usize::from(severity.rank())] += 1);
+    let ranks = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+    let words = ranks.map(|severity| format!("{} {}", severity.word(), counts[usize::from(severity.rank())]));
+    let total: u64 = counts.iter().sum();
+    format!("summary: lines {lines}, not readable {}, alerts {total} ({})", taken.rejected, words.join(", "))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::{Value, json};
+    use stella_protocol::Envelope;
+
+    use super::*;
+
+    fn alert(version: u64, status: &str, more: Value) -> Event {
+        let at = "2026-01-01T00:00:00.000Z";
+        let mut value = json!({
+            "id": "a-1", "fingerprint": "f", "episode": 1, "type": "health", "category": "data", "severity": "high",
+            "title": "queue \u{1b}[2Jis full", "service": "mail relay", "ruleId": "r", "status": status,
+            "activity": {"state": "firing"}, "occurrences": 1, "firstSeen": at, "lastSeen": at, "detectedAt": at,
+            "createdAt": at, "version": version
+        });
+        if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+            value.extend(more);
+        }
+        let alert = serde_json::from_value(value).unwrap();
+        Event::Feed(Box::new(Envelope { cursor: None, event: FeedEvent::Alert(Box::new(alert)) }))
+    }
+
+    fn words(printer: &mut Printer, event: &Event) -> Vec<String> {
+        let lines = printer.lines(event, Timestamp::default());
+        lines.iter().map(|line| line.split(' ').nth(1).unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_is_time_word_severity_id_service_text() {
+        let lines = Printer::default().lines(&alert(1, "new", json!({})), Timestamp::default());
+        assert_eq!(lines, ["2026-01-01T00:00:00.000Z NEW high a-1 mail_relay queue ^[[2Jis full"]);
+    }
+
+    #[test]
+    fn each_change_has_its_word_and_the_same_twice_has_none() {
+        let mut printer = Printer::default();
+        for (event, told) in [
+            (alert(1, "new", json!({})), "NEW"),
+            (alert(2, "acknowledged", json!({"acknowledgedAt": "2026-01-01T00:01:00.000Z"})), "ACK"),
+            (alert(3, "acknowledged", json!({})), "UPD"),
+            (alert(4, "acknowledged", json!({"snoozedUntil": "2026-01-01T01:00:00.000Z"})), "SNZ"),
+            (alert(5, "resolved", json!({})), "RES"),
+            (alert(6, "new", json!({})), "NEW"),
+            (alert(7, "false_positive", json!({})), "FP"),
+        ] {
+            assert_eq!(words(&mut printer, &event), [told]);
+            assert!(words(&mut printer, &event).is_empty(), "{told} is told once");
+        }
+    }
+
+    #[test]
+    fn an_alert_that_was_resolved_before_it_was_heard_of_is_told_whole() {
+        assert_eq!(words(&mut Printer::default(), &alert(2, "resolved", json!({}))), ["NEW", "RES"]);
+    }
+
+    #[test]
+    fn the_connection_is_told_of_when_it_changes() {
+        let mut printer = Printer::with_link();
+        assert_eq!(words(&mut printer, &Event::Link(LinkEvent::Opened)), ["LINK"]);
+        assert!(words(&mut printer, &Event::Link(LinkEvent::Opened)).is_empty());
+        assert!(words(&mut Printer::default(), &Event::Link(LinkEvent::Opened)).is_empty());
+    }
+
+    #[test]
+    fn the_summary_counts_what_was_seen() {
+        let taken = Taken { accepted: 7, rejected: 1 };
+        let said = summary(taken, None, [Severity::High, Severity::Critical].into_iter());
+        assert_eq!(said, "summary: lines 7, not readable 1, alerts 2 (critical 1, high 1, medium 0, low 0)");
+    }
+}

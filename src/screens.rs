@@ -1,0 +1,148 @@
+//! Where the human is: one file a screen, each in the order picture, State, update, view model, draw.
+//!
+//! Architecture Invariant: a screen knows the board and its own state, never another screen's state,
+//! HTTP, the clock or a terminal library.
+
+pub mod alerts;
+pub mod detail;
+pub mod first_run;
+pub mod help;
+pub mod log;
+pub mod metrics;
+pub mod plot;
+
+use ratatui::style::Style;
+use stella_protocol::{AlertId, LogLink, Timestamp};
+
+use crate::board::Board;
+use crate::effect::{Effect, Query, RequestId};
+use crate::event::Now;
+use crate::model::requests::Requests;
+use crate::model::{Setup, TimeFormat};
+use crate::theme::{Role, Theme};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// What a screen's update may read and ask for.
+pub struct Context<'a> {
+    /// What the server said.
+    pub board: &'a Board,
+    /// What was configured.
+    pub setup: &'a Setup,
+    /// The moment of the event.
+    pub now: Now,
+    /// Rows that the screen's list has on the terminal.
+    pub rows: usize,
+    /// Changes under way.
+    pub requests: &'a mut Requests,
+    /// What is to be done.
+    pub effects: &'a mut Vec<Effect>,
+    /// Said in the footer.
+    pub notice: &'a mut Option<String>,
+}
+
+impl Context<'_> {
+    /// Asks the server something.
+    pub fn fetch(&mut self, query: Query) -> RequestId {
+        let id = self.requests.next_id();
+        self.effects.push(Effect::Fetch(id, query));
+        id
+    }
+
+    /// Says something in the footer.
+    pub fn say(&mut self, words: impl Into<String>) {
+        *self.notice = Some(words.into());
+    }
+}
+
+/// What a screen's drawing may read.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// What the server said.
+    pub board: &'a Board,
+    /// What was configured.
+    pub setup: &'a Setup,
+    /// The moment of the frame.
+    pub now: Now,
+    /// How times are written.
+    pub time: TimeFormat,
+    /// Changes under way.
+    pub requests: &'a Requests,
+}
+
+impl View<'_> {
+    /// The style of a role.
+    pub fn style(&self, role: Role) -> Style {
+        self.theme().style(role)
+    }
+
+    /// The theme.
+    pub fn theme(&self) -> &Theme {
+        &self.setup.theme
+    }
+
+    /// A moment as the operator wants it: an age in the list, a clock time otherwise. Ages count up
+    /// to the last minute edge, so that nothing on an idle screen moves in between.
+    pub fn age(&self, at: Timestamp) -> String {
+        match self.time {
+            TimeFormat::Ages if !self.board.link.state(self.now).is_old() => {
+                let edge = self.board.clock(self.now).millis().div_euclid(MINUTE_MS) * MINUTE_MS;
+                stella_widgets::number::age((edge - at.millis()).max(0))
+            }
+            _ => self.clock(at),
+        }
+    }
+
+    /// How far a newcomer has come: 0 nothing yet, 1 has acknowledged, 2 has closed something.
+    pub fn coach_step(&self) -> usize {
+        let mine = |by: &Option<stella_protocol::Text>| {
+            by.as_ref().is_some_and(|by| self.board.principal.as_ref().is_some_and(|(me, _)| me == by))
+        };
+        let mut alerts = self.board.alerts.iter();
+        if alerts.clone().any(|alert| mine(&alert.resolved_by)) {
+            2
+        } else {
+            usize::from(alerts.any(|alert| mine(&alert.acknowledged_by)))
+        }
+    }
+
+    /// Hours and minutes, local or UTC as configured.
+    pub fn clock(&self, at: Timestamp) -> String {
+        self.written(at, "%H:%M")
+    }
+
+    /// Hours, minutes and seconds.
+    pub fn seconds(&self, at: Timestamp) -> String {
+        self.written(at, "%H:%M:%S")
+    }
+
+    fn written(&self, at: Timestamp, pattern: &str) -> String {
+        if self.local() {
+            at.to_utc().with_timezone(&chrono::Local).format(pattern).to_string()
+        } else {
+            at.to_utc().format(pattern).to_string()
+        }
+    }
+
+    /// True when clock times are local ones.
+    pub fn local(&self) -> bool {
+        match self.time {
+            TimeFormat::Ages => self.setup.local_time,
+            TimeFormat::Local => true,
+            TimeFormat::Utc => false,
+        }
+    }
+}
+
+/// Where a screen wants to go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Go {
+    /// Stay.
+    Stay,
+    /// One layer back.
+    Back,
+    /// Into this alert.
+    Detail(AlertId),
+    /// To the lines of this link, marking those of the alert.
+    Lines(LogLink, Option<AlertId>),
+}

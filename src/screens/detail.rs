@@ -1,0 +1,181 @@
+//! One alert: facts and chart stand still at the top, everything else scrolls below.
+//!
+//! ```text
+//! -- a-4f21abc  api ---------------------------------------------- 1 of 11 --
+//!  CRIT FIRE 2m   first 14:30:19   seen x812   owner -   rule slow_operation v1
+//!  chart with limit and onset
+//! -- evidence -- 14:27:00 to 14:32:00 ----------------------------------------
+//!  + 0.41  41 of 44 calls over 200 ms                           14:28:02
+//!  - 0.10  error share unchanged 0.0 %
+//! -- do next -------------------------------------------------------------
+//!  1 look at the query plan …
+//! ```
+//!
+//! The cursor is a line: Enter opens the log lines that a reason was counted from, copies an action.
+
+mod body;
+mod draw;
+mod markdown;
+
+use stella_protocol::{Alert, AlertId, Evidence, LogLink, Timestamp};
+
+use super::plot::Window as TimeWindow;
+use super::{Context, Go, View};
+use crate::effect::{Effect, Query, Refusal, RequestId};
+use crate::keys::{Intent, Motion};
+
+pub use draw::{Frame, draw, list_area};
+
+/// Evidence is asked for at most this often, in ms.
+const REFRESH_MS: u64 = 1_000;
+
+/// Which alert, how far scrolled, and what was answered about it.
+#[derive(Debug, Default)]
+pub struct State {
+    alert: Option<AlertId>,
+    evidence: Option<Box<Evidence>>,
+    /// Why there is no evidence.
+    failure: Option<String>,
+    asked: Option<Asked>,
+    stale: bool,
+    line: usize,
+    window: TimeWindow,
+    raw: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    request: RequestId,
+    at: u64,
+    answered: bool,
+}
+
+/// What Enter does on a line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Target {
+    /// Nothing.
+    Nothing,
+    /// Show these lines.
+    Lines(LogLink),
+    /// Copy these words.
+    Copy(String),
+}
+
+impl State {
+    /// The alert that is shown.
+    pub fn alert(&self) -> Option<&AlertId> {
+        self.alert.as_ref()
+    }
+
+    /// Shows another alert.
+    pub fn show(&mut self, id: &AlertId) {
+        if self.alert.as_ref() != Some(id) {
+            *self = Self { alert: Some(id.clone()), window: self.window, raw: self.raw, ..Self::default() };
+        }
+    }
+
+    /// What is known about why the alert stands.
+    pub fn known(&self) -> Option<&Evidence> {
+        self.evidence.as_deref()
+    }
+
+    /// Asks for evidence when there is none, or newer.
+    pub fn settle(&mut self, cx: &mut Context<'_>) {
+        let Some(alert) = self.alert.as_ref().and_then(|id| cx.board.alerts.get(id)) else { return };
+        let current = self.evidence.as_ref().is_some_and(|evidence| evidence.version >= alert.brief.evidence_version);
+        let waiting = self.asked.is_some_and(|asked| !asked.answered || cx.now.steady < asked.at + REFRESH_MS);
+        self.stale = !current;
+        if !current && !waiting {
+            let request = cx.fetch(Query::Evidence(alert.id.clone()));
+            self.asked = Some(Asked { request, at: cx.now.steady, answered: false });
+        }
+    }
+
+    /// When newer evidence may be asked for: steady ms.
+    pub fn wakes_at(&self) -> Option<u64> {
+        let asked = self.asked.filter(|asked| asked.answered && self.stale)?;
+        Some(asked.at + REFRESH_MS)
+    }
+
+    /// Takes the answer, unless it is about an alert that is no longer shown.
+    pub fn evidence(&mut self, request: RequestId, id: &AlertId, answer: Result<Box<Evidence>, Refusal>) {
+        if let Some(asked) = &mut self.asked
+            && asked.request == request
+        {
+            asked.answered = true;
+        }
+        if self.alert.as_ref() != Some(id) {
+            return;
+        }
+        match answer {
+            Ok(evidence) => {
+                self.evidence = Some(evidence);
+                self.failure = None;
+            }
+            Err(refusal) => self.failure = Some(body::refusal_words(&refusal)),
+        }
+    }
+
+    /// Takes an intent.
+    pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
+        match intent {
+            Intent::Move(motion) => self.go(motion, cx),
+            Intent::ZoomIn => self.window.zoom(true),
+            Intent::ZoomOut => self.window.zoom(false),
+            Intent::Earlier => self.window.shift(true),
+            Intent::Later => self.window.shift(false),
+            Intent::Raw => self.raw = !self.raw,
+            Intent::Back => return Go::Back,
+            Intent::Open => return self.open(cx),
+            _ => {}
+        }
+        Go::Stay
+    }
+
+    /// A summary that can be pasted into a ticket.
+    pub fn markdown(&self, alert: &Alert, view: &View<'_>) -> String {
+        let evidence = self.evidence.as_deref().filter(|_| self.alert.as_ref() == Some(&alert.id));
+        markdown::write(alert, evidence, view)
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>) -> Go {
+        let Some(alert) = self.alert.as_ref().and_then(|id| cx.board.alerts.get(id)) else { return Go::Stay };
+        let rows = body::targets(self, alert);
+        match rows.into_iter().nth(self.line) {
+            Some(Target::Lines(link)) => Go::Lines(link, self.alert.clone()),
+            Some(Target::Copy(words)) => {
+                cx.effects.push(Effect::Copy(words));
+                Go::Stay
+            }
+            Some(Target::Nothing) | None => Go::Stay,
+        }
+    }
+
+    fn go(&mut self, motion: Motion, cx: &Context<'_>) {
+        let count = self
+            .alert
+            .as_ref()
+            .and_then(|id| cx.board.alerts.get(id))
+            .map_or(0, |alert| body::targets(self, alert).len());
+        let last = count.saturating_sub(1);
+        let page = cx.rows.max(1);
+        let to = match motion {
+            Motion::Down => self.line + 1,
+            Motion::Up => self.line.saturating_sub(1),
+            Motion::First => 0,
+            Motion::Last => last,
+            Motion::HalfDown => self.line + page / 2,
+            Motion::HalfUp => self.line.saturating_sub(page / 2),
+            Motion::PageDown => self.line + page,
+            Motion::PageUp => self.line.saturating_sub(page),
+        };
+        self.line = to.min(last);
+    }
+
+    /// The span of the chart: it ends at the newest evidence.
+    fn span(&self, view: &View<'_>) -> (Timestamp, Timestamp) {
+        let newest =
+            self.evidence.as_ref().map_or_else(|| view.board.clock(view.now), |evidence| evidence.refreshed_at);
+        self.window.span(newest)
+    }
+}

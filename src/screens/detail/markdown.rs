@@ -1,0 +1,35 @@
+//! An alert as Markdown, for a ticket or a chat.
+
+use std::fmt::Write as _;
+
+use stella_protocol::{Alert, Evidence};
+use stella_widgets::number;
+use stella_widgets::text::sanitise;
+
+use crate::screens::View;
+
+pub(super) fn write(alert: &Alert, evidence: Option<&Evidence>, view: &View<'_>) -> String {
+    let unit = sanitise(alert.brief.unit.raw());
+    let value = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| number::text(value, &unit));
+    let mut text = format!(
+        "## {} {} ({})\n\n- service {}, {}, first {}, last {}, x{}\n- observed {}, usual {}, limit {}\n",
+        alert.id,
+        sanitise(alert.title.raw()),
+        alert.severity.word(),
+        sanitise(alert.service.raw()),
+        alert.status.word(),
+        view.seconds(alert.first_seen),
+        view.seconds(alert.last_seen),
+        alert.occurrences,
+        value(alert.brief.observed),
+        value(alert.brief.baseline),
+        value(alert.brief.threshold),
+    );
+    if let Some(evidence) = evidence {
+        let _ = write!(text, "\n{}\n\n", sanitise(evidence.summary.raw()));
+        for reason in &evidence.reasons {
+            let _ = writeln!(text, "- {:+.2} {}", reason.weight, sanitise(reason.text.raw()));
+        }
+    }
+    text
+}

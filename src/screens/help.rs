@@ -1,0 +1,78 @@
+//! Every key of a view, made from the one table.
+//!
+//! ```text
+//! -- keys of the alert list --------------------------------------
+//!  a        acknowledge (on another's: take over)         undo: u
+//!  R        resolve (on a resolved one: reopen)       asks first
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use stella_widgets::Rule;
+use stella_widgets::text::{Align, fit};
+
+use super::View;
+use crate::frame::put;
+use crate::keys::{self, Class, Key, KeyCode, Mode};
+use crate::theme::Role;
+
+/// Which keys, how far scrolled.
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    mode: Mode,
+    top: usize,
+}
+
+impl State {
+    /// The keys of this mode.
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, top: 0 }
+    }
+
+    /// Takes a key; true when the page is to be closed.
+    pub fn key(&mut self, key: Key, height: u16) -> bool {
+        let last = keys::of(self.mode).count().saturating_sub(usize::from(height) / 2);
+        match key.code {
+            KeyCode::Char('j') | KeyCode::Down => self.top = (self.top + 1).min(last),
+            KeyCode::Char('k') | KeyCode::Up => self.top = self.top.saturating_sub(1),
+            KeyCode::PageDown => self.top = (self.top + usize::from(height) / 2).min(last),
+            KeyCode::PageUp => self.top = self.top.saturating_sub(usize::from(height) / 2),
+            KeyCode::Char('?' | 'q') | KeyCode::Esc | KeyCode::Enter => return true,
+            _ => {}
+        }
+        false
+    }
+}
+
+fn title(mode: Mode) -> &'static str {
+    match mode {
+        Mode::List => "keys of the alert list",
+        Mode::Detail => "keys of an alert",
+        Mode::Metrics => "keys of the metrics",
+        Mode::Log => "keys of the log",
+    }
+}
+
+/// Paints the page.
+pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let rule =
+        Rule::new().title(title(state.mode)).style(view.style(Role::Border)).title_style(view.style(Role::Title));
+    (&rule).render(Rect { height: 1, ..area }, buffer);
+    for (binding, y) in keys::of(state.mode).skip(state.top).zip(area.y + 1..area.bottom()) {
+        let (words_after, colour) = match binding.class {
+            Class::View => ("", Role::Muted),
+            Class::Reversible => ("undo: u", Role::Ok),
+            Class::Closing => ("asks first", Role::Waiting),
+        };
+        let off = view.setup.readonly && binding.class > Class::View;
+        let words = view.style(if off { Role::Faint } else { Role::Text });
+        let line = Line::from(vec![
+            Span::styled(format!(" {} ", fit(&keys::written(binding), 12, Align::Left)), view.style(Role::Accent)),
+            Span::styled(fit(binding.words, area.width.saturating_sub(30), Align::Left), words),
+            Span::styled(format!(" {}", if off { "off: read-only" } else { words_after }), view.style(colour)),
+        ]);
+        put(buffer, area.x, y, area.width, &line);
+    }
+}

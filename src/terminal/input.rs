@@ -1,0 +1,31 @@
+//! The keyboard: a thread of its own reads it, so that a terminal that goes away (the reader spins
+//! then) or stalls can never hold up the loop.
+//!
+//! Reads the terminal even while stdin is a pipe: the library opens `/dev/tty` in that case.
+
+use std::io;
+use std::thread;
+
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::keys::translate;
+use crate::event::Event;
+
+/// Keys that may wait; a held key repeats 30 times a second, so this is seconds of a stalled loop.
+const WAITING: usize = 256;
+
+/// Begins to read keys, pastes and sizes. The thread lives as long as the process.
+///
+/// # Errors
+/// When no thread can be made.
+pub fn start() -> io::Result<Receiver<Event>> {
+    let (sender, receiver) = channel(WAITING);
+    thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
+        while let Ok(raw) = crossterm::event::read() {
+            if translate(raw).is_some_and(|event| sender.blocking_send(event).is_err()) {
+                break;
+            }
+        }
+    })?;
+    Ok(receiver)
+}

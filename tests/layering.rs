@@ -1,0 +1,230 @@
+//! What a room must never know (ARCHITECTURE.md): read from the `use` lines and the names in the files.
+//!
+//! Looks at what stands before a file's own tests; files that are tests altogether are left out.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room and what must not be named in it.
+struct Wall {
+    room: &'static [&'static str],
+    must_not_name: &'static [&'static str],
+}
+
+const WALLS: &[Wall] = &[
+    Wall {
+        room: &["protocol/src"],
+        must_not_name: &[
+            "tokio",
+            "axum",
+            "reqwest",
+            "ratatui",
+            "crossterm",
+            "stella_",
+            "std::fs",
+            "std::net",
+            "SystemTime::now",
+            "Utc::now",
+        ],
+    },
+    Wall {
+        room: &["widgets/src"],
+        must_not_name: &[
+            "stella_",
+            "tokio",
+            "crossterm",
+            "std::fs",
+            "std::net",
+            "SystemTime::now",
+            "Instant",
+            "chrono",
+        ],
+    },
+    Wall {
+        room: &["detect/src"],
+        must_not_name: &[
+            "tokio",
+            "axum",
+            "reqwest",
+            "std::fs",
+            "std::net",
+            "SystemTime::now",
+            "Instant::now",
+            "Utc::now",
+            "stella_server",
+            "stella_widgets",
+        ],
+    },
+    Wall {
+        room: &["server/src/alerts"],
+        must_not_name: &[
+            "tokio",
+            "axum",
+            "rusqlite",
+            "std::fs",
+            "SystemTime::now",
+            "Instant::now",
+            "Utc::now",
+            "crate::routes",
+            "crate::store",
+        ],
+    },
+    Wall {
+        room: &["server/src/ingest", "server/src/redact"],
+        must_not_name: &["tokio", "axum", "std::fs", "SystemTime::now", "Utc::now"],
+    },
+    Wall { room: &["server/src/routes"], must_not_name: &["stella_detect", "rusqlite", "std::fs"] },
+    Wall { room: &["server/src"], must_not_name: &["ratatui", "crossterm", "stella_widgets", "stella_tui"] },
+    Wall {
+        room: &["src/board"],
+        must_not_name: &[
+            "ratatui",
+            "tokio",
+            "crossterm",
+            "crate::screens",
+            "crate::frame",
+            "Reply",
+            "std::fs",
+            "Utc::now",
+            "Instant::now",
+        ],
+    },
+    Wall {
+        room: &["src/screens", "src/frame", "src/model", "src/keys", "src/filter", "src/event", "src/effect"],
+        must_not_name: &[
+            "crossterm",
+            "tokio",
+            "reqwest",
+            "std::fs",
+            "std::net",
+            "std::env",
+            "SystemTime::now",
+            "Instant::now",
+            "Utc::now",
+            "crate::client",
+            "crate::terminal",
+            "crate::runtime",
+            "crate::embedded",
+            "crate::config",
+            "crate::cli",
+        ],
+    },
+    Wall {
+        room: &["src/terminal"],
+        must_not_name: &[
+            "crate::model",
+            "crate::board",
+            "crate::screens",
+            "crate::client",
+            "crate::effect",
+            "stella_protocol",
+            "reqwest",
+        ],
+    },
+    Wall {
+        room: &["src/client"],
+        must_not_name: &[
+            "ratatui",
+            "crossterm",
+            "crate::model",
+            "crate::board",
+            "crate::screens",
+            "crate::terminal",
+            "crate::runtime",
+        ],
+    },
+    Wall {
+        room: &["src/runtime"],
+        must_not_name: &["FeedEvent", "crate::board", "crate::screens", "crate::keys", "reqwest"],
+    },
+    Wall {
+        room: &["src/theme"],
+        must_not_name: &["stella_widgets", "crate::screens", "crate::frame", "crate::model", "std::env"],
+    },
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The file of a room's name and everything in the folder of that name.
+fn files(room: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(format!("{room}.rs")), root().join(room)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|kind| kind == "rs") && path.exists() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A file's lines that say something: without comments, and up to its tests.
+fn code(path: &Path) -> Vec<String> {
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let is_in_tests = path.components().any(|part| part.as_os_str() == "tests");
+    if name == "tests" || is_in_tests || is_declared_for_tests(path, &name) {
+        return Vec::new();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let before_tests = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    before_tests.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect()
+}
+
+/// True when the module above declares this one behind `#[cfg(test)]`.
+fn is_declared_for_tests(path: &Path, name: &str) -> bool {
+    let above = path.parent().unwrap().with_extension("rs");
+    let text = fs::read_to_string(above).unwrap_or_default();
+    let mut behind = text.split("#[cfg(test)]").skip(1);
+    behind.any(|rest| {
+        rest.lines().find(|line| line.contains("mod ")).is_some_and(|line| line.trim() == format!("mod {name};"))
+    })
+}
+
+fn names(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_some_and(is_part);
+        // `stella_` names every crate that begins so.
+        let after = !word.ends_with('_') && line[at + word.len()..].chars().next().is_some_and(is_part);
+        !before && !after
+    })
+}
+
+#[test]
+fn no_room_names_what_it_must_never_know() {
+    let mut breaches = Vec::new();
+    for wall in WALLS {
+        for room in wall.room {
+            let files = files(room);
+            assert!(!files.is_empty(), "the room {room} is gone: this table is out of date");
+            for file in files {
+                for line in code(&file) {
+                    let named = wall.must_not_name.iter().find(|word| names(&line, word));
+                    let own = file.strip_prefix(root()).unwrap().display().to_string();
+                    breaches.extend(named.map(|word| format!("{own} names {word}: {}", line.trim())));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn one_file_of_the_console_names_the_server() {
+    for file in files("src") {
+        let names_it = code(&file).iter().any(|line| names(line, "stella_server"));
+        assert!(!names_it || file.ends_with("src/embedded.rs"), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_breach_would_be_seen() {
+    assert!(names("use tokio::sync::mpsc;", "tokio"));
+    assert!(names("    use stella_protocol::Text;", "stella_"));
+    assert!(!names("use tokio_util::sync;", "tokio"));
+    assert!(!names("fn restella_x() {}", "stella_"));
+}
