@@ -1,0 +1,68 @@
+//! Findings and alerts for tests.
+
+use std::collections::BTreeMap;
+
+use stella_detect::{Finding, Phase};
+use stella_protocol::{AlertType, Brief, Category, Evidence, LogLink, Severity, Text, Timestamp};
+
+use super::{AlertState, Moment, open};
+
+/// A finding with one match at `at`.
+pub(crate) fn finding(fingerprint: &str, at: i64) -> Finding {
+    let at = Timestamp::from_millis(at);
+    Finding {
+        fingerprint: fingerprint.to_owned(),
+        rule_id: "slow",
+        rule_version: 1,
+        kind: AlertType::PerformanceDegradation,
+        category: Category::Performance,
+        severity: Severity::Medium,
+        title: Text::new("get_shared_agents is slow"),
+        description: Text::default(),
+        service: Text::new(fingerprint.to_owned()),
+        operation: None,
+        labels: BTreeMap::new(),
+        suggested_actions: Vec::new(),
+        affected_users: Vec::new(),
+        affected_user_count: 0,
+        matches: 1,
+        first_at: at,
+        last_at: at,
+        detected_at: at,
+        window_ms: 60_000,
+        brief: Brief::default(),
+        evidence: Box::new(evidence(at)),
+        phase: Phase::Firing,
+    }
+}
+
+/// Evidence that says nothing.
+pub(crate) fn evidence(at: Timestamp) -> Evidence {
+    Evidence {
+        summary: Text::default(),
+        rule_id: Text::new("slow"),
+        rule_version: 1,
+        observed: None,
+        baseline: None,
+        threshold: None,
+        unit: Text::default(),
+        from: at,
+        to: at,
+        series: None,
+        reasons: Vec::new(),
+        samples: Vec::new(),
+        template: None,
+        correlated: Vec::new(),
+        similar: Vec::new(),
+        lines: LogLink { q: Text::default(), from: at, to: at, up_to: None },
+        refreshed_at: at,
+        version: 0,
+    }
+}
+
+/// An alert of `fingerprint`, opened at `at`, named by `number`.
+pub(crate) fn alert(fingerprint: &str, number: usize, at: i64) -> AlertState {
+    let now = Moment { server: Timestamp::from_millis(at), engine: Timestamp::from_millis(at) };
+    let Ok(id) = format!("a-{number:07}").parse() else { unreachable!("digits are an id") };
+    open(&finding(fingerprint, at), id, 1, now)
+}

@@ -1,0 +1,182 @@
+//! Who may do what: tokens, the principals behind them, and the sessions that requests run under.
+//!
+//! The book of tokens is kept in memory and holds fingerprints only; who adds or revokes one writes
+//! the store first. Which role a route asks for stands in the table of [`crate::routes`], not here.
+
+mod secret;
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use stella_protocol::{Code, Principal, Role, Text, Timestamp};
+use subtle::ConstantTimeEq;
+
+pub use secret::{Fingerprint, NoRandomness, Secret};
+
+/// Whether a holder may keep the events' own time (`?recording=`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// Simulator, pipe and tail of this machine.
+    Allowed,
+    /// Everybody else.
+    Refused,
+}
+
+/// A token as it is known: everything but the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Names the token when it is listed and revoked; the name of the principal.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// Whether its holder may send recordings.
+    pub recording: Recording,
+    /// When it ends; None: it does not.
+    pub expires_at: Option<Timestamp>,
+    /// When it was taken back; None: it was not.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What a request runs under.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Who asks.
+    pub principal: Principal,
+    /// Whether they may send recordings.
+    pub recording: Recording,
+    fingerprint: Fingerprint,
+}
+
+/// The book of tokens.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    /// By the first half of the fingerprint; the other half is compared in constant time.
+    grants: RwLock<HashMap<[u8; 16], (Fingerprint, Grant)>>,
+}
+
+impl Tokens {
+    /// Adds a token, or replaces what was known of it.
+    pub fn put(&self, fingerprint: Fingerprint, grant: Grant) {
+        let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
+        grants.insert(half(&fingerprint), (fingerprint, grant));
+    }
+
+    /// Takes a token back at once: requests are refused from now on, open streams end with their next
+    /// heartbeat.
+    pub fn revoke(&self, fingerprint: &Fingerprint, at: Timestamp) {
+        let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, grant)) = grants.get_mut(&half(fingerprint)) {
+            grant.revoked_at.get_or_insert(at);
+        }
+    }
+
+    /// The session of whoever shows `token`.
+    ///
+    /// # Errors
+    /// `unauthenticated`, `token_expired` or `token_revoked`.
+    pub fn admit(&self, token: &str, now: Timestamp) -> Result<Session, Code> {
+        let secret = Secret::read(token).ok_or(Code::Unauthenticated)?;
+        self.session(&secret.fingerprint(), now)
+    }
+
+    /// True while the token behind `session` is neither expired nor revoked and its role is the same.
+    pub fn still_holds(&self, session: &Session, now: Timestamp) -> bool {
+        self.session(&session.fingerprint, now).is_ok_and(|found| found.principal.role == session.principal.role)
+    }
+
+    fn session(&self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Session, Code> {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let (known, grant) = grants.get(&half(fingerprint)).ok_or(Code::Unauthenticated)?;
+        if !bool::from(known.ct_eq(fingerprint)) {
+            return Err(Code::Unauthenticated);
+        }
+        if grant.revoked_at.is_some() {
+            return Err(Code::TokenRevoked);
+        }
+        if grant.expires_at.is_some_and(|end| end <= now) {
+            return Err(Code::TokenExpired);
+        }
+        Ok(Session {
+            principal: Principal { name: Text::new(grant.name.clone()), role: grant.role },
+            recording: grant.recording,
+            fingerprint: *fingerprint,
+        })
+    }
+}
+
+fn half(fingerprint: &Fingerprint) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&fingerprint[..16]);
+    half
+}
+
+/// Longest name of a token, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// True for a name that can be shown and typed: letters, digits and `. _ - @`.
+pub fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(fits)
+}
+
+/// Reads a role that can be given to a token.
+pub fn role_from_word(word: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.word() == word)
+}
+
+/// The roles that can be given to a token, for messages.
+pub fn role_words() -> String {
+    Role::ALL.map(Role::word).join(", ")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn granted(expires_at: Option<i64>) -> (Tokens, Secret) {
+        let (tokens, secret) = (Tokens::default(), Secret::generate().unwrap());
+        let grant = Grant {
+            name: "sre-1".into(),
+            role: Role::Responder,
+            recording: Recording::Refused,
+            expires_at: expires_at.map(Timestamp::from_millis),
+            revoked_at: None,
+        };
+        tokens.put(secret.fingerprint(), grant);
+        (tokens, secret)
+    }
+
+    fn admit(tokens: &Tokens, secret: &Secret) -> Result<Role, Code> {
+        tokens.admit(secret.expose(), Timestamp::from_millis(NOW)).map(|session| session.principal.role)
+    }
+
+    #[test]
+    fn a_known_token_is_admitted_and_an_unknown_or_mistyped_one_is_not() {
+        let (tokens, secret) = granted(None);
+        assert_eq!(admit(&tokens, &secret), Ok(Role::Responder));
+        assert_eq!(admit(&tokens, &Secret::generate().unwrap()), Err(Code::Unauthenticated));
+        assert_eq!(tokens.admit("stella_x", Timestamp::from_millis(NOW)).err(), Some(Code::Unauthenticated));
+    }
+
+    #[test]
+    fn a_token_ends_at_its_expiry_to_the_millisecond() {
+        let (tokens, secret) = granted(Some(NOW + 1));
+        assert_eq!(admit(&tokens, &secret), Ok(Role::Responder));
+        let (tokens, secret) = granted(Some(NOW));
+        assert_eq!(admit(&tokens, &secret), Err(Code::TokenExpired));
+    }
+
+    #[test]
+    fn a_revoked_token_holds_no_more_also_for_a_session_that_is_open() {
+        let (tokens, secret) = granted(None);
+        let now = Timestamp::from_millis(NOW);
+        let session = tokens.admit(secret.expose(), now).unwrap();
+        assert!(tokens.still_holds(&session, now));
+        tokens.revoke(&secret.fingerprint(), now);
+        assert_eq!(admit(&tokens, &secret), Err(Code::TokenRevoked));
+        assert!(!tokens.still_holds(&session, now));
+    }
+}

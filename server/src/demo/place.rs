@@ -1,0 +1,105 @@
+//! Where a demo stands, remembered in its folder, so that the next run goes on with the same story.
+//!
+//! Holds the place in the story only; alerts and lines are the server's.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stella_protocol::Timestamp;
+
+use super::{DemoError, LONGEST_GAP_MS, Options, World, after_ms};
+
+/// The file, inside the folder.
+const FILE: &str = "demo.json";
+
+/// Written beside it first, so that a half-written file is never read.
+const FRESH_FILE: &str = "demo.json.new";
+
+/// A place in a story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Place {
+    /// Which story.
+    pub seed: u64,
+    /// When its world began.
+    pub start: Timestamp,
+    /// How much of it had happened before the first moment, in milliseconds.
+    pub history_ms: i64,
+    /// Everything up to here has been taken by the server.
+    pub through: Timestamp,
+}
+
+impl Place {
+    /// The remembered place, or the first one of a new story whose "now" is `now`.
+    pub fn find(options: &Options, now: Timestamp) -> Result<Self, DemoError> {
+        let kept = options.keep.as_ref().map(|folder| fs::read(folder.join(FILE)));
+        match kept {
+            Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(|_| DemoError::Foreign { file: FILE }),
+            Some(Err(source)) if source.kind() != ErrorKind::NotFound => {
+                Err(DemoError::Remember { file: FILE, source })
+            }
+            _ => {
+                let place = Self::first(options, now);
+                place.keep(options)?;
+                Ok(place)
+            }
+        }
+    }
+
+    fn first(options: &Options, now: Timestamp) -> Self {
+        let history_ms = i64::try_from(options.history.as_millis()).unwrap_or(i64::MAX);
+        let start = now.plus_millis(history_ms.saturating_add(after_ms(options.then)).saturating_neg());
+        Self { seed: options.seed, start, history_ms, through: start }
+    }
+
+    /// From where the story is told on at `now`: all of it the first time, else the rest of an
+    /// interruption, but not longer than [`LONGEST_GAP_MS`].
+    pub fn from(&self, now: Timestamp) -> Timestamp {
+        if self.through == self.start { self.start } else { self.through.max(now.plus_millis(-LONGEST_GAP_MS)) }
+    }
+
+    /// The world from there on.
+    pub fn world(&self, now: Timestamp, options: &Options) -> World {
+        let history = Duration::from_millis(self.history_ms.unsigned_abs());
+        World::resumed(self.seed, self.start, history, self.from(now)).with_speed(options.speed)
+    }
+
+    /// Writes down that everything up to `through` has been taken.
+    pub fn reach(&mut self, through: Timestamp, options: &Options) -> Result<(), DemoError> {
+        self.through = self.through.max(through);
+        self.keep(options)
+    }
+
+    fn keep(&self, options: &Options) -> Result<(), DemoError> {
+        let Some(folder) = &options.keep else { return Ok(()) };
+        let text = serde_json::to_vec(self).map_err(|_| DemoError::Foreign { file: FILE })?;
+        fs::write(folder.join(FRESH_FILE), text)
+            .and_then(|()| fs::rename(folder.join(FRESH_FILE), folder.join(FILE)))
+            .map_err(|source| DemoError::Remember { file: FILE, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_demo_goes_on_where_it_was_and_skips_what_is_too_long() -> Result<(), DemoError> {
+        let folder = tempfile::tempdir().map_err(|source| DemoError::Remember { file: FILE, source })?;
+        let options = Options { keep: Some(folder.path().to_owned()), ..Options::default() };
+        let hour = 3_600_000;
+        let now = Timestamp::from_millis(10 * hour);
+        let mut place = Place::find(&options, now)?;
+        assert_eq!((place.start, place.from(now)), (now.plus_millis(-hour), now.plus_millis(-hour)));
+        place.reach(now.plus_millis(5_000), &options)?;
+
+        let other = Options { seed: 99, ..options };
+        let again = Place::find(&other, now.plus_millis(8_000))?;
+        assert_eq!(again, place);
+        assert_eq!(again.from(now.plus_millis(8_000)), now.plus_millis(5_000));
+        assert_eq!(again.from(now.plus_millis(hour)), now.plus_millis(hour - LONGEST_GAP_MS));
+        Ok(())
+    }
+}

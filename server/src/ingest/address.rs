@@ -1,0 +1,225 @@
+//! Network addresses inside text: which ones stand there, and which of them is the client.
+//!
+//! Decided by the words around an address, never by who wrote the line.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Reads an address with an optional port, brackets, scheme word (`ip:`, `ipv4:`, `ip/`), or the first
+/// of a list as proxies write it. IPv4 inside IPv6 is IPv4; IPv6 is written as RFC 5952 wants it.
+pub(super) fn read(text: &str) -> Option<Cow<'_, str>> {
+    let first = text.split(',').next().unwrap_or(text);
+    let bare = first.trim_matches([' ', '"', '\'', '`', '<', '>', '(', ')', '{', '}', '/']);
+    let bare = match bare.split_once([':', '/']) {
+        Some((word, rest)) if !word.is_empty() && is_scheme(word) => rest,
+        _ => bare,
+    };
+    let inside = match bare.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => inside,
+        None => bare.trim_matches(['[', ']']),
+    };
+    bare_address(inside.trim_end_matches(['.', ':', ';']))
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["ip", "ipv4", "ipv6", "addr", "client", "tcp", "udp"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+fn bare_address(text: &str) -> Option<Cow<'_, str>> {
+    if text.len() < 3 || text.len() > 60 {
+        return None;
+    }
+    let host = match text.split_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => text.split_once('[').map_or(text, |(host, _)| host),
+    };
+    if let Ok(found) = host.parse::<Ipv4Addr>() {
+        return (!found.is_unspecified()).then_some(Cow::Borrowed(host));
+    }
+    let found = host.split_once('%').map_or(host, |(host, _)| host).parse::<Ipv6Addr>().ok()?;
+    if found.is_unspecified() {
+        return None;
+    }
+    let written = match IpAddr::V6(found).to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => v6.to_string(),
+    };
+    Some(if written == host { Cow::Borrowed(host) } else { Cow::Owned(written) })
+}
+
+/// What the words before an address say about it, strongest first.
+const BEFORE: [(&str, i32); 41] = [
+    ("x-forwarded-for", 60),
+    ("forwarded for", 60),
+    ("forwarded_for", 60),
+    ("x-real-ip", 60),
+    ("local host", -50),
+    ("local ip", -50),
+    ("local", -50),
+    ("server", -50),
+    ("upstream", -50),
+    ("lip", -50),
+    ("listen", -50),
+    ("listening on", -50),
+    ("destination", -50),
+    ("dest", -50),
+    ("dst", -50),
+    ("via", -40),
+    ("to", -40),
+    ("host", -20),
+    ("remote host", 45),
+    ("client ip", 45),
+    ("client", 45),
+    ("remote ip", 45),
+    ("remote", 45),
+    ("rhost", 45),
+    ("rip", 45),
+    ("source", 45),
+    ("src", 45),
+    ("peer", 45),
+    ("ipaddress", 40),
+    ("ip address", 40),
+    ("address", 35),
+    ("addr", 35),
+    ("from ip", 40),
+    ("from", 38),
+    ("by ip", 38),
+    ("van", 36),
+    ("von", 36),
+    ("desde", 36),
+    ("depuis", 36),
+    ("ip", 32),
+    ("for", 5),
+];
+
+/// The client's address in a sentence; None: there is none, or only the server's own.
+pub(super) fn client(text: &str) -> Option<Cow<'_, str>> {
+    let mut best: Option<(i32, Cow<'_, str>)> = None;
+    for (start, end) in runs(text) {
+        let Some(found) = read(&text[start..end]) else { continue };
+        let weight = weight(text, start, end);
+        if weight > -10 && best.as_ref().is_none_or(|(heaviest, _)| weight > *heaviest) {
+            best = Some((weight, found));
+        }
+    }
+    best.map(|(_, found)| found)
+}
+
+/// Runs of bytes that could hold an address.
+fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let start = at;
+            while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b':' | b'.')) {
+                at += 1;
+            }
+            let run = &bytes[start..at];
+            let end = at;
+            at = at.max(start + 1);
+            let marks = run.iter().filter(|byte| matches!(byte, b'.' | b':')).count();
+            if marks >= 2 && run.len() >= 3 && !joined_before(bytes, start) {
+                return Some((start, end));
+            }
+        }
+        None
+    })
+}
+
+/// True when the run goes on to the left: a version after a name (`Chrome/98.0.1.2`), a host name.
+fn joined_before(bytes: &[u8], start: usize) -> bool {
+    match start.checked_sub(1).map(|at| bytes[at]) {
+        Some(b'_' | b'-') => true,
+        Some(b'/') => {
+            let word = bytes[..start - 1].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+            let word = &bytes[start - 1 - word..start - 1];
+            !word.is_empty() && !std::str::from_utf8(word).is_ok_and(is_scheme)
+        }
+        _ => false,
+    }
+}
+
+fn weight(text: &str, start: usize, end: usize) -> i32 {
+    let lead = &text[..start];
+    if lead.ends_with("([") {
+        // In parentheses and brackets stands what a mail client claims to be.
+        return -5;
+    }
+    let mut from = start.saturating_sub(28);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let words = text[from..start].trim_end_matches([' ', '"', '\'', '`', '=', ':', '[', '(', '<', '/', '{', '\\']);
+    let said = BEFORE
+        .iter()
+        .filter(|(word, _)| ends_with_word(words, word))
+        .max_by_key(|(word, _)| word.len())
+        .map_or(i32::from(lead.trim().is_empty()) * 20, |(_, weight)| *weight);
+    let own_user = lead.ends_with('@') || lead.ends_with("@'");
+    let port = text[end..].starts_with(" port ")
+        || text[start..end].rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
+    let port = port || text[end..].starts_with("]:");
+    let network = text[end..].starts_with('/');
+    said + i32::from(own_user) * 6 + i32::from(port) * 3 - i32::from(network) * 30
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.as_bytes(), word.as_bytes());
+    let Some(at) = text.len().checked_sub(word.len()) else { return false };
+    let bounded = at == 0 || !text[at - 1].is_ascii_lowercase() || text[at].is_ascii_uppercase();
+    bounded && text[at..].eq_ignore_ascii_case(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_in_every_dress() {
+        for (written, wanted) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7:4410", "192.0.2.7"),
+            ("[192.0.2.7]:4410", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("[2001:db8::1]:22", "2001:db8::1"),
+            ("2001:0db8:0:0:0:0:0:1", "2001:db8::1"),
+            ("ipv4:192.0.2.7:62419", "192.0.2.7"),
+            ("192.0.2.7, 10.0.0.1", "192.0.2.7"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(read(written).as_deref(), Some(wanted), "{written}");
+        }
+        for text in ["12:59:53", "1.2.3", "256.1.1.1", "::", "0.0.0.0", "a::b::c", "host.example"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_preferred_over_the_server_and_the_proxy() {
+        for (line, wanted) in [
+            (
+                "login failed, client: 192.0.2.7, server: 10.0.0.1, upstream: \"fcgi://127.0.0.1:9000\"",
+                Some("192.0.2.7"),
+            ),
+            ("rip=192.0.2.7, lip=10.0.0.1, TLS", Some("192.0.2.7")),
+            ("authenticator failed for ([192.0.2.9]) [192.0.2.7]:55379: 535", Some("192.0.2.7")),
+            ("login from 10.9.9.9 (X-Forwarded-For: 192.0.2.7, 10.0.0.3) [Chrome/98.0.1.2]", Some("192.0.2.7")),
+            ("Access denied for user 'x'@'192.0.2.7' (using password: YES)", Some("192.0.2.7")),
+            ("remote host [ipv4:192.0.2.7:62419] local host [ipv4:10.1.1.1:445]", Some("192.0.2.7")),
+            ("sent to 10.0.0.1", None),
+            ("FAIL LOGIN: Client \"::ffff:192.0.2.7\"", Some("192.0.2.7")),
+            ("[192.0.2.7, 172.18.0.2] for user", Some("192.0.2.7")),
+        ] {
+            assert_eq!(client(line).as_deref(), wanted, "{line}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_search_panic(text in "[0-9a-f:.\\[\\]/@ ]{0,60}|\\PC{0,60}") {
+            let _ = client(&text);
+        }
+    }
+}

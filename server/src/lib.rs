@@ -1,0 +1,33 @@
+//! The Stella server: takes in logs, detects patterns in them, keeps alerts, streams them.
+//!
+//! [`bind`] makes a server that listens, [`Server::run`] runs it to its end. The console embeds it by
+//! these two; the program `stella-server` is a thin wrapper around them.
+//!
+//! How a line becomes an alert: [`routes`] take a body → [`ingest`] reads it → [`redact`] takes secrets
+//! out → [`pipeline`] gives it its time, keeps it in [`lines`], asks the engine → [`hub`] commits the
+//! finding through [`store`] and tells every reader of the feed.
+
+pub mod admin;
+pub mod alerts;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod demo;
+mod folder;
+pub mod health;
+pub mod hub;
+pub mod ingest;
+pub mod lines;
+mod listener;
+pub mod pipeline;
+mod readiness;
+pub mod redact;
+pub mod routes;
+pub mod series;
+mod server;
+pub mod store;
+
+pub use auth::Secret;
+pub use clock::Clock;
+pub use config::{Config, Embedded, Redaction};
+pub use server::{RunError, Server, StartError, bind};

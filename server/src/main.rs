@@ -1,0 +1,212 @@
+//! `stella-server`: arguments in, exit code out. Everything else is the library's.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
+use stella_server::admin::{AdminAnswer, AdminRequest};
+use stella_server::config::{Config, File, Redaction};
+use stella_server::{admin, auth, demo};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Exit code of an error, and of the end by a second signal.
+const ERROR: u8 = 1;
+
+/// Takes in logs, detects patterns, keeps alerts, streams them to consoles.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT.
+    Serve(Serve),
+    /// Make, list and revoke tokens.
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Where to listen; port 0 takes any free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where to keep state.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Let a simulated application send logs.
+    #[arg(long)]
+    demo: bool,
+    /// Which simulated world.
+    #[arg(long, value_name = "N", requires = "demo")]
+    seed: Option<u64>,
+    /// How fast its time goes.
+    #[arg(long, value_name = "X", requires = "demo")]
+    demo_speed: Option<f64>,
+}
+
+#[derive(Subcommand)]
+enum Token {
+    /// Make a token and print it alone: it is not shown again.
+    Create {
+        /// The server's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// ingest, viewer, responder, approver or admin.
+        #[arg(long, value_name = "ROLE")]
+        role: String,
+        /// Who will use it.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// After how many days it ends; it does not when this is left away.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        expires: Option<u32>,
+    },
+    /// List the tokens: id, name, role, state.
+    Ls {
+        /// The server's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Take a token back at once.
+    Revoke {
+        /// The server's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Which one, as `token ls` names it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    say_to_stderr();
+    // What is kept names people: also in a folder that others may enter, only the owner reads it.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let done = match cli.command {
+        Command::Serve(options) => serve(options),
+        Command::Token(command) => token(command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The last words of a program that cannot go on; where even stderr is gone nobody reads them.
+            let _ = writeln!(std::io::stderr(), "stella-server: failed to {error:#}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// The log goes to stderr, so that stdout stays a contract: `RUST_LOG` says how much of it.
+fn say_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,stella_server=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+fn serve(options: Serve) -> anyhow::Result<()> {
+    let config = merged(options)?;
+    let runtime = tokio::runtime::Runtime::new().context("start the async runtime")?;
+    runtime.block_on(async {
+        let server = stella_server::bind(config).await?;
+        say(&format!("stella-server listening on http://{}", server.addr()))?;
+        let shutdown = CancellationToken::new();
+        end_on_signals(&shutdown)?;
+        server.run(shutdown).await?;
+        Ok(())
+    })
+}
+
+/// Flags over file over defaults.
+fn merged(options: Serve) -> anyhow::Result<Config> {
+    let file = config_file(options.config)?;
+    let mut config = Config::serve(&file);
+    config.listen = options.listen.unwrap_or(config.listen);
+    config.data = options.data.or(config.data);
+    if options.demo {
+        let usual = demo::Options::default();
+        let speed = options.demo_speed.unwrap_or(usual.speed);
+        anyhow::ensure!(speed.is_finite() && speed > 0.0, "read --demo-speed: want a number above 0");
+        config.demo = Some(demo::Options { seed: options.seed.unwrap_or(usual.seed), speed, ..usual });
+        if file.redact.mode.is_none() {
+            // Nobody real stands in a simulated line.
+            config.redaction = Redaction::Local;
+        }
+    }
+    Ok(config)
+}
+
+/// A file named by a flag must be there; one named by the environment should.
+fn config_file(named: Option<PathBuf>) -> anyhow::Result<File> {
+    if let Some(path) = named {
+        return Ok(File::read(&path)?);
+    }
+    match std::env::var_os("STELLA_SERVER_CONFIG").map(PathBuf::from) {
+        Some(path) if path.exists() => Ok(File::read(&path)?),
+        Some(_) => {
+            tracing::warn!("the file that STELLA_SERVER_CONFIG names is missing; going on without it");
+            Ok(File::default())
+        }
+        None => Ok(File::default()),
+    }
+}
+
+/// The first signal ends gracefully, the second at once.
+fn end_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        for last in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if last {
+                std::process::exit(i32::from(ERROR));
+            }
+            tracing::info!("ending; a second signal ends at once");
+            shutdown.cancel();
+        }
+    });
+    Ok(())
+}
+
+fn token(command: Token) -> anyhow::Result<()> {
+    let (data, request) = match command {
+        Token::Create { data, role, name, expires } => {
+            let role = auth::role_from_word(&role)
+                .with_context(|| format!("read --role: want one of {}", auth::role_words()))?;
+            (data, AdminRequest::CreateToken { role, name, expires_days: expires })
+        }
+        Token::Ls { data } => (data, AdminRequest::ListTokens),
+        Token::Revoke { data, id } => (data, AdminRequest::RevokeToken { id }),
+    };
+    match admin::run(&data, &request)? {
+        AdminAnswer::Token { token } => say(&token),
+        AdminAnswer::Tokens { tokens } => tokens.iter().try_for_each(|row| say(&row.to_string())),
+        AdminAnswer::Done => Ok(()),
+        AdminAnswer::Refused { reason } => anyhow::bail!("do that: {reason}"),
+    }
+}
+
+/// One line on stdout; a reader that has gone is no error of ours.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("write to stdout"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,207 @@
+//! From a request's bytes to alerts: read and redact (in parallel, by whoever brought it), give each line
+//! its engine time, keep it, let the engine and the series see it, hand what was found to the hub.
+//!
+//! One thread does all but the reading, so that lines have one order. It looks at the very bytes that are
+//! kept: reading the kept lines again gives the engine the same events. The sender is answered as soon as
+//! its lines are kept; a crash after that costs nothing, because a restart reads them again.
+//!
+//! When lines come faster than they can be kept, the senders are told to come back; nothing is dropped.
+
+mod diagnostic;
+mod time;
+mod worker;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use stella_detect::Rules;
+use stella_protocol::health::EngineClock;
+use stella_protocol::ingest::IngestResponse;
+use stella_protocol::{Text, Timestamp};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::clock::Clock;
+use crate::hub::Hub;
+use crate::ingest::{self, BodyError, BodyKind};
+use crate::lines::{Lines, Packed};
+use crate::redact::Redactor;
+use crate::series::{SeriesBook, SeriesFile};
+
+pub use time::EngineTimeMode;
+
+use worker::Worker;
+
+/// Requests that may wait for the engine.
+const QUEUE: usize = 256;
+/// Bytes of packed lines that may wait for the engine: a few of the largest requests.
+const QUEUE_BYTES: usize = 256 << 20;
+/// When a sender that was turned away should come back, in seconds.
+const RETRY_AFTER_S: u64 = 1;
+
+/// The lines of a request were not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    /// JSON is UTF-8.
+    #[error("read the body: it is not UTF-8")]
+    NotUtf8,
+    /// The body as a whole cannot be taken.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// Too much is waiting.
+    #[error("take the lines: too much is waiting, come back in {retry_after_s} s")]
+    Busy {
+        /// When to come back, in seconds.
+        retry_after_s: u64,
+    },
+    /// The disk is full.
+    #[error("keep the lines: the disk is full")]
+    DiskFull,
+    /// The file of raw lines refused.
+    #[error("keep the lines")]
+    NotKept,
+    /// The server is ending.
+    #[error("take the lines: the server is ending")]
+    Ending,
+}
+
+/// The engine thread could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("start the engine thread")]
+pub struct StartError(#[source] std::io::Error);
+
+/// One request on its way to the engine.
+struct Request {
+    packed: Packed,
+    mode: EngineTimeMode,
+    received: Timestamp,
+    answer: oneshot::Sender<Result<(), IngestError>>,
+}
+
+/// What the handle and the engine thread both see.
+struct Shared {
+    waiting_bytes: AtomicUsize,
+    warm: AtomicBool,
+    clock: Mutex<EngineClock>,
+}
+
+impl Shared {
+    fn clock(&self) -> std::sync::MutexGuard<'_, EngineClock> {
+        // Every change is one assignment: what a panicked holder left is whole.
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way in for lines. Clones are the same pipeline; its thread ends when the last one is gone.
+#[derive(Clone)]
+pub struct Pipeline {
+    queue: SyncSender<Request>,
+    reading: Arc<Semaphore>,
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+impl Pipeline {
+    /// Starts the engine thread. It first reads the last 15 minutes of kept lines again, with what it finds
+    /// muted up to the line that the hub has applied; then it takes what comes. `series` is the book loaded
+    /// from `file`, which the thread keeps up to date.
+    pub fn start(
+        lines: Arc<Lines>,
+        series: Arc<Mutex<SeriesBook>>,
+        file: SeriesFile,
+        hub: Hub,
+        clock: Clock,
+        rules: Rules,
+    ) -> Result<(Self, JoinHandle<()>), StartError> {
+        let (queue, requests) = mpsc::sync_channel(QUEUE);
+        let shared = Arc::new(Shared {
+            waiting_bytes: AtomicUsize::new(0),
+            warm: AtomicBool::new(false),
+            clock: Mutex::new(EngineClock { lines: 0, ..hub.engine_clock() }),
+        });
+        let worker = Worker::new(lines, series, file, hub, clock.clone(), rules, Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&requests));
+        let reading = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+        Ok((Self { queue, reading, shared, clock }, thread.map_err(StartError)?))
+    }
+
+    /// Takes one request. `source` says in words who sent it. On return every accepted line survives SIGKILL.
+    pub async fn take(
+        &self,
+        body: Bytes,
+        kind: BodyKind,
+        mode: EngineTimeMode,
+        redactor: Arc<Redactor>,
+        source: Text,
+    ) -> Result<IngestResponse, IngestError> {
+        let received = self.clock.now();
+        let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| IngestError::Ending)?;
+        let read = tokio::task::spawn_blocking(move || {
+            let read = read(&body, kind, &redactor, received, source);
+            drop(permit);
+            read
+        });
+        let (packed, response) = read.await.map_err(|_| IngestError::NotKept)??;
+        if !packed.is_empty() {
+            let (answer, kept) = oneshot::channel();
+            self.enqueue(Request { packed, mode, received, answer })?;
+            kept.await.map_err(|_| IngestError::Ending)??;
+        }
+        Ok(response)
+    }
+
+    /// Where the engine's clock stands.
+    pub fn engine_clock(&self) -> EngineClock {
+        self.shared.clock().clone()
+    }
+
+    /// True once the kept lines were read again after a start.
+    pub fn is_warm(&self) -> bool {
+        self.shared.warm.load(Ordering::Acquire)
+    }
+
+    fn enqueue(&self, request: Request) -> Result<(), IngestError> {
+        let busy = IngestError::Busy { retry_after_s: RETRY_AFTER_S };
+        let bytes = request.packed.bytes();
+        let waiting = self.shared.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let sent = if waiting > QUEUE_BYTES { Err(busy) } else { self.send(request) };
+        if sent.is_err() {
+            self.shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        }
+        sent
+    }
+
+    fn send(&self, request: Request) -> Result<(), IngestError> {
+        self.queue.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => IngestError::Busy { retry_after_s: RETRY_AFTER_S },
+            TrySendError::Disconnected(_) => IngestError::Ending,
+        })
+    }
+}
+
+/// Reads, redacts and packs: everything that needs no order.
+fn read(
+    body: &[u8],
+    kind: BodyKind,
+    redactor: &Redactor,
+    received: Timestamp,
+    source: Text,
+) -> Result<(Packed, IngestResponse), IngestError> {
+    let text = match kind {
+        BodyKind::Json => Cow::Borrowed(std::str::from_utf8(body).map_err(|_| IngestError::NotUtf8)?),
+        BodyKind::PlainText => String::from_utf8_lossy(body),
+    };
+    let mut batch = ingest::parse(&text, kind, received)?;
+    for event in &mut batch.events {
+        redactor.apply(event);
+    }
+    let packed = Packed::new(&batch.events, source);
+    let response = IngestResponse { accepted: batch.accepted, rejected: batch.rejected, errors: batch.errors };
+    Ok((packed, response))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,445 @@
+//! The engine thread: the one place where lines get their order.
+//!
+//! It keeps first and answers, then looks; it waits for the hub to make findings durable, and while the
+//! hub cannot, senders wait too.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stella_detect::{Engine, Finding, Rules};
+use stella_protocol::feed::LogLineEvent;
+use stella_protocol::health::EngineClock;
+use stella_protocol::series::MetricsSample;
+use stella_protocol::{FeedEvent, LineId, LogEvent, Timestamp};
+use tokio::sync::oneshot;
+
+use super::time::{EngineTime, NEAR_MS};
+use super::{IngestError, Request, Shared, diagnostic};
+use crate::clock::Clock;
+use crate::hub::{Hub, HubError};
+use crate::lines::{Lines, LinesError, Stamped};
+use crate::series::{Own, SeriesBook, SeriesFile};
+
+/// Kept lines that are read again after a start: the longest window of the rules, and more than the
+/// widest bucket of the series. Milliseconds of engine time.
+const WARM_UP_MS: i64 = 15 * 60_000;
+/// A hole longer than this at a restart, or before the first live line after a recording, was not
+/// watched: the engine starts afresh, so that nobody is called silent because we were. Milliseconds.
+const UNWATCHED_MS: i64 = 60_000;
+/// The same for the series, whose finest bucket is 5 s. Milliseconds.
+const UNWATCHED_SERIES_MS: i64 = 10_000;
+/// Seconds of a hole in a recording that the engine is led through one by one; a longer one is one step.
+const LED_THROUGH_S: i64 = 900;
+/// After a restart a recording that is read on has this long to come before the clock takes over.
+/// Milliseconds.
+const GRACE_MS: i64 = 10_000;
+/// Findings of a recording read at full speed are handed over at least once in so many seconds of its
+/// time, so that what ended in it ends before what began later.
+const HAND_OVER_S: i64 = 60;
+/// Requests kept in one transaction.
+const GROUP: usize = 64;
+/// Bytes of packed lines in one transaction.
+const GROUP_BYTES: usize = 32 << 20;
+/// Diagnostic log events, and raw lines, told to readers of one group of requests; the newest win.
+const TOLD: usize = 100;
+/// How often old lines are forgotten, in milliseconds.
+const SWEEP_MS: i64 = 60_000;
+/// How long to wait before the hub is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    lines: Arc<Lines>,
+    series: Arc<Mutex<SeriesBook>>,
+    file: SeriesFile,
+    hub: Hub,
+    clock: Clock,
+    rules: Rules,
+    shared: Arc<Shared>,
+    engine: Engine,
+    time: EngineTime,
+    /// The last whole second of engine time that the engine was told.
+    second: Option<i64>,
+    /// No step of engine time was taken since the start: the first may bridge a time that nobody watched.
+    starting: bool,
+    /// The last step was at the present, not in a recording.
+    at_present: bool,
+    findings: Vec<Finding>,
+    /// The last line that the engine saw, and the last that the hub knows to be applied.
+    seen: LineId,
+    applied: LineId,
+    handed_over: i64,
+    sample: Option<MetricsSample>,
+    /// Clock times of the start, the last whole second, sample told and sweep.
+    started: Timestamp,
+    ticked: i64,
+    told: Timestamp,
+    swept: Timestamp,
+}
+
+impl Worker {
+    pub(super) fn new(
+        lines: Arc<Lines>,
+        series: Arc<Mutex<SeriesBook>>,
+        file: SeriesFile,
+        hub: Hub,
+        clock: Clock,
+        rules: Rules,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let (now, applied) = (clock.now(), hub.applied_line());
+        // A file of lines begun anew must not give out numbers that alerts already speak of.
+        lines.start_after(applied);
+        Self {
+            time: EngineTime::new(lines.newest().map(|newest| newest.engine_time)),
+            engine: Engine::new(rules.clone()),
+            second: None,
+            starting: true,
+            at_present: true,
+            findings: Vec::new(),
+            seen: applied,
+            applied,
+            handed_over: 0,
+            sample: None,
+            started: now,
+            ticked: now.seconds(),
+            told: now,
+            swept: now,
+            lines,
+            series,
+            file,
+            hub,
+            clock,
+            rules,
+            shared,
+        }
+    }
+
+    /// Works until the last handle is gone.
+    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+        if let Err(error) = self.warm_up() {
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to read the kept lines again");
+        }
+        self.shared.warm.store(true, Ordering::Release);
+        loop {
+            let until_next_second = 1000 - self.clock.now().millis().rem_euclid(1000);
+            match requests.recv_timeout(Duration::from_millis(until_next_second as u64)) {
+                Ok(first) => self.take(gather(first, requests)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let now = self.clock.now();
+            if now.seconds() != self.ticked {
+                self.ticked = now.seconds();
+                self.each_second(now);
+            }
+        }
+        self.hand_over();
+        self.save_series();
+    }
+
+    /// Shows the engine the last minutes of kept lines. What it finds up to the line that the hub has
+    /// applied is known already; the rest was kept and never looked at, and counts.
+    fn warm_up(&mut self) -> Result<(), LinesError> {
+        let Some(newest) = self.lines.newest() else { return Ok(()) };
+        let from = newest.engine_time.plus_millis(-WARM_UP_MS);
+        let Some(first) = self.lines.first_since(from)? else { return Ok(()) };
+        let first = first.min(LineId(self.applied.0 + 1));
+        let lines = Arc::clone(&self.lines);
+        self.starting = false;
+        let applied = self.applied;
+        let mut muted = true;
+        lines.replay(first, &mut |id, event| {
+            if muted && id > applied {
+                self.end_muted();
+                muted = false;
+            }
+            self.lead_to(event.engine_time, is_at_present(event));
+            self.see(id, event);
+            if muted {
+                self.engine.drain();
+            } else {
+                self.hand_over_in_time();
+            }
+        })?;
+        if muted {
+            self.end_muted();
+        }
+        self.starting = true;
+        self.hand_over();
+        self.note_clock(0);
+        Ok(())
+    }
+
+    /// Takes the steps that the engine took without lines before the restart: their findings are known too.
+    fn end_muted(&mut self) {
+        if let (Some(_), Some(last)) = (self.second, self.hub.engine_clock().last) {
+            self.lead_to(last, self.at_present);
+            self.engine.drain();
+        }
+    }
+
+    /// Keeps a group of requests in one transaction, answers their senders, then looks at the lines.
+    fn take(&mut self, group: Vec<Request>) {
+        let bytes: usize = group.iter().map(|request| request.packed.bytes()).sum();
+        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        let before = self.time.clone();
+        let (mut senders, mut kept) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        for Request { packed, mode, received, answer } in group {
+            senders.push(answer);
+            kept.push((packed, mode, received));
+        }
+        let mut requests = Vec::with_capacity(kept.len());
+        for (packed, mode, received) in &kept {
+            // A block that was packed a moment ago can be read.
+            let events = packed.events().unwrap_or_default();
+            let own: Vec<_> = events.iter().map(|event| event.timestamp).collect();
+            requests.push((events, self.time.stamp(&own, mode, *received)));
+        }
+        let blocks: Vec<_> =
+            kept.iter().zip(&requests).map(|((packed, ..), (_, times))| Stamped { packed, times }).collect();
+        match self.lines.append_all(&blocks) {
+            Ok(ranges) => {
+                tell_senders(senders, Ok(()));
+                self.look_at(&numbered(requests, &ranges));
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "failed to keep lines");
+                self.time = before;
+                let full = matches!(error, LinesError::Full(_));
+                tell_senders(senders, Err(if full { IngestError::DiskFull } else { IngestError::NotKept }));
+            }
+        }
+    }
+
+    /// Lets engine, series, hub and readers see kept lines.
+    fn look_at(&mut self, events: &[(LineId, LogEvent<'_>)]) {
+        for (id, event) in events {
+            self.lead_to(event.engine_time, is_at_present(event));
+            self.see(*id, event);
+            self.hand_over_in_time();
+        }
+        self.findings.extend(self.engine.drain());
+        let found = !self.findings.is_empty();
+        self.note_clock(events.len() as u64);
+        self.hand_over();
+        self.tell(events);
+        if self.time.is_live() {
+            self.note_delays(events, found);
+        }
+    }
+
+    fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
+        self.engine.observe(id, event);
+        book(&self.series).observe(event);
+        self.seen = id;
+    }
+
+    /// Tells engine and series each whole second of engine time up to `now`.
+    fn lead_to(&mut self, now: Timestamp, at_present: bool) {
+        let to = now.seconds();
+        let from = self.second.unwrap_or(to - 1);
+        if to <= from {
+            return;
+        }
+        let hole = (to - from) * 1000;
+        let unwatched = self.starting || (at_present && !self.at_present);
+        let afresh = unwatched && hole > UNWATCHED_MS && self.second.is_some();
+        if afresh {
+            self.engine = Engine::new(self.rules.clone());
+        }
+        let stepwise = !afresh && hole <= LED_THROUGH_S * 1000;
+        // What nobody watched stays a gap in the series, also when the engine is led through it.
+        let warming_up = !self.shared.warm.load(Ordering::Relaxed);
+        let counted = stepwise && !((unwatched || warming_up) && hole > UNWATCHED_SERIES_MS);
+        for second in if stepwise { from + 1 } else { to }..=to {
+            let at = Timestamp::from_millis(second * 1000);
+            self.engine.advance(at);
+            if counted || second == to {
+                self.sample = book(&self.series).advance(at).or(self.sample.take());
+            }
+        }
+        (self.second, self.starting, self.at_present) = (Some(to), false, at_present);
+    }
+
+    /// Hands findings over while much is read at once.
+    fn hand_over_in_time(&mut self) {
+        let second = self.second.unwrap_or_default();
+        if second - self.handed_over >= HAND_OVER_S {
+            self.hand_over();
+        }
+    }
+
+    /// Makes what was found durable, and lets time pass for all alerts.
+    fn hand_over(&mut self) {
+        self.findings.extend(self.engine.drain());
+        let Some(second) = self.second else { return };
+        self.handed_over = second;
+        let engine_now = Timestamp::from_millis(second * 1000);
+        if !self.findings.is_empty() || self.seen != self.applied {
+            self.apply(engine_now);
+        }
+        self.hub.tick(engine_now);
+    }
+
+    /// Asks until the hub has taken the findings in: meanwhile senders wait, and nothing is lost.
+    fn apply(&mut self, engine_now: Timestamp) {
+        // The place that a restart goes on from: the second and the line together say what was looked at.
+        let clock = EngineClock { last: Some(engine_now), ..self.shared.clock().clone() };
+        loop {
+            match self.hub.apply(self.findings.clone(), self.seen, engine_now, clock.clone()) {
+                Ok(()) => break,
+                Err(HubError::Stopped) => return,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "failed to keep findings: asking again");
+                }
+            }
+            // The lines stay kept: after a restart they are looked at again.
+            let ending = Arc::strong_count(&self.shared) == 1;
+            if ending {
+                return;
+            }
+            std::thread::sleep(ASK_AGAIN);
+        }
+        self.findings.clear();
+        self.applied = self.seen;
+    }
+
+    fn each_second(&mut self, now: Timestamp) {
+        if self.time.last().is_some() && !self.time.is_recording() && now.since(self.started) >= GRACE_MS {
+            self.time.go_live();
+        }
+        self.time.pass(now);
+        if let (true, Some(last)) = (self.time.is_live(), self.time.last()) {
+            self.lead_to(last, true);
+        }
+        self.note_clock(0);
+        self.hand_over();
+        book(&self.series).own(Own::Consoles, self.hub.readers() as f64);
+        self.tell_sample(now);
+        self.save_series();
+        if now.since(self.swept) >= SWEEP_MS {
+            self.swept = now;
+            if let Err(error) = self.lines.sweep(now) {
+                tracing::error!(error = &error as &dyn std::error::Error, "failed to forget old lines");
+            }
+        }
+    }
+
+    /// Tells readers of the newest of these lines what somebody can act on, and raw lines if somebody asks.
+    fn tell(&self, events: &[(LineId, LogEvent<'_>)]) {
+        let rules = &self.rules;
+        let actionable = newest(events, |event| diagnostic::is_actionable(event, rules));
+        for event in actionable {
+            if let Some(log) = diagnostic::of(event, rules) {
+                self.hub.publish(FeedEvent::Log(Box::new(log)));
+            }
+        }
+        if self.hub.wants_lines() {
+            let mut skipped = events.len().saturating_sub(TOLD) as u64;
+            for event in newest(events, |_| true) {
+                let event = event.clone().into_owned();
+                let line = LogLineEvent { event, skipped: std::mem::take(&mut skipped) };
+                self.hub.publish(FeedEvent::LogLine(Box::new(line)));
+            }
+        }
+    }
+
+    /// Tells readers the newest sample of all series. Of a recording read at full speed, one a second.
+    fn tell_sample(&mut self, now: Timestamp) {
+        if (self.time.is_live() || now.since(self.told) >= 1000)
+            && let Some(sample) = self.sample.take()
+        {
+            self.told = now;
+            self.hub.publish(FeedEvent::Metrics(sample));
+        }
+    }
+
+    fn note_clock(&self, lines: u64) {
+        let mut clock = self.shared.clock();
+        clock.last = self.time.last();
+        clock.recording = self.time.is_recording();
+        clock.lines += lines;
+    }
+
+    fn note_delays(&self, events: &[(LineId, LogEvent<'_>)], found: bool) {
+        let Some((_, last)) = events.last() else { return };
+        let mut book = book(&self.series);
+        if let Some(own) = last.timestamp.filter(|own| *own == last.engine_time) {
+            book.own(Own::IngestLag, last.received_at.since(own).max(0) as f64);
+        }
+        if found {
+            book.own(Own::AlertDelay, self.clock.now().since(last.received_at).max(0) as f64);
+        }
+    }
+
+    fn save_series(&mut self) {
+        let unsaved = book(&self.series).take_unsaved();
+        if unsaved.is_empty() {
+            return;
+        }
+        if let Err(error) = self.file.save(&unsaved) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "failed to keep series: a gap stays after a restart"
+            );
+        }
+    }
+}
+
+/// The lines of several requests with their engine times and the numbers they are kept under.
+fn numbered<'a>(
+    requests: Vec<(Vec<LogEvent<'a>>, Vec<Timestamp>)>,
+    ranges: &[Range<LineId>],
+) -> Vec<(LineId, LogEvent<'a>)> {
+    let mut events = Vec::with_capacity(requests.iter().map(|(events, _)| events.len()).sum());
+    for ((lines, times), range) in requests.into_iter().zip(ranges) {
+        let numbered = lines.into_iter().zip(times).zip(range.start.0..);
+        events.extend(numbered.map(|((event, engine_time), id)| (LineId(id), LogEvent { engine_time, ..event })));
+    }
+    events
+}
+
+fn tell_senders(senders: Vec<oneshot::Sender<Result<(), IngestError>>>, what: Result<(), IngestError>) {
+    for sender in senders {
+        let _hung_up = sender.send(what);
+    }
+}
+
+/// True when the line was received when it says it was written. Known of a kept line too, so that reading
+/// the kept lines again takes the same steps.
+fn is_at_present(event: &LogEvent<'_>) -> bool {
+    event.received_at.since(event.engine_time) <= NEAR_MS
+}
+
+/// `first` and what waits behind it, as much as goes into one transaction.
+fn gather(first: Request, requests: &Receiver<Request>) -> Vec<Request> {
+    let mut bytes = first.packed.bytes();
+    let mut group = vec![first];
+    while group.len() < GROUP && bytes < GROUP_BYTES {
+        let Ok(next) = requests.try_recv() else { break };
+        bytes += next.packed.bytes();
+        group.push(next);
+    }
+    group
+}
+
+/// The newest lines that fit, oldest first.
+fn newest<'e, 'a>(
+    events: &'e [(LineId, LogEvent<'a>)],
+    fits: impl Fn(&LogEvent<'a>) -> bool,
+) -> VecDeque<&'e LogEvent<'a>> {
+    let mut found = VecDeque::new();
+    for (_, event) in events.iter().rev().filter(|(_, event)| fits(event)).take(TOLD) {
+        found.push_front(event);
+    }
+    found
+}
+
+fn book(series: &Mutex<SeriesBook>) -> MutexGuard<'_, SeriesBook> {
+    // A panic inside leaves counts, at worst one line short.
+    series.lock().unwrap_or_else(PoisonError::into_inner)
+}

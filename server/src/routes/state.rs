@@ -1,0 +1,112 @@
+//! The state of the application at one moment: for a console that starts, a dashboard, a load balancer.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+use stella_protocol::health::EngineClock;
+use stella_protocol::{Alert, Code, Health, Series, Snapshot};
+use tokio::time::Instant;
+
+use super::App;
+use super::problem::Refusal;
+use crate::health;
+
+/// For how long an answer about health is given again: every stream asks each few seconds.
+const FRESH: Duration = Duration::from_secs(1);
+/// How many alerts a dashboard shows.
+const RECENT: usize = 10;
+
+/// How the application is, and where the engine's clock stands.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    pub health: Health,
+    pub engine: EngineClock,
+}
+
+/// The last [`Standing`] and when it was taken.
+#[derive(Debug, Default)]
+pub(crate) struct LastStanding(Mutex<Option<(Instant, Standing)>>);
+
+impl App {
+    /// How the application is, at most a second old.
+    pub(super) fn standing(&self) -> Standing {
+        let mut last = self.standing.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, standing)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return standing.clone();
+        }
+        let standing = self.standing_of(&self.hub.snapshot().1);
+        *last = Some((Instant::now(), standing.clone()));
+        standing
+    }
+
+    fn standing_of(&self, alerts: &[Alert]) -> Standing {
+        let engine = self.pipeline.engine_clock();
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        Standing { health: health::of(alerts, &series), engine }
+    }
+}
+
+/// `GET /snapshot`.
+pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
+    let (cursor, alerts) = app.hub.snapshot();
+    let Standing { health, engine } = app.standing_of(&alerts);
+    let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
+    Json(Snapshot { cursor, server_time: app.clock.now(), health, engine, alerts, series })
+}
+
+/// `GET /dashboard`: the shape of the original application.
+pub(super) async fn dashboard(State(app): State<App>) -> Json<Value> {
+    let (_, mut alerts) = app.hub.snapshot();
+    let Standing { health, .. } = app.standing_of(&alerts);
+    alerts.sort_by_key(|alert| std::cmp::Reverse(alert.created_at));
+    alerts.truncate(RECENT);
+    let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
+    let last = |id: &str| last_of(&series, id);
+    Json(json!({
+        "systemHealth": {
+            "status": health.status,
+            "reason": health.reason,
+            "uptime": app.clock.now().since(app.started_at) / 1000,
+            "activeUsers": last("users.active"),
+            "errorRate": last("errors.percent"),
+        },
+        "recentAlerts": alerts,
+        "metrics": {
+            "avgQueryTime": last("avgQueryTime"),
+            "avgAIResponse": last("avgAIResponse"),
+            "cacheHitRate": last("cacheHitRate"),
+        },
+        "pendingApprovals": [],
+        "autoFixHistory": [],
+    }))
+}
+
+/// The newest value of a series; null while nothing was measured.
+fn last_of(series: &[Series], id: &str) -> Option<f64> {
+    series.iter().find(|series| series.id.raw() == id).and_then(|series| series.last)
+}
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> Json<Value> {
+    Json(json!({ "status": "alive" }))
+}
+
+/// `GET /readyz`: answers are whole; 503 with what is still to be done.
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Refusal> {
+    let mut missing = app.readiness.missing();
+    if !app.pipeline.is_warm() {
+        missing.push("reading kept lines again");
+    }
+    if app.ending.is_cancelled() {
+        return Err(Refusal::new(Code::Unavailable, "the server ends"));
+    }
+    if missing.is_empty() {
+        return Ok(Json(json!({ "status": "ready" })));
+    }
+    Err(Refusal::new(Code::Unavailable, format!("still {}", missing.join(", "))))
+}

@@ -1,0 +1,319 @@
+//! From a configuration to a server that listens, and from there to its end.
+//!
+//! Starting: folder, store, lines, hub, pipeline, port, tokens, in this order, each needing the one
+//! before. Ending: the other way round, so that whatever was accepted is kept and told.
+
+mod simulation;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use stella_protocol::Role;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{self, Office};
+use crate::auth::{Grant, NoRandomness, Recording, Secret, Tokens};
+use crate::config::{Config, Embedded, Redaction};
+use crate::folder::{ADMIN_SOCKET, Folder};
+use crate::hub::{Hub, HubError};
+use crate::lines::{Caps, Lines, LinesError};
+use crate::pipeline::{self, Pipeline};
+use crate::readiness::{Pending, Readiness};
+use crate::redact::{Mode, PseudonymKey, Redactor};
+use crate::routes::{self, App, Rooms};
+use crate::series::{SeriesBook, SeriesError, SeriesFile};
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::{demo, listener};
+use simulation::simulate;
+
+/// How long streams and requests under way may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Where an embedded server with a data folder writes its address and token, for its owner only.
+const CONSOLE_FILE: &str = "console.json";
+/// The key of pseudonyms.
+const KEY_FILE: &str = "pseudonym.key";
+/// Length of that key.
+const KEY_BYTES: usize = 32;
+
+/// A server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or written.
+    #[error("open the data folder")]
+    Folder(#[source] std::io::Error),
+    /// A demo would mix with other data.
+    #[error("start the demo: the data folder holds other data than a demo's")]
+    OtherData,
+    /// The key of pseudonyms is not one.
+    #[error("read the key of pseudonyms: it is damaged, and a new one would rename everybody")]
+    Key,
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The raw lines cannot be opened.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    /// The hub cannot begin.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The kept series cannot be opened.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+    /// The engine cannot begin.
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::StartError),
+    /// The port cannot be opened.
+    #[error("listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The administrative socket cannot be opened.
+    #[error("open the administrative socket")]
+    Socket(#[source] std::io::Error),
+    /// No token could be made.
+    #[error(transparent)]
+    Token(#[from] NoRandomness),
+}
+
+/// A server that was running did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A thread of it panicked: what was acknowledged is kept, the rest is lost.
+    #[error("end in order: the {0} thread failed")]
+    Thread(&'static str),
+}
+
+/// A server that listens. Connections wait until [`Server::run`].
+pub struct Server {
+    addr: SocketAddr,
+    console_token: Option<Secret>,
+    ingest_token: Option<Secret>,
+    listener: TcpListener,
+    admin: UnixListener,
+    office: Office,
+    app: App,
+    threads: Threads,
+    demo: Option<(demo::Options, Pending)>,
+    ending: CancellationToken,
+    folder: Folder,
+}
+
+/// Starts a server up to the point where it listens.
+///
+/// # Errors
+/// With what could not be opened.
+pub async fn bind(config: Config) -> Result<Server, StartError> {
+    let folder = Folder::open(config.data.as_deref()).map_err(StartError::Folder)?;
+    if config.demo.is_some() && folder.holds_state() && !folder.holds_demo() {
+        return Err(StartError::OtherData);
+    }
+    if config.demo.is_some() {
+        folder.mark_demo().map_err(StartError::Folder)?;
+    }
+    let ground = open_ground(folder, &config)?;
+    let listening = |source| StartError::Listen { address: config.listen, source };
+    let listener = listener::open(config.listen).map_err(listening)?;
+    let addr = listener.local_addr().map_err(listening)?;
+    let admin = admin::open(&ground.folder.admin_socket()).map_err(StartError::Socket)?;
+    let tokens = Arc::new(Tokens::default());
+    for (fingerprint, grant) in admin::known_tokens(ground.store.as_ref())? {
+        tokens.put(fingerprint, grant);
+    }
+    let (console_token, ingest_token) = match &config.embedded {
+        Some(embedded) => {
+            let (console, ingest) = embedded_tokens(&tokens, embedded)?;
+            if config.data.is_some() {
+                tell_console(&ground.folder, addr, &console)?;
+            }
+            (Some(console), Some(ingest))
+        }
+        None => (None, None),
+    };
+    Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }))
+}
+
+/// What stands before the port is opened.
+struct Ground {
+    folder: Folder,
+    store: Arc<dyn Store>,
+    lines: Arc<Lines>,
+    series: Arc<Mutex<SeriesBook>>,
+    hub: Hub,
+    pipeline: Pipeline,
+    redactor: Arc<Redactor>,
+    readiness: Readiness,
+    threads: Threads,
+}
+
+/// The threads that outlive every request.
+struct Threads {
+    engine: JoinHandle<()>,
+    hub: JoinHandle<()>,
+}
+
+/// The ways in.
+struct Door {
+    addr: SocketAddr,
+    listener: TcpListener,
+    admin: UnixListener,
+    tokens: Arc<Tokens>,
+    console_token: Option<Secret>,
+    ingest_token: Option<Secret>,
+}
+
+fn open_ground(folder: Folder, config: &Config) -> Result<Ground, StartError> {
+    let redactor = Arc::new(redactor(&folder, config.redaction)?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path(), config.clock.now())?);
+    let lines = Arc::new(Lines::open(folder.path(), Caps::default())?);
+    let rules = stella_detect::Rules::default();
+    let file = SeriesFile::open(folder.path())?;
+    let series = Arc::new(Mutex::new(file.load(&rules)?));
+    let (hub, hub_thread) = Hub::start(store.clone(), config.clock.clone())?;
+    let readiness = Readiness::default();
+    let (pipeline, engine_thread) =
+        Pipeline::start(lines.clone(), series.clone(), file, hub.clone(), config.clock.clone(), rules)?;
+    let threads = Threads { engine: engine_thread, hub: hub_thread };
+    Ok(Ground { folder, store, lines, series, hub, pipeline, redactor, readiness, threads })
+}
+
+fn redactor(folder: &Folder, redaction: Redaction) -> Result<Redactor, StartError> {
+    Ok(match redaction {
+        Redaction::Local => Redactor::new(Mode::Local),
+        Redaction::Strict { remote_addr } => Redactor::new(Mode::Strict { key: pseudonym_key(folder)?, remote_addr }),
+    })
+}
+
+/// The folder's own key, made at the first start.
+fn pseudonym_key(folder: &Folder) -> Result<PseudonymKey, StartError> {
+    if let Some(kept) = folder.read(KEY_FILE).map_err(StartError::Folder)? {
+        return Ok(PseudonymKey::from_bytes(kept.try_into().map_err(|_| StartError::Key)?));
+    }
+    let mut bytes = [0; KEY_BYTES];
+    OsRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
+    folder.write_secret(KEY_FILE, &bytes).map_err(StartError::Folder)?;
+    Ok(PseudonymKey::from_bytes(bytes))
+}
+
+/// Tokens of the console around this server; they live in memory only and end with it.
+fn embedded_tokens(tokens: &Tokens, embedded: &Embedded) -> Result<(Secret, Secret), NoRandomness> {
+    let console = passing(tokens, &format!("{}@local", embedded.login), Role::Admin, Recording::Refused)?;
+    let ingest = passing(tokens, "pipe@local", Role::Ingest, Recording::Allowed)?;
+    Ok((console, ingest))
+}
+
+/// A token that is not kept.
+fn passing(tokens: &Tokens, name: &str, role: Role, recording: Recording) -> Result<Secret, NoRandomness> {
+    let secret = Secret::generate()?;
+    let grant = Grant { name: name.to_owned(), role, recording, expires_at: None, revoked_at: None };
+    tokens.put(secret.fingerprint(), grant);
+    Ok(secret)
+}
+
+fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(), StartError> {
+    let told = serde_json::json!({ "url": format!("http://{addr}"), "token": token.expose() });
+    folder.write_secret(CONSOLE_FILE, told.to_string().as_bytes()).map_err(StartError::Folder)
+}
+
+impl Ground {
+    fn into_server(self, config: Config, door: Door) -> Server {
+        let ending = CancellationToken::new();
+        let office = Office { store: self.store, tokens: door.tokens.clone(), clock: config.clock.clone() };
+        let demo = config.demo.map(|options| (options, self.readiness.pending("seeding the demo")));
+        let app = App(Arc::new(Rooms {
+            hub: self.hub,
+            pipeline: self.pipeline,
+            lines: self.lines,
+            series: self.series,
+            redactor: self.redactor,
+            tokens: door.tokens,
+            started_at: config.clock.now(),
+            clock: config.clock,
+            readiness: self.readiness,
+            ending: ending.clone(),
+            streams: routes::Seats::default(),
+            standing: routes::LastStanding::default(),
+        }));
+        Server {
+            addr: door.addr,
+            console_token: door.console_token,
+            ingest_token: door.ingest_token,
+            listener: door.listener,
+            admin: door.admin,
+            office,
+            app,
+            threads: self.threads,
+            demo,
+            ending,
+            folder: self.folder,
+        }
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The token of the console around it; None when it is not embedded.
+    pub fn console_token(&self) -> Option<&Secret> {
+        self.console_token.as_ref()
+    }
+
+    /// The token with which that console sends what it reads from pipes and files.
+    pub fn ingest_token(&self) -> Option<&Secret> {
+        self.ingest_token.as_ref()
+    }
+
+    /// Serves until `shutdown`: then streams get their bye, requests under way have 5 s to end, and
+    /// pipeline, hub and store end in this order.
+    ///
+    /// # Errors
+    /// When a thread of the server panicked.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        let Self { addr, listener, admin, office, app, threads, demo, ending, folder, .. } = self;
+        let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(admin::serve(admin, office, ending.clone()));
+        if let Some((options, seeding)) = demo {
+            let options = demo::Options { keep: Some(folder.path().to_owned()), ..options };
+            tasks.spawn(simulate(addr, app.clone(), options, seeding));
+        }
+        let router = routes::router(&app);
+        let serving = listener::serve(listener, router, ending.clone(), cut.clone());
+        tokio::pin!(serving);
+        tokio::select! {
+            () = shutdown.cancelled() => ending.cancel(),
+            () = &mut serving => {}
+        }
+        if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
+            cut.cancel();
+            serving.await;
+        }
+        tasks.close();
+        tasks.wait().await;
+        let hub = app.hub.clone();
+        drop(app);
+        let ended = tokio::task::spawn_blocking(move || end(threads, &hub, folder)).await;
+        ended.unwrap_or(Err(RunError::Thread("ending")))
+    }
+}
+
+/// Waits for the engine, whose last way in is gone by now, then for the hub, then lets go of the folder.
+fn end(threads: Threads, hub: &Hub, folder: Folder) -> Result<(), RunError> {
+    let engine = threads.engine.join().map_err(|_| RunError::Thread("engine"));
+    hub.stop();
+    let hub = threads.hub.join().map_err(|_| RunError::Thread("hub"));
+    folder.remove(CONSOLE_FILE);
+    folder.remove(ADMIN_SOCKET);
+    drop(folder);
+    engine.and(hub)
+}

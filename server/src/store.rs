@@ -1,0 +1,263 @@
+//! Stella's own truth: alerts, evidence, actions, audit, events, tokens, behind one trait.
+//!
+//! Everything that changes goes through [`Store::commit_all`]: checks, writes, audit rows and events of
+//! a [`Tx`] stand or fall together, and a number given to an event is durable when it is told. There is
+//! deliberately no subscription here: whoever follows asks for `events(after)` until nothing comes.
+
+mod audit;
+#[cfg(test)]
+pub(crate) mod conformance;
+mod lock;
+mod sqlite;
+mod tx;
+
+use stella_protocol::command::Action;
+use stella_protocol::query::Query;
+use stella_protocol::{ActionId, Alert, AlertId, Cursor, Evidence, Severity, Timestamp};
+
+use crate::alerts::AlertState;
+
+pub use audit::{AuditBroken, AuditEntry, AuditRow, Verdict};
+pub use sqlite::SqliteStore;
+pub use tx::{ActionRecord, Answered, Commit, KeyedAnswer, Meta, NewEvent, StoredToken, Tx, Undoable, Write};
+
+/// Why the store could not be opened or asked. Holds neither SQL nor a path.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another server has the folder.
+    #[error("take the data folder: another server is using it")]
+    Locked,
+    /// The folder or a file in it cannot be used.
+    #[error("open the data folder")]
+    Folder(#[source] std::io::Error),
+    /// The file is damaged.
+    #[error("check the database: {0} is damaged")]
+    Damaged(&'static str),
+    /// The database would not promise that what it acknowledged survives a power loss.
+    #[error("open the database: it does not keep its journal as asked")]
+    NotDurable,
+    /// The file was made by a newer server.
+    #[error("open the database: its tables are not those of this server")]
+    Schema(#[source] rusqlite_migration::Error),
+    /// The database refused.
+    #[error("{doing}")]
+    Database {
+        /// What was tried.
+        doing: &'static str,
+        /// What it said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A kept row does not read back.
+    #[error("read a kept {0}")]
+    Row(&'static str),
+}
+
+/// In which order alerts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Open before closed, worst first, newest first.
+    #[default]
+    Severity,
+    /// Newest first.
+    Newest,
+}
+
+/// Which alerts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// New and acknowledged ones.
+    Open,
+    /// All that are kept.
+    #[default]
+    All,
+}
+
+/// A question for a page of alerts.
+#[derive(Debug, Clone)]
+pub struct AlertQuery {
+    /// Which.
+    pub query: Query,
+    /// What `mine` in it means.
+    pub me: String,
+    /// Ages in it count up to here.
+    pub now: Timestamp,
+    /// Open ones or all.
+    pub scope: Scope,
+    /// In which order.
+    pub sort: Sort,
+    /// What the page before gave as `next`.
+    pub after: Option<AlertKey>,
+    /// Most alerts on the page.
+    pub limit: u32,
+}
+
+/// A place in a list of alerts. Opaque to clients; written `open.rank.created.id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertKey {
+    /// Whether the alert is open.
+    pub open: bool,
+    /// Its severity's rank.
+    pub rank: u8,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: AlertId,
+}
+
+impl AlertKey {
+    /// The place of `alert`.
+    pub fn of(alert: &Alert) -> Self {
+        Self {
+            open: alert.status.is_open(),
+            rank: alert.severity.rank(),
+            created_at: alert.created_at,
+            id: alert.id.clone(),
+        }
+    }
+
+    /// Reads what [`AlertKey::to_string`](ToString) wrote; None: it is not one.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(4, '.');
+        let open = parts.next()?.parse::<u8>().ok().filter(|open| *open <= 1)? == 1;
+        let rank = parts.next()?.parse().ok().filter(|rank| *rank <= Severity::Critical.rank())?;
+        let created_at = Timestamp::from_millis(parts.next()?.parse().ok()?);
+        Some(Self { open, rank, created_at, id: parts.next()?.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for AlertKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}.{}", u8::from(self.open), self.rank, self.created_at.millis(), self.id)
+    }
+}
+
+/// Found alerts, and where the next page begins.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// In the order asked for.
+    pub items: Vec<Alert>,
+    /// None: this was the last page. A page may hold fewer than asked for and still have a next.
+    pub next: Option<AlertKey>,
+}
+
+/// A kept event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number.
+    pub seq: u64,
+    /// Its SSE name.
+    pub kind: String,
+    /// Its JSON body, on one line.
+    pub body: String,
+}
+
+/// What `events` answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replay {
+    /// The next events, oldest first; empty: there are none yet.
+    Page(Vec<StoredEvent>),
+    /// The next event is not kept any more.
+    Expired {
+        /// The oldest one that is.
+        oldest: u64,
+    },
+}
+
+/// Where the feed stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// History and number of the newest event.
+    pub cursor: Cursor,
+    /// Number of the oldest event that can be replayed; head + 1 when none is kept.
+    pub oldest: u64,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Events, in milliseconds.
+    pub events_ms: i64,
+    /// Most events.
+    pub events: u64,
+    /// Most bytes of events.
+    pub event_bytes: u64,
+    /// Events younger than this stay whatever their number, in milliseconds.
+    pub events_at_least_ms: i64,
+    /// Closed alerts, in milliseconds.
+    pub closed_ms: i64,
+    /// Answers by idempotency key and actions, in milliseconds.
+    pub answers_ms: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        Self {
+            events_ms: 7 * DAY,
+            events: 1_000_000,
+            event_bytes: 512 << 20,
+            events_at_least_ms: DAY,
+            closed_ms: 180 * DAY,
+            answers_ms: 2 * DAY,
+        }
+    }
+}
+
+/// The store. Methods block; none of them holds anything between two calls.
+pub trait Store: Send + Sync {
+    /// Performs transactions in order, each whole or not at all, and makes them durable together.
+    /// One answer a transaction, in order.
+    fn commit_all(&self, txs: Vec<Tx>) -> Vec<Commit>;
+
+    /// One alert.
+    fn alert(&self, id: &AlertId) -> Result<Option<AlertState>, StoreError>;
+
+    /// The alert that stands for a fingerprint: the open one, else the one closed last.
+    fn latest(&self, fingerprint: &str) -> Result<Option<AlertState>, StoreError>;
+
+    /// How many episodes of a fingerprint are kept at most: the greatest episode number, 0 for none.
+    fn episodes(&self, fingerprint: &str) -> Result<u32, StoreError>;
+
+    /// All open alerts, and those closed (server time) since.
+    fn recent(&self, closed_since: Timestamp) -> Result<Vec<AlertState>, StoreError>;
+
+    /// A page of alerts.
+    fn query(&self, ask: &AlertQuery) -> Result<Found, StoreError>;
+
+    /// The evidence of an alert.
+    fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError>;
+
+    /// At most `limit` events after number `after`.
+    fn events(&self, after: u64, limit: u32) -> Result<Replay, StoreError>;
+
+    /// Where the feed stands.
+    fn head(&self) -> Result<Head, StoreError>;
+
+    /// What was answered to a key before.
+    fn answer(&self, principal: &str, key: &str) -> Result<Option<Answered>, StoreError>;
+
+    /// An action with what its undo needs.
+    fn action(&self, id: &ActionId) -> Result<Option<ActionRecord>, StoreError>;
+
+    /// Actions, newest first; of one principal, or of all.
+    fn actions(&self, mine: Option<&str>, limit: u32) -> Result<Vec<Action>, StoreError>;
+
+    /// The greatest number given to an action, 0 for none.
+    fn last_action(&self) -> Result<u64, StoreError>;
+
+    /// A kept note of the server to itself.
+    fn meta(&self, key: Meta) -> Result<Option<String>, StoreError>;
+
+    /// All tokens.
+    fn tokens(&self) -> Result<Vec<StoredToken>, StoreError>;
+
+    /// At most `limit` audit rows after number `after`, oldest first.
+    fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// Computes the chain of all audit rows again; their number, or the first that is not as written.
+    fn verify_audit(&self) -> Result<Result<u64, AuditBroken>, StoreError>;
+
+    /// Deletes a bounded part of what is older than it must be; true: there is more to delete.
+    fn sweep(&self, retention: &Retention, now: Timestamp) -> Result<bool, StoreError>;
+}

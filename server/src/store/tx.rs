@@ -1,0 +1,170 @@
+//! A transaction as data, and what can come of it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use stella_protocol::command::Action;
+use stella_protocol::{AlertId, Role, Text, Timestamp};
+
+use super::audit::AuditEntry;
+use crate::alerts::{AlertState, Triage};
+
+/// What stands or falls together: writes, audit rows, events, and the answer to a key.
+#[derive(Debug, Clone, Default)]
+pub struct Tx {
+    /// Server time.
+    pub at: Timestamp,
+    /// The answer that this key gets from now on; checked before all else.
+    pub answer: Option<KeyedAnswer>,
+    /// What is written, in order.
+    pub writes: Vec<Write>,
+    /// Who did it.
+    pub audit: Vec<AuditEntry>,
+    /// What readers of the feed are told, in order.
+    pub events: Vec<NewEvent>,
+}
+
+/// One change of the kept state.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new alert; a conflict when one of its fingerprint is open.
+    Open(Arc<AlertState>),
+    /// A changed alert; a conflict unless the kept one has the version `from`.
+    Alert {
+        /// How it stands now.
+        state: Arc<AlertState>,
+        /// The version that is replaced.
+        from: u64,
+    },
+    /// Evidence, replacing what was kept: JSON of at most 64 KiB.
+    Evidence {
+        /// Of which alert.
+        alert: AlertId,
+        /// The object.
+        json: String,
+    },
+    /// A new action.
+    Action(Box<ActionRecord>),
+    /// An action was taken back.
+    Undone {
+        /// Number of the action.
+        action: u64,
+    },
+    /// A note of the server to itself.
+    Meta(Meta, String),
+    /// A new token, or a changed one of the same fingerprint.
+    Token(Box<StoredToken>),
+}
+
+/// What the server notes for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meta {
+    /// The last line whose findings are in the state.
+    AppliedLine,
+    /// Where the engine's clock stood, as JSON.
+    EngineClock,
+    /// Anything of another room, under its own name.
+    Room(&'static str),
+}
+
+impl Meta {
+    /// The name of its row.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AppliedLine => "applied_line",
+            Self::EngineClock => "engine_clock",
+            Self::Room(name) => name,
+        }
+    }
+}
+
+/// A replayable event before it has its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Its SSE name.
+    pub kind: &'static str,
+    /// Its JSON body, on one line.
+    pub body: String,
+}
+
+/// The first answer to a request, kept under the key of its author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedAnswer {
+    /// Who asked.
+    pub principal: String,
+    /// Under which key.
+    pub key: String,
+    /// SHA-256 of what was asked.
+    pub digest: [u8; 32],
+    /// The answer's body.
+    pub body: String,
+}
+
+/// What was answered before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// SHA-256 of what was asked.
+    pub digest: [u8; 32],
+    /// The answer's body.
+    pub body: String,
+}
+
+/// How an alert stood before an action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undoable {
+    /// Which alert.
+    pub id: AlertId,
+    /// The version that the action left.
+    pub left: u64,
+    /// How it stood.
+    pub before: Triage,
+}
+
+/// An action and what its undo needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionRecord {
+    /// The N of `act-N`.
+    pub number: u64,
+    /// What everyone may know of it. `undo_until` is None once it was undone.
+    pub action: Action,
+    /// Its targets that were done.
+    pub undoable: Vec<Undoable>,
+    /// It was taken back.
+    pub undone: bool,
+}
+
+/// A token as it is kept: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// SHA-256 of the token.
+    pub fingerprint: [u8; 32],
+    /// Name of its principal.
+    pub name: Text,
+    /// What its holder may do.
+    pub role: Role,
+    /// Whether its holder may send recordings.
+    pub recording: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends; None: it does not.
+    pub expires_at: Option<Timestamp>,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What came of a transaction.
+#[derive(Debug)]
+pub enum Commit {
+    /// All of it is durable; its events have the numbers from `first_seq` on.
+    Committed {
+        /// Number of its first event; head + 1 when it had none.
+        first_seq: u64,
+    },
+    /// Nothing was done: an alert was not as expected. The one that stands in the way, where there is one.
+    Conflict(Option<Box<AlertState>>),
+    /// Nothing was done: the key came before, and this was the answer.
+    Duplicate(Answered),
+    /// The store did not answer as it should; whether the transaction was done is not known.
+    Unavailable,
+}

@@ -1,0 +1,12 @@
+//! The real server on port 0, asked over HTTP as its clients ask it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod actions;
+mod bad_input;
+mod feed;
+mod harness;
+mod intake;
+mod process;
+mod reads;
+mod roles;
