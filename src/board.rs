@@ -84,6 +84,11 @@ impl Board {
         }
     }
 
+    /// Who the server says we are.
+    pub fn me(&self) -> Option<&str> {
+        self.principal.as_ref().map(|(name, _)| name.raw())
+    }
+
     /// True while a recording is being read: ages then count from its last line.
     pub fn recording(&self) -> bool {
         self.engine.as_ref().is_some_and(|engine| engine.recording)

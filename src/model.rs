@@ -410,6 +410,11 @@ impl Model {
         self.board.alerts.get(id?)
     }
 
+    /// Who we are: as the server says, else as configured.
+    fn me(&self) -> &str {
+        self.board.me().unwrap_or(self.ui.setup.me.raw())
+    }
+
     /// Says something in the footer.
     fn say(&mut self, now: Now, words: String) {
         self.ui.notice = Some((words, now.steady + NOTICE_MS));
@@ -442,10 +447,11 @@ impl Model {
         self.ring(effects);
         self.name_window(effects);
         if let Some(dialog) = &mut self.ui.dialog {
-            let (board, setup) = (&self.board, &self.ui.setup);
+            let board = &self.board;
+            let me = board.me().unwrap_or(self.ui.setup.me.raw());
             dialog.count(|filter| {
                 let clock = board.clock(now);
-                board.alerts.iter().filter(|alert| filter.shows(alert, clock, setup.me.raw())).count()
+                board.alerts.iter().filter(|alert| filter.shows(alert, clock, me)).count()
             });
         }
     }

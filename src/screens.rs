@@ -42,6 +42,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Who we are: as the server says, else as configured.
+    pub fn me(&self) -> &str {
+        self.board.me().unwrap_or(self.setup.me.raw())
+    }
+
     /// Asks the server something.
     pub fn fetch(&mut self, query: Query) -> RequestId {
         let id = self.requests.next_id();

@@ -313,6 +313,9 @@ pub struct AlertCount {
     pub last_seen: Timestamp,
     /// Whether matches still come.
     pub activity: Activity,
+    /// The line that tells them, as of now; None: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Text>,
     /// The evidence in a nutshell, as of now.
     pub brief: Brief,
 }

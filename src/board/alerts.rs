@@ -79,6 +79,9 @@ impl Alerts {
         alert.last_seen = count.last_seen;
         alert.activity = count.activity;
         alert.brief = count.brief;
+        if let Some(title) = count.title {
+            alert.title = title;
+        }
     }
 
     /// Takes the whole state: what is not in it is gone.

@@ -8,7 +8,7 @@ use stella_widgets::text::{sanitise, width};
 use super::dialog::Dialog;
 use super::put;
 use crate::board::link::LinkState;
-use crate::keys::{self, Class};
+use crate::keys::{self, Class, Place};
 use crate::model::{Model, Shown};
 use crate::screens::View;
 use crate::theme::Role;
@@ -25,7 +25,7 @@ fn message(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let (role, words) = match (&model.ui.notice, trouble(view)) {
         (Some((words, _)), _) => (Role::Accent, words.clone()),
         (None, Some(words)) => (Role::Danger, words),
-        (None, None) => (Role::Muted, coach(view)),
+        (None, None) => (Role::Muted, coach(model, view)),
     };
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(1), &Line::styled(words, view.style(role)));
     let (pending, unknown) = view.requests.counts();
@@ -50,8 +50,13 @@ fn trouble(view: &View<'_>) -> Option<String> {
     Some(format!("{}: {}", sanitise(cause.what.raw()), sanitise(cause.then.raw())))
 }
 
-/// A newcomer's next step.
-fn coach(view: &View<'_>) -> String {
+/// A newcomer's next step, unless the list shows all of them.
+fn coach(model: &Model, view: &View<'_>) -> String {
+    let in_list =
+        model.shown() == Shown::Place(Place::Alerts) && model.ui.alerts.coaches(view, super::list_rows(model));
+    if in_list {
+        return String::new();
+    }
     view.setup.coach.get(view.coach_step()).cloned().unwrap_or_default()
 }
 

@@ -26,7 +26,7 @@ impl Model {
         if let Some(why) = self.forbidden(now, verb) {
             return self.say(now, why);
         }
-        let request = alerts::request(verb, &alerts, self.ui.setup.me.raw());
+        let request = alerts::request(verb, &alerts, self.me());
         let what = meant_words(&alerts);
         match request.verb {
             Verb::Acknowledge | Verb::Release | Verb::TakeOver => self.send(now, Command::Act(request), effects),
@@ -96,7 +96,7 @@ impl Model {
         let words = match answer {
             Ok(response) => {
                 let command = self.ui.requests.answered(id, &response);
-                answered_words(command.as_ref(), &response, self.ui.setup.me.raw())
+                answered_words(command.as_ref(), &response, self.me())
             }
             Err(Refusal::Problem(problem)) => {
                 self.ui.requests.refused(id);

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use stella_protocol::{ActionRequest, Alert, AlertId, Severity, Status, Target, Verb};
 use stella_widgets::list::Window;
 
-use super::{Context, Go};
+use super::{Context, Go, View};
 use crate::filter::Filter;
 use crate::keys::{Intent, Motion};
 
@@ -83,6 +83,12 @@ impl State {
     pub fn set_filter(&mut self, filter: Filter, cx: &mut Context<'_>) {
         self.filter = filter;
         self.arrange(cx);
+    }
+
+    /// True when a list of so many rows has room below its alerts for a newcomer's lines.
+    pub fn coaches(&self, view: &View<'_>, rows: usize) -> bool {
+        let lines = view.setup.coach.len();
+        lines > 0 && !self.rows.is_empty() && rows.saturating_sub(self.rows.len()) >= lines + 2
     }
 
     /// Puts the cursor on an alert.
@@ -159,7 +165,7 @@ impl State {
     fn arrange(&mut self, cx: &mut Context<'_>) {
         let before = self.position().unwrap_or(0);
         let now = cx.board.clock(cx.now);
-        let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.setup.me.raw()));
+        let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.me()));
         self.rows = sorted(shown).into_iter().map(|alert| alert.id.clone()).collect();
         self.open = cx.board.alerts.iter().filter(|alert| alert.status.is_open()).count();
         self.waiting.clear();
@@ -173,7 +179,7 @@ impl State {
 
     fn note_arrivals(&mut self, cx: &Context<'_>) {
         let now = cx.board.clock(cx.now);
-        let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.setup.me.raw()));
+        let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.me()));
         let fresh = shown.filter(|alert| !self.rows.contains(&alert.id));
         self.waiting = fresh.map(|alert| (alert.id.clone(), alert.severity)).collect();
         self.seen_revision = cx.board.alerts.revision();

@@ -22,13 +22,13 @@ use crate::keys::{Intent, Motion};
 pub use draw::{draw, list_area};
 
 /// Lines asked for at once.
-const PAGE: u32 = 300;
+const PAGE: u32 = 500;
 /// Most lines that are held.
 const MOST: usize = 5_000;
 /// While following, new lines are asked for this often, in ms.
 const FOLLOW_MS: u64 = 1_000;
-/// What is shown before and after an alert's own lines, in ms.
-const AROUND_MS: i64 = 60_000;
+/// How much is shown before an alert's first line, in ms; going up loads more.
+const BEFORE_MS: i64 = 5_000;
 
 /// Where the human is.
 #[derive(Debug, Default)]
@@ -157,6 +157,16 @@ impl State {
         Go::Stay
     }
 
+    /// True when exactly these lines were counted: there is nothing around them.
+    fn is_counted(&self) -> bool {
+        matches!(self.subject, Subject::Link(..))
+    }
+
+    /// True when the line belongs to the alert that is looked at.
+    fn marks(&self, line: &LogLine) -> bool {
+        line.matched && self.subject != Subject::Stream
+    }
+
     fn follows(&self) -> bool {
         let at_end = self.cursor.is_none() || self.cursor == self.lines.last().map(|line| line.id);
         self.subject == Subject::Stream && at_end && !self.held
@@ -172,17 +182,18 @@ impl State {
         let (from, to, alert, q) = match &self.subject {
             Subject::Stream => (None, None, None, String::new()),
             Subject::Around(id) => {
-                let seen = cx.board.alerts.get(id).map(|alert| (alert.first_seen, alert.last_seen));
-                let from = seen.map(|(first, _)| first.plus_millis(-AROUND_MS));
-                let to = seen.map(|(_, last)| last.plus_millis(AROUND_MS));
-                (from, to, Some(id.clone()), String::new())
+                let first = cx.board.alerts.get(id).map(|alert| alert.first_seen);
+                (first.map(|first| first.plus_millis(-BEFORE_MS)), None, Some(id.clone()), String::new())
             }
             Subject::Link(link, alert) => (Some(link.from), Some(link.to), alert.clone(), link.q.raw().to_owned()),
         };
         let mut ask = LogAsk { q, alert, from, to, limit: PAGE, ..LogAsk::default() };
         match want {
             Want::Anew => {}
-            Want::Older => ask.before = self.lines.first().map(|line| line.id),
+            Want::Older => {
+                ask.before = self.lines.first().map(|line| line.id);
+                ask.from = ask.from.filter(|_| self.is_counted());
+            }
             Want::Newer => ask.after = self.lines.last().map(|line| line.id),
         }
         let request = cx.fetch(Query::Logs(ask));

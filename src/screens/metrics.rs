@@ -99,7 +99,7 @@ impl State {
         let minute = cx.board.clock(cx.now).millis().div_euclid(60_000);
         if minute != self.minute || self.values.len() < cx.board.series.iter().count() {
             self.minute = minute;
-            self.values = cx.board.series.iter().map(|series| (series.id.raw().to_owned(), series.last)).collect();
+            self.values = cx.board.series.iter().map(|series| (series.id.raw().to_owned(), latest(series))).collect();
         }
         self.ask(cx);
     }
@@ -177,6 +177,13 @@ impl State {
         };
         self.cursor = names.get(to.min(last)).cloned();
     }
+}
+
+/// The server's last value; of a series that is seldom measured, the mean of its last minute or of
+/// the one before.
+fn latest(series: &Series) -> Option<f64> {
+    let recent = series.points.iter().rev().take(2).find_map(|point| point.value);
+    series.last.or(recent.map(|spread| spread.mean))
 }
 
 /// Rows of the chart in a body of this height.

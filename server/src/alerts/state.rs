@@ -145,6 +145,10 @@ impl Triage {
         alert.still_matching_since = self.still_matching_since;
         alert.notes = self.notes;
         alert.reopened = self.reopened;
+        // Matches may have come while it was closed; the next tick calls it quiet if none did.
+        if alert.status.is_open() {
+            alert.activity = Activity::Firing;
+        }
         state.watch.closed_at = self.closed_at;
         state.watch.wrong = self.wrong;
     }

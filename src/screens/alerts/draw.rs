@@ -76,8 +76,7 @@ pub fn draw(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
 /// A newcomer's three lines, where the rows leave room for them.
 fn coach(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let lines = &view.setup.coach;
-    let free = usize::from(area.height).saturating_sub(state.rows.len());
-    if lines.is_empty() || state.rows.is_empty() || free < lines.len() + 2 {
+    if !state.coaches(view, usize::from(area.height)) {
         return;
     }
     let step = view.coach_step();

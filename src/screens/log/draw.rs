@@ -64,7 +64,7 @@ fn rule(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
             format!("lines {} -- {} to {}", sanitise(link.q.raw()), view.seconds(link.from), view.seconds(link.to))
         }
     };
-    let marked = state.lines.iter().filter(|line| line.matched).count();
+    let marked = state.lines.iter().filter(|line| state.marks(line)).count();
     let mut note = format!("{} lines", state.lines.len());
     if marked > 0 {
         note.push_str(&format!(", {marked} marked"));
@@ -98,7 +98,8 @@ fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
 
 fn draw_line(state: &State, view: &View<'_>, line: &LogLine, area: Rect, buffer: &mut Buffer) {
     let event = &line.event;
-    let mark = if line.matched { "*" } else { " " };
+    let marked = state.marks(line);
+    let mark = if marked { "*" } else { " " };
     let level = match event.level {
         Level::Error => view.style(Role::Critical),
         Level::Warn => view.style(Role::Medium),
@@ -112,7 +113,7 @@ fn draw_line(state: &State, view: &View<'_>, line: &LogLine, area: Rect, buffer:
         Span::raw(" "),
     ];
     let found = !state.search.text.is_empty() && state.search.query.matches(event);
-    let plain = if line.matched { view.style(Role::Text).add_modifier(Modifier::BOLD) } else { view.style(Role::Text) };
+    let plain = if marked { view.style(Role::Text).add_modifier(Modifier::BOLD) } else { view.style(Role::Text) };
     spans.extend(message(state, view, event, plain, found));
     put(buffer, area.x, area.y, area.width, &Line::from(spans));
 }

@@ -1,0 +1,244 @@
+//! The server is killed while somebody triages, and started again: what the console confirmed is there
+//! exactly once, nothing is doubled, the console resumes by itself, and undo still works.
+#![cfg(feature = "embedded")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "hostile/api.rs"]
+mod api;
+#[path = "restart/server.rs"]
+mod server;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "terminal/session.rs"]
+mod session;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::Api;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use server::Home;
+use session::{Session, program};
+use stella_protocol::command::Action;
+use stella_protocol::{Alert, Role, Snapshot, Status, Verb};
+
+/// The name of the one test here: the server's process runs it too, as the server.
+const TEST: &str = "what_the_console_confirmed_is_there_exactly_once_after_a_kill";
+
+/// Kills, each at another moment.
+const ROUNDS: u64 = 5;
+/// Alerts that are triaged in one round.
+const ALERTS: usize = 8;
+/// Who triages.
+const OPERATOR: &str = "ana";
+
+#[test]
+fn what_the_console_confirmed_is_there_exactly_once_after_a_kill() {
+    if server::serves() {
+        return;
+    }
+    let base: u64 = std::env::var("STELLA_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    for seed in (0..ROUNDS).map(|round| base.wrapping_add(round)) {
+        eprintln!("seed {seed}");
+        round(seed);
+    }
+}
+
+/// One kill.
+fn round(seed: u64) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let home = Home::new(TEST);
+    let (operator, sender) = (home.token(Role::Responder, OPERATOR), home.token(Role::Ingest, "app"));
+    let base = format!("http://{}", home.address);
+    let api = Api::at(base.clone(), operator.clone(), sender);
+    let first = home.start();
+    answers(&api);
+    let before = attacked(&api);
+
+    let mut console = Session::start([vec!["env".to_owned(), format!("STELLA_TOKEN={operator}")], program(&["--server", &base])].concat());
+    console.resize(160, 40);
+    console.wait("all alerts", |screen| screen.contains("LIVE") && (0..ALERTS).all(|of| screen.contains(&address(of))));
+
+    let confirmed = RefCell::new(BTreeSet::new());
+    let wanted = dice.random_range(0..ALERTS);
+    console.type_keys(&verbs(&mut dice));
+    console.wait("some confirmed", |screen| {
+        confirmed.borrow_mut().extend(confirmations(screen));
+        confirmed.borrow().len() >= wanted
+    });
+    first.kill();
+    if dice.random() {
+        console.wait("the loss seen", |screen| !screen.contains("LIVE"));
+    }
+    let _second = home.start();
+    answers(&api);
+    resumed(&mut console, &api, &confirmed);
+
+    let after = by_id(api.alerts());
+    let actions = actions(&api);
+    nothing_lost(&confirmed.borrow(), &after);
+    nothing_doubled(&before, &after, &actions);
+    screen_is_true(&mut console, &after);
+    taken_back(&mut console, &api, &after, &actions);
+    console.signal("TERM");
+}
+
+/// The address of one attacker.
+fn address(of: usize) -> String {
+    format!("203.0.113.{}", 100 + of)
+}
+
+/// Somebody guesses passwords from there.
+fn guesses(from: &str) -> Vec<Value> {
+    let guess = |count: usize| {
+        json!({
+            "level": "WARN", "service": "auth", "operation": "login", "message": "login failed: wrong password",
+            "success": false, "userId": format!("u{count}-{from}"), "remoteAddr": from,
+        })
+    };
+    (0..8).map(guess).collect()
+}
+
+fn answers(api: &Api) {
+    api.until("the server's answer", |api| {
+        let request = api.request(Method::GET, "snapshot", &api.console);
+        api.ask(request).ok().filter(|(status, _)| *status == StatusCode::OK)
+    });
+}
+
+/// Causes the alerts; what they are before anybody acts.
+fn attacked(api: &Api) -> BTreeMap<String, Alert> {
+    for of in 0..ALERTS {
+        api.send_json(&guesses(&address(of)));
+    }
+    api.until("the alerts", |api| {
+        let alerts = api.alerts();
+        let of = |at: usize| alerts.iter().any(|alert| alert.title.raw().contains(&address(at)));
+        (0..ALERTS).all(of).then(|| by_id(alerts))
+    })
+}
+
+fn by_id(alerts: Vec<Alert>) -> BTreeMap<String, Alert> {
+    alerts.into_iter().map(|alert| (alert.id.to_string(), alert)).collect()
+}
+
+/// Acknowledgements and notes down the list, as fast as somebody types.
+fn verbs(dice: &mut StdRng) -> String {
+    let steps = (0..2 * ALERTS).map(|step| {
+        let verb = if dice.random_bool(0.6) { "a".to_owned() } else { format!("cnote-{step}.\r") };
+        let way = if dice.random_bool(0.8) { "j" } else { "k" };
+        format!("{verb}{way}")
+    });
+    steps.collect()
+}
+
+/// What a screen says was done: the words behind a verb, with the alert's id.
+fn confirmations(screen: &str) -> Vec<(Verb, String)> {
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let said = words.windows(3).filter_map(|words| match words {
+        ["acknowledged", id, "as"] => Some((Verb::Acknowledge, (*id).to_owned())),
+        ["on", id, "as"] => Some((Verb::Note, (*id).to_owned())),
+        _ => None,
+    });
+    said.collect()
+}
+
+/// Waits until the console follows the new process, by an alert that only that one knows, and nothing
+/// is under way any more.
+fn resumed(console: &mut Session, api: &Api, confirmed: &RefCell<BTreeSet<(Verb, String)>>) {
+    let news = "198.51.100.77";
+    api.send_json(&guesses(news));
+    let alert = api.until("an alert after the restart", |api| {
+        api.alerts().into_iter().find(|alert| alert.title.raw().contains(news))
+    });
+    // A row that comes while somebody moves waits to be let in.
+    console.type_keys("..");
+    console.wait("the console live, with the news", |screen| {
+        confirmed.borrow_mut().extend(confirmations(screen));
+        let header = screen.lines().next().unwrap_or_default();
+        header.contains("LIVE") && (screen.contains(alert.title.raw()) || screen.contains("press . to let in"))
+    });
+    console.type_keys(".");
+    console.wait("nothing under way", |screen| {
+        confirmed.borrow_mut().extend(confirmations(screen));
+        !screen.contains("under way")
+    });
+}
+
+fn actions(api: &Api) -> Vec<Action> {
+    let page: Value = api.get("actions", &[("mine", String::new())]);
+    serde_json::from_value(page["items"].clone()).unwrap()
+}
+
+/// Every alert that the console said it acknowledged, or noted on, is so.
+fn nothing_lost(confirmed: &BTreeSet<(Verb, String)>, after: &BTreeMap<String, Alert>) {
+    for (verb, id) in confirmed {
+        let alert = &after[id];
+        let there = match verb {
+            Verb::Acknowledge => alert.acknowledged_by.as_ref().is_some_and(|by| by.raw() == OPERATOR),
+            _ => !alert.notes.is_empty(),
+        };
+        assert!(there, "{verb:?} of {id} was confirmed and is lost: {alert:?}");
+    }
+}
+
+/// Each alert moved by exactly one version for each thing that was done to it, no note stands twice,
+/// and the list of actions says the same.
+fn nothing_doubled(before: &BTreeMap<String, Alert>, after: &BTreeMap<String, Alert>, actions: &[Action]) {
+    for (id, was) in before {
+        let is = &after[id];
+        let taken = u64::from(is.status == Status::Acknowledged);
+        let moved = taken + is.notes.len() as u64;
+        assert_eq!(is.version - was.version, moved, "{is:?}");
+        let texts: BTreeSet<&str> = is.notes.iter().map(|note| note.text.raw()).collect();
+        assert_eq!(texts.len(), is.notes.len(), "a note stands twice: {:?}", is.notes);
+        let count = |verb: Verb| {
+            let done = actions.iter().filter(|action| action.verb == verb);
+            done.flat_map(|action| &action.targets).filter(|target| target.id.as_str() == id).count() as u64
+        };
+        let counts = (count(Verb::Acknowledge), count(Verb::Note));
+        assert_eq!(counts, (taken, is.notes.len() as u64), "the actions on {id}: {actions:?}");
+    }
+    let notes: Vec<&str> = after.values().flat_map(|alert| &alert.notes).map(|note| note.text.raw()).collect();
+    let once: BTreeSet<&&str> = notes.iter().collect();
+    assert_eq!(once.len(), notes.len(), "a note stands on two alerts: {notes:?}");
+}
+
+/// What the list shows now is what the server knows.
+fn screen_is_true(console: &mut Session, after: &BTreeMap<String, Alert>) {
+    let of = |at: usize| after.values().find(|alert| alert.title.raw().contains(&address(at))).unwrap();
+    let taken: Vec<bool> = (0..ALERTS).map(|at| of(at).status == Status::Acknowledged).collect();
+    console.wait("the rows as the server has them", |screen| {
+        (0..ALERTS).all(|at| {
+            let row = screen.lines().find(|row| row.contains(&address(at)));
+            let shown = row.map(|row| row.split_whitespace().any(|word| word == "ACK"));
+            shown == Some(taken[at])
+        })
+    });
+}
+
+/// The last thing that was done before is taken back now.
+fn taken_back(console: &mut Session, api: &Api, before: &BTreeMap<String, Alert>, actions: &[Action]) {
+    if actions.iter().all(|action| action.undo_until.is_none()) {
+        return;
+    }
+    console.type_keys("u");
+    let undone = RefCell::new(None);
+    console.wait("the undo", |screen| {
+        let words: Vec<&str> = screen.split_whitespace().collect();
+        let id = words.windows(3).find_map(|words| match words {
+            ["undone", id, "as"] => Some((*id).to_owned()),
+            _ => None,
+        });
+        undone.replace(id).is_some() || undone.borrow().is_some()
+    });
+    let id = undone.take().unwrap();
+    let (was, is) = (&before[&id], &by_id(api.alerts())[&id]);
+    let decided = |alert: &Alert| usize::from(alert.status == Status::Acknowledged) + alert.notes.len();
+    assert_eq!((is.version, decided(is) + 1), (was.version + 1, decided(was)), "{was:?} became {is:?}");
+    let snapshot: Snapshot = api.get("snapshot", &[]);
+    assert!(snapshot.alerts.contains(is), "the snapshot says otherwise than the list");
+}
