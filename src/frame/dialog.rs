@@ -192,9 +192,9 @@ impl Dialog {
                 wrong: false,
             },
             Kind::Confirm { request, what } => Lines {
-                question: format!("{} {what}?  y yes   Enter no", request.verb.word()),
+                question: format!("{} {what}?", request.verb.word()),
                 field: None,
-                hint: "Nothing was sent yet.".to_owned(),
+                hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,
             },
             Kind::Quit => Lines {

@@ -367,7 +367,9 @@ pub(super) fn reopen(state: &mut AlertState, at: Timestamp) {
 /// Counters, evidence and the words that tell them; never the version.
 fn count(step: &mut Step, finding: &Finding) {
     let alert = &mut step.state.alert;
-    describe(alert, finding);
+    if finding.matches > 0 {
+        describe(alert, finding);
+    }
     let version = alert.brief.evidence_version + 1;
     alert.occurrences = alert.occurrences.saturating_add(finding.matches);
     alert.last_seen = alert.last_seen.max(finding.last_at);

@@ -34,6 +34,9 @@ const UNWATCHED_MS: i64 = 60_000;
 const UNWATCHED_SERIES_MS: i64 = 10_000;
 /// Seconds of a hole in a recording that the engine is led through one by one; a longer one is one step.
 const LED_THROUGH_S: i64 = 900;
+/// A problem that lasts speaks each 10 s at the latest (see `stella_detect::Engine`), so after this many
+/// seconds nothing is left unsaid.
+const LAST_WORDS_S: i64 = 11;
 /// After a restart a recording that is read on has this long to come before the clock takes over.
 /// Milliseconds.
 const GRACE_MS: i64 = 10_000;
@@ -255,7 +258,13 @@ impl Worker {
         // What nobody watched stays a gap in the series, also when the engine is led through it.
         let warming_up = !self.shared.warm.load(Ordering::Relaxed);
         let counted = stepwise && !((unwatched || warming_up) && hole > UNWATCHED_SERIES_MS);
-        for second in if stepwise { from + 1 } else { to }..=to {
+        // Before a jump the engine says what it still had to say of the time before it.
+        let through = match (stepwise, afresh) {
+            (true, _) => to - 1,
+            (false, false) => from + LAST_WORDS_S,
+            (false, true) => from,
+        };
+        for second in (from + 1..=through).chain([to]) {
             let at = Timestamp::from_millis(second * 1000);
             self.engine.advance(at);
             if counted || second == to {
