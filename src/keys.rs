@@ -158,6 +158,23 @@ pub enum Motion {
     PageUp,
 }
 
+impl Motion {
+    /// Where it leads from row `at`, when `last` is the last row and a page has `page` rows.
+    pub fn lead(self, at: usize, last: usize, page: usize) -> usize {
+        let to = match self {
+            Self::Down => at + 1,
+            Self::Up => at.saturating_sub(1),
+            Self::First => 0,
+            Self::Last => last,
+            Self::HalfDown => at + page / 2,
+            Self::HalfUp => at.saturating_sub(page / 2),
+            Self::PageDown => at + page,
+            Self::PageUp => at.saturating_sub(page),
+        };
+        to.min(last)
+    }
+}
+
 /// The screens that keys lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Place {

@@ -188,17 +188,8 @@ impl State {
     fn go(&mut self, motion: Motion, page: usize) {
         let last = self.rows.len().saturating_sub(1);
         let at = self.position().unwrap_or(0);
-        let to = match motion {
-            Motion::Down => at + 1,
-            Motion::Up => at.saturating_sub(1),
-            Motion::First => 0,
-            Motion::Last => last,
-            Motion::HalfDown => at + page / 2,
-            Motion::HalfUp => at.saturating_sub(page / 2),
-            Motion::PageDown => at + page,
-            Motion::PageUp => at.saturating_sub(page),
-        };
-        self.cursor = self.rows.get(to.min(last)).cloned();
+        let to = motion.lead(at, last, page);
+        self.cursor = self.rows.get(to).cloned();
     }
 
     fn mark(&mut self) {

@@ -159,17 +159,8 @@ impl State {
             .map_or(0, |alert| body::targets(self, alert).len());
         let last = count.saturating_sub(1);
         let page = cx.rows.max(1);
-        let to = match motion {
-            Motion::Down => self.line + 1,
-            Motion::Up => self.line.saturating_sub(1),
-            Motion::First => 0,
-            Motion::Last => last,
-            Motion::HalfDown => self.line + page / 2,
-            Motion::HalfUp => self.line.saturating_sub(page / 2),
-            Motion::PageDown => self.line + page,
-            Motion::PageUp => self.line.saturating_sub(page),
-        };
-        self.line = to.min(last);
+        let to = motion.lead(self.line, last, page);
+        self.line = to;
     }
 
     /// The span of the chart: it ends at the newest evidence.

@@ -234,20 +234,12 @@ impl State {
 
     fn go(&mut self, motion: Motion, cx: &mut Context<'_>) {
         let (at, page, last) = (self.position(), cx.rows.max(1), self.lines.len().saturating_sub(1));
-        let to = match motion {
-            Motion::Down => at + 1,
-            Motion::Up => at.saturating_sub(1),
-            Motion::First => 0,
-            Motion::Last => last,
-            Motion::HalfDown => at + page / 2,
-            Motion::HalfUp => at.saturating_sub(page / 2),
-            Motion::PageDown => at + page,
-            Motion::PageUp => at.saturating_sub(page),
-        };
-        self.cursor = self.lines.get(to.min(last)).map(|line| line.id);
-        if self.asked.is_none() && at == 0 && to == 0 && !self.ends.0 && motion != Motion::Down {
+        let to = motion.lead(at, last, page);
+        self.cursor = self.lines.get(to).map(|line| line.id);
+        let onwards = matches!(motion, Motion::Down | Motion::HalfDown | Motion::PageDown | Motion::Last);
+        if self.asked.is_none() && to == 0 && at == 0 && !onwards && !self.ends.0 {
             self.ask(cx, Want::Older);
-        } else if self.asked.is_none() && to > last && !self.ends.1 {
+        } else if self.asked.is_none() && at == last && onwards && !self.ends.1 {
             self.ask(cx, Want::Newer);
         }
     }

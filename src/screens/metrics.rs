@@ -165,17 +165,8 @@ impl State {
         let last = names.len().saturating_sub(1);
         let at = self.cursor.as_ref().and_then(|cursor| names.iter().position(|name| name == cursor)).unwrap_or(0);
         let page = cx.rows.max(1);
-        let to = match motion {
-            Motion::Down => at + 1,
-            Motion::Up => at.saturating_sub(1),
-            Motion::First => 0,
-            Motion::Last => last,
-            Motion::HalfDown => at + page / 2,
-            Motion::HalfUp => at.saturating_sub(page / 2),
-            Motion::PageDown => at + page,
-            Motion::PageUp => at.saturating_sub(page),
-        };
-        self.cursor = names.get(to.min(last)).cloned();
+        let to = motion.lead(at, last, page);
+        self.cursor = names.get(to).cloned();
     }
 }
 

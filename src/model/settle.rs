@@ -1,0 +1,135 @@
+//! What follows from every event: rows brought up to date, requests confirmed, the bell, the window's
+//! name; and how the screens get what they may read.
+
+use stella_protocol::{AlertId, Severity, Status};
+
+use super::{Model, Shown};
+use crate::effect::Effect;
+use crate::event::Now;
+use crate::frame;
+use crate::keys::Place;
+use crate::screens::{Context, alerts, detail, log, metrics};
+
+impl Model {
+    /// After every event: what follows from it.
+    pub(super) fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.ui.notice.as_ref().is_some_and(|(_, until)| *until <= now.steady) {
+            self.ui.notice = None;
+        }
+        self.ui.requests.confirm(&self.board.alerts);
+        let since_key = self.ui.last_key.map_or(u64::MAX, |at| now.steady.saturating_sub(at));
+        let rows = frame::list_rows(self);
+        let beside = frame::detail_beside(self.ui.size) && self.ui.place == Place::Alerts;
+        let shown = self.shown();
+        self.with_rows(now, effects, rows, |ui, cx| {
+            ui.alerts.settle(cx, since_key);
+            if !ui.detail_open && beside {
+                ui.alerts.cursor().cloned().iter().for_each(|id| ui.detail.show(id));
+            }
+            if ui.detail_open || beside {
+                ui.detail.settle(cx);
+            }
+            match shown {
+                Shown::Place(Place::Log) => ui.log.settle(cx),
+                Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
+                _ => {}
+            }
+        });
+        self.ring(effects);
+        self.name_window(effects);
+        if let Some(dialog) = &mut self.ui.dialog {
+            let board = &self.board;
+            let me = board.me().unwrap_or(self.ui.setup.me.raw());
+            dialog.count(|filter| {
+                let clock = board.clock(now);
+                board.alerts.iter().filter(|alert| filter.shows(alert, clock, me)).count()
+            });
+        }
+    }
+
+    /// Rings once for critical alerts that nobody has rung for yet.
+    fn ring(&mut self, effects: &mut Vec<Effect>) {
+        let before = self.ui.known_critical.len();
+        let fresh = self.remember_critical();
+        if fresh && before > 0 {
+            effects.push(Effect::Bell);
+        }
+    }
+
+    pub(super) fn remember_critical(&mut self) -> bool {
+        let critical = self
+            .board
+            .alerts
+            .iter()
+            .filter(|alert| alert.severity == Severity::Critical && alert.status == Status::New);
+        let now: Vec<AlertId> = critical.map(|alert| alert.id.clone()).collect();
+        let fresh = now.iter().any(|id| !self.ui.known_critical.contains(id));
+        if fresh {
+            self.ui.known_critical.extend(now);
+            self.ui.known_critical.dedup();
+        }
+        fresh
+    }
+
+    fn name_window(&mut self, effects: &mut Vec<Effect>) {
+        let critical = self.board.alerts.counts().critical;
+        let badge = stella_widgets::text::sanitise(self.ui.setup.badge.raw());
+        let title = if critical > 0 { format!("({critical}!) {badge} stella") } else { format!("{badge} stella") };
+        if self.ui.title != title {
+            self.ui.title.clone_from(&title);
+            effects.push(Effect::Title(title));
+        }
+    }
+
+    pub(super) fn with_context<T>(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        run: impl FnOnce(&mut Rooms<'_>, &mut Context<'_>) -> T,
+    ) -> T {
+        let rows = frame::list_rows(self);
+        self.with_rows(now, effects, rows, run)
+    }
+
+    /// Lends the screens their rooms and what they may read.
+    pub(super) fn with_rows<T>(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+        rows: usize,
+        run: impl FnOnce(&mut Rooms<'_>, &mut Context<'_>) -> T,
+    ) -> T {
+        let mut notice = None;
+        let ui = &mut self.ui;
+        let mut cx = Context {
+            board: &self.board,
+            setup: &ui.setup,
+            now,
+            rows,
+            requests: &mut ui.requests,
+            effects,
+            notice: &mut notice,
+        };
+        let mut rooms = Rooms {
+            alerts: &mut ui.alerts,
+            detail: &mut ui.detail,
+            metrics: &mut ui.metrics,
+            log: &mut ui.log,
+            detail_open: ui.detail_open,
+        };
+        let result = run(&mut rooms, &mut cx);
+        if let Some(words) = notice {
+            self.say(now, words);
+        }
+        result
+    }
+}
+
+/// The screens' states, lent for the time of one update.
+pub(super) struct Rooms<'a> {
+    pub(super) alerts: &'a mut alerts::State,
+    pub(super) detail: &'a mut detail::State,
+    pub(super) metrics: &'a mut metrics::State,
+    pub(super) log: &'a mut log::State,
+    pub(super) detail_open: bool,
+}
