@@ -14,11 +14,45 @@ pub struct Filter {
     names_status: bool,
 }
 
+/// Fields that an alert has, for the hint; see `stella_protocol::AlertView`.
+const FIELDS: [&str; 19] = [
+    "sev",
+    "status",
+    "type",
+    "category",
+    "service",
+    "operation",
+    "assignee",
+    "user",
+    "age",
+    "since",
+    "until",
+    "activity",
+    "count",
+    "fix",
+    "ticket",
+    "rule",
+    "id",
+    "snoozed",
+    "label.x",
+];
+/// Other words for them, and flags.
+const ALIASES: [&str; 9] = ["severity", "state", "op", "owner", "firing", "quiet", "open", "unacked", "mine"];
+
+fn is_field(name: &str) -> bool {
+    FIELDS.contains(&name) || ALIASES.contains(&name) || name.starts_with("label.")
+}
+
 impl Filter {
     /// Reads a filter.
     pub fn read(text: &str) -> Result<Self, QueryError> {
         let query = parse(text)?;
-        let names_status = ["status", "state", "open", "id="].iter().any(|word| text.contains(word));
+        let fields = query.fields();
+        if let Some(unknown) = fields.iter().find(|field| !is_field(field)) {
+            let at = text.to_ascii_lowercase().find(*unknown).unwrap_or(0);
+            return Err(QueryError { at, what: format!("no such field here: {}", FIELDS.join(" ")) });
+        }
+        let names_status = fields.iter().any(|field| matches!(*field, "status" | "state" | "open" | "id"));
         Ok(Self { text: text.trim().to_owned(), query, names_status })
     }
 

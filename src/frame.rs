@@ -47,6 +47,11 @@ pub struct Areas {
     pub footer: Rect,
 }
 
+/// True when the console fits on a terminal of this size.
+pub fn fits(size: (u16, u16)) -> bool {
+    size.0 >= LEAST.0 && size.1 >= LEAST.1
+}
+
 /// Where everything stands on a terminal of this size, with a dialog of this many lines.
 pub fn areas(size: (u16, u16), dialog_lines: u16) -> Areas {
     let (width, height) = size;
@@ -126,7 +131,7 @@ pub fn draw(model: &Model, now: Now, buffer: &mut Buffer) -> Option<Position> {
     let view = model.view(now);
     buffer.set_style(buffer.area, view.style(Role::Text));
     let size = model.ui.size;
-    let caret = if size.0 < LEAST.0 || size.1 < LEAST.1 {
+    let caret = if !fits(size) {
         too_small(model, buffer);
         None
     } else {
@@ -180,7 +185,10 @@ fn too_small(model: &Model, buffer: &mut Buffer) {
     let lines = [
         format!("stella needs {} x {}, this is {} x {}", LEAST.0, LEAST.1, area.width, area.height),
         format!("CRIT {} HIGH {} unacked {}", counts.critical, counts.high, counts.unacknowledged),
-        "make the window larger; q quits".to_owned(),
+        match &model.ui.dialog {
+            Some(dialog) if dialog.is_quit() => "quit? q or y yes, any other key no".to_owned(),
+            _ => "make the window larger; q quits".to_owned(),
+        },
     ];
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         put(buffer, area.x, y, area.width, &Line::raw(line.as_str()));

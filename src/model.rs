@@ -7,8 +7,10 @@ pub mod requests;
 mod settle;
 mod verbs;
 
+use std::collections::BTreeSet;
+
 use ratatui::layout::Rect;
-use stella_protocol::{Alert, AlertId, Text};
+use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, Text};
 
 use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
@@ -110,7 +112,7 @@ pub struct Ui {
     /// Steady time of the last key.
     pub last_key: Option<u64>,
     last_interrupt: Option<u64>,
-    known_critical: Vec<AlertId>,
+    known_critical: BTreeSet<AlertId>,
     title: String,
 }
 
@@ -136,7 +138,7 @@ impl Model {
             time: TimeFormat::default(),
             last_key: None,
             last_interrupt: None,
-            known_critical: Vec::new(),
+            known_critical: BTreeSet::new(),
             title: String::new(),
         };
         Self { board: Board::default(), ui }
@@ -149,10 +151,10 @@ impl Model {
             Event::Key(key) => self.key(now, key, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize { width, height } => self.ui.size = (width, height),
-            Event::Feed(envelope) => self.board.apply(*envelope, now),
-            Event::Link(link) => self.link(now, link, &mut effects),
+            Event::Feed(envelope) => self.feed(now, *envelope, &mut effects),
+            Event::Link(link) => self.link(now, link),
             Event::Reply(id, reply) => self.reply(now, id, *reply, &mut effects),
-            Event::Source(source) => self.source(source),
+            Event::Source(source) => self.source(source, &mut effects),
             Event::Tick => {}
         }
         self.settle(now, &mut effects);
@@ -169,7 +171,9 @@ impl Model {
         if self.ui.alerts.will_settle() {
             self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
         }
-        self.ui.detail.wakes_at().into_iter().for_each(&mut sooner);
+        if self.shows_detail() {
+            self.ui.detail.wakes_at().into_iter().for_each(&mut sooner);
+        }
         if self.shown() == Shown::Place(Place::Log) {
             self.ui.log.wakes_at(now).into_iter().for_each(&mut sooner);
         }
@@ -177,6 +181,11 @@ impl Model {
             self.ui.metrics.wakes_at(now).into_iter().for_each(&mut sooner);
         }
         next
+    }
+
+    /// True while an alert is explained on the screen.
+    fn shows_detail(&self) -> bool {
+        self.ui.place == Place::Alerts && (self.ui.detail_open || frame::detail_beside(self.ui.size))
     }
 
     /// What the drawing may read.
@@ -207,16 +216,29 @@ impl Model {
         }
     }
 
-    fn link(&mut self, now: Now, event: LinkEvent, effects: &mut Vec<Effect>) {
+    /// The server spoke. Its hello says that it can be asked again what became of unknown requests.
+    fn feed(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
+        let hello = matches!(envelope.event, FeedEvent::Hello(_));
+        self.board.apply(envelope, now);
+        if hello {
+            effects.extend(self.ui.requests.ask_again());
+        }
+    }
+
+    fn link(&mut self, now: Now, event: LinkEvent) {
         let loaded = matches!(event, LinkEvent::Snapshot(_));
         self.board.connect(event, now);
         if loaded {
-            effects.extend(self.ui.requests.ask_again());
             self.remember_critical();
         }
     }
 
-    fn source(&mut self, event: SourceEvent) {
+    /// The source speaks. Once its past is taken in, everything is asked for anew: names and history of
+    /// the series stand in the snapshot only.
+    fn source(&mut self, event: SourceEvent, effects: &mut Vec<Effect>) {
+        if event == SourceEvent::Ready {
+            effects.push(Effect::Resync);
+        }
         self.board.source(event);
     }
 
@@ -240,6 +262,9 @@ impl Model {
         if key == Key::ctrl('c') {
             return self.interrupt(now, effects);
         }
+        if !frame::fits(self.ui.size) {
+            return self.blind_key(now, key, effects);
+        }
         if self.ui.dialog.is_some() {
             return self.dialog_key(now, key, effects);
         }
@@ -261,6 +286,15 @@ impl Model {
             Press::Complete(row) if key.repeat && row.class > keys::Class::View => {}
             Press::Complete(row) => self.intent(now, row.intent, effects),
             Press::Nothing => self.nothing(now, mode, begun, key),
+        }
+    }
+
+    /// Nothing can be seen, so nothing can be meant but quitting.
+    fn blind_key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
+        if self.ui.dialog.as_ref().is_some_and(Dialog::is_quit) {
+            self.dialog_key(now, key, effects);
+        } else if key == Key::char('q') {
+            self.ui.dialog = Some(Dialog::quit(now.steady));
         }
     }
 
@@ -334,6 +368,7 @@ impl Model {
     fn screen(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
         let (mode, rows) = (self.mode(), frame::list_rows(self));
         let go = self.with_rows(now, effects, rows, |ui, cx| match mode {
+            Mode::List if intent == Intent::Raw => ui.alerts.update(cx, Intent::Open),
             Mode::List => ui.alerts.update(cx, intent),
             Mode::Detail => ui.detail.update(cx, intent),
             Mode::Metrics => ui.metrics.update(cx, intent),
@@ -345,6 +380,7 @@ impl Model {
             Go::Detail(id) => {
                 self.ui.detail_open = true;
                 self.ui.detail.show(&id);
+                self.ui.detail.set_raw(intent == Intent::Raw);
             }
             Go::Lines(link, alert) => {
                 self.ui.place = Place::Log;

@@ -115,7 +115,9 @@ enum Flow {
 async fn turn(stage: &mut Stage, gather: &mut Gather, world: &mut World, choose: Choose<'_>) -> io::Result<u8> {
     loop {
         let now = stage.now();
-        let is_key = match gather.next(stage, world, now).await {
+        // Kept across the wait: asked again afterwards, the model would name a later moment.
+        let tick_at = stage.model.wake_at(now).max(gather.tick_from);
+        let is_key = match gather.next(stage, world, now, tick_at).await {
             Turn::Gone => return Ok(signals::HUNG_UP),
             Turn::Asked(Ask::End(code)) => return Ok(code),
             Turn::Asked(ask) => {
@@ -150,7 +152,7 @@ async fn turn(stage: &mut Stage, gather: &mut Gather, world: &mut World, choose:
             Turn::Time => false,
         };
         let now = stage.now();
-        if now.steady >= stage.model.wake_at(now).max(gather.tick_from) {
+        if now.steady >= tick_at {
             gather.tick_from = now.steady + TICK_MS;
             if let Flow::End(code) = stage.take(Event::Tick, world, choose)? {
                 return Ok(code);
@@ -164,8 +166,8 @@ async fn turn(stage: &mut Stage, gather: &mut Gather, world: &mut World, choose:
 
 impl Gather {
     /// Waits for what happens next; keys come first.
-    async fn next(&mut self, stage: &Stage, world: &World, now: Now) -> Turn {
-        let mut until = stage.model.wake_at(now).max(self.tick_from);
+    async fn next(&mut self, stage: &Stage, world: &World, now: Now, tick_at: u64) -> Turn {
+        let mut until = tick_at;
         if stage.is_dirty {
             until = until.min(stage.frame_from());
         }

@@ -116,6 +116,11 @@ impl View<'_> {
         self.written(at, "%H:%M")
     }
 
+    /// Month and day: a recording may be of any day.
+    pub fn day(&self, at: Timestamp) -> String {
+        self.written(at, "%m-%d")
+    }
+
     /// Hours, minutes and seconds.
     pub fn seconds(&self, at: Timestamp) -> String {
         self.written(at, "%H:%M:%S")

@@ -94,6 +94,15 @@ impl Query {
         self.root.as_ref().is_none_or(|node| node.matches(object))
     }
 
+    /// The fields and flags that the query names, in the order in which they stand.
+    pub fn fields(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        if let Some(node) = &self.root {
+            node.fields(&mut found);
+        }
+        found
+    }
+
     /// The free words and patterns that stand in the query un-negated, for marking them in a text.
     pub fn words(&self) -> Vec<&str> {
         let mut found = Vec::new();
@@ -119,6 +128,15 @@ impl Node {
                 _ => false,
             },
             Self::Field { name, op, wanted } => object.field(name).is_some_and(|value| compare(&value, *op, wanted)),
+        }
+    }
+
+    fn fields<'a>(&'a self, found: &mut Vec<&'a str>) {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().for_each(|node| node.fields(found)),
+            Self::Not(node) => node.fields(found),
+            Self::Flag(name) | Self::Field { name, .. } | Self::FieldPattern { name, .. } => found.push(name),
+            Self::Text(_) | Self::Pattern(_) => {}
         }
     }
 

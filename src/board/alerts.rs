@@ -9,6 +9,7 @@ use stella_protocol::{Alert, AlertCount, AlertId, Severity, Status};
 pub struct Alerts {
     by_id: BTreeMap<AlertId, Alert>,
     revision: u64,
+    loaded: bool,
 }
 
 /// How many open alerts there are, by severity, and how many nobody has taken.
@@ -35,6 +36,11 @@ impl Alerts {
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Alert> + Clone {
         self.by_id.values()
+    }
+
+    /// True once a snapshot told the whole state: before that nothing is known, not even that it is calm.
+    pub fn loaded(&self) -> bool {
+        self.loaded
     }
 
     /// Rises with every change of an alert, but not with mere counts.
@@ -87,6 +93,7 @@ impl Alerts {
     /// Takes the whole state: what is not in it is gone.
     pub(super) fn replace(&mut self, alerts: Vec<Alert>) {
         self.revision += 1;
+        self.loaded = true;
         self.by_id = alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes of a pipe or a file on their way into the server: cut into whole records, sent in batches,
 //! never faster than the server takes them.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -49,17 +49,24 @@ pub(super) fn recording_name(source: &str) -> String {
     if name.is_empty() { "tail".to_owned() } else { name }
 }
 
+/// What reading apart brings, piece by piece; an error is the last one.
+pub(super) type Chunks = Receiver<io::Result<Vec<u8>>>;
+
 /// Reads on a thread of its own, which waits when too much is on its way. The channel closes at the end
 /// of the input.
-pub(super) fn read_apart(mut input: impl Read + Send + 'static) -> std::io::Result<Receiver<Vec<u8>>> {
+pub(super) fn read_apart(mut input: impl Read + Send + 'static) -> io::Result<Chunks> {
     let (sender, receiver) = channel(WAITING);
     thread::Builder::new().name("input".to_owned()).spawn(move || {
         let mut buffer = vec![0; CHUNK];
         loop {
             match input.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(read) if sender.blocking_send(buffer[..read].to_vec()).is_err() => break,
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => break,
+                Ok(read) if sender.blocking_send(Ok(buffer[..read].to_vec())).is_err() => break,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    // Whoever listened has ended, and with it the interest in why.
+                    let _ = sender.blocking_send(Err(error));
+                    break;
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -67,30 +74,32 @@ pub(super) fn read_apart(mut input: impl Read + Send + 'static) -> std::io::Resu
     Ok(receiver)
 }
 
-/// Sends what comes until nothing comes any more, or until `shutdown`.
+/// Sends what comes until nothing comes any more, or until `shutdown`. An input that cannot be read is
+/// told as trouble, by its name.
 pub(super) async fn carry(
     client: Arc<Client>,
-    recording: &str,
-    mut chunks: Receiver<Vec<u8>>,
+    name: &str,
+    mut chunks: Chunks,
     mut joiner: impl Joiner,
     tell: &Tell,
     shutdown: &CancellationToken,
-) -> Taken {
+) -> Carried {
+    let recording = recording_name(name);
     let mut taken = Taken::default();
     let mut batch = String::new();
     let mut is_flushed = true;
     loop {
         let chunk = tokio::select! {
-            () = shutdown.cancelled() => return taken,
+            () = shutdown.cancelled() => return Carried { taken, is_whole: false },
             chunk = next(&mut chunks, is_flushed) => chunk,
         };
-        let is_over = matches!(chunk, Next::Over);
+        let (is_over, is_whole) = (matches!(chunk, Next::Over | Next::Broken(_)), matches!(chunk, Next::Over));
         match chunk {
             Next::Bytes(bytes) => {
                 is_flushed = false;
                 add(&mut batch, joiner.push(&bytes));
                 while batch.len() < BATCH
-                    && let Ok(more) = chunks.try_recv()
+                    && let Some(more) = more(&mut chunks, &mut broken)
                 {
                     add(&mut batch, joiner.push(&more));
                 }

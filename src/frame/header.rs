@@ -55,7 +55,11 @@ fn right(view: &View<'_>, columns: u16) -> String {
         return String::new();
     }
     let zone = if view.local() { "local" } else { "UTC" };
-    format!("{} {zone}", view.clock(view.board.clock(view.now)))
+    let at = view.board.clock(view.now);
+    if view.board.recording() {
+        return format!("{} {} {zone}", view.day(at), view.clock(at));
+    }
+    format!("{} {zone}", view.clock(at))
 }
 
 fn link(view: &View<'_>) -> Vec<Span<'static>> {
@@ -78,9 +82,12 @@ fn link(view: &View<'_>) -> Vec<Span<'static>> {
 fn counts(view: &View<'_>) -> Vec<Span<'static>> {
     let counts = view.board.alerts.counts();
     let faint = view.style(Role::Faint);
+    let loaded = view.board.alerts.loaded();
     let one = |words: &str, count: usize, role: Role| {
         let style: Style = if count == 0 { faint } else { view.style(role) };
-        Span::styled(format!("{words} {count:<3}"), style)
+        // What nobody has told is not zero.
+        let shown = if loaded { count.to_string() } else { "-".to_owned() };
+        Span::styled(format!("{words} {shown:<3}"), style)
     };
     let taken = if counts.unacknowledged == 0 { Role::Muted } else { Role::Text };
     vec![

@@ -1,6 +1,8 @@
 //! What follows from every event: rows brought up to date, requests confirmed, the bell, the window's
 //! name; and how the screens get what they may read.
 
+use std::collections::BTreeSet;
+
 use stella_protocol::{AlertId, Severity, Status};
 
 use super::{Model, Shown};
@@ -24,7 +26,10 @@ impl Model {
         self.with_rows(now, effects, rows, |ui, cx| {
             ui.alerts.settle(cx, since_key);
             if !ui.detail_open && beside {
-                ui.alerts.cursor().cloned().iter().for_each(|id| ui.detail.show(id));
+                match ui.alerts.cursor() {
+                    Some(id) => ui.detail.show(id),
+                    None => *ui.detail = detail::State::default(),
+                }
             }
             if ui.detail_open || beside {
                 ui.detail.settle(cx);
@@ -49,9 +54,8 @@ impl Model {
 
     /// Rings once for critical alerts that nobody has rung for yet.
     fn ring(&mut self, effects: &mut Vec<Effect>) {
-        let before = self.ui.known_critical.len();
-        let fresh = self.remember_critical();
-        if fresh && before > 0 {
+        let heard = self.board.alerts.loaded();
+        if self.remember_critical() && heard {
             effects.push(Effect::Bell);
         }
     }
@@ -62,12 +66,9 @@ impl Model {
             .alerts
             .iter()
             .filter(|alert| alert.severity == Severity::Critical && alert.status == Status::New);
-        let now: Vec<AlertId> = critical.map(|alert| alert.id.clone()).collect();
-        let fresh = now.iter().any(|id| !self.ui.known_critical.contains(id));
-        if fresh {
-            self.ui.known_critical.extend(now);
-            self.ui.known_critical.dedup();
-        }
+        let now: BTreeSet<AlertId> = critical.map(|alert| alert.id.clone()).collect();
+        let fresh = !now.is_subset(&self.ui.known_critical);
+        self.ui.known_critical = now;
         fresh
     }
 

@@ -23,10 +23,13 @@ impl Model {
         if alerts.is_empty() {
             return self.say(now, "no alert under the cursor".to_owned());
         }
-        if let Some(why) = self.forbidden(now, verb) {
+        let request = alerts::request(verb, &alerts, self.me());
+        if request.targets.is_empty() {
+            return self.say(now, "somebody has each of them already".to_owned());
+        }
+        if let Some(why) = self.forbidden(now, request.verb) {
             return self.say(now, why);
         }
-        let request = alerts::request(verb, &alerts, self.me());
         let what = meant_words(&alerts);
         match request.verb {
             Verb::Acknowledge | Verb::Release | Verb::TakeOver => self.send(now, Command::Act(request), effects),
@@ -107,7 +110,10 @@ impl Model {
                 self.ui.requests.unknown(id);
                 format!("unknown whether it happened ({}); asked again with the same key", sanitise(why.raw()))
             }
-            Err(Refusal::Query(error)) => error.to_string(),
+            Err(Refusal::Query(error)) => {
+                self.ui.requests.refused(id);
+                error.to_string()
+            }
         };
         self.say(now, words);
     }

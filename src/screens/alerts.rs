@@ -29,6 +29,9 @@ pub use order::{sorted, why};
 /// Rows keep their places for this long after a key, in ms.
 pub const STILL_MS: u64 = 2_000;
 
+/// While the first rows come in, for this long, the cursor waits on top; then it is an id like ever.
+pub const ARRIVING_MS: u64 = 3_000;
+
 /// Where the human is in the list.
 #[derive(Debug, Default)]
 pub struct State {
@@ -41,8 +44,10 @@ pub struct State {
     filter: Filter,
     offset: usize,
     held: bool,
-    /// The human has moved: before that the cursor stays on top, on the worst row.
+    /// The human has moved: before that, and while the first rows come in, the cursor stays on top.
     moved: bool,
+    /// When the first rows came: steady ms.
+    first_rows: Option<u64>,
     seen_revision: u64,
     /// How many alerts are open in all, shown or not.
     open: usize,
@@ -171,6 +176,11 @@ impl State {
         self.waiting.clear();
         self.seen_revision = cx.board.alerts.revision();
         self.marks.retain(|id| self.rows.contains(id));
+        if !self.rows.is_empty() {
+            self.first_rows.get_or_insert(cx.now.steady);
+        }
+        let arriving = self.first_rows.is_none_or(|at| cx.now.steady < at + ARRIVING_MS);
+        self.moved |= !arriving;
         if self.position().is_none() || !self.moved {
             let at = if self.moved { before.min(self.rows.len().saturating_sub(1)) } else { 0 };
             self.cursor = self.rows.get(at).cloned();
@@ -243,6 +253,9 @@ pub fn request(verb: Verb, alerts: &[&Alert], me: &str) -> ActionRequest {
         Verb::Resolve if !alerts.is_empty() && alerts.iter().all(|alert| !alert.status.is_open()) => Verb::Reopen,
         verb => verb,
     };
-    let targets = alerts.iter().map(|alert| Target { id: alert.id.clone(), version: alert.version }).collect();
+    // Many at once: what somebody else has is left to them.
+    let mine = |alert: &&&Alert| verb != Verb::Acknowledge || alerts.len() == 1 || !others(alert);
+    let targets =
+        alerts.iter().filter(mine).map(|alert| Target { id: alert.id.clone(), version: alert.version }).collect();
     ActionRequest { verb, targets, text: None, part: None }
 }

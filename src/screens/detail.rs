@@ -74,6 +74,11 @@ impl State {
         }
     }
 
+    /// Shows the alert as the server sent it, or explained.
+    pub fn set_raw(&mut self, raw: bool) {
+        self.raw = raw;
+    }
+
     /// What is known about why the alert stands.
     pub fn known(&self) -> Option<&Evidence> {
         self.evidence.as_deref()

@@ -58,7 +58,7 @@ impl State {
             KeyCode::Char('d') => return Some(Effect::Start(Choice::Demo)),
             KeyCode::Char('t') => self.asking = Some((Asking::Tail, Input::default())),
             KeyCode::Char('s') => self.asking = Some((Asking::Server, Input::default())),
-            KeyCode::Char('q') | KeyCode::Esc => return Some(Effect::Quit),
+            KeyCode::Char('q') => return Some(Effect::Quit),
             _ => {}
         }
         None
@@ -66,10 +66,10 @@ impl State {
 }
 
 const CHOICES: [(&str, &str, &str); 4] = [
-    ("d", "the demo", "a small application with incidents, inside this console: nothing to install"),
+    ("d", "the demo", "a small application with incidents, all inside"),
     ("t", "follow a log file", "stella-tui --tail app.log"),
     ("s", "connect to a server", "stella-tui --server https://stella.example"),
-    ("q", "quit", "and pipe something in: my-app 2>&1 | stella-tui"),
+    ("q", "quit", "and then: my-app 2>&1 | stella-tui"),
 ];
 
 /// Paints the page.

@@ -12,7 +12,7 @@ mod draw;
 
 use stella_protocol::query::{self, Query as Filter};
 use stella_protocol::snapshot::{LogLine, LogPage};
-use stella_protocol::{AlertId, Level, LineId, LogEvent, LogLink};
+use stella_protocol::{AlertId, Level, LineId, LogLink};
 
 use super::{Context, Go};
 use crate::effect::{LogAsk, Query, Refusal, RequestId};
@@ -106,13 +106,13 @@ impl State {
         if !text.trim().is_empty() {
             let found = self.lines.iter().filter(|line| self.search.query.matches(&line.event)).count();
             cx.say(format!("{found} of {} lines match; n next, N previous", self.lines.len()));
-            self.jump(cx, true, |state, event| state.search.query.matches(event));
+            self.jump(cx, true, Self::is_match);
         }
     }
 
     /// When the stream wants new lines: steady ms.
     pub fn wakes_at(&self, now: Now) -> Option<u64> {
-        self.follows().then_some((self.asked_at + FOLLOW_MS).max(now.steady + 1))
+        (self.asked.is_none() && self.follows()).then_some((self.asked_at + FOLLOW_MS).max(now.steady + 1))
     }
 
     /// Keeps following.
@@ -145,12 +145,13 @@ impl State {
         match intent {
             Intent::Move(motion) => self.go(motion, cx),
             Intent::Open => self.open = if self.open == self.cursor { None } else { self.cursor },
-            Intent::NextProblem => self.jump(cx, true, |_, event| event.level == Level::Error),
-            Intent::NextMatch => self.jump(cx, true, |state, event| state.search.query.matches(event)),
-            Intent::PreviousMatch => self.jump(cx, false, |state, event| state.search.query.matches(event)),
+            Intent::NextProblem => self.jump(cx, true, |_, line| line.event.level == Level::Error),
+            Intent::NextMatch => self.jump(cx, true, Self::is_match),
+            Intent::PreviousMatch => self.jump(cx, false, Self::is_match),
             Intent::Hold => self.held = !self.held,
             Intent::Back if self.open.is_some() => self.open = None,
             Intent::Back if !self.search.text.is_empty() => self.search = Search::default(),
+            Intent::Back if self.held => self.held = false,
             Intent::Back => return Go::Back,
             _ => {}
         }
@@ -160,6 +161,11 @@ impl State {
     /// True when exactly these lines were counted: there is nothing around them.
     fn is_counted(&self) -> bool {
         matches!(self.subject, Subject::Link(..))
+    }
+
+    /// What `n` and `N` go to: lines that the search finds; without a search the alert's own lines.
+    fn is_match(&self, line: &LogLine) -> bool {
+        if self.search.text.is_empty() { self.marks(line) } else { self.search.query.matches(&line.event) }
     }
 
     /// True when the line belongs to the alert that is looked at.
@@ -244,17 +250,14 @@ impl State {
         }
     }
 
-    fn jump(&mut self, cx: &mut Context<'_>, forward: bool, fits: impl Fn(&Self, &LogEvent<'static>) -> bool) {
-        if self.search.text.is_empty() && self.search.query.is_empty() && self.lines.is_empty() {
-            return;
-        }
+    fn jump(&mut self, cx: &mut Context<'_>, forward: bool, fits: impl Fn(&Self, &LogLine) -> bool) {
         let (at, count) = (self.position(), self.lines.len());
         let order: Vec<usize> = if forward {
             (at + 1..count).chain(0..=at.min(count.saturating_sub(1))).collect()
         } else {
             (0..at).rev().chain((at..count).rev()).collect()
         };
-        match order.into_iter().find(|index| self.lines.get(*index).is_some_and(|line| fits(self, &line.event))) {
+        match order.into_iter().find(|index| self.lines.get(*index).is_some_and(|line| fits(self, line))) {
             Some(found) => {
                 let wrapped = if forward { found <= at } else { found >= at };
                 if wrapped && count > 1 {

@@ -86,7 +86,7 @@ impl State {
 
     /// When the live chart wants fresh buckets: steady ms.
     pub fn wakes_at(&self, now: Now) -> Option<u64> {
-        let live = self.window.live() && !self.held && self.cursor.is_some();
+        let live = self.window.live() && !self.held && self.cursor.is_some() && self.asked.is_none();
         live.then_some((self.asked_at + REFRESH_MS).max(now.steady + 1))
     }
 
@@ -201,7 +201,12 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
         if state.filter.is_empty() { "metrics".to_owned() } else { format!("metrics -- {}", sanitise(&state.filter)) };
     draw_rule(view, &title, &note, body, buffer);
     if rows.is_empty() {
-        let words = Line::styled(" No series yet: they begin with the first log lines.", view.style(Role::Muted));
+        let words = if state.filter.is_empty() {
+            " No series yet: they begin with the first log lines."
+        } else {
+            " No series has this in its name; Esc shows all."
+        };
+        let words = Line::styled(words, view.style(Role::Muted));
         put(buffer, list.x, list.y + 1, list.width, &words);
     }
     let selected = rows.iter().position(|series| state.cursor.as_deref() == Some(series.id.raw()));
@@ -255,7 +260,7 @@ fn draw_chart(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let loaded = state.loaded.as_ref().filter(|loaded| loaded.key.0 == *cursor);
     let name = loaded.map_or_else(|| sanitise(cursor), |loaded| sanitise(loaded.series.name.raw()));
     let live = if state.window.live() && !state.held { "live" } else { "past" };
-    draw_rule(view, &name, &format!("{words} {live}   + - zoom, left right move"), area, buffer);
+    draw_rule(view, &name, &format!("{words} {live}   █ mean ▒ highest   + - zoom, left right move"), area, buffer);
     let inner = Rect {
         x: area.x + 1,
         y: area.y + 1,

@@ -2,11 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 use ratatui::widgets::Widget;
 use stella_protocol::{Point, Timestamp};
 use stella_widgets::chart::{self, Chart, ChartStyle, Mark, Reading, Span};
 
 use super::View;
+use crate::frame::put;
 use crate::theme::Role;
 
 /// Spans that `+` and `-` step through, in ms: five minutes to fourteen days.
@@ -88,6 +90,11 @@ pub struct Plot<'a> {
 
 /// Draws it.
 pub fn draw(plot: &Plot<'_>, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let measured = plot.points.iter().any(|point| point.value.is_some() && point.at >= plot.from && point.at < plot.to);
+    if !measured {
+        let words = Line::styled("nothing was measured in this time", view.style(Role::Muted));
+        return put(buffer, area.x, area.y + area.height / 2, area.width, &words);
+    }
     let points: Vec<chart::Point> = plot.points.iter().map(point).collect();
     let span = Span { from: plot.from.millis(), to: plot.to.millis() };
     let words = time_words(plot, view, area.width);

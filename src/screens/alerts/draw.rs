@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Activity, Alert, Severity, Status};
+use stella_protocol::{Activity, Alert, HealthStatus, Severity, Status};
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::sparkline::spark_string;
 use stella_widgets::text::{cut, fit, sanitise, width as text_width};
 use stella_widgets::{Align, Rule, number};
 
 use super::State;
+use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
 use crate::screens::View;
@@ -100,7 +101,11 @@ fn coach(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
 fn rule(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
     let filter = sanitise(state.filter.text());
     let title = if filter.is_empty() { "alerts".to_owned() } else { format!("alerts -- {filter}") };
-    let mut note = format!("{} of {} open", state.rows.len(), state.open);
+    let mut note = match state.filter.text() {
+        "" if !view.board.alerts.loaded() => String::new(),
+        "" => format!("{} open", state.open),
+        _ => format!("{} shown, {} open", state.rows.len(), state.open),
+    };
     if !state.marks.is_empty() {
         note.push_str(&format!(" -- marked {}", state.marks.len()));
     }
@@ -226,22 +231,41 @@ fn count(occurrences: u64) -> String {
 }
 
 fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let lines: [String; 2] = if view.board.link.ever_live() {
-        let lines = view.board.engine.as_ref().map_or(0, |engine| engine.lines);
-        let read =
-            format!("{} lines read so far; an alert appears here the moment a rule is sure.", number::grouped(lines));
-        if state.filter.text().is_empty() {
-            ["Nothing is open. All is calm.".to_owned(), read]
-        } else {
-            ["Nothing fits this filter.".to_owned(), "Esc shows everything again.".to_owned()]
-        }
-    } else {
-        ["Waiting for the first word of the server.".to_owned(), "r tries again at once, q quits.".to_owned()]
-    };
+    let lines = empty_words(state, view);
     let top = area.y + area.height / 3;
     for (line, y) in lines.iter().zip(top..area.bottom()) {
-        put(buffer, area.x + 3, y, area.width.saturating_sub(3), &Line::styled(line.as_str(), view.style(Role::Muted)));
+        let words = cut(line, area.width.saturating_sub(4)).into_owned();
+        put(buffer, area.x + 3, y, area.width.saturating_sub(3), &Line::styled(words, view.style(Role::Muted)));
     }
+}
+
+/// What an empty list waits for, and what to do next.
+fn empty_words(state: &State, view: &View<'_>) -> Vec<String> {
+    if !view.board.alerts.loaded() {
+        return match view.board.link.state(view.now) {
+            LinkState::Refused(cause) | LinkState::Stale { cause: Some(cause), .. } => {
+                let what = sanitise(cause.what.raw()).into_string();
+                let then = sanitise(cause.then.raw()).into_string();
+                vec![what, then, "r tries again at once, q quits.".to_owned()]
+            }
+            _ => vec![
+                "Waiting for the first word of the server.".to_owned(),
+                "r tries again at once, q quits.".to_owned(),
+            ],
+        };
+    }
+    if !state.filter.text().is_empty() {
+        return vec!["Nothing fits this filter.".to_owned(), "Esc shows everything again.".to_owned()];
+    }
+    let calm = match &view.board.health {
+        Some(health) if health.status != HealthStatus::Healthy => {
+            format!("No alert is open, but: {}.", sanitise(health.reason.raw()))
+        }
+        _ => "Nothing is open. All is calm.".to_owned(),
+    };
+    let read = view.board.engine.as_ref().map_or(0, |engine| engine.lines);
+    let read = format!("{} lines read; an alert appears here the moment a rule is sure.", number::grouped(read));
+    vec![calm, read]
 }
 
 fn below(state: &State, view: &View<'_>, pane: Rect, hidden: (usize, usize), buffer: &mut Buffer) {

@@ -1,7 +1,7 @@
 //! The lines below the chart: evidence, what to do, samples, trail; and what Enter does on each.
 //!
 //! Lines are not wrapped but cut, so that the number of lines does not depend on the width and
-//! `update` can count them; the line under the cursor is shown in full below.
+//! `update` can count them; the picture shows the line under the cursor in full below the others.
 
 use stella_protocol::{Alert, Evidence, Reason, SampleRole, Text, Timestamp};
 use stella_widgets::number;

@@ -9,6 +9,7 @@ use stella_protocol::{Activity, Alert, Status};
 use stella_widgets::list::Window;
 use stella_widgets::panel::Edge;
 use stella_widgets::text::{cut, sanitise, width};
+use stella_widgets::wrap::wrap;
 use stella_widgets::{Panel, Rule, number};
 
 use super::State;
@@ -98,35 +99,38 @@ fn facts(view: &View<'_>, alert: &Alert, area: Rect, buffer: &mut Buffer) {
         alert.acknowledged_by.as_ref().map_or_else(|| "nobody".to_owned(), |by| sanitise(by.raw()).into_string());
     let unit = sanitise(alert.brief.unit.raw());
     let value = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| number::text(value, &unit));
-    let first = vec![
-        Span::raw(" "),
-        Span::styled(alerts::word(alert.severity), alerts::severity(view, alert.severity)),
+    let first = [
+        Span::styled(format!(" {}", alerts::word(alert.severity)), alerts::severity(view, alert.severity)),
         Span::styled(format!(" {activity}"), plain),
-        Span::styled(
-            format!("   first {}   last {}", view.seconds(alert.first_seen), view.seconds(alert.last_seen)),
-            muted,
-        ),
         Span::styled(format!("   x{}", number::grouped(alert.occurrences)), muted),
+        Span::styled(format!("   first {}", view.seconds(alert.first_seen)), muted),
         Span::styled(format!("   owner {owner}"), muted),
+        Span::styled(format!("   last {}", view.seconds(alert.last_seen)), muted),
     ];
-    let second = vec![
-        Span::styled(" observed ", muted),
-        Span::styled(value(alert.brief.observed), plain),
-        Span::styled("   usual ", muted),
-        Span::styled(value(alert.brief.baseline), plain),
-        Span::styled("   limit ", muted),
-        Span::styled(
-            alert.brief.threshold.map_or_else(|| "none".to_owned(), |limit| number::text(limit, &unit)),
-            plain,
-        ),
+    let limit = alert.brief.threshold.map_or_else(|| "none".to_owned(), |limit| number::text(limit, &unit));
+    let second = [
+        Span::styled(format!(" observed {}", value(alert.brief.observed)), plain),
+        Span::styled(format!("   limit {limit}"), muted),
+        Span::styled(format!("   usual {}", value(alert.brief.baseline)), muted),
         Span::styled(users(alert), muted),
     ];
     let labels: Vec<String> =
         alert.labels.iter().map(|(name, text)| format!("{}={}", sanitise(name), sanitise(text.raw()))).collect();
-    let third = Line::styled(format!(" {} {}", alert.kind.word().replace('_', " "), labels.join(" ")), muted);
-    put(buffer, area.x, area.y, area.width, &Line::from(first));
-    put(buffer, area.x, area.y + 1, area.width, &Line::from(second));
-    put(buffer, area.x, area.y + 2, area.width, &third);
+    let third = format!(" {} {}", alert.kind.word().replace('_', " "), labels.join(" "));
+    put(buffer, area.x, area.y, area.width, &whole_facts(first, area.width));
+    put(buffer, area.x, area.y + 1, area.width, &whole_facts(second, area.width));
+    put(buffer, area.x, area.y + 2, area.width, &Line::styled(cut(&third, area.width).into_owned(), muted));
+}
+
+/// As many facts as fit whole: half a number is a wrong number.
+fn whole_facts<const N: usize>(facts: [Span<'static>; N], room: u16) -> Line<'static> {
+    let mut used = 0;
+    let fitting = facts.into_iter().filter(|fact| {
+        let fits = used + width(&fact.content) <= room;
+        used += if fits { width(&fact.content) } else { 0 };
+        fits
+    });
+    Line::from(fitting.collect::<Vec<_>>())
 }
 
 fn users(alert: &Alert) -> String {
@@ -170,6 +174,10 @@ fn draw_chart(state: &State, view: &View<'_>, alert: &Alert, area: Rect, buffer:
 fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame, buffer: &mut Buffer) {
     let rows = rows(state, alert);
     let selected = (frame == Frame::Whole).then(|| state.line.min(rows.len().saturating_sub(1)));
+    let area = match selected.and_then(|at| rows.get(at)) {
+        Some(row) => unfolded(view, row, area, buffer),
+        None => area,
+    };
     let window = Window::new(rows.len(), usize::from(area.height)).following(selected, 0);
     for (index, y) in window.range().zip(area.y..area.bottom()) {
         let row = &rows[index];
@@ -180,6 +188,23 @@ fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame
             tint(buffer, line, view.style(Role::Selection));
         }
     }
+}
+
+/// Shows the line under the cursor in full below the others when it is cut; returns what is left.
+fn unfolded(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) -> Rect {
+    let time = u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading)) * 9;
+    if width(&row.words) + 2 + time <= area.width || area.height < 6 {
+        return area;
+    }
+    let lines = wrap(&row.words, area.width.saturating_sub(4));
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height / 2);
+    let left = Rect { height: area.height - height - 1, ..area };
+    let rule = Rule::new().title("in full").style(view.style(Role::Border)).title_style(view.style(Role::Faint));
+    (&rule).render(Rect { y: left.bottom(), height: 1, ..area }, buffer);
+    for (line, y) in lines.iter().zip(left.bottom() + 1..area.bottom()) {
+        put(buffer, area.x + 2, y, area.width.saturating_sub(2), &Line::styled(*line, view.style(Role::Text)));
+    }
+    left
 }
 
 fn draw_row(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) {

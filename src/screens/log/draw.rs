@@ -91,6 +91,7 @@ fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let words = match (&state.failure, &state.asked) {
         (Some(why), _) => format!("no lines: {why}; r loads anew"),
         (None, Some(_)) => "asking the server for lines …".to_owned(),
+        (None, None) if state.is_counted() => "None of these lines is kept any more.".to_owned(),
         (None, None) => "No line was kept here yet.".to_owned(),
     };
     put(buffer, area.x + 2, area.y + 1, area.width, &Line::styled(words, view.style(Role::Muted)));
@@ -108,7 +109,7 @@ fn draw_line(state: &State, view: &View<'_>, line: &LogLine, area: Rect, buffer:
     let mut spans = vec![
         Span::styled(format!(" {mark}"), view.style(Role::Accent)),
         Span::styled(format!(" {} ", view.seconds(event.engine_time)), view.style(Role::Faint)),
-        Span::styled(format!("{:<6}", event.level.word()), level),
+        Span::styled(format!("{:<7}", event.level.word()), level),
         Span::styled(fit(&sanitise(event.service.raw()), 9, Align::Left), view.style(Role::Muted)),
         Span::raw(" "),
     ];
