@@ -160,9 +160,11 @@ pub(crate) fn perform(subject: &Subject, around: &Surroundings, out: &mut dyn Wr
         Subject::Config { verb: ConfigVerb::Path } => say(out, &around.places.file.display().to_string()),
         Subject::Config { verb: ConfigVerb::Init } => init(&around.places, out),
         Subject::Config { verb: ConfigVerb::Check } => {
-            let (config, warning) = Config::read(&around.places)?;
+            let (config, _) = Config::read(&around.places)?;
             plan::theme(None, &config, None, around)?;
-            say(out, &warning.unwrap_or_else(|| format!("{} is in order", around.places.file.display())))
+            let file = &around.places.file;
+            let found = if file.exists() { "is in order" } else { "does not exist: the defaults hold" };
+            say(out, &format!("{} {found}", file.display()))
         }
         Subject::Config { verb: ConfigVerb::Show } => {
             let (config, _) = Config::read(&around.places)?;
@@ -221,6 +223,28 @@ mod tests {
         assert!(read("stella-tui --demo --demo-speed 61").is_err());
         assert_eq!(read("stella-tui --tail a b --tail c").unwrap().source.tail.len(), 3);
         assert_eq!(read("stella-tui --demo --seed 3").unwrap().source.seed, Some(3));
+    }
+
+    #[test]
+    fn only_a_file_that_is_there_is_called_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stella-tui.toml");
+        let places = Places { file: file.clone(), said_by: crate::config::SaidBy::Default, state: PathBuf::new() };
+        let around = Surroundings {
+            look: Box::new(|_| None),
+            places,
+            stdin: plan::Stdin::Other,
+            has_screen: false,
+            host: String::new(),
+        };
+        let said = |verb| {
+            let mut out = Vec::new();
+            perform(&Subject::Config { verb }, &around, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(said(ConfigVerb::Check), format!("{} does not exist: the defaults hold\n", file.display()));
+        said(ConfigVerb::Init);
+        assert_eq!(said(ConfigVerb::Check), format!("{} is in order\n", file.display()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::effect::{Command, LogAsk, Query, Refusal, Reply, RequestId, SeriesAsk
 use backoff::Backoff;
 use idempotency::Keys;
 use target::Target;
-use trouble::Trouble;
+use trouble::{Silence, Trouble};
 
 /// How long a connection may take to be made; on a bad line a handshake is three round trips of a second.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -160,13 +160,17 @@ impl Client {
     ) -> Result<T, Refusal> {
         let key = self.keys.key_of(id);
         let request = || {
-            let request = self.request(&self.api, Method::POST, path).header("Idempotency-Key", key.to_string());
+            let request = self.request(&self.api, Method::POST, path).header("Idempotency-Key", key.uuid.to_string());
             match body {
                 Some(body) => request.json(body),
                 None => request,
             }
         };
-        let answer = self.persist(request).await;
+        let answer = self.persist(request).await.map_err(|failure| match failure {
+            // One that was asked before may have happened then.
+            Failure::Silence(silence) if silence.nothing_was_sent && !key.is_known => silence.refusal(),
+            failure => failure.into(),
+        });
         if !matches!(answer, Err(Refusal::Unknown(_))) {
             self.keys.forget(id);
         }
@@ -174,25 +178,31 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, String)]) -> Result<T, Refusal> {
-        self.persist(|| self.request(&self.api, Method::GET, path).query(parameters)).await
+        let answer = self.persist(|| self.request(&self.api, Method::GET, path).query(parameters)).await;
+        answer.map_err(Refusal::from)
     }
 
     /// Sends a request until it is answered, [`TRIES`] times at most. Every request made must be the
     /// same one, by its key or by its nature.
-    async fn persist<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, Refusal> {
+    async fn persist<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, Failure> {
         let mut backoff = Backoff::default();
         let mut tries = 1;
+        let mut nothing_was_sent = true;
         loop {
-            let refusal = match request().send().await {
+            let failure = match request().send().await {
                 Ok(response) => match read(response, &self.target).await {
-                    Err(Refusal::Problem(problem)) if is_passing(&problem) => Refusal::Problem(problem),
-                    Err(Refusal::Unknown(words)) => Refusal::Unknown(words),
-                    answered => return answered,
+                    Err(refusal) if may_pass(&refusal) => Failure::Said(refusal),
+                    answered => return answered.map_err(Failure::Said),
                 },
-                Err(error) => Refusal::Unknown(Trouble::network(&self.target, &error).cause.what),
+                Err(error) => {
+                    nothing_was_sent &= error.is_connect();
+                    let cause = Trouble::network(&self.target, &error).cause;
+                    Failure::Silence(Silence { cause, nothing_was_sent })
+                }
             };
+            nothing_was_sent &= matches!(failure, Failure::Silence(_));
             if tries == TRIES {
-                return Err(refusal);
+                return Err(failure);
             }
             tries += 1;
             tokio::time::sleep(Duration::from_millis(backoff.next(rand::random()))).await;
@@ -215,9 +225,30 @@ impl Client {
     }
 }
 
-/// A refusal that the same request may not meet again in a moment.
-fn is_passing(problem: &Problem) -> bool {
-    problem.code == Code::InFlight || problem.retry == Retry::Now
+/// Why a request brought nothing, as the last try left it.
+enum Failure {
+    /// Something answered.
+    Said(Refusal),
+    /// Nothing did.
+    Silence(Silence),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Said(refusal) => refusal,
+            Failure::Silence(silence) => Self::Unknown(silence.cause.what),
+        }
+    }
+}
+
+/// True for a refusal that the same request may not meet again in a moment.
+fn may_pass(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Problem(problem) => problem.code == Code::InFlight || problem.retry == Retry::Now,
+        Refusal::Unknown(_) => true,
+        Refusal::Query(_) => false,
+    }
 }
 
 fn builder(target: &Target) -> Result<reqwest::ClientBuilder, Trouble> {
@@ -296,3 +327,6 @@ fn oldest_first(mut page: LogPage) -> LogPage {
     page.items.sort_by_key(|line| line.id);
     page
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@
 mod intake;
 #[cfg(feature = "embedded")]
 mod tail;
+#[cfg(feature = "embedded")]
+mod waiting;
 
 use std::path::PathBuf;
 
@@ -130,11 +132,13 @@ mod with_server {
     use stella_server::config::Config;
     use stella_server::demo;
     use stella_server::ingest::LineJoiner;
+    use tokio::sync::oneshot;
     use tokio::task::JoinSet;
     use tokio_util::sync::CancellationToken;
 
-    use super::intake::{Joiner, carry, read_apart, recording_name};
+    use super::intake::{Fate, Input, Joiner, carry, read_apart};
     use super::tail::Follower;
+    use super::waiting::Waiting;
     use super::{Extent, Plan, Running, Source, SourceEvent, Taken, Target, Tell, Text};
     use crate::client::Client;
 
@@ -241,11 +245,10 @@ mod with_server {
             }
             Source::Pipe => {
                 tell(SourceEvent::Ready);
-                let taken = match read_apart(std::io::stdin()) {
-                    Ok(chunks) => carry(client, "pipe", chunks, LineJoiner::default(), &tell, &shutdown).await,
-                    Err(error) => trouble(&tell, &error),
-                };
-                tell(SourceEvent::Ended(Text::from("the pipe ended")));
+                let (taken, fate) = bring_in("pipe", read_apart(std::io::stdin()), client, &tell, &shutdown).await;
+                if fate == Fate::Ended {
+                    tell(SourceEvent::Ended(Text::from("the pipe")));
+                }
                 taken
             }
             Source::Tail(files) => tail(files, extent, &client, &tell, &shutdown).await,
@@ -259,33 +262,48 @@ mod with_server {
         tell: &Tell,
         shutdown: &CancellationToken,
     ) -> Taken {
+        let waiting = Arc::new(Waiting::begin(&files, tell.clone()));
         let mut carriers = JoinSet::new();
         for file in files {
-            if !file.exists() {
-                tell(SourceEvent::Preparing(Text::from(format!("waiting for {}", file.display()))));
-            }
-            let name = recording_name(&file.file_name().unwrap_or(file.as_os_str()).to_string_lossy());
-            let (client, tell, shutdown) = (client.clone(), tell.clone(), shutdown.clone());
+            let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            let (client, tell, shutdown, waiting) = (client.clone(), tell.clone(), shutdown.clone(), waiting.clone());
+            let (told, found) = oneshot::channel();
             carriers.spawn(async move {
-                match read_apart(Follower::new(file, extent == Extent::Endless)) {
-                    Ok(chunks) => carry(client, &name, chunks, LineJoiner::default(), &tell, &shutdown).await,
-                    Err(error) => trouble(&tell, &error),
-                }
+                let input = read_apart(Follower::new(file.clone(), extent == Extent::Endless, told));
+                let found = async {
+                    if found.await.is_ok() {
+                        waiting.found(&file);
+                    }
+                };
+                tokio::join!(bring_in(&name, input, client, &tell, &shutdown), found).0
             });
         }
-        tell(SourceEvent::Ready);
-        let mut all = Taken::default();
-        while let Some(taken) = carriers.join_next().await {
-            let taken = taken.unwrap_or_default();
+        let (mut all, mut is_whole) = (Taken::default(), true);
+        while let Some(carried) = carriers.join_next().await {
+            let (taken, fate) = carried.unwrap_or((Taken::default(), Fate::Broken));
             all.accepted += taken.accepted;
             all.rejected += taken.rejected;
+            is_whole &= fate == Fate::Ended;
         }
-        tell(SourceEvent::Ended(Text::from("the files ended")));
+        if is_whole {
+            tell(SourceEvent::Ended(Text::from("every file")));
+        }
         all
     }
 
-    fn trouble(tell: &Tell, error: &std::io::Error) -> Taken {
-        tell(SourceEvent::Trouble(Text::from(format!("the input cannot be read: {error}"))));
-        Taken::default()
+    async fn bring_in(
+        name: &str,
+        input: std::io::Result<Input>,
+        client: Arc<Client>,
+        tell: &Tell,
+        shutdown: &CancellationToken,
+    ) -> (Taken, Fate) {
+        match input {
+            Ok(input) => carry(client, name, input, LineJoiner::default(), tell, shutdown).await,
+            Err(error) => {
+                tell(SourceEvent::Trouble(Text::from(format!("no thread can be had to read {name}: {}", error.kind()))));
+                (Taken::default(), Fate::Broken)
+            }
+        }
     }
 }

@@ -91,15 +91,20 @@ pub fn panes(size: (u16, u16), body: Rect) -> Panes {
         return Panes { list, peek, detail: none, activity: none };
     }
     if width < 160 && height >= 40 {
-        let (list, detail) = split_below(body, body.height * 55 / 100);
+        let (list, detail) = split_below(body, share(body.height, 55));
         return Panes { list, peek: none, detail, activity: none };
     }
-    let right = if width >= 160 { width * 42 / 100 } else { width * 43 / 100 };
+    let right = share(width, if width >= 160 { 42 } else { 43 });
     let left = Rect { width: body.width - right, ..body };
     let detail = Rect { x: body.x + left.width, width: right, ..body };
     let (list, activity) =
-        if width >= 160 && body.height >= 24 { split_below(left, body.height * 35 / 100) } else { (left, none) };
+        if width >= 160 && body.height >= 24 { split_below(left, share(body.height, 35)) } else { (left, none) };
     Panes { list, peek: none, detail, activity }
+}
+
+/// So many per cent of a length, on terminals of any size.
+fn share(length: u16, percent: u32) -> u16 {
+    u16::try_from(u32::from(length) * percent / 100).unwrap_or(length)
 }
 
 fn split_below(area: Rect, below: u16) -> (Rect, Rect) {
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_areas_fill_the_terminal_and_do_not_overlap() {
-        for width in [60, 80, 120, 160, 200] {
+        for width in [60, 80, 120, 160, 200, u16::MAX] {
             for height in 15..60 {
                 for dialog in 0..4 {
                     let areas = areas((width, height), dialog);

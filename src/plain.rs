@@ -104,12 +104,13 @@ async fn once(target: Target, out: &mut dyn Write) -> Result<u8, Failure> {
 /// With the server inside: until the input has ended and everything taken in was dealt with.
 async fn within(plan: embedded::Plan, extent: Extent, out: &mut dyn Write) -> Result<u8, Failure> {
     let shutdown = CancellationToken::new();
-    let tell = Arc::new(|event| {
-        if let SourceEvent::Trouble(words) = event {
+    let tell = Arc::new(|event| match event {
+        SourceEvent::Trouble(words) => {
             tracing::error!("{}", sanitise(words.raw()));
-            // Not the data, and nobody left to tell that stderr is closed.
-            let _ = writeln!(io::stderr().lock(), "stella-tui: {}", sanitise(words.raw()));
+            remark(&words);
         }
+        SourceEvent::Preparing(words) => remark(&words),
+        SourceEvent::Ready | SourceEvent::Ended(_) => {}
     });
     let goes_on =
         extent == Extent::Endless && !matches!(plan.source, embedded::Source::Pipe | embedded::Source::Tail(_));
@@ -124,6 +125,12 @@ async fn within(plan: embedded::Plan, extent: Extent, out: &mut dyn Write) -> Re
     // Not ended in time: the process ends anyway, and what was acknowledged is kept.
     let _ = timeout(LINGER, server).await;
     spoken.map(|()| 0)
+}
+
+/// Says something that is not the data.
+fn remark(words: &Text) {
+    // Nobody is left to tell that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "stella-tui: {}", sanitise(words.raw()));
 }
 
 fn client(target: Target) -> Result<Arc<Client>, Failure> {

@@ -52,7 +52,8 @@ fn every_figure_of_every_alert_is_what_its_lines_say() {
     let (mut figures, mut samples, mut wrong) = (0, 0, Vec::new());
     for alert in &alerts {
         let evidence: Evidence = api.get(&format!("alerts/{}/evidence", alert.id), &[]);
-        assert!(!evidence.samples.is_empty() && evidence.samples.len() <= 50, "{}", alert.title.raw());
+        let least = usize::from(alert.kind != AlertType::Silence);
+        assert!((least..=50).contains(&evidence.samples.len()), "{}", alert.title.raw());
         wrong.extend(disagreements_of_brief(alert, &evidence));
         for figure in figures_of(&evidence) {
             figures += 1;
@@ -68,7 +69,12 @@ fn every_figure_of_every_alert_is_what_its_lines_say() {
             }
         }
     }
-    assert!(wrong.is_empty(), "seed {SEED}, {} of {figures} figures and {samples} samples:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "seed {SEED}, {} of {figures} figures and {samples} samples:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(figures >= 6 * alerts.len(), "{figures} figures of {} alerts", alerts.len());
 }
 
@@ -157,7 +163,7 @@ impl Book<'_> {
         });
         let foreign = foreign.count();
         let again = recompute(figure, lines.iter().map(|line| (line.id, &line.event))).map(as_read);
-        let counted = figure.measure != Measure::Count || lines.len() as f64 == figure.value;
+        let counted = figure.measure != Measure::Count || (lines.len() as f64).total_cmp(&figure.value).is_eq();
         if foreign == 0 && counted && again == Some(figure.value) {
             return None;
         }

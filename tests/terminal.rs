@@ -1,10 +1,13 @@
 //! The real program in a pseudo-terminal: its first frame, its silence, and that it always gives the
-//! terminal back. No server is needed for these: the first-run page and an address where nobody
-//! listens are enough.
+//! terminal back. Most need no server: the first-run page and an address where nobody listens are
+//! enough; what time does to a connected console stands in `terminal/time.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "terminal/session.rs"]
 mod session;
+#[cfg(feature = "embedded")]
+#[path = "terminal/time.rs"]
+mod time;
 
 use std::time::{Duration, Instant};
 

@@ -15,14 +15,28 @@ const REMEMBERED: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Keys(Mutex<BTreeMap<RequestId, Uuid>>);
 
+/// The key of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    /// What the server sees.
+    pub(super) uuid: Uuid,
+    /// The request was made before, and nobody knows what became of it.
+    pub(super) is_known: bool,
+}
+
 impl Keys {
     /// The key of a request: the same one until it is forgotten.
-    pub(super) fn key_of(&self, id: RequestId) -> Uuid {
+    pub(super) fn key_of(&self, id: RequestId) -> Key {
         let mut keys = self.lock();
-        if keys.len() >= REMEMBERED && !keys.contains_key(&id) {
+        if let Some(&uuid) = keys.get(&id) {
+            return Key { uuid, is_known: true };
+        }
+        if keys.len() >= REMEMBERED {
             keys.pop_first();
         }
-        *keys.entry(id).or_insert_with(Uuid::now_v7)
+        let uuid = Uuid::now_v7();
+        keys.insert(id, uuid);
+        Key { uuid, is_known: false }
     }
 
     /// The request was answered.
@@ -45,16 +59,18 @@ mod tests {
     fn a_request_keeps_its_key_until_it_was_answered() {
         let keys = Keys::default();
         let first = keys.key_of(RequestId(1));
-        assert_eq!(keys.key_of(RequestId(1)), first);
-        assert_ne!(keys.key_of(RequestId(2)), first);
+        assert!(!first.is_known);
+        assert_eq!(keys.key_of(RequestId(1)), Key { is_known: true, ..first });
+        assert_ne!(keys.key_of(RequestId(2)).uuid, first.uuid);
         keys.forget(RequestId(1));
-        assert_ne!(keys.key_of(RequestId(1)), first);
+        let anew = keys.key_of(RequestId(1));
+        assert!(anew.uuid != first.uuid && !anew.is_known);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let keys = Keys::default();
-        let given: BTreeSet<Uuid> = (0..5_000).map(|id| keys.key_of(RequestId(id))).collect();
+        let given: BTreeSet<Uuid> = (0..5_000).map(|id| keys.key_of(RequestId(id)).uuid).collect();
         assert_eq!(given.len(), 5_000);
         assert_eq!(keys.lock().len(), REMEMBERED);
     }

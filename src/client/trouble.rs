@@ -7,9 +7,10 @@ use std::error::Error;
 use std::io;
 
 use reqwest::StatusCode;
-use stella_protocol::{Problem, Text};
+use stella_protocol::{Code, Problem, Retry, Text};
 
 use super::target::Target;
+use crate::effect::Refusal;
 use crate::event::Cause;
 
 /// Whether to try again.
@@ -30,6 +31,30 @@ pub struct Trouble {
     pub cause: Cause,
     /// For the reconnect.
     pub advice: Advice,
+}
+
+/// A request that nobody answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Silence {
+    /// Why.
+    pub(super) cause: Cause,
+    /// No connection came about, in none of its tries: it cannot have happened.
+    pub(super) nothing_was_sent: bool,
+}
+
+impl Silence {
+    /// A change that was not sent is refused: it is not kept for later.
+    pub(super) fn refusal(self) -> Refusal {
+        Refusal::Problem(Box::new(Problem {
+            kind: Text::from("urn:stella:problem:unavailable"),
+            code: Code::Unavailable,
+            title: Text::from(format!("nothing was sent, {};", self.cause.what.raw())),
+            detail: self.cause.then,
+            request_id: Text::default(),
+            retry: Retry::After,
+            current: None,
+        }))
+    }
 }
 
 impl Trouble {
@@ -92,6 +117,11 @@ impl Trouble {
         let name = target.name();
         let patience = Advice::Wait(wait.unwrap_or(1).saturating_mul(1000));
         match status {
+            StatusCode::UNAUTHORIZED if target.token().is_none() => Self::new(
+                Advice::Stop,
+                format!("{name} wants a token: set STELLA_TOKEN, or name one in a profile"),
+                "whoever runs it makes one with stella-server token create",
+            ),
             StatusCode::UNAUTHORIZED => Self::new(
                 Advice::Stop,
                 format!("{name} does not know this token, or it has expired"),
@@ -137,7 +167,11 @@ mod tests {
     use super::*;
 
     fn status(code: u16, wait: Option<u64>) -> Trouble {
-        let target = Target::new("http://h:1", None).unwrap();
+        status_with(Some("x"), code, wait)
+    }
+
+    fn status_with(token: Option<&str>, code: u16, wait: Option<u64>) -> Trouble {
+        let target = Target::new("http://h:1", token.map(str::to_owned)).unwrap();
         Trouble::status(&target, StatusCode::from_u16(code).unwrap(), wait, None)
     }
 
@@ -146,6 +180,14 @@ mod tests {
         assert_eq!(status(401, None).advice, Advice::Stop);
         assert_eq!(status(403, None).advice, Advice::Stop);
         assert_eq!(status(502, None).advice, Advice::Retry);
+    }
+
+    #[test]
+    fn a_token_that_was_never_sent_is_not_called_unknown() {
+        let without = status_with(None, 401, None);
+        assert!(without.cause.what.raw().contains("wants a token: set STELLA_TOKEN"), "{without:?}");
+        assert_eq!(without.advice, Advice::Stop);
+        assert!(status_with(Some("x"), 401, None).cause.what.raw().contains("does not know this token"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stella_protocol::Text;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -43,63 +44,78 @@ pub(super) trait Joiner: Send {
 }
 
 /// The name under which lines of a source are kept: only what the contract allows in it.
-pub(super) fn recording_name(source: &str) -> String {
+fn recording_name(source: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
     let name: String = source.chars().map(|c| if fits(c) { c } else { '_' }).take(NAME_LIMIT).collect();
     if name.is_empty() { "tail".to_owned() } else { name }
 }
 
-/// What reading apart brings, piece by piece; an error is the last one.
-pub(super) type Chunks = Receiver<io::Result<Vec<u8>>>;
+/// An input that is read apart.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// Its bytes; closed at its end.
+    chunks: Receiver<Vec<u8>>,
+    /// Why it ended, when that was no end.
+    broken: oneshot::Receiver<io::Error>,
+}
 
-/// Reads on a thread of its own, which waits when too much is on its way. The channel closes at the end
-/// of the input.
-pub(super) fn read_apart(mut input: impl Read + Send + 'static) -> io::Result<Chunks> {
-    let (sender, receiver) = channel(WAITING);
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It came to its end.
+    Ended,
+    /// It could not be read any further, which was told; or nobody wanted more.
+    Broken,
+}
+
+/// Reads on a thread of its own, which waits when too much is on its way.
+pub(super) fn read_apart(mut input: impl Read + Send + 'static) -> io::Result<Input> {
+    let (sender, chunks) = channel(WAITING);
+    let (why, broken) = oneshot::channel();
     thread::Builder::new().name("input".to_owned()).spawn(move || {
         let mut buffer = vec![0; CHUNK];
         loop {
             match input.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(read) if sender.blocking_send(Ok(buffer[..read].to_vec())).is_err() => break,
+                Ok(read) if sender.blocking_send(buffer[..read].to_vec()).is_err() => break,
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    // Whoever listened has ended, and with it the interest in why.
-                    let _ = sender.blocking_send(Err(error));
+                    // Nobody listens any more: then nobody wonders why.
+                    let _ = why.send(error);
                     break;
                 }
                 Ok(_) | Err(_) => {}
             }
         }
     })?;
-    Ok(receiver)
+    Ok(Input { chunks, broken })
 }
 
-/// Sends what comes until nothing comes any more, or until `shutdown`. An input that cannot be read is
-/// told as trouble, by its name.
+/// Sends what comes until nothing comes any more, or until `shutdown`. That `name` cannot be read is
+/// told as trouble.
 pub(super) async fn carry(
     client: Arc<Client>,
     name: &str,
-    mut chunks: Chunks,
+    mut input: Input,
     mut joiner: impl Joiner,
     tell: &Tell,
     shutdown: &CancellationToken,
-) -> Carried {
+) -> (Taken, Fate) {
     let recording = recording_name(name);
     let mut taken = Taken::default();
     let mut batch = String::new();
     let mut is_flushed = true;
     loop {
         let chunk = tokio::select! {
-            () = shutdown.cancelled() => return Carried { taken, is_whole: false },
-            chunk = next(&mut chunks, is_flushed) => chunk,
+            () = shutdown.cancelled() => return (taken, Fate::Broken),
+            chunk = next(&mut input.chunks, is_flushed) => chunk,
         };
-        let (is_over, is_whole) = (matches!(chunk, Next::Over | Next::Broken(_)), matches!(chunk, Next::Over));
+        let is_over = matches!(chunk, Next::Over);
         match chunk {
             Next::Bytes(bytes) => {
                 is_flushed = false;
                 add(&mut batch, joiner.push(&bytes));
                 while batch.len() < BATCH
-                    && let Some(more) = more(&mut chunks, &mut broken)
+                    && let Ok(more) = input.chunks.try_recv()
                 {
                     add(&mut batch, joiner.push(&more));
                 }
@@ -111,12 +127,20 @@ pub(super) async fn carry(
             Next::Over => add(&mut batch, joiner.finish()),
         }
         if !batch.is_empty() {
-            send(&client, recording, std::mem::take(&mut batch), &mut taken, tell).await;
+            send(&client, &recording, std::mem::take(&mut batch), &mut taken, tell).await;
         }
         if is_over {
-            return taken;
+            return (taken, fate(name, input.broken, tell).await);
         }
     }
+}
+
+async fn fate(name: &str, broken: oneshot::Receiver<io::Error>, tell: &Tell) -> Fate {
+    let Ok(error) = broken.await else {
+        return Fate::Ended;
+    };
+    tell(SourceEvent::Trouble(Text::from(format!("{name} cannot be read: {}", error.kind()))));
+    Fate::Broken
 }
 
 enum Next {
@@ -174,9 +198,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_the_input_closes_the_channel_behind_its_bytes() {
-        let mut chunks = read_apart(&b"one\ntwo"[..]).unwrap();
-        assert_eq!(chunks.recv().await.as_deref(), Some(&b"one\ntwo"[..]));
-        assert_eq!(chunks.recv().await, None);
+        let mut input = read_apart(&b"one\ntwo"[..]).unwrap();
+        assert_eq!(input.chunks.recv().await.as_deref(), Some(&b"one\ntwo"[..]));
+        assert_eq!(input.chunks.recv().await, None);
+        let deaf: Tell = Arc::new(|_| ());
+        assert_eq!(fate("x", input.broken, &deaf).await, Fate::Ended);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_told_by_its_name() {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (kept, folder) = (told.clone(), tempfile::tempdir().unwrap());
+        let tell: Tell = Arc::new(move |event| kept.lock().unwrap().push(event));
+        let input = read_apart(std::fs::File::open(folder.path()).unwrap()).unwrap();
+        assert_eq!(fate("app.log", input.broken, &tell).await, Fate::Broken);
+        let words = Text::from("app.log cannot be read: is a directory");
+        assert_eq!(*told.lock().unwrap(), [SourceEvent::Trouble(words)]);
     }
 
     #[tokio::test]

@@ -132,12 +132,19 @@ async fn answer(news: &mpsc::Sender<Event>, id: RequestId, reply: Reply) {
     let _ = news.send(Event::Reply(id, Box::new(reply))).await;
 }
 
+/// One queue for what a source says, so that its words keep their order.
 fn tell(news: &mpsc::Sender<Event>) -> Tell {
+    let (said, mut heard) = mpsc::unbounded_channel();
     let news = news.clone();
-    Arc::new(move |event| {
-        let news = news.clone();
-        tokio::spawn(async move { news.send(Event::Source(event)).await });
-    })
+    tokio::spawn(async move {
+        while let Some(event) = heard.recv().await {
+            if news.send(Event::Source(event)).await.is_err() {
+                break;
+            }
+        }
+    });
+    // Nobody listens any more once the console ends.
+    Arc::new(move |event| drop(said.send(event)))
 }
 
 /// Follows the feed of a server until the console ends.

@@ -83,7 +83,8 @@ impl Api {
 
     /// Sends lines; answers with what came of them.
     pub fn send(&self, kind: &str, body: Vec<u8>, recording: Option<&str>) -> IngestResponse {
-        let request = self.request(Method::POST, "logs", &self.sender).query(&recording.map(|name| [("recording", name)]));
+        let request =
+            self.request(Method::POST, "logs", &self.sender).query(&recording.map(|name| [("recording", name)]));
         let (status, answer) = self.ask(request.header("Content-Type", kind).body(body)).unwrap();
         assert_eq!(status, StatusCode::OK, "{answer}");
         serde_json::from_value(answer).unwrap()

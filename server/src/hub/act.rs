@@ -7,7 +7,8 @@ use stella_protocol::{
 };
 
 use super::draft::{Author, Change, Draft};
-use super::{json, problem, refusal};
+use super::refusal::{self, Wanted};
+use super::{json, problem};
 use crate::alerts::{Act, AlertState, Event, Moment, Refusal, Triage, step, wire_len};
 use crate::store::{ActionRecord, Answered, KeyedAnswer, Store, StoreError, Tx, Undoable, Verdict, Write};
 
@@ -149,14 +150,14 @@ pub(super) fn undo(
         return Ok(asked.deny("undo", id.as_str(), "only an admin takes back what somebody else did"));
     }
     if record.undone {
-        return said(Code::AlreadyUndone, "it was taken back before");
+        return said(Code::AlreadyUndone, "look at the list again");
     }
     if record.action.undo_until.is_none_or(|until| until <= asked.now.server) {
         return said(Code::UndoExpired, "an action can be taken back for 24 hours");
     }
     let mut deed = Deed { asked, change: Change::default(), undoable: Vec::new(), results: Vec::new() };
     for target in &record.undoable {
-        deed.take_back(draft, target, id)?;
+        deed.take_back(draft, target, &record.action)?;
     }
     let done = deed.results.iter().any(|result| result.outcome == Outcome::Done);
     let Deed { mut change, results, .. } = deed;
@@ -235,12 +236,12 @@ impl Deed<'_> {
                 self.undoable.push(Undoable { id: target.id.clone(), left, before });
                 self.done(draft, &state, step, &detail);
             }
-            Err(why) => self.refuse(&state, ask.verb.word(), &why),
+            Err(why) => self.refuse(&state, Wanted::Verb(ask.verb), &why),
         }
         Ok(())
     }
 
-    fn take_back(&mut self, draft: &mut Draft<'_>, target: &Undoable, id: &ActionId) -> Result<(), StoreError> {
+    fn take_back(&mut self, draft: &mut Draft<'_>, target: &Undoable, action: &Action) -> Result<(), StoreError> {
         let Some(state) = draft.get(&target.id)? else {
             self.results.push(refusal::not_found(&target.id));
             return Ok(());
@@ -248,8 +249,8 @@ impl Deed<'_> {
         let rival = draft.rival(&state)?;
         let event = Event::Undo { before: &target.before, left: target.left, rival: rival.as_ref() };
         match step(&state, &event, self.asked.now) {
-            Ok(step) => self.done(draft, &state, step, id.as_str()),
-            Err(why) => self.refuse(&state, "undo", &why),
+            Ok(step) => self.done(draft, &state, step, action.id.as_str()),
+            Err(why) => self.refuse(&state, Wanted::Undo { at: action.at }, &why),
         }
         Ok(())
     }
@@ -260,11 +261,11 @@ impl Deed<'_> {
         self.change.take(from, step, &self.asked.author(), detail);
     }
 
-    fn refuse(&mut self, state: &AlertState, verb: &'static str, why: &Refusal) {
-        let result = refusal::refused(state, why);
+    fn refuse(&mut self, state: &AlertState, wanted: Wanted, why: &Refusal) {
+        let result = refusal::refused(state, wanted, why);
         let verdict = if result.outcome == Outcome::Conflict { Verdict::Conflict } else { Verdict::Refused };
         let version = state.alert.version;
-        let row = self.asked.author().audit(verb, state.alert.id.as_str(), (version, version), verdict);
+        let row = self.asked.author().audit(wanted.word(), state.alert.id.as_str(), (version, version), verdict);
         self.change.audit.push(row);
         self.results.push(result);
     }

@@ -79,6 +79,8 @@ pub struct Subscription {
     epoch: u64,
     /// Frames that come before everything else.
     first: VecDeque<Bytes>,
+    /// How many of them are the last logs.
+    logs: usize,
     /// Index of the next raw line, and how many were missed before it.
     lines: Option<(u64, u64)>,
     skipping_since: Option<Instant>,
@@ -103,6 +105,7 @@ impl Subscription {
             _ => reset.into_iter().map(reset_frame).collect(),
         };
         drop(ring);
+        let logs = if ask == CursorAsk::None { first.len() } else { 0 };
         let behind = seq < head.cursor.seq;
         shared.readers.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -112,6 +115,7 @@ impl Subscription {
             place: Place { next, seq, skipped: None },
             epoch: head.cursor.epoch,
             first,
+            logs,
             lines: None,
             skipping_since: None,
             wake,
@@ -121,8 +125,8 @@ impl Subscription {
 
     /// Follows only what `filter` wants; to be called before the first [`Subscription::next`].
     pub fn only(mut self, filter: Filter) -> Self {
-        if !filter.kinds.wants(Kind::Log) && self.first.len() > 1 {
-            self.first.clear();
+        if !filter.kinds.wants(Kind::Log) {
+            self.first.drain(..std::mem::take(&mut self.logs));
         }
         if filter.kinds.wants(Kind::LogLine) && self.lines.is_none() {
             self.shared.line_readers.fetch_add(1, Ordering::Relaxed);

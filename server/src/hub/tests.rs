@@ -122,7 +122,7 @@ async fn of_two_people_who_acknowledge_one_wins_and_the_other_learns_who() {
         assert_eq!(outcomes(&loser), [Outcome::Conflict]);
         let problem = loser.body.results[0].problem.clone().unwrap();
         assert_eq!(problem.code, Code::AlreadyAcknowledged);
-        assert!(problem.detail.raw().starts_with(winner), "{problem:?}");
+        assert_eq!(problem.title.raw(), format!("{winner} has it already"));
         assert_eq!(house.now(&alert).acknowledged_by.unwrap().raw(), winner);
     }
     let rows = house.store.audit(0, 1000).unwrap();
@@ -167,6 +167,8 @@ async fn a_bulk_answers_for_each_target_and_undo_brings_back_what_nobody_changed
     assert_eq!(stranger.code, Code::Forbidden);
     let undone = house.hub.undo(&ana, "u", id.clone()).await.unwrap();
     assert_eq!(outcomes(&undone), [Outcome::Done, Outcome::Conflict]);
+    let problem = undone.body.results[1].problem.clone().unwrap();
+    assert_eq!((problem.code, problem.title.raw()), (Code::VersionConflict, "something came after that action"));
     let back = house.now(&alerts[0]);
     assert_eq!((back.status, back.version, back.resolved_by), (Status::New, 3, None));
     assert_eq!(house.hub.undo(&ana, "u", id.clone()).await.unwrap().body, undone.body);
@@ -353,7 +355,7 @@ async fn a_cursor_that_cannot_be_honoured_is_answered_by_a_reset_and_goes_on_liv
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_reader_is_shown_the_last_logs_first_and_a_filter_hides_them() {
     let house = House::new();
-    for number in 0..30 {
+    let say = |number: usize| {
         house.hub.publish(FeedEvent::Log(Box::new(DiagnosticLog {
             timestamp: Timestamp::from_millis(START),
             level: Level::Warn,
@@ -364,15 +366,21 @@ async fn a_plain_reader_is_shown_the_last_logs_first_and_a_filter_hides_them() {
             auto_fix_available: false,
             metadata: serde_json::Map::new(),
         })));
-    }
+    };
+    let alerts_only = || Filter { kinds: Kinds::read("alert"), ..Filter::default() };
+    say(0);
+    let mut beside_one = house.hub.subscribe(CursorAsk::None).only(alerts_only());
+    let mut reset = house.hub.subscribe(CursorAsk::Malformed).only(alerts_only());
+    (1..30).for_each(say);
+    assert_eq!(frames(&mut reset).await[0].1, "reset", "the stream's own is never hidden");
     let shown = frames(&mut house.hub.subscribe(CursorAsk::None)).await;
     assert_eq!(shown.len(), 20);
     assert!(shown.iter().all(|(id, name, _)| id.is_none() && name.is_empty()));
     assert!(shown[19].2.contains("line\\r\\n29"), "{:?}", shown[19]);
-    let filter = Filter { kinds: Kinds::read("alert"), ..Filter::default() };
-    let mut filtered = house.hub.subscribe(CursorAsk::None).only(filter);
+    let mut beside_many = house.hub.subscribe(CursorAsk::None).only(alerts_only());
     house.finds(&["f"], START, 1);
-    assert_eq!(frames(&mut filtered).await[0].1, "alert");
+    assert_eq!(frames(&mut beside_one).await[0].1, "alert", "a lone log is hidden too");
+    assert_eq!(frames(&mut beside_many).await[0].1, "alert");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,7 +43,10 @@ impl Writer {
             opens = step.effects.contains(&Effect::OpensNext);
             let next = step.state.clone();
             change.take(current, step, &author, finding.rule_id);
-            prove(change, &next, finding);
+            // Only with its brief: a recovery, or the first match of a next episode, leaves both as they were.
+            if next.alert.brief.evidence_version > current.alert.brief.evidence_version {
+                prove(change, &next, finding);
+            }
             draft.put(Arc::new(next));
         }
         if opens {
