@@ -26,8 +26,8 @@ Examples:
   stella-tui --server https://stella.example
   stella-tui --server prod --plain         one line an event, for logs and screen readers
 
-Environment: STELLA_SERVER, STELLA_TOKEN, STELLA_CONFIG, STELLA_STATE_DIR, NO_COLOR.
-Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
+Environment: STELLA_SERVER, STELLA_TOKEN, STELLA_CONFIG, STELLA_STATE_DIR, STELLA_LOG, NO_COLOR.
+Exit codes: 0 ok, 1 error, 2 usage, 5 denied, 6 unreachable.";
 
 /// The console of Stella: log lines become alerts, alerts are decided here.
 #[derive(Debug, Parser)]
@@ -212,6 +212,22 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_guide_names_every_flag_and_every_subcommand() {
+        let guide = include_str!("../docs/configuration.md");
+        let command = Arguments::command();
+        for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(guide.contains(&format!("`--{flag}")), "--{flag}");
+        }
+        for subject in command.get_subcommands() {
+            let verbs: Vec<&str> = subject.get_subcommands().map(clap::Command::get_name).collect();
+            for verb in if verbs.is_empty() { vec![""] } else { verbs } {
+                let words = format!("{} {verb}", subject.get_name());
+                assert!(guide.contains(&format!("`stella-tui {}`", words.trim())), "{words}");
+            }
+        }
     }
 
     #[test]

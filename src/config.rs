@@ -265,6 +265,14 @@ readonly = true
     }
 
     #[test]
+    fn the_guide_names_every_key() {
+        let guide = include_str!("../docs/configuration.md");
+        for key in KEYS.into_iter().filter(|key| *key != "server").chain(PROFILE_KEYS).chain(["[server.NAME]"]) {
+            assert!(guide.contains(&format!("| `{key}` |")), "{key}");
+        }
+    }
+
+    #[test]
     fn a_missing_file_matters_only_when_somebody_named_it() {
         let missing = |said_by| Places { file: PathBuf::from("/nowhere/x.toml"), said_by, state: PathBuf::new() };
         assert_eq!(Config::read(&missing(SaidBy::Default)).unwrap(), (Config::default(), None));

@@ -301,7 +301,10 @@ mod with_server {
         match input {
             Ok(input) => carry(client, name, input, LineJoiner::default(), tell, shutdown).await,
             Err(error) => {
-                tell(SourceEvent::Trouble(Text::from(format!("no thread can be had to read {name}: {}", error.kind()))));
+                tell(SourceEvent::Trouble(Text::from(format!(
+                    "no thread can be had to read {name}: {}",
+                    error.kind()
+                ))));
                 (Taken::default(), Fate::Broken)
             }
         }

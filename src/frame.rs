@@ -136,15 +136,15 @@ pub fn draw(model: &Model, now: Now, buffer: &mut Buffer) -> Option<Position> {
     let view = model.view(now);
     buffer.set_style(buffer.area, view.style(Role::Text));
     let size = model.ui.size;
-    let caret = if !fits(size) {
-        too_small(model, buffer);
-        None
-    } else {
+    let caret = if fits(size) {
         let areas = areas(size, dialog_lines(model));
         header::draw(model, &view, areas.header, buffer);
         body(model, now, areas.body, buffer);
         footer::draw(model, &view, areas.footer, buffer);
         footer::dialog(model, &view, areas.dialog, buffer)
+    } else {
+        too_small(model, buffer);
+        None
     };
     sweep::sweep(buffer);
     if view.setup.ascii {

@@ -141,7 +141,7 @@ fn a_refusal_says_who_was_first() {
     };
     scene.event(Event::Reply(id, Box::new(Reply::Acted(Err(Refusal::Problem(Box::new(problem)))))));
     let screen = scene.screen();
-    assert!(screen.contains("refused: op2 has it already^[[2J press a again to take over"), "{screen}");
+    assert!(screen.contains("refused: op2 has it already^[[2J; press a again to take over"), "{screen}");
 }
 
 #[test]

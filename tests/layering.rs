@@ -283,7 +283,8 @@ fn taken_from<'l>(line: &'l str, krate: &str) -> Vec<&'l str> {
 fn of_the_detector_the_alerts_know_what_was_found_and_in_which_phase_it_is() {
     for file in files("server/src/alerts") {
         for line in code(&file) {
-            let strange = taken_from(&line, "stella_detect").into_iter().find(|name| !["Finding", "Phase"].contains(name));
+            let strange =
+                taken_from(&line, "stella_detect").into_iter().find(|name| !["Finding", "Phase"].contains(name));
             assert_eq!(strange, None, "{}: {line}", file.display());
         }
     }

@@ -124,6 +124,29 @@ fn keys_come_from_the_terminal_while_the_input_is_a_pipe() {
     assert!(session.is_cooked());
 }
 
+#[cfg(feature = "embedded")]
+#[test]
+fn a_file_that_is_not_there_is_waited_for_aloud_until_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nope").display().to_string();
+    let waits = format!("waiting for {file}");
+    let mut plain = Session::start(program(&["--tail", &file, "--plain"]));
+    plain.wait_output("the remark", |output| output.contains(&waits));
+    let mut session = Session::start(program(&["--tail", &file]));
+    session.resize(200, 30);
+    session.wait("the wait", |screen| screen.contains(&waits));
+    std::fs::write(&file, "INFO hello\n").unwrap();
+    session.wait("its end", |screen| !screen.contains("waiting for") && screen.contains("TAIL"));
+}
+
+#[cfg(feature = "embedded")]
+#[test]
+fn a_pipe_that_ended_is_said_so_once() {
+    let mut session = Session::start_in_shell("echo hello | exec \"$0\"", program(&[]));
+    session.resize(120, 30);
+    session.wait("the end", |screen| screen.contains("the pipe ended ") && !screen.contains("ended ended"));
+}
+
 /// Says to the test below that it runs inside its own terminal.
 const INSIDE: &str = "STELLA_TEST_PANIC";
 

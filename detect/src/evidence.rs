@@ -14,7 +14,7 @@ use stella_protocol::{
     Timestamp,
 };
 
-use crate::counts::STEP_MS;
+use crate::counts::{STEP_MS, span_start};
 use crate::finding::{Finding, Phase};
 use crate::incident::Incident;
 use crate::kept::Line;
@@ -87,11 +87,20 @@ pub(crate) struct Case<'a> {
     pub(crate) recent: &'a Recent,
     pub(crate) rules: &'a Rules,
     pub(crate) incident: &'a Incident,
+    /// What is told is told as of this time: of the last match while it is on, else of now.
+    pub(crate) at: i64,
 }
 
 /// A number as people read it.
 pub(crate) fn number(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// A number and what it counts, in the form that fits the number.
+pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
+    let text = number(value);
+    let noun = if text == "1" { one } else { more };
+    format!("{text} {noun}")
 }
 
 /// A figure as people read it.
@@ -104,7 +113,17 @@ pub(crate) fn words(figure: &Figure) -> String {
 
 impl Case<'_> {
     pub(crate) fn now(&self) -> i64 {
-        self.recent.now
+        self.at
+    }
+
+    /// The `window_ms` up to then, in whole buckets.
+    pub(crate) fn span(&self, window_ms: i64) -> Span {
+        self.span_from(span_start(self.at, window_ms))
+    }
+
+    /// From `from` up to then.
+    pub(crate) fn span_from(&self, from: i64) -> Span {
+        Span { from, to: self.at + 1, up_to: self.recent.last_line }
     }
 
     pub(crate) fn figure(&self, name: &str, measure: Measure, scope: &Scope, span: Span) -> Option<Figure> {
@@ -115,7 +134,7 @@ impl Case<'_> {
         self.figure(name, Measure::Count, scope, span)
     }
 
-    /// A reason as of now.
+    /// A reason as of then.
     pub(crate) fn reason(&self, weight: f64, text: String, figures: Vec<Figure>) -> Reason {
         reason_at(self.now(), weight, text, figures)
     }
@@ -145,8 +164,8 @@ impl Case<'_> {
         let Some(Usual { figure, sample }) = usual else {
             return reason_at(at, -0.2, "no baseline yet: too little was seen before the onset".into(), Vec::new());
         };
-        let (value, lines) = (words(figure), words(sample));
-        let text = format!("usual: {value} over {lines} lines in the ten minutes before");
+        let (value, lines) = (words(figure), several(sample.value, "line", "lines"));
+        let text = format!("usual: {value} over {lines} in the ten minutes before");
         let risen = observed > figure.value * self.rules.slow_ratio;
         let figures = vec![figure.clone(), sample.clone()];
         if risen {
@@ -159,7 +178,8 @@ impl Case<'_> {
     /// Whether somebody deployed before the onset.
     pub(crate) fn deploys(&self) -> Option<Reason> {
         let figure = self.count("deploy lines", &Scope::default().needing(Flags::DEPLOY), self.before())?;
-        let text = format!("{} deploy lines in the ten minutes before the onset", words(&figure));
+        let lines = several(figure.value, "deploy line", "deploy lines");
+        let text = format!("{lines} in the ten minutes before the onset");
         let weight = if figure.value > 0.0 { 0.4 } else { -0.1 };
         Some(reason_at(self.incident.first_at, weight, text, vec![figure]))
     }
@@ -168,7 +188,7 @@ impl Case<'_> {
     pub(crate) fn count_chart(&self, title: &str, scope: &Scope) -> Chart {
         let now = self.now();
         let newest = now.div_euclid(STEP_MS);
-        let (marks, floor) = self.recent.walk(scope, self.recent.span_from(now - SPARK_MINUTES * MINUTE_MS));
+        let (marks, floor) = self.recent.walk(scope, self.span_from(now - SPARK_MINUTES * MINUTE_MS));
         let known = floor.max(self.recent.first_line_at);
         let oldest = newest - SPARK_MINUTES * MINUTE_MS / STEP_MS + 1;
         let mut counts = vec![0_u32; (newest - oldest + 1) as usize];
@@ -250,7 +270,7 @@ fn story_marks<'a>(case: &Case<'a>, story: &Story) -> (Vec<&'a Mark>, i64) {
         return (Vec::new(), case.now());
     }
     let from = case.incident.first_at.max(case.now() - SPARK_MINUTES * MINUTE_MS);
-    case.recent.walk(&story.scope, case.recent.span_from(from))
+    case.recent.walk(&story.scope, case.span_from(from))
 }
 
 /// Rule and labels, each in its own bounds, so that no value can pass for another label.
@@ -288,7 +308,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
         reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
     }
     reasons.sort_by_key(|reason| reason.at);
-    let mut all = link(&story.scope, case.recent.span_from(incident.first_at));
+    let mut all = link(&story.scope, case.span_from(incident.first_at));
     if let Some(q) = &story.q {
         all.q = Text::from(q.clone());
     }
@@ -317,7 +337,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
         correlated: Vec::new(),
         similar: Vec::new(),
         lines: all,
-        refreshed_at: Timestamp::from_millis(case.now()),
+        refreshed_at: Timestamp::from_millis(case.recent.now),
         version: incident.version,
     }
 }

@@ -4,6 +4,7 @@
 //! word comes at once. Which lines offend, and when it is over, is for the rules.
 
 use rustc_hash::FxHashMap;
+use stella_protocol::Timestamp;
 
 use crate::evidence::{Case, Usual, finding};
 use crate::finding::{Finding, Phase};
@@ -59,8 +60,33 @@ pub(crate) struct Incident {
     pub(crate) version: u64,
     /// A greater problem explains it: it says no more.
     pub(crate) explained: bool,
+    /// What it said last while its rule held, where it can outlast that.
+    held: Option<Box<Finding>>,
     opened: u64,
     due: i64,
+}
+
+impl Incident {
+    /// The problem as of its last match (or of now, when it is over). None: it was over before it said a word.
+    fn say(&mut self, near: (&Recent, &Rules), phase: Phase) -> Option<Finding> {
+        if !rules::holds(self, near.0, near.1) {
+            let held = self.held.as_deref()?;
+            let last_at = Timestamp::from_millis(self.last_at);
+            return Some(Finding { matches: self.pending, last_at, ..held.clone() });
+        }
+        self.version += 1;
+        let at = if phase == Phase::Firing { self.last_at } else { near.0.now };
+        let case = Case { recent: near.0, rules: near.1, incident: self, at };
+        let (finding, usual, lines) = finding(&case, phase);
+        self.usual = usual;
+        if self.first.is_empty() {
+            self.first = lines.into_iter().take(FIRST_LINES).collect();
+        }
+        if rules::may_outlast(&self.subject) {
+            self.held = Some(Box::new(finding.clone()));
+        }
+        Some(finding)
+    }
 }
 
 /// All problems that are on, and what they have to say.
@@ -133,6 +159,7 @@ impl Desk {
             breached: false,
             version: 0,
             explained: false,
+            held: None,
             opened: self.opened,
             due: now,
         };
@@ -150,14 +177,8 @@ impl Desk {
 
     fn speak(&mut self, near: (&Recent, &Rules), key: u64, phase: Phase) {
         let Some(incident) = self.open.get_mut(&key) else { return };
+        let Some(finding) = incident.say(near, phase) else { return };
         self.spoken += 1;
-        incident.version += 1;
-        let case = Case { recent: near.0, rules: near.1, incident };
-        let (finding, usual, lines) = finding(&case, phase);
-        incident.usual = usual;
-        if incident.first.is_empty() {
-            incident.first = lines.into_iter().take(FIRST_LINES).collect();
-        }
         incident.pending = 0;
         let age = near.0.now - incident.first_at;
         let (shortest, longest) = REFRESH_MS;

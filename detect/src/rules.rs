@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{Case, Story};
 use crate::finding::Phase;
-use crate::incident::Subject;
+use crate::incident::{Incident, Subject};
+use crate::recent::Recent;
 
 pub(crate) mod data;
 pub(crate) mod errors;
@@ -141,6 +142,19 @@ impl Rules {
     pub fn has_own_limit(&self, operation: &str) -> bool {
         self.limits_ms.contains_key(operation)
     }
+}
+
+/// True when what the rule would tell now is still the problem; else its last words stand.
+pub(crate) fn holds(incident: &Incident, recent: &Recent, rules: &Rules) -> bool {
+    match incident.subject {
+        Subject::SlowEverywhere => performance::holds_everywhere(recent, rules),
+        _ => true,
+    }
+}
+
+/// True for a problem that can last longer than its rule holds, so that its last words are kept.
+pub(crate) fn may_outlast(subject: &Subject) -> bool {
+    matches!(subject, Subject::SlowEverywhere)
 }
 
 /// What the rule of a problem has to tell.

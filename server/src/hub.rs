@@ -36,12 +36,12 @@ use stella_protocol::{
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::problem::problem;
 use crate::store::{AlertQuery, AuditEntry, Commit, Found, Head, Store, StoreError, StoredToken, Tx, Verdict, Write};
 use board::Shared;
 use writer::{Job, Writer};
 
 pub use frame::{Kind, Kinds, frame};
-pub use refusal::problem;
 pub use subscription::{CursorAsk, Delivery, Filter, Subscription};
 
 /// Most jobs that wait for the writer; whoever comes then is asked to come back.

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod lines;
 mod listener;
 pub mod pipeline;
+mod problem;
 mod readiness;
 pub mod redact;
 pub mod routes;

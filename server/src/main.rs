@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
+use stella_protocol::Role;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::{admin, auth, demo};
@@ -64,8 +65,8 @@ enum Token {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
         /// ingest, viewer, responder, approver or admin.
-        #[arg(long, value_name = "ROLE")]
-        role: String,
+        #[arg(long, value_name = "ROLE", value_parser = role)]
+        role: Role,
         /// Who will use it.
         #[arg(long, value_name = "NAME")]
         name: String,
@@ -184,11 +185,14 @@ fn end_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Reads `--role`; a word that is no role is a mistake of usage.
+fn role(word: &str) -> Result<Role, String> {
+    auth::role_from_word(word).ok_or_else(|| format!("want one of {}", auth::role_words()))
+}
+
 fn token(command: Token) -> anyhow::Result<()> {
     let (data, request) = match command {
         Token::Create { data, role, name, expires } => {
-            let role = auth::role_from_word(&role)
-                .with_context(|| format!("read --role: want one of {}", auth::role_words()))?;
             (data, AdminRequest::CreateToken { role, name, expires_days: expires })
         }
         Token::Ls { data } => (data, AdminRequest::ListTokens),

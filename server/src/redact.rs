@@ -4,6 +4,7 @@
 //! ordinary line costs well under a microsecond. What is taken out leaves a mark that names its kind
 //! (`[secret:jwt]`). Redacting twice changes nothing. It keeps no plain values and no counts.
 
+mod keys;
 mod personal;
 mod pseudonym;
 mod secrets;
@@ -12,8 +13,11 @@ pub use pseudonym::PseudonymKey;
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 use stella_protocol::{LogEvent, Untrusted};
+
+use keys::Promise;
 
 /// A text shorter than this is not looked for inside other texts: it would hit ordinary words.
 const SHORTEST_NAME: usize = 3;
@@ -50,7 +54,8 @@ impl Redactor {
     /// Redacts every text of the event, keys of attributes included.
     pub fn apply(&self, event: &mut LogEvent<'_>) {
         let names = self.names(event);
-        let clean = Cleaner { strict: matches!(self.mode, Mode::Strict { .. }), names: &names, redactor: self };
+        let finders: Vec<_> = names.iter().map(|(plain, name)| (Finder::new(plain), name.as_str())).collect();
+        let clean = Cleaner { strict: matches!(self.mode, Mode::Strict { .. }), names: &finders, redactor: self };
         let LogEvent { message, service, host, operation, error_type, component, metric, unit, .. } = event;
         for text in [message, service] {
             clean.text(text);
@@ -101,7 +106,8 @@ impl Redactor {
 
 struct Cleaner<'r> {
     strict: bool,
-    names: &'r [(String, String)],
+    /// What finds each plain name, and what stands for it.
+    names: &'r [(Finder<'r>, &'r str)],
     redactor: &'r Redactor,
 }
 
@@ -148,13 +154,16 @@ impl Cleaner<'_> {
     }
 
     fn member(&self, key: &str, value: &mut Value) {
-        if let Some(mark) = secrets::mark_of_key(key) {
-            if !value.is_null() && !value.is_boolean() && !secrets::is_marked(value) {
-                *value = Value::from(mark);
+        let user = match keys::promise(key) {
+            Promise::Secret(mark) => {
+                if !value.is_null() && !value.is_boolean() && !secrets::is_marked(value) {
+                    *value = Value::from(mark);
+                }
+                return;
             }
-            return;
-        }
-        let user = value.as_str().filter(|_| personal::names_a_user(key)).and_then(|plain| self.redactor.user(plain));
+            Promise::User => value.as_str().and_then(|plain| self.redactor.user(plain)),
+            Promise::Nothing => None,
+        };
         match user {
             Some(name) => *value = Value::from(name),
             None => self.value(value),
@@ -182,12 +191,15 @@ impl Cleaner<'_> {
 }
 
 /// Replaces `plain` where it stands as a word of its own; None: it does not.
-fn replace_whole(text: &str, plain: &str, name: &str) -> Option<String> {
+fn replace_whole(text: &str, plain: &Finder<'_>, name: &str) -> Option<String> {
+    if text.len() < plain.needle().len() {
+        return None;
+    }
     let edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
     let mut changed = String::new();
     let mut kept = 0;
-    for (at, _) in text.match_indices(plain) {
-        let end = at + plain.len();
+    for at in plain.find_iter(text.as_bytes()) {
+        let end = at + plain.needle().len();
         if edge(text[..at].chars().next_back()) && edge(text[end..].chars().next()) {
             changed.push_str(&text[kept..at]);
             changed.push_str(name);

@@ -52,9 +52,8 @@ fn trouble(view: &View<'_>) -> Option<String> {
 
 /// A newcomer's next step, unless the list shows all of them.
 fn coach(model: &Model, view: &View<'_>) -> String {
-    let in_list =
-        model.shown() == Shown::Place(Place::Alerts) && model.ui.alerts.coaches(view, super::list_rows(model));
-    if in_list {
+    let elsewhere = model.shown() != Shown::Place(Place::Alerts);
+    if elsewhere || model.ui.alerts.coaches(view, super::list_rows(model)) {
         return String::new();
     }
     view.setup.coach.get(view.coach_step()).cloned().unwrap_or_default()

@@ -104,7 +104,7 @@ impl Model {
             Err(Refusal::Problem(problem)) => {
                 self.ui.requests.refused(id);
                 let (title, detail) = (sanitise(problem.title.raw()), sanitise(problem.detail.raw()));
-                format!("refused: {title} {detail}")
+                format!("refused: {title}; {detail}")
             }
             Err(Refusal::Unknown(why)) => {
                 self.ui.requests.unknown(id);
@@ -192,7 +192,7 @@ fn answered_words(command: Option<&Command>, response: &ActionResponse, me: &str
     if let Some((result, problem)) = refused {
         let gap = if words.is_empty() { "" } else { "; " };
         words.push_str(&format!(
-            "{gap}{} refused: {} {}",
+            "{gap}{} refused: {}; {}",
             result.id,
             sanitise(problem.title.raw()),
             sanitise(problem.detail.raw())

@@ -41,7 +41,8 @@ fn a_notice_goes_by_itself_while_nothing_else_happens() {
     let mut session = live(&server);
     // No heartbeat is to wake the loop: time has to.
     server.signal("STOP");
-    session.type_keys("x");
+    // Of use in the log only.
+    session.type_keys("n");
     session.wait("the notice", |screen| screen.contains("does nothing here"));
     session.wait("its end", |screen| !screen.contains("does nothing here"));
 }

@@ -6,7 +6,7 @@
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity};
 
 use crate::cells::Cells;
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, number, several};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::{CONTRADICTIONS, Flags, Mark};
@@ -104,7 +104,7 @@ impl Owners {
 
 /// Lines that say that data contradict themselves.
 pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
-    let span = case.recent.span(case.rules.security_window_ms);
+    let span = case.span(case.rules.security_window_ms);
     let all = Scope::of_op(op);
     let said = all.clone().needing(Flags::LOUD.and(sign.flag));
     let count = case.count("lines that say so", &said, span);
@@ -112,26 +112,32 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
     let usual = case.usual(Measure::Count, &said, &all, 1);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(0.7, format!("{} lines say {}", words(count), sign.spoken()), vec![count.clone()]));
+        let text = format!("{} {}", several(count.value, "line says", "lines say"), sign.spoken());
+        reasons.push(case.reason(0.7, text, vec![count.clone()]));
     }
     if let Some(users) = case.figure("users named", Measure::DistinctUsers, &said, span) {
         let weight = if users.value > 0.0 { 0.2 } else { -0.1 };
-        reasons.push(case.reason(weight, format!("{} users are named by them", words(&users)), vec![users]));
+        reasons.push(case.reason(
+            weight,
+            several(users.value, "user is named by them", "users are named by them"),
+            vec![users],
+        ));
     }
     let others = all.clone().errors().needing(Flags::LOUD).lacking(sign.flag);
     if let Some(failed) = case.count("other loud errors", &others, span) {
         let (weight, side) = if failed.value > 0.0 { (0.1, "") } else { (-0.1, ", so writing goes on") };
-        reasons.push(case.reason(weight, format!("{} other errors here{side}", words(&failed)), vec![failed]));
+        let text = format!("{}{side}", several(failed.value, "other error here", "other errors here"));
+        reasons.push(case.reason(weight, text, vec![failed]));
     }
     reasons.push(case.against_usual(many, usual.as_ref()));
     reasons.extend(case.deploys());
-    let (word, spoken) = (op.word(), sign.spoken());
+    let (word, spoken, lines) = (op.word(), sign.spoken(), several(many, "line", "lines"));
     let burst = many >= f64::from(case.rules.data_burst);
     Story {
         card: SAID,
         severity: if burst { Severity::High } else { Severity::Medium },
-        title: format!("{word}: {spoken} reported ({} lines)", number(many)),
-        summary: format!("{word} says {spoken} of stored data: {} lines in ten minutes.", number(many)),
+        title: format!("{word}: {spoken} reported ({lines})"),
+        summary: format!("{word} says {spoken} of stored data: {lines} in ten minutes."),
         service: op.service.to_string(),
         operation: op.operation.as_deref().map(str::to_owned),
         labels: [errors::labels(op), vec![("sign", spoken.to_owned())]].concat(),
@@ -153,23 +159,26 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
 
 /// An owner who had things and has none.
 pub(crate) fn tell_vanished(case: &Case<'_>, op: &OpName, user: &str, had: f64, field: &str) -> Story {
-    let span = case.recent.span(case.rules.security_window_ms);
+    let span = case.span(case.rules.security_window_ms);
     let own = Scope::of_op(op).by_user(user);
     let count = case.count("lines of this user", &own, span);
     let usual = case.usual(Measure::Count, &own, &own, 1);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        let text = format!("{} lines of this user count what is there; the last one says nothing is", words(count));
+        let lines = several(count.value, "line of this user counts", "lines of this user count");
+        let text = format!("{lines} what is there; the last one says nothing is");
         reasons.push(case.reason(0.6, text, vec![count.clone()]));
     }
     if let Some(failed) = case.count("failures of this user", &own.clone().errors(), span) {
         let (weight, side) =
             if failed.value > 0.0 { (-0.3, "this may be a failed read") } else { (0.1, "the read worked") };
-        reasons.push(case.reason(weight, format!("{} failures of this user: {side}", words(&failed)), vec![failed]));
+        let text = format!("{} of this user: {side}", several(failed.value, "failure", "failures"));
+        reasons.push(case.reason(weight, text, vec![failed]));
     }
     let everybody = Scope::of_op(op).errors();
     if let Some(failed) = case.count("failures of all users", &everybody, span) {
-        reasons.push(case.reason(-0.05, format!("{} failures of all users here", words(&failed)), vec![failed]));
+        let text = format!("{} of all users here", several(failed.value, "failure", "failures"));
+        reasons.push(case.reason(-0.05, text, vec![failed]));
     }
     reasons.extend(case.deploys());
     let (word, before) = (op.word(), number(had));

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use stella_protocol::{AlertType, Category, Measure, Severity};
 
 use crate::counts::{Bucket, Drawn, span_start};
-use crate::evidence::{Card, Case, Chart, Story, number, words};
+use crate::evidence::{Card, Case, Chart, Story, number, several, words};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::{Flags, Mark};
@@ -16,7 +16,7 @@ use crate::scope::{OpName, Scope};
 
 const CARD: Card = Card { id: "errors", kind: AlertType::ErrorSpike, category: Category::Performance };
 
-/// Times the usual share that a spike must be.
+/// Times the usual share that a spike must be, where that is known.
 const SPIKE_RATIO: f64 = 3.0;
 /// Lines before a span from which the usual share is known.
 const USUAL_LINES: u32 = 50;
@@ -56,7 +56,7 @@ fn is_spike(cell: &OpCell, now: i64, rules: &Rules) -> bool {
         return false;
     }
     let before = cell.history.sum(i64::MIN / 2, span_start(now, window_ms) - 1);
-    let usual = if before.calls >= USUAL_LINES { before.failed_percent().unwrap_or(0.0) } else { rules.spike_percent };
+    let usual = if before.calls >= USUAL_LINES { before.failed_percent().unwrap_or(0.0) } else { 0.0 };
     sum.failed_percent()
         .is_some_and(|share| share >= rules.spike_percent.max(usual * SPIKE_RATIO).min(CRITICAL_PERCENT))
 }
@@ -121,7 +121,7 @@ pub(crate) fn is_over(recent: &Recent, rules: &Rules, op: &OpName) -> bool {
 pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     let cell = case.recent.ops.get(op.key());
     let window_ms = cell.map_or(case.rules.window_ms, |cell| window(cell, case.now(), case.rules).0);
-    let span = case.recent.span(window_ms);
+    let span = case.span(window_ms);
     let all = Scope::of_op(op).lacking(Flags::LOGIN_FAILED);
     let errors = all.clone().needing(Flags::FAILED);
     let share = case.figure("failing lines", Measure::FailurePercent, &all, span);
@@ -131,12 +131,12 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     let many = count.as_ref().map_or(0.0, |count| count.value);
     let mut reasons = Vec::new();
     if let (Some(share), Some(count)) = (&share, &count) {
-        let text = format!("{} of the lines fail: {} errors", words(share), words(count));
+        let text = format!("{} of the lines fail: {}", words(share), several(count.value, "error", "errors"));
         reasons.push(case.reason(0.6, text, vec![share.clone(), count.clone()]));
     }
     let kind = kind(case, &errors, span);
     if let Some((name, figure)) = &kind {
-        let text = format!("{} of them are of one kind", words(figure));
+        let text = format!("{} of one kind", several(figure.value, "of them is", "of them are"));
         reasons.push(case.reason(
             0.3,
             if name.is_empty() { text } else { format!("{text}: {name}") },
@@ -145,7 +145,11 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     }
     if let Some(users) = case.figure("users who saw an error", Measure::DistinctUsers, &errors, span) {
         let weight = if users.value > 1.0 { 0.2 } else { -0.1 };
-        reasons.push(case.reason(weight, format!("{} different users saw one", words(&users)), vec![users]));
+        reasons.push(case.reason(
+            weight,
+            format!("{} saw one", several(users.value, "user", "different users")),
+            vec![users],
+        ));
     }
     if let Some(median) = case.figure("median duration", Measure::MedianDuration, &all, span) {
         let slow = median.value > case.rules.limit_ms(op.operation.as_deref().unwrap_or_default());
@@ -164,7 +168,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     Story {
         card: CARD,
         severity,
-        title: format!("{word}: {} % of calls fail ({} errors)", number(percent), number(many)),
+        title: format!("{word}: {} % of calls fail ({})", number(percent), several(many, "error", "errors")),
         summary: match &named {
             Some(name) => format!("{} % of the lines of {word} fail, most of them with {name}.", number(percent)),
             None => format!("{} % of the lines of {word} fail, most of them alike.", number(percent)),

@@ -7,7 +7,7 @@ use stella_protocol::{AlertType, Category, Measure, Severity};
 
 use crate::cells::Cells;
 use crate::counts::{Minutes, span_start};
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, several, words};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::{Flags, Mark};
@@ -118,7 +118,7 @@ pub(crate) fn observe_retry(desk: &mut Desk, recent: &Recent, rules: &Rules, mar
 
 /// One person's failures.
 pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
-    let span = case.recent.span(case.rules.slow_window_ms);
+    let span = case.span(case.rules.slow_window_ms);
     let all = Scope::of_op(op).lacking(Flags::LOGIN_FAILED);
     let own = all.clone().by_user(user);
     let failures = own.clone().needing(Flags::FAILED);
@@ -127,14 +127,15 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     let usual = case.usual(Measure::Count, &failures, &own, 1);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(0.6, format!("failed {} times for this user", words(count)), vec![count.clone()]));
+        reasons.push(case.reason(
+            0.6,
+            format!("failed {} for this user", several(count.value, "time", "times")),
+            vec![count.clone()],
+        ));
     }
     if let Some(successes) = case.count("successes of this user", &own.clone().lacking(Flags::FAILED), span) {
-        let (weight, text) = if successes.value == 0.0 {
-            (0.2, format!("{} successes between", words(&successes)))
-        } else {
-            (-0.2, format!("{} successes between", words(&successes)))
-        };
+        let weight = if successes.value == 0.0 { 0.2 } else { -0.2 };
+        let text = several(successes.value, "success between", "successes between");
         reasons.push(case.reason(weight, text, vec![successes]));
     }
     if let Some(share) = case.figure("failing lines of all users", Measure::FailurePercent, &all, span) {
@@ -146,7 +147,11 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
         case.figure("users who failed", Measure::DistinctUsers, &all.clone().needing(Flags::FAILED), span)
     {
         let weight = if users.value > 1.0 { -0.2 } else { 0.1 };
-        reasons.push(case.reason(weight, format!("{} different users fail here", words(&users)), vec![users]));
+        reasons.push(case.reason(
+            weight,
+            several(users.value, "user fails here", "different users fail here"),
+            vec![users],
+        ));
     }
     reasons.push(case.against_usual(many, usual.as_ref()));
     reasons.extend(case.deploys());
@@ -154,10 +159,10 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     Story {
         card: CARD,
         severity: if many >= HIGH_FAILURES { Severity::High } else { Severity::Medium },
-        title: format!("{word}: {user} failed {} times", number(many)),
+        title: format!("{word}: {user} failed {}", several(many, "time", "times")),
         summary: format!(
-            "{user} does not get through {word}: {} failures in five minutes, little success between.",
-            number(many)
+            "{user} does not get through {word}: {} in five minutes, little success between.",
+            several(many, "failure", "failures")
         ),
         service: op.service.to_string(),
         operation: op.operation.as_deref().map(str::to_owned),
@@ -180,7 +185,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
 
 /// Calls that had to be tried again and again.
 pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
-    let span = case.recent.span(case.rules.slow_window_ms);
+    let span = case.span(case.rules.slow_window_ms);
     let all = Scope::of_op(op);
     let retried = all.clone().retried(case.rules.retries);
     let count = case.count("lines retried too often", &retried, span);
@@ -193,12 +198,20 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
     };
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(0.5, format!("{} lines were retried too often", words(count)), vec![count.clone()]));
+        reasons.push(case.reason(
+            0.5,
+            several(count.value, "line was retried too often", "lines were retried too often"),
+            vec![count.clone()],
+        ));
     }
     if let Some(most) = case.figure("most retries of one call", Measure::MaxRetries, &retried, span) {
-        reasons.push(case.reason(0.2, format!("one call was retried {} times", words(&most)), vec![most]));
+        reasons.push(case.reason(
+            0.2,
+            format!("one call was retried {}", several(most.value, "time", "times")),
+            vec![most],
+        ));
     }
-    reasons.extend(users.map(|users| case.reason(0.1, format!("{} different users", words(&users)), vec![users])));
+    reasons.extend(users.map(|users| case.reason(0.1, several(users.value, "user", "different users"), vec![users])));
     if let Some(failed) = case.count("of them failed in the end", &retried.clone().needing(Flags::FAILED), span) {
         let weight = if failed.value > 0.0 { 0.3 } else { -0.3 };
         reasons.push(case.reason(weight, format!("{} of them failed in the end", words(&failed)), vec![failed]));
@@ -209,10 +222,10 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
     Story {
         card: RETRIES,
         severity,
-        title: format!("{word}: {} calls retried {limit} times or more", number(many)),
+        title: format!("{word}: {} retried {limit} times or more", several(many, "call", "calls")),
         summary: format!(
-            "Calls of {word} succeed late or not at all: {} were retried {limit} times or more.",
-            number(many)
+            "Calls of {word} succeed late or not at all: {} retried {limit} times or more.",
+            several(many, "was", "were")
         ),
         service: op.service.to_string(),
         operation: op.operation.as_deref().map(str::to_owned),

@@ -5,7 +5,7 @@
 use stella_protocol::log::ComponentHealth;
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untrusted};
 
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, several};
 use crate::finding::Phase;
 use crate::incident::{Desk, Subject};
 use crate::key;
@@ -43,18 +43,18 @@ pub(crate) fn tell(case: &Case<'_>, service: &str, component: &str, down: bool, 
     let named = (!component.is_empty()).then(|| component.into());
     let own = Scope { service: Some(service.into()), component: named, ..Scope::default() };
     let unwell = own.clone().needing(Flags::UNWELL);
-    let span = case.recent.span(case.rules.security_window_ms);
+    let span = case.span(case.rules.security_window_ms);
     let count = case.count("lines that say so", &unwell, span);
     let many = count.as_ref().map_or(0.0, |count| count.value);
     let healthy = own.needing(Flags::HEALTHY);
     let usual = case.usual(Measure::Count, &unwell, &healthy, 1);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        let text = format!("{} lines say degraded or down", words(count));
+        let text = several(count.value, "line says degraded or down", "lines say degraded or down");
         reasons.push(case.reason(0.7, text, vec![count.clone()]));
     }
-    if let Some(well) = case.count("lines that say healthy", &healthy, case.recent.span_from(case.incident.first_at)) {
-        let text = format!("{} lines since the onset say healthy", words(&well));
+    if let Some(well) = case.count("lines that say healthy", &healthy, case.span_from(case.incident.first_at)) {
+        let text = several(well.value, "line since the onset says healthy", "lines since the onset say healthy");
         reasons.push(case.reason(if well.value > 0.0 { -0.5 } else { -0.05 }, text, vec![well]));
     }
     reasons.push(case.against_usual(many, usual.as_ref()));
@@ -73,7 +73,7 @@ pub(crate) fn tell(case: &Case<'_>, service: &str, component: &str, down: bool, 
         card: CARD,
         severity: if down { Severity::High } else { Severity::Medium },
         title,
-        summary: format!("{name} said {state} in {} lines of the last ten minutes.", number(many)),
+        summary: format!("{name} said {state} in {} of the last ten minutes.", several(many, "line", "lines")),
         service: service.to_owned(),
         operation: None,
         labels,

@@ -6,7 +6,7 @@
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untrusted};
 
 use crate::cells::Cells;
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, several};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::Mark;
@@ -102,7 +102,7 @@ impl Errors {
 
 /// An error never seen before.
 pub(crate) fn tell(case: &Case<'_>, op: &OpName, error: &ErrorName) -> Story {
-    let span = case.recent.span(case.rules.slow_window_ms);
+    let span = case.span(case.rules.slow_window_ms);
     let scope = error.scope(&op.service);
     let all = Scope { service: Some(op.service.clone()), ..Scope::default() }.errors();
     let count = case.count("errors of this kind", &scope, span);
@@ -112,30 +112,27 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, error: &ErrorName) -> Story {
     let touched = users.as_ref().map_or(0.0, |users| users.value);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(
-            0.6,
-            format!("{} errors of a kind not seen before", words(count)),
-            vec![count.clone()],
-        ));
+        let text = format!("{} of a kind not seen before", several(count.value, "error", "errors"));
+        reasons.push(case.reason(0.6, text, vec![count.clone()]));
     }
     reasons.extend(users.map(|users| {
         let weight = if users.value > 1.0 { 0.2 } else { -0.1 };
-        case.reason(weight, format!("{} different users saw it", words(&users)), vec![users])
+        case.reason(weight, several(users.value, "user saw it", "different users saw it"), vec![users])
     }));
     if let Some(others) = case.count("all errors of the service", &all, span) {
         let same = others.value <= many;
-        let text = format!("{} errors of all kinds in the service", words(&others));
+        let text = format!("{} of all kinds in the service", several(others.value, "error", "errors"));
         reasons.push(case.reason(if same { 0.1 } else { -0.1 }, text, vec![others]));
     }
     reasons.push(case.against_usual(many, usual.as_ref()));
     reasons.extend(case.deploys());
-    let (name, word) = (error.text(), op.word());
+    let (name, word, lines) = (error.text(), op.word(), several(many, "line", "lines"));
     let high = many >= HIGH_ERRORS || touched >= HIGH_USERS;
     Story {
         card: CARD,
         severity: if high { Severity::High } else { Severity::Medium },
-        title: format!("new error in {word}: {name} ({} lines)", number(many)),
-        summary: format!("{name} was never seen in this service before; {} lines in five minutes.", number(many)),
+        title: format!("new error in {word}: {name} ({lines})"),
+        summary: format!("{name} was never seen in this service before; {lines} in five minutes."),
         service: op.service.to_string(),
         operation: op.operation.as_deref().map(str::to_owned),
         labels: vec![("service", op.service.to_string()), ("error", name.to_owned())],

@@ -6,7 +6,7 @@
 use stella_protocol::{AlertType, Category, Measure, Reason, Severity};
 
 use crate::counts::{Bucket, Drawn};
-use crate::evidence::{Card, Case, Chart, Story, number, words};
+use crate::evidence::{Card, Case, Chart, Story, number, several, words};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::Mark;
@@ -131,6 +131,11 @@ pub(crate) fn is_over(recent: &Recent, op: &OpName) -> bool {
     recent.ops.get(op.key()).is_none_or(|cell| !cell.slow)
 }
 
+/// True while as many operations are slow as it takes to be one problem.
+pub(crate) fn holds_everywhere(recent: &Recent, rules: &Rules) -> bool {
+    recent.ops.iter().filter(|(_, cell)| cell.slow).count() >= rules.slow_everywhere as usize
+}
+
 /// True when no operation is slow any more.
 pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
     recent.ops.iter().all(|(_, cell)| !cell.slow)
@@ -151,7 +156,7 @@ fn measure(case: &Case<'_>, op: &OpName) -> Measured {
     let limit_ms = case.rules.limit_ms(op.operation.as_deref().unwrap_or_default());
     let cell = case.recent.ops.get(op.key());
     let window_ms = cell.map_or(case.rules.window_ms, |cell| window(cell, case.now(), case.rules).0);
-    let (span, all) = (case.recent.span(window_ms), Scope::of_op(op));
+    let (span, all) = (case.span(window_ms), Scope::of_op(op));
     let median = case.figure("median duration", Measure::MedianDuration, &all, span);
     let slow = case.count("lines over the limit", &all.clone().over(limit_ms), span);
     let lines = case.count("lines", &all, span);
@@ -167,7 +172,9 @@ fn measure(case: &Case<'_>, op: &OpName) -> Measured {
     }
     let frequent = slow.as_ref().is_some_and(|slow| slow.value >= CRITICAL_CALLS) && share >= CRITICAL_SHARE;
     if let Some((slow, lines)) = slow.zip(lines) {
-        let text = format!("{} of {} lines are over the limit", words(&slow), words(&lines));
+        let over = if words(&slow) == "1" { "is" } else { "are" };
+        let lines_word = several(lines.value, "line", "lines");
+        let text = format!("{} of {lines_word} {over} over the limit", words(&slow));
         reasons.push(case.reason(0.4, text, vec![slow, lines]));
     }
     let severity = match ratio {
@@ -254,7 +261,7 @@ fn others(case: &Case<'_>, op: &OpName) -> Vec<Reason> {
     }
     busy.sort_by(|left, right| (right.0, &left.1.name.operation).cmp(&(left.0, &right.1.name.operation)));
     let compared = busy.into_iter().take(COMPARED).filter_map(|(_, cell)| {
-        let span = case.recent.span(window(cell, case.now(), case.rules).0);
+        let span = case.span(window(cell, case.now(), case.rules).0);
         let scope = Scope::of_op(&cell.name);
         let median = case.figure("median duration", Measure::MedianDuration, &scope, span)?;
         let over = median.value > cell.limit_ms;

@@ -8,7 +8,7 @@ use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untruste
 
 use crate::cells::Cells;
 use crate::counts::Minutes;
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, several};
 use crate::incident::{Desk, Subject};
 use crate::key;
 use crate::mark::{Flags, Mark};
@@ -211,7 +211,7 @@ struct Attempts {
 }
 
 fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measure) -> Attempts {
-    let span = case.recent.span(case.rules.security_window_ms);
+    let span = case.span(case.rules.security_window_ms);
     let failed = own.clone().needing(Flags::LOGIN_FAILED);
     let count = case.count("failed logins", &failed, span);
     let failures = count.as_ref().map_or(0.0, |count| count.value);
@@ -219,19 +219,23 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
     let usual = case.usual(Measure::Count, &failed, &all, USUAL_FAILURES);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(0.6, format!("{} failed logins", words(count)), vec![count.clone()]));
+        reasons.push(case.reason(0.6, several(count.value, "failed login", "failed logins"), vec![count.clone()]));
     }
     let mut high = failures >= HIGH_FAILURES;
-    let what = if other == Measure::DistinctUsers { "accounts" } else { "addresses" };
+    let (one, what) = if other == Measure::DistinctUsers { ("account", "accounts") } else { ("address", "addresses") };
     if let Some(figure) = case.figure(what, other, &failed, span) {
         high |= figure.value >= HIGH_ACCOUNTS;
         let weight = if figure.value > 1.0 { 0.3 } else { -0.1 };
-        reasons.push(case.reason(weight, format!("{} different {what}", words(&figure)), vec![figure]));
+        reasons.push(case.reason(weight, several(figure.value, one, &format!("different {what}")), vec![figure]));
     }
     if let Some(locked) = case.count("lock-outs", &own.clone().needing(Flags::LOCKED_OUT), span) {
         high |= locked.value >= HIGH_LOCK_OUTS;
         let weight = if locked.value > 0.0 { 0.4 } else { -0.05 };
-        reasons.push(case.reason(weight, format!("{} lines say locked out", words(&locked)), vec![locked]));
+        reasons.push(case.reason(
+            weight,
+            several(locked.value, "line says locked out", "lines say locked out"),
+            vec![locked],
+        ));
     }
     if let Some(successes) = case.count("successful logins", &own.clone().needing(Flags::LOGIN_OK), span) {
         let (weight, side) = match (case.incident.breached, successes.value > 0.0) {
@@ -239,7 +243,8 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
             (false, true) => (-0.3, "between: somebody who belongs here"),
             (false, false) => (-0.1, "so nobody got in"),
         };
-        reasons.push(case.reason(weight, format!("{} successful logins, {side}", words(&successes)), vec![successes]));
+        let logins = several(successes.value, "successful login", "successful logins");
+        reasons.push(case.reason(weight, format!("{logins}, {side}"), vec![successes]));
     }
     reasons.push(case.against_usual(failures, usual.as_ref()));
     let severity = match (case.incident.breached, high) {
@@ -277,14 +282,14 @@ fn word(op: &OpName) -> &str {
 pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
     let own = Scope::default().at_addr(addr);
     let Attempts { story, failures } = attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
-    let (count, word) = (number(failures), word(op));
+    let (count, word) = (several(failures, "failure", "failures"), word(op));
     let title = if case.incident.breached {
-        format!("{word}: success after {count} failures from {addr}")
+        format!("{word}: success after {count} from {addr}")
     } else {
-        format!("{word}: {count} failures from {addr}")
+        format!("{word}: {count} from {addr}")
     };
     Story {
-        summary: format!("{count} logins from {addr} failed in ten minutes."),
+        summary: format!("{} from {addr} failed in ten minutes.", several(failures, "login", "logins")),
         title,
         labels: vec![("addr", addr.to_owned())],
         actions: vec![
@@ -300,14 +305,14 @@ pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
 pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     let own = Scope::default().by_user(user);
     let Attempts { story, failures } = attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
-    let (count, word) = (number(failures), word(op));
+    let (count, word) = (several(failures, "failure", "failures"), word(op));
     let title = if case.incident.breached {
-        format!("{word}: success after {count} failures for {user}")
+        format!("{word}: success after {count} for {user}")
     } else {
-        format!("{word}: {count} failures for {user}")
+        format!("{word}: {count} for {user}")
     };
     Story {
-        summary: format!("{count} logins of {user} failed in ten minutes."),
+        summary: format!("{} of {user} failed in ten minutes.", several(failures, "login", "logins")),
         title,
         labels: vec![("user", user.to_owned())],
         actions: vec![
@@ -321,7 +326,7 @@ pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
 
 /// Lock-outs that name nobody.
 pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
-    let span = case.recent.span(case.rules.security_window_ms);
+    let span = case.span(case.rules.security_window_ms);
     let all = Scope::of_op(op);
     let locked = all.clone().needing(Flags::LOCKED_OUT);
     let count = case.count("lock-outs", &locked, span);
@@ -329,18 +334,23 @@ pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
     let usual = case.usual(Measure::Count, &locked, &all, 1);
     let mut reasons = Vec::new();
     if let Some(count) = &count {
-        reasons.push(case.reason(0.6, format!("{} lines say locked out", words(count)), vec![count.clone()]));
+        reasons.push(case.reason(
+            0.6,
+            several(count.value, "line says locked out", "lines say locked out"),
+            vec![count.clone()],
+        ));
     }
     if let Some(successes) = case.count("successful logins", &all.needing(Flags::LOGIN_OK), span) {
-        reasons.push(case.reason(-0.1, format!("{} successful logins here", words(&successes)), vec![successes]));
+        let text = several(successes.value, "successful login here", "successful logins here");
+        reasons.push(case.reason(-0.1, text, vec![successes]));
     }
     reasons.push(case.against_usual(many, usual.as_ref()));
     let word = op.word();
     Story {
         card: LOCKED_OUT,
         severity: if many >= HIGH_LOCK_OUTS { Severity::High } else { Severity::Medium },
-        title: format!("{word}: {} lock-outs", number(many)),
-        summary: format!("{word} locked somebody out {} times without saying whom.", number(many)),
+        title: format!("{word}: {}", several(many, "lock-out", "lock-outs")),
+        summary: format!("{word} locked somebody out {} without saying whom.", several(many, "time", "times")),
         service: op.service.to_string(),
         operation: op.operation.as_deref().map(str::to_owned),
         labels: errors::labels(op),

@@ -9,7 +9,7 @@ use stella_protocol::{
 };
 
 use crate::cells::Cells;
-use crate::evidence::{Card, Case, Story, number, words};
+use crate::evidence::{Card, Case, Story, number, several, words};
 use crate::finding::Phase;
 use crate::incident::{Desk, Subject};
 use crate::key;
@@ -247,7 +247,8 @@ pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
     let unwell = Scope { need: Flags::UNWELL, ..own.clone() };
     if let Some(figure) = case.count("lines that say degraded or down", &unwell, case.before()) {
         let weight = if figure.value > 0.0 { 0.3 } else { -0.1 };
-        let text = format!("{} lines before the silence say degraded or down", words(&figure));
+        let lines = several(figure.value, "line before the silence says", "lines before the silence say");
+        let text = format!("{lines} degraded or down");
         reasons.push(case.reason(weight, text, vec![figure]));
     }
     reasons.extend(case.deploys());

@@ -68,6 +68,25 @@ fn a_slowdown_of_everything_is_one_problem_with_its_operations_listed() {
 }
 
 #[test]
+fn a_slowdown_that_dies_down_is_never_told_of_fewer_operations_than_make_one() {
+    let operations = ["get_conversations", "get_shared_agents", "load_messages", "search_rag", "firestore_query"];
+    let mut stream = Stream::new();
+    stream.lines(300, 200, |nth| call(operations[nth % 5], 90.0));
+    stream.lines(300, 200, |nth| call(operations[nth % 5], 4000.0));
+    let spoken = stream.findings.len();
+    stream.lines(2000, 200, |nth| call(operations[nth % 5], if nth % 5 < 2 && nth % 3 > 0 { 4000.0 } else { 90.0 }));
+    stream.lines(2000, 200, |nth| call(operations[nth % 5], if nth % 50 == 0 { 4000.0 } else { 90.0 }));
+    let told: Vec<_> = stream.findings.iter().filter(|finding| finding.rule_id == "slow.everywhere").collect();
+    let slow = |title: &str| title.split(' ').next().and_then(|count| count.parse::<u32>().ok());
+    for finding in &told {
+        assert!(slow(finding.title.raw()) >= Some(3), "{}", finding.title.raw());
+        assert!(finding.brief.observed > Some(2000.0), "{}: {:?}", finding.title.raw(), finding.brief);
+    }
+    let later = stream.findings[spoken..].iter().filter(|finding| finding.rule_id == "slow.everywhere");
+    assert!(later.filter(|finding| finding.matches > 0).count() > 10, "what came later is counted all the same");
+}
+
+#[test]
 fn an_operation_that_is_fast_again_is_over_and_may_come_back() {
     let mut stream = Stream::new();
     stream.lines(30, 1000, |_| call("load_messages", 900.0)).lines(400, 1000, |_| call("load_messages", 50.0));
@@ -90,6 +109,22 @@ fn many_errors_of_one_type_are_a_spike_and_most_calls_failing_is_critical() {
     assert_eq!(finding.severity, Severity::Critical);
     assert!(finding.affected_user_count > 20);
     assert_eq!(finding.brief.baseline, Some(0.0));
+}
+
+#[test]
+fn lines_that_name_no_operation_are_weighed_by_service_also_before_anything_is_usual() {
+    let said = |nth: usize| {
+        let (level, what) = match nth % 7 {
+            6 => (Level::Error, "checkout failed: card processor timed out"),
+            _ => (Level::Info, "checkout done"),
+        };
+        LogEvent { level, message: format!("{what}, order {nth}").into(), service: "api".into(), ..LogEvent::default() }
+    };
+    let mut stream = Stream::new();
+    stream.lines(60 * 18, 55, said);
+    assert_eq!(stream.fired(), ["errors"]);
+    assert_eq!(stream.last("errors").labels.keys().collect::<Vec<_>>(), ["service"]);
+    assert!(stream.last("errors").title.raw().starts_with("api: 14"), "{:?}", stream.last("errors").title);
 }
 
 #[test]
@@ -142,6 +177,33 @@ fn a_password_guesser_is_named_by_address_at_the_fifth_failure() {
     stream.wait(2000);
     assert_eq!(stream.last("login.address").title.raw(), "login: 14 failures from 203.0.113.9");
     assert_eq!(stream.last("login.address").severity, Severity::High);
+}
+
+#[test]
+fn what_was_left_unsaid_before_a_hole_is_told_as_of_the_last_match() {
+    let failed = |nth| login(Login::Failed, "203.0.113.9".into(), user(nth));
+    let mut stream = Stream::new();
+    stream.lines(40, 3000, failed).line(failed(40)).jump(3_600_000);
+    let finding = stream.last("login.address");
+    assert_eq!(finding.title.raw(), "login: 41 failures from 203.0.113.9");
+    assert!(finding.matches > 0 && finding.phase == Phase::Firing);
+    assert_eq!(finding.brief.observed, Some(41.0));
+    assert_eq!(finding.last_at.millis(), crate::stream::START + 120_000);
+}
+
+#[test]
+fn a_single_one_is_told_in_the_singular() {
+    let mut stream = Stream::new();
+    stream.line(LogEvent { message: "Deployed r8812".into(), service: "api".into(), ..LogEvent::default() });
+    stream.wait(1000).line(login(Login::LockedOut, "203.0.113.9".into(), "ana".into()));
+    stream.wait(1000).line(LogEvent { level: Level::Warn, message: "orphaned document".into(), ..LogEvent::default() });
+    let reasons = stream.findings.iter().flat_map(|finding| &finding.evidence.reasons);
+    let texts: Vec<&str> = reasons.map(|reason| reason.text.raw()).collect();
+    for wanted in ["1 line says locked out", "1 line says orphan", "1 deploy line in the ten minutes before the onset"]
+    {
+        assert!(texts.contains(&wanted), "{wanted}: {texts:?}");
+    }
+    assert_eq!(stream.last("data").title.raw(), "all lines: orphan reported (1 line)");
 }
 
 #[test]

@@ -35,6 +35,12 @@ impl Stream {
         self
     }
 
+    /// Lets `millis` pass at once, as in a hole of a recording.
+    pub fn jump(&mut self, millis: i64) -> &mut Self {
+        self.second = self.now + millis - 1000;
+        self.wait(millis)
+    }
+
     pub fn line(&mut self, mut event: LogEvent<'static>) -> &mut Self {
         event.engine_time = Timestamp::from_millis(self.now);
         let line = LineId(self.lines.len() as u64 + 1);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stella_protocol::{Role, Text, Timestamp};
 
+use crate::alerts::SYSTEM;
 use crate::auth::{Fingerprint, Grant, Recording, Secret, Tokens, is_name};
 use crate::clock::Clock;
 use crate::folder::admin_socket;
@@ -181,6 +182,9 @@ fn create(
     if !is_name(name) {
         return Err("a name is 1 to 64 letters, digits and . _ - @");
     }
+    if [SYSTEM, LOCAL_ADMINISTRATOR].iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
+        return Err("this name is the server's own");
+    }
     if role == Role::Unknown {
         return Err("there is no such role");
     }
@@ -301,9 +305,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_cannot_be_shown_is_refused() {
+    fn a_name_that_cannot_be_shown_or_is_the_servers_own_is_refused() {
         let data = tempfile::tempdir().unwrap();
-        for name in ["", "a b", "\u{1b}[2J", "stella\n"] {
+        for name in ["", "a b", "\u{1b}[2J", "stella\n", "system", "System", LOCAL_ADMINISTRATOR] {
             let request = AdminRequest::CreateToken { role: Role::Viewer, name: name.into(), expires_days: None };
             assert!(matches!(run(data.path(), &request).unwrap(), AdminAnswer::Refused { .. }), "{name:?}");
         }

@@ -88,9 +88,7 @@ fn impossible(status: Status, wanted: Wanted) -> Problem {
 fn stale(alert: &Alert, wanted: Wanted) -> Problem {
     match wanted {
         Wanted::Verb(_) => titled(Code::VersionConflict, "it has changed meanwhile", standing(alert).0),
-        Wanted::Undo { at } => {
-            titled(Code::VersionConflict, "something came after that action", since(alert, at))
-        }
+        Wanted::Undo { at } => titled(Code::VersionConflict, "something came after that action", since(alert, at)),
     }
 }
 
@@ -137,7 +135,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_said_in_a_sentence_of_its_own() {
-        let refused = |verb, status| words(|alert| alert.status = status, Wanted::Verb(verb), &Refusal::IllegalTransition);
+        let refused =
+            |verb, status| words(|alert| alert.status = status, Wanted::Verb(verb), &Refusal::IllegalTransition);
         for (verb, status, title, detail) in [
             (Verb::Release, Status::New, "nobody has it, so there is nothing to release", ""),
             (Verb::TakeOver, Status::New, "nobody has it, so there is nobody to take it over from", ""),
@@ -163,7 +162,8 @@ mod tests {
         let came = |change: &dyn Fn(&mut Alert)| words(change, Wanted::Undo { at: before }, &Refusal::Stale).1;
         let resolved = |by: &'static str, at| {
             move |alert: &mut Alert| {
-                (alert.status, alert.resolved_by, alert.resolved_at) = (Status::Resolved, Some(Text::new(by)), Some(at));
+                (alert.status, alert.resolved_by, alert.resolved_at) =
+                    (Status::Resolved, Some(Text::new(by)), Some(at));
             }
         };
         assert_eq!(came(&resolved("ben", after)), "ben resolved it");

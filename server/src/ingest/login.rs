@@ -4,7 +4,9 @@
 //! and keeps nothing between lines: a run of failures is for detection to see.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use stella_protocol::log::Login;
 use stella_protocol::{Category, LogEvent, Untrusted};
 
@@ -37,6 +39,10 @@ const DOORS: [&str; 12] = [
     "/sso",
     "passw",
 ];
+
+static DOORS_FOUND: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(DOORS).ok()
+});
 
 /// The texts of one record.
 pub(super) struct Said<'s, 'a> {
@@ -136,7 +142,7 @@ fn by_status(request: &Request<'_>) -> Option<Login> {
 
 fn is_door(path: &str) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or(path);
-    DOORS.iter().any(|door| path.as_bytes().windows(door.len()).any(|part| part.eq_ignore_ascii_case(door.as_bytes())))
+    DOORS_FOUND.as_ref().is_some_and(|doors| doors.is_match(path))
 }
 
 /// Decides by the words of one text.

@@ -191,6 +191,29 @@ async fn a_recording_has_its_own_time_and_the_clock_says_so_until_it_has_caught_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn plain_lines_that_fail_too_often_are_an_alert_in_a_fresh_pipe_live_and_recorded() {
+    let line = |nth: i64| {
+        let (level, what) = if nth % 7 == 6 { ("ERROR", "failed") } else { ("INFO", "done") };
+        format!("{} {level} api checkout {what} for order {nth}\n", at(nth * 55))
+    };
+    let body: String = (0..18 * 60).map(line).collect();
+    let recorded = EngineTimeMode::Recording("pipe".to_owned());
+    // A live line is believed while it is near its receipt; a recording is older.
+    for (mode, hours) in [(EngineTimeMode::Live, 0), (recorded, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::scripted(at(30_000 + hours * 3_600_000));
+        let house = House::open(dir.path(), &clock);
+        let mut feed = house.hub.subscribe(CursorAsk::None);
+        let redactor = Arc::new(Redactor::new(Mode::Local));
+        let bytes = Bytes::from(body.clone());
+        house.pipeline.take(bytes, BodyKind::PlainText, mode, redactor, Text::from("test")).await.unwrap();
+        let told = until(&mut feed, "event: alert\n").await;
+        assert!(told.contains(r#""ruleId":"errors""#), "{told}");
+        house.close();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn raw_lines_are_told_only_while_somebody_asks() {
     let dir = tempfile::tempdir().unwrap();
     let house = House::open(dir.path(), &Clock::scripted(at(0)));

@@ -1,14 +1,14 @@
-//! The one error body, and which status each code travels under.
+//! Refusals over HTTP: which status each code travels under.
 //!
 //! A handler refuses with a [`Refusal`]; the outermost layer ([`super::edge`]) writes the request's id
-//! into it and makes the bytes. Nothing here knows a path, SQL or a stack trace, so none can leak.
+//! into it and makes the bytes. The body itself is [`crate::problem`].
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use stella_protocol::{Code, Problem, Retry, Text};
+use stella_protocol::{Code, Problem, Retry};
 
-/// Longest detail in characters: with the rest of the body it stays far below 2 KiB.
-const LONGEST_DETAIL: usize = 300;
+use crate::problem::problem;
+
 /// Seconds after which a refusal with [`Retry::After`] may be tried again.
 const RETRY_AFTER_S: u32 = 1;
 
@@ -19,15 +19,7 @@ pub(crate) struct Refusal(pub Box<Problem>);
 impl Refusal {
     /// Refuses with `code`; `detail` says what to do next.
     pub fn new(code: Code, detail: impl AsRef<str>) -> Self {
-        Self(Box::new(Problem {
-            kind: Text::new(format!("urn:stella:problem:{}", word(code))),
-            code,
-            title: Text::new(title(code)),
-            detail: Text::new(shown(detail.as_ref())),
-            request_id: Text::default(),
-            retry: retry(code),
-            current: None,
-        }))
+        Self(Box::new(problem(code, detail)))
     }
 }
 
@@ -53,16 +45,6 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// What a caller said, cut and without control characters, so that it can be said back.
-fn shown(detail: &str) -> String {
-    detail.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).take(LONGEST_DETAIL).collect()
-}
-
-/// The word on the wire.
-pub(crate) fn word(code: Code) -> String {
-    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The status that each code travels under.
@@ -99,65 +81,9 @@ pub(crate) fn status(code: Code) -> StatusCode {
     }
 }
 
-fn retry(code: Code) -> Retry {
-    match code {
-        Code::InFlight | Code::TooManyStreams | Code::RateLimited | Code::StoreUnavailable | Code::Unavailable => {
-            Retry::After
-        }
-        _ => Retry::Never,
-    }
-}
-
-fn title(code: Code) -> &'static str {
-    match code {
-        Code::Unauthenticated => "no valid token",
-        Code::TokenExpired => "the token has expired",
-        Code::TokenRevoked => "the token was revoked",
-        Code::Forbidden => "your role does not allow this",
-        Code::UnknownRoute => "no such route",
-        Code::MethodNotAllowed => "the route does not take this method",
-        Code::NotFound => "no such object",
-        Code::BadId => "not an id",
-        Code::BadBody => "the body is not what this route takes",
-        Code::BadQuery => "the query is not what this route takes",
-        Code::UnsupportedMediaType => "this content type or encoding is not read here",
-        Code::TooLarge => "too large",
-        Code::TooManyTargets => "too many targets in one request",
-        Code::TooDeep => "the JSON is nested too deep",
-        Code::BadCompression => "the gzip stream is broken",
-        Code::KeyMissing => "the Idempotency-Key header is missing",
-        Code::BadKey => "the Idempotency-Key header is not a key",
-        Code::KeyReused => "this Idempotency-Key came before with another request",
-        Code::InFlight => "the first request with this key is still under way",
-        Code::VersionMissing => "the version that was seen is missing",
-        Code::BadVersion => "not a version",
-        Code::VersionConflict => "somebody changed it first",
-        Code::AlreadyAcknowledged => "somebody else has it",
-        Code::IllegalTransition => "not possible from its present state",
-        Code::AlreadyOpen => "another alert of the same kind is open",
-        Code::UndoExpired => "it can no longer be undone",
-        Code::AlreadyUndone => "it was undone already",
-        Code::TooManyStreams => "too many streams are open",
-        Code::RateLimited => "too many requests",
-        Code::BadCursor => "not a cursor",
-        Code::RecordingNotAllowed => "this token may not send recordings",
-        Code::StoreUnavailable => "the store does not answer",
-        Code::Unavailable => "the server is not ready",
-        Code::Internal | Code::Unknown => "a fault of the server",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_caller_said_comes_back_cut_and_without_controls() {
-        let refusal = Refusal::new(Code::BadId, format!("\x1b[2J{}", "x".repeat(5000)));
-        assert_eq!(refusal.0.detail.raw().chars().count(), LONGEST_DETAIL);
-        assert!(!refusal.0.detail.raw().contains('\x1b'));
-        assert_eq!(refusal.0.kind.raw(), "urn:stella:problem:bad_id");
-    }
 
     #[test]
     fn a_refusal_that_may_be_tried_again_says_when() {

@@ -14,8 +14,11 @@ use super::App;
 use super::problem::Refusal;
 use crate::health;
 
-/// For how long an answer about health is given again: every stream asks each few seconds.
+/// For how long an answer about health is given again while no alert changes: every stream asks each few
+/// seconds.
 const FRESH: Duration = Duration::from_secs(1);
+/// For how long it is given again though one did: what changes together is looked at once.
+pub(super) const SETTLED: Duration = Duration::from_millis(200);
 /// How many alerts a dashboard shows.
 const RECENT: usize = 10;
 
@@ -26,21 +29,22 @@ pub(super) struct Standing {
     pub engine: EngineClock,
 }
 
-/// The last [`Standing`] and when it was taken.
+/// The last [`Standing`], when it was taken, and after which event.
 #[derive(Debug, Default)]
-pub(crate) struct LastStanding(Mutex<Option<(Instant, Standing)>>);
+pub(crate) struct LastStanding(Mutex<Option<(Instant, u64, Standing)>>);
 
 impl App {
-    /// How the application is, at most a second old.
+    /// How the application is: at most a second old, and [`SETTLED`] after an alert changed.
     pub(super) fn standing(&self) -> Standing {
+        let seq = self.hub.head().cursor.seq;
         let mut last = self.standing.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, standing)) = &*last
-            && at.elapsed() < FRESH
+        if let Some((at, after, standing)) = &*last
+            && at.elapsed() < if *after == seq { FRESH } else { SETTLED }
         {
             return standing.clone();
         }
         let standing = self.standing_of(&self.hub.snapshot().1);
-        *last = Some((Instant::now(), standing.clone()));
+        *last = Some((Instant::now(), seq, standing.clone()));
         standing
     }
 

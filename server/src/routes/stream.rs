@@ -1,4 +1,5 @@
-//! The feed as one HTTP response: hello, then what the hub hands over, with the signs of life between.
+//! The feed as one HTTP response: hello, then what the hub hands over, with the signs of life between. A
+//! change of an alert that changes how the application is brings the next of them at once.
 //!
 //! The bytes are the hub's own frames; nothing is serialised here but what belongs to one connection
 //! (hello, heartbeat, bye). A reader that stalls is evicted by the socket, not here: see
@@ -18,11 +19,12 @@ use futures_util::stream;
 use rand::Rng;
 use serde::Deserialize;
 use stella_protocol::feed::{Bye, ByeReason, Heartbeat, Hello};
-use stella_protocol::{Code, FeedEvent, Text};
+use stella_protocol::{Code, FeedEvent, Health, Role, Text};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::alerts::parse_query;
 use super::problem::Refusal;
+use super::state::SETTLED;
 use super::{App, body};
 use crate::auth::Session;
 use crate::hub::{CursorAsk, Delivery, Filter, Kinds, Subscription, frame};
@@ -40,8 +42,14 @@ const SEATS: usize = 100;
 const RETRY_MS: u64 = 500;
 /// Edition of the contract.
 const SCHEMA: u32 = 1;
-/// What this server can do.
-const CAPABILITIES: [&str; 5] = ["triage", "undo", "evidence", "logs", "series"];
+/// What this server can do, and for whom.
+const CAPABILITIES: [(&str, Role); 5] = [
+    ("triage", Role::Responder),
+    ("undo", Role::Responder),
+    ("evidence", Role::Viewer),
+    ("logs", Role::Viewer),
+    ("series", Role::Viewer),
+];
 /// Tells proxies not to hold bytes back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// What a browser's `EventSource` sends when it comes back.
@@ -106,6 +114,11 @@ struct Feed {
     heartbeat: Interval,
     ping: Interval,
     rotate_at: Instant,
+    /// The newest kept event that was delivered, and when to look at what it made of the health.
+    seen: u64,
+    look_at: Option<Instant>,
+    /// The health that the reader was told last.
+    told: Option<Health>,
     stage: Stage,
     _seat: Seat,
 }
@@ -127,7 +140,20 @@ impl Feed {
         };
         let rotate_at = now + Duration::from_secs(rand::rng().random_range(ROTATE_S));
         let (heartbeat, ping) = (every(HEARTBEAT), every(PING));
-        Self { app, session, subscription, heartbeat, ping, rotate_at, stage: Stage::Opening, _seat: seat }
+        let seen = subscription.seq();
+        Self {
+            app,
+            session,
+            subscription,
+            heartbeat,
+            ping,
+            rotate_at,
+            seen,
+            look_at: None,
+            told: None,
+            stage: Stage::Opening,
+            _seat: seat,
+        }
     }
 
     /// The next piece of the body; None: the stream is over.
@@ -144,18 +170,40 @@ impl Feed {
     }
 
     async fn piece(&mut self) -> Bytes {
-        tokio::select! {
-            biased;
-            () = self.app.ending.cancelled() => self.bye(ByeReason::Shutdown),
-            () = tokio::time::sleep_until(self.rotate_at) => self.bye(ByeReason::Rotate),
-            _ = self.heartbeat.tick() => self.sign_of_life(),
-            _ = self.ping.tick() => Bytes::from_static(b": ping\n\n"),
-            delivery = self.subscription.next() => match delivery {
-                Delivery::Frames(bytes) => bytes,
-                Delivery::Lagged => self.bye(ByeReason::Lag),
-                Delivery::Ended => self.bye(ByeReason::Shutdown),
-            },
+        loop {
+            let look_at = self.look_at.unwrap_or(self.rotate_at);
+            return tokio::select! {
+                biased;
+                () = self.app.ending.cancelled() => self.bye(ByeReason::Shutdown),
+                () = tokio::time::sleep_until(self.rotate_at) => self.bye(ByeReason::Rotate),
+                _ = self.heartbeat.tick() => self.sign_of_life(),
+                () = tokio::time::sleep_until(look_at) => match self.look() {
+                    Some(bytes) => bytes,
+                    None => continue,
+                },
+                _ = self.ping.tick() => Bytes::from_static(b": ping\n\n"),
+                delivery = self.subscription.next() => self.deliver(delivery),
+            };
         }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> Bytes {
+        let seen = std::mem::replace(&mut self.seen, self.subscription.seq());
+        if seen != self.seen {
+            self.look_at.get_or_insert_with(|| Instant::now() + SETTLED);
+        }
+        match delivery {
+            Delivery::Frames(bytes) => bytes,
+            Delivery::Lagged => self.bye(ByeReason::Lag),
+            Delivery::Ended => self.bye(ByeReason::Shutdown),
+        }
+    }
+
+    /// A sign of life before its time, if the reader was told another health.
+    fn look(&mut self) -> Option<Bytes> {
+        self.look_at = None;
+        let changed = self.told.as_ref() != Some(&self.app.standing().health);
+        changed.then(|| self.sign_of_life())
     }
 
     fn hello(&self) -> Bytes {
@@ -171,7 +219,7 @@ impl Feed {
             schema: SCHEMA,
             principal: principal.name.clone(),
             role: principal.role,
-            capabilities: CAPABILITIES.map(Text::new).to_vec(),
+            capabilities: capabilities(principal.role),
         }))
     }
 
@@ -181,6 +229,7 @@ impl Feed {
             return self.bye(ByeReason::Auth);
         }
         let standing = self.app.standing();
+        self.told = Some(standing.health.clone());
         frame(&FeedEvent::Heartbeat(Heartbeat {
             head: self.app.hub.head().cursor.seq,
             server_time: now,
@@ -193,6 +242,12 @@ impl Feed {
         self.stage = Stage::Ended;
         frame(&FeedEvent::Bye(Bye { reason, retry_ms: RETRY_MS }))
     }
+}
+
+/// What a role may do here.
+fn capabilities(role: Role) -> Vec<Text> {
+    let allowed = CAPABILITIES.into_iter().filter(|(_, needed)| role.allows(*needed));
+    allowed.map(|(word, _)| Text::new(word)).collect()
 }
 
 /// Counts the open streams of each principal.
@@ -234,6 +289,14 @@ impl Drop for Seat {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_viewer_is_offered_no_triage_and_a_responder_everything() {
+        let offered = |role| capabilities(role).iter().map(|word| word.raw().to_owned()).collect::<Vec<_>>();
+        assert_eq!(offered(Role::Viewer), ["evidence", "logs", "series"]);
+        assert_eq!(offered(Role::Responder).len(), CAPABILITIES.len());
+        assert_eq!(offered(Role::Admin).len(), CAPABILITIES.len());
+    }
 
     #[test]
     fn a_principal_has_so_many_seats_and_gets_one_back_when_a_stream_ends() {

@@ -1,5 +1,8 @@
 //! The feed as its readers see it.
 
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
 use serde_json::json;
 use stella_protocol::{Code, Status};
 
@@ -104,6 +107,28 @@ async fn an_open_stream_ends_when_its_token_is_revoked() {
     assert_eq!(bye["reason"], "auth");
     let refused = server.request(reqwest::Method::GET, "/api/stella/snapshot", &token).send().await.unwrap();
     assert_eq!(problem(refused).await.code, Code::TokenRevoked);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_follows_an_alert_before_the_next_heartbeat_is_due() {
+    /// Half of the time between two heartbeats.
+    const SOON: Duration = Duration::from_millis(2500);
+    let server = Running::start().await;
+    let mut feed = server.feed("", None).await;
+    let said = |health: &str| json!({ "service": "ai", "component": "embedder", "health": health, "message": "beat" });
+    // After a heartbeat that came in its time the next one is five seconds away.
+    feed.until("heartbeat", |beat| beat["health"]["status"] == "healthy").await;
+    let due = Instant::now() + SOON;
+    server.send(&[said("down")]).await;
+    let alert = feed.alert(|alert| alert.title.raw() == "embedder is down").await;
+    let (_, beat) = feed.until("heartbeat", |_| true).await;
+    assert_eq!((&beat["health"]["status"], &beat["health"]["reason"]), (&"down".into(), &"embedder is down".into()));
+    let done = server.verb(&server.admin, &alert, "resolve", "key-1").send().await.unwrap();
+    assert_eq!(done.status(), StatusCode::OK);
+    let (_, beat) = feed.until("heartbeat", |_| true).await;
+    assert_eq!(beat["health"]["status"], "healthy", "what was resolved is not down any more");
+    assert!(Instant::now() < due);
     server.stop().await;
 }
 

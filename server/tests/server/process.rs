@@ -141,6 +141,20 @@ fn a_token_is_printed_alone_with_and_without_a_running_server() {
 }
 
 #[test]
+fn a_role_that_there_is_not_is_a_mistake_of_usage_and_makes_no_token() {
+    let data = tempfile::tempdir().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_stella-server"))
+        .args(["token", "create", "--role", "king", "--name", "ana", "--data"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert_eq!(made.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(said.contains("king") && said.contains("responder"), "{said}");
+    assert!(made.stdout.is_empty() && std::fs::read_dir(data.path()).unwrap().next().is_none());
+}
+
+#[test]
 fn a_demo_refuses_a_folder_with_other_data() {
     let data = tempfile::tempdir().unwrap();
     drop(Process::start(data.path()));
