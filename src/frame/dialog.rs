@@ -186,7 +186,7 @@ impl Dialog {
                 wrong: false,
             },
             Kind::Reason { input, request, what } => Lines {
-                question: format!("{} {what}: why? (may stay empty)", request.verb.word()),
+                question: format!("{}: why? (may stay empty)  {what}", request.verb.word()),
                 field: Some((input.value(), field(input))),
                 hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
                 wrong: false,
