@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::Utc;
 use stella_protocol::{Cursor, Snapshot, Text, Timestamp};
 use stella_widgets::text::sanitise;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -176,7 +177,9 @@ impl<'a> Speaker<'a> {
 
     /// Writes down what comes until the input ends or somebody interrupts.
     async fn until(&mut self, input: impl Future<Output = Taken>) -> Result<End, Failure> {
-        let mut terminated = terminated().map_err(Failure::Terminal)?;
+        // Listened to from here on: a signal that comes while something is written down is not lost.
+        let mut terminated = signal(SignalKind::terminate()).map_err(Failure::Terminal)?;
+        let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::Terminal)?;
         tokio::pin!(input);
         loop {
             tokio::select! {
@@ -186,7 +189,7 @@ impl<'a> Speaker<'a> {
                         return Ok(End::Denied(words));
                     }
                 }
-                _ = tokio::signal::ctrl_c() => return Ok(End::Interrupted),
+                _ = interrupted.recv() => return Ok(End::Interrupted),
                 _ = terminated.recv() => return Ok(End::Interrupted),
             }
         }
@@ -236,8 +239,4 @@ impl<'a> Speaker<'a> {
         }
         Ok(last)
     }
-}
-
-fn terminated() -> io::Result<tokio::signal::unix::Signal> {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
 }
