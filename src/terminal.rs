@@ -6,6 +6,7 @@
 //! Architecture Invariant: this room does not know what is shown nor what a key means. It never
 //! writes when nothing changed.
 
+mod answers;
 pub mod hangup;
 pub mod input;
 mod keys;

@@ -5,9 +5,11 @@
 
 use std::io;
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::answers::Answers;
 use super::keys::translate;
 use crate::event::Event;
 
@@ -21,7 +23,11 @@ const WAITING: usize = 256;
 pub fn start() -> io::Result<Receiver<Event>> {
     let (sender, receiver) = channel(WAITING);
     thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
+        let mut answers = Answers::default();
         while let Ok(raw) = crossterm::event::read() {
+            if raw.as_key_event().is_some_and(|key| !answers.is_pressed(key, Instant::now())) {
+                continue;
+            }
             if translate(raw).is_some_and(|event| sender.blocking_send(event).is_err()) {
                 break;
             }
