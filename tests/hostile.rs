@@ -292,7 +292,6 @@ fn what_a_terminal_answers_decides_nothing() {
         let ended = session.ended_within(Duration::from_millis(1));
         assert_eq!(ended, None, "it was talked into ending; seed {seed}");
     }
-    tour::leave(&mut session);
     judge::frames(&session.output());
     undecided(&api, &format!("seed {seed}"));
 }

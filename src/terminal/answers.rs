@@ -28,6 +28,11 @@ pub(super) struct Answers {
 impl Answers {
     /// True when somebody pressed this key.
     pub(super) fn is_pressed(&mut self, key: KeyEvent, at: Instant) -> bool {
+        // The way out is open whatever the terminal says: no answer holds this byte.
+        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            *self = Self::default();
+            return true;
+        }
         if self.inside.take().is_some_and(|last| at.duration_since(last) < PAUSE) {
             if !ends(key) {
                 self.inside = Some(at);

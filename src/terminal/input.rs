@@ -16,6 +16,9 @@ use crate::event::Event;
 /// Keys that may wait; a held key repeats 30 times a second, so this is seconds of a stalled loop.
 const WAITING: usize = 256;
 
+/// One failed read is a moment's matter; after so many in a row the terminal is gone.
+const MOST_FAILURES: u32 = 100;
+
 /// Begins to read keys, pastes and sizes. The thread lives as long as the process.
 ///
 /// # Errors
@@ -24,7 +27,13 @@ pub fn start() -> io::Result<Receiver<Event>> {
     let (sender, receiver) = channel(WAITING);
     thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
         let mut answers = Answers::default();
-        while let Ok(raw) = crossterm::event::read() {
+        let mut failed = 0;
+        while failed < MOST_FAILURES {
+            let Ok(raw) = crossterm::event::read() else {
+                failed += 1;
+                continue;
+            };
+            failed = 0;
             if raw.as_key_event().is_some_and(|key| !answers.is_pressed(key, Instant::now())) {
                 continue;
             }
