@@ -180,7 +180,7 @@ impl Gather {
             biased;
             ask = self.signals.next() => Turn::Asked(ask),
             _ = &mut self.gone => Turn::Gone,
-            Some(event) = self.keys.recv() => Turn::Keys(event),
+            key = self.keys.recv() => key.map_or(Turn::Gone, Turn::Keys),
             () = world.mailbox.urgent(), if is_mail_held => Turn::Mail,
             () = world.mailbox.filled(), if !is_mail_held => Turn::Mail,
             Some(event) = self.news.recv() => Turn::News(event),

@@ -6,10 +6,9 @@
 //! Architecture Invariant: this room does not know what is shown nor what a key means. It never
 //! writes when nothing changed.
 
-mod answers;
+mod decode;
 pub mod hangup;
 pub mod input;
-mod keys;
 mod osc;
 mod paint;
 mod restore;

@@ -292,6 +292,7 @@ fn what_a_terminal_answers_decides_nothing() {
         let ended = session.ended_within(Duration::from_millis(1));
         assert_eq!(ended, None, "it was talked into ending; seed {seed}");
     }
+    tour::leave(&mut session);
     judge::frames(&session.output());
     undecided(&api, &format!("seed {seed}"));
 }
@@ -324,10 +325,10 @@ fn undecided(api: &Api, cause: &str) {
 
 /// What terminals send by themselves: reports of cursor, device, colour, title, clipboard, modes.
 fn answer(dice: &mut StdRng) -> String {
-    let number = |dice: &mut StdRng| dice.random_range(1..300_u32);
+    let number = |dice: &mut StdRng| dice.random_range(0..300_u32);
     let letters = |dice: &mut StdRng| (0..8).map(|_| char::from(dice.random_range(b'A'..=b'z'))).collect::<String>();
     let end = if dice.random() { "\u{7}" } else { "\u{1b}\\" };
-    match dice.random_range(0..10) {
+    match dice.random_range(0..12) {
         0 => format!("\u{1b}[{};{}R", number(dice), number(dice)),
         1 => format!("\u{1b}[?{};{}c", number(dice), number(dice)),
         2 => format!("\u{1b}[>{};{};0c", number(dice), number(dice)),
@@ -336,7 +337,9 @@ fn answer(dice: &mut StdRng) -> String {
         5 => format!("\u{1b}]52;c;{}{end}", letters(dice)),
         6 => format!("\u{1b}]l{}{end}", letters(dice)),
         7 => format!("\u{1b}P1$r{}m\u{1b}\\", number(dice)),
-        8 => format!("\u{1b}P1+r{}={}\u{1b}\\", letters(dice), letters(dice)),
+        8 => format!("\u{1b}[Maa{}", char::from(dice.random_range(b'A'..=b'z'))),
+        9 => format!("\u{1b}[?{}u", number(dice)),
+        10 => format!("\u{1b}P1+r{}={}\u{1b}\\", letters(dice), letters(dice)),
         _ => format!("\u{1b}[?{};{}$y", number(dice), dice.random_range(0..5)),
     }
 }

@@ -3,9 +3,8 @@
 //! The watcher asks the kernel for `POLLHUP` on the terminal, tells the loop, and ends the process
 //! itself when the loop has not done so in time: also when SIGHUP is ignored.
 
-use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::process;
 use std::thread;
 use std::time::Duration;
@@ -28,9 +27,7 @@ const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// # Errors
 /// When the terminal cannot be opened or no thread can be made.
 pub fn watch() -> io::Result<oneshot::Receiver<()>> {
-    let stdin = io::stdin();
-    let terminal: OwnedFd =
-        if stdin.is_terminal() { stdin.as_fd().try_clone_to_owned()? } else { File::open("/dev/tty")?.into() };
+    let terminal = super::input::open()?;
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new().name("hang-up".to_owned()).spawn(move || {
         while !is_gone(&terminal) {}
