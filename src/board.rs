@@ -58,6 +58,7 @@ impl Board {
             FeedEvent::Metrics(sample) => self.series.sample(&sample),
             FeedEvent::Reset(_) => self.link.resyncing(),
             FeedEvent::Unknown => self.not_shown += 1,
+            FeedEvent::Fix(_) | FeedEvent::FixOutput(_) | FeedEvent::Remedy(_) => {}
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }

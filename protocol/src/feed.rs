@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::EngineClock;
 use crate::series::MetricsSample;
-use crate::{Alert, AlertCount, Category, Cursor, Health, LogEvent, Role, Severity, Text, Timestamp};
+use crate::{
+    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Remedy, Role, Severity, Text, Timestamp,
+};
 
 /// First on every connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,6 +163,12 @@ pub enum FeedEvent {
     Alert(Box<Alert>),
     /// Counters of busy alerts.
     AlertCounts(Vec<AlertCount>),
+    /// A fix, whole.
+    Fix(Box<Fix>),
+    /// A line of a running fix.
+    FixOutput(Box<FixOutput>),
+    /// What holds for all fixes, whole.
+    Remedy(Box<Remedy>),
     /// A sample of every series.
     Metrics(MetricsSample),
     /// A raw line.
@@ -194,6 +202,9 @@ impl FeedEvent {
             Self::Log(_) => "",
             Self::Alert(_) => "alert",
             Self::AlertCounts(_) => "alert_counts",
+            Self::Fix(_) => "fix",
+            Self::FixOutput(_) => "fix_output",
+            Self::Remedy(_) => "remedy",
             Self::Metrics(_) => "metrics",
             Self::LogLine(_) => "log_line",
             Self::Heartbeat(_) => "heartbeat",
@@ -211,6 +222,9 @@ impl FeedEvent {
             Self::Log(body) => serde_json::to_string(body),
             Self::Alert(body) => serde_json::to_string(body),
             Self::AlertCounts(body) => serde_json::to_string(body),
+            Self::Fix(body) => serde_json::to_string(body),
+            Self::FixOutput(body) => serde_json::to_string(body),
+            Self::Remedy(body) => serde_json::to_string(body),
             Self::Metrics(body) => serde_json::to_string(body),
             Self::LogLine(body) => serde_json::to_string(body),
             Self::Heartbeat(body) => serde_json::to_string(body),
@@ -231,6 +245,9 @@ impl FeedEvent {
             "hello" => Self::Hello(serde_json::from_str(body)?),
             "alert" => Self::Alert(serde_json::from_str(body)?),
             "alert_counts" => Self::AlertCounts(serde_json::from_str(body)?),
+            "fix" => Self::Fix(serde_json::from_str(body)?),
+            "fix_output" => Self::FixOutput(serde_json::from_str(body)?),
+            "remedy" => Self::Remedy(serde_json::from_str(body)?),
             "metrics" => Self::Metrics(serde_json::from_str(body)?),
             "log_line" => Self::LogLine(serde_json::from_str(body)?),
             "heartbeat" => Self::Heartbeat(serde_json::from_str(body)?),

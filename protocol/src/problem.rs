@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Alert, Text};
+use crate::{Alert, Fix, Text};
 
 /// Why a request was refused. One enum for both sides; unknown ones read as `Unknown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +58,20 @@ pub enum Code {
     IllegalTransition,
     /// Another alert of the same fingerprint is open.
     AlreadyOpen,
+    /// The plan is another one than the one that was approved or seen.
+    PlanChanged,
+    /// Whoever proposed a fix, or owns its definition, does not approve it.
+    OwnProposal,
+    /// A fix is open for this target, or was proposed for it a moment ago.
+    TargetBusy,
+    /// All fixes are switched off, the target is in maintenance, or the rule is suppressed for it.
+    FixesOff,
+    /// A value does not parse, or is in no inventory.
+    BadParameter,
+    /// Too many fixes are open.
+    TooManyFixes,
+    /// What a rollback would put back was changed since.
+    TargetChanged,
     /// The action can no longer be undone.
     UndoExpired,
     /// The action was undone already.
@@ -96,6 +110,16 @@ pub enum Retry {
     Unknown,
 }
 
+/// The object as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Current {
+    /// An alert.
+    Alert(Box<Alert>),
+    /// A fix.
+    Fix(Box<Fix>),
+}
+
 /// The body. Never holds a stack trace, SQL or a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,5 +141,5 @@ pub struct Problem {
     pub retry: Retry,
     /// The object as it is now, on a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Box<Alert>>,
+    pub current: Option<Current>,
 }

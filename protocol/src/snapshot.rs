@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::health::EngineClock;
-use crate::{Alert, Cursor, Health, LineId, LogEvent, Series, Timestamp};
+use crate::{Alert, Cursor, Fix, Health, LineId, LogEvent, Remedy, Series, Timestamp};
 
 /// `GET /snapshot`: everything a console needs before it follows the feed from `cursor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,12 @@ pub struct Snapshot {
     pub engine: EngineClock,
     /// Open ones, and those resolved in the last hour.
     pub alerts: Vec<Alert>,
+    /// Open ones, and the last 50 that ended.
+    #[serde(default)]
+    pub fixes: Vec<Fix>,
+    /// What holds for all fixes.
+    #[serde(default)]
+    pub remedy: Remedy,
     /// Every series, the last 30 minutes at one minute.
     #[serde(default)]
     pub series: Vec<Series>,

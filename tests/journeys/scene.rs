@@ -190,6 +190,8 @@ pub fn snapshot(alerts: Vec<Alert>, at: Timestamp) -> Snapshot {
         health: Health { status: HealthStatus::Degraded, reason: "2 critical alerts are open".into() },
         engine: EngineClock { last: Some(at), recording: false, lines: 31_442 },
         alerts,
+        fixes: Vec::new(),
+        remedy: stella_protocol::Remedy::default(),
         series: vec![
             series("op.get_shared_agents.p95", "get_shared_agents p95", "ms", Some(200.0), at, 734.0),
             series("errors.percent", "errors", "%", None, at, 1.2),

@@ -1,6 +1,6 @@
 //! Refusals in words for people: what stands against it, and what to do next.
 
-use stella_protocol::{Alert, AlertId, Code, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb};
+use stella_protocol::{Alert, AlertId, Code, Current, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb};
 
 use crate::alerts::{AlertState, Refusal, SYSTEM};
 use crate::problem::{problem, titled};
@@ -58,7 +58,7 @@ pub(super) fn refused(state: &AlertState, wanted: Wanted, why: &Refusal) -> Targ
             (Outcome::Refused, titled(Code::TooLarge, "there is no room for another note", "notes take 24 KiB at most"))
         }
     };
-    problem.current = Some(Box::new(alert.clone()));
+    problem.current = Some(Current::Alert(Box::new(alert.clone())));
     TargetResult {
         id: alert.id.clone(),
         outcome,

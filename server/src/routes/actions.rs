@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stella_protocol::command::VerbRequest;
-use stella_protocol::{ActionId, ActionRequest, ActionResponse, AlertId, Code, Outcome, Target, Verb};
+use stella_protocol::{ActionId, ActionRequest, ActionResponse, AlertId, Code, Current, Outcome, Target, Verb};
 
 use super::problem::Refusal;
 use super::{App, body};
@@ -89,7 +89,7 @@ fn refusal_of(result: &stella_protocol::TargetResult) -> Option<Refusal> {
     };
     let mut refusal = result.problem.clone().map_or_else(|| Refusal::new(code, ""), Refusal);
     if refusal.0.current.is_none() {
-        refusal.0.current.clone_from(&result.alert);
+        refusal.0.current = result.alert.clone().map(Current::Alert);
     }
     Some(refusal)
 }

@@ -64,6 +64,7 @@ pub(crate) fn status(code: Code) -> StatusCode {
         | Code::BadVersion
         | Code::BadCursor
         | Code::TooManyTargets => StatusCode::BAD_REQUEST,
+        Code::BadParameter => StatusCode::UNPROCESSABLE_ENTITY,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::VersionMissing => StatusCode::PRECONDITION_REQUIRED,
@@ -73,6 +74,12 @@ pub(crate) fn status(code: Code) -> StatusCode {
         | Code::AlreadyAcknowledged
         | Code::IllegalTransition
         | Code::AlreadyOpen
+        | Code::PlanChanged
+        | Code::OwnProposal
+        | Code::TargetBusy
+        | Code::FixesOff
+        | Code::TooManyFixes
+        | Code::TargetChanged
         | Code::UndoExpired
         | Code::AlreadyUndone => StatusCode::CONFLICT,
         Code::TooManyStreams | Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -60,7 +60,8 @@ pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
     let (cursor, alerts) = app.hub.snapshot();
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    Json(Snapshot { cursor, server_time: app.clock.now(), health, engine, alerts, series })
+    let (fixes, remedy) = (Vec::new(), stella_protocol::Remedy::default());
+    Json(Snapshot { cursor, server_time: app.clock.now(), health, engine, alerts, fixes, remedy, series })
 }
 
 /// `GET /dashboard`: the shape of the original application.

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::{Code, Role, Status};
+use stella_protocol::{Code, Current, Role, Status};
 
 use crate::harness::{Running, problem};
 
@@ -20,7 +20,7 @@ async fn of_two_who_acknowledge_one_wins_and_the_other_is_told_who() {
     assert_eq!((winner.status(), loser.status()), (StatusCode::OK, StatusCode::CONFLICT));
     let problem = problem(loser).await;
     assert!(matches!(problem.code, Code::AlreadyAcknowledged | Code::VersionConflict), "{:?}", problem.code);
-    let current = problem.current.unwrap();
+    let Some(Current::Alert(current)) = problem.current else { unreachable!("{problem:?}") };
     assert_eq!(current.acknowledged_by.unwrap().raw(), name);
     server.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::{Code, Verb};
+use stella_protocol::{Code, Current, Verb};
 
 use crate::harness::{Running, problem};
 
@@ -101,7 +101,7 @@ async fn a_stale_version_is_a_conflict_that_shows_what_is() {
     let stale = server.verb(&server.admin, &alert, "note", "k2").json(&json!({"text": "two"})).send().await.unwrap();
     let found = problem(stale).await;
     assert_eq!(found.code, Code::VersionConflict);
-    let current = found.current.unwrap();
+    let Some(Current::Alert(current)) = found.current else { unreachable!("{found:?}") };
     assert_eq!((current.notes.len(), current.notes[0].text.raw()), (1, "one"));
     server.stop().await;
 }

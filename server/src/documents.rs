@@ -1,0 +1,128 @@
+//! The application's own data, as documents in collections: what fixes and the migration change.
+//!
+//! A write is always conditional, on the version that was read or on the document's absence; what is
+//! written is told apart for each document. Values keep their types through a round trip.
+//!
+//! Architecture Invariant: knows nothing of fixes, migrations, alerts or the feed.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+/// Which document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentKey {
+    /// Path of its collection (`conversations`, `agents/a-7/shares`).
+    pub collection: String,
+    /// Its id within it.
+    pub id: String,
+}
+
+/// A document as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Which.
+    pub key: DocumentKey,
+    /// Changes with every write of it; opaque to readers but for equality.
+    pub version: u64,
+    /// Its fields. What JSON has no word for stands as an object with one key, `$timestamp`, `$bytes`,
+    /// `$reference`, `$geo` or `$integer` (beyond 2^53).
+    pub fields: BTreeMap<String, Value>,
+}
+
+/// What a write expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// The document in this version.
+    Version(u64),
+    /// No document.
+    Absent,
+}
+
+/// What a write leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Leave {
+    /// The document with exactly these fields.
+    Fields(BTreeMap<String, Value>),
+    /// No document.
+    Nothing,
+}
+
+/// One conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentWrite {
+    /// Which document.
+    pub key: DocumentKey,
+    /// What it expects.
+    pub expect: Expect,
+    /// What it leaves.
+    pub leave: Leave,
+}
+
+/// What came of one write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// It was done; the new version (0 when nothing is left).
+    Done(u64),
+    /// Something else stood there: as it is now, None when there is nothing.
+    Conflict(Option<Box<Document>>),
+}
+
+/// A page of a collection.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DocumentPage {
+    /// In the order of their ids.
+    pub documents: Vec<Document>,
+    /// The next page begins after this id; None: this was the last.
+    pub next: Option<String>,
+}
+
+/// Why the store did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentsError {
+    /// It surely did nothing, and asking again can help.
+    #[error("reach the document store: {0}")]
+    Unavailable(String),
+    /// A write may or may not have happened.
+    #[error("hear from the document store whether it wrote: {0}")]
+    Unknown(String),
+    /// It does not take what it was given.
+    #[error("ask the document store: {0}")]
+    Refused(String),
+}
+
+/// What an implementation promises beyond the trait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A batch is done whole or not at all.
+    pub atomic_batch: bool,
+    /// Most writes of one batch.
+    pub batch: usize,
+}
+
+/// A document store. Implementations pass one conformance suite.
+pub trait Documents: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Names of the collections at the root, or below a document (`agents/a-7`), in order.
+    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>>;
+
+    /// Documents with ids after `after` (None: from the first), in order, at most `limit`.
+    fn scan<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>>;
+
+    /// One document; None: there is none.
+    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>>;
+
+    /// Writes conditionally; one answer a write, in order.
+    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>>;
+
+    /// How many documents a collection has.
+    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>>;
+}
