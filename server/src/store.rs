@@ -312,13 +312,7 @@ pub trait Store: Send + Sync {
     fn fix_images(&self, id: &FixId, step: usize) -> Result<Vec<BeforeImage>, StoreError>;
 
     /// At most `limit` lines of a fix after line `after`, oldest first; of one step, or of all.
-    fn fix_output(
-        &self,
-        id: &FixId,
-        step: Option<u32>,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<FixOutput>, StoreError>;
+    fn fix_output(&self, id: &FixId, step: Option<u32>, after: u64, limit: u32) -> Result<Vec<FixOutput>, StoreError>;
 
     /// How the fixes of a definition fared, and what people said of the alerts they were for.
     fn fix_record(&self, definition: &str) -> Result<Record, StoreError>;

@@ -203,13 +203,7 @@ impl Store for SqliteStore {
         fixes::images(&self.reader(), id, step)
     }
 
-    fn fix_output(
-        &self,
-        id: &FixId,
-        step: Option<u32>,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<FixOutput>, StoreError> {
+    fn fix_output(&self, id: &FixId, step: Option<u32>, after: u64, limit: u32) -> Result<Vec<FixOutput>, StoreError> {
         fixes::output(&self.reader(), id, step, after, limit)
     }
 

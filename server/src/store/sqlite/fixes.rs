@@ -12,8 +12,8 @@ use stella_protocol::{FixId, FixOutput, FixStatus, Text, Timestamp};
 use super::doing;
 use super::read::{self, from_json};
 use super::write::{Stop, json};
-use crate::store::{FixNumbers, FixQuery, FoundFixes, InTheWay, StoreError, number_in};
 use crate::remedy::{BeforeImage, FixState, SYSTEM};
+use crate::store::{FixNumbers, FixQuery, FoundFixes, InTheWay, StoreError, number_in};
 
 /// What every id of a suppression begins with.
 const SUPPRESSION: &str = "sup-";
@@ -54,14 +54,7 @@ pub(super) fn write(connection: &Connection, state: &FixState, from: Option<u64>
             .prepare_cached(
                 "UPDATE fixes SET status = ?2, open = ?3, version = ?4, body = ?5 WHERE number = ?1 AND version = ?6",
             )?
-            .execute(params![
-                number,
-                fix.status.word(),
-                fix.status.is_open(),
-                fix.version as i64,
-                body,
-                from as i64,
-            ]),
+            .execute(params![number, fix.status.word(), fix.status.is_open(), fix.version as i64, body, from as i64,]),
     };
     let in_the_way = match changed {
         Ok(1) => return put_approvals(connection, number, state).map_err(Stop::from),
@@ -127,7 +120,9 @@ pub(super) fn put_output(connection: &Connection, line: &FixOutput) -> Result<()
 pub(super) fn suppress(connection: &Connection, suppression: &Suppression) -> Result<(), Stop> {
     let number = written(suppression.id.raw(), SUPPRESSION)?;
     connection
-        .prepare_cached("INSERT INTO suppressions (number, definition, target, lifted, body) VALUES (?1, ?2, ?3, 0, ?4)")?
+        .prepare_cached(
+            "INSERT INTO suppressions (number, definition, target, lifted, body) VALUES (?1, ?2, ?3, 0, ?4)",
+        )?
         .execute(params![number, suppression.definition_id.raw(), suppression.target.raw(), json(suppression)?])?;
     Ok(())
 }
