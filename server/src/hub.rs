@@ -12,6 +12,7 @@
 mod act;
 mod board;
 mod draft;
+mod fixes;
 mod frame;
 mod refusal;
 mod ring;
@@ -41,6 +42,7 @@ use crate::store::{AlertQuery, AuditEntry, Commit, Found, Head, Store, StoreErro
 use board::Shared;
 use writer::{Job, Writer};
 
+pub use fixes::{InSight, role_of};
 pub use frame::{Kind, Kinds, frame};
 pub use subscription::{CursorAsk, Delivery, Filter, Subscription};
 
@@ -213,8 +215,8 @@ impl Hub {
 
     /// Open alerts and those closed in the last hour, with the place in the feed they belong to.
     pub fn snapshot(&self) -> (Cursor, Vec<Alert>) {
-        let (cursor, states) = self.shared.snapshot(self.clock.now());
-        (cursor, states.iter().map(|state| state.alert.clone()).collect())
+        let sight = self.shared.snapshot(self.clock.now());
+        (sight.cursor, sight.alerts.iter().map(|state| state.alert.clone()).collect())
     }
 
     /// One alert, also a past one. Blocks when it has to be read from the store.

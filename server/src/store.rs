@@ -1,4 +1,4 @@
-//! Stella's own truth: alerts, evidence, actions, audit, events, tokens, behind one trait.
+//! Stella's own truth: alerts, evidence, actions, fixes, audit, events, tokens, behind one trait.
 //!
 //! Everything that changes goes through [`Store::commit_all`]: checks, writes, audit rows and events of
 //! a [`Tx`] stand or fall together, and a number given to an event is durable when it is told. There is
@@ -12,14 +12,18 @@ mod sqlite;
 mod tx;
 
 use stella_protocol::command::Action;
+use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::query::Query;
-use stella_protocol::{ActionId, Alert, AlertId, Cursor, Evidence, Severity, Timestamp};
+use stella_protocol::{
+    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Severity, Timestamp,
+};
 
 use crate::alerts::AlertState;
+use crate::remedy::{BeforeImage, FixState};
 
 pub use audit::{AuditBroken, AuditEntry, AuditRow, Verdict};
 pub use sqlite::SqliteStore;
-pub use tx::{ActionRecord, Answered, Commit, KeyedAnswer, Meta, NewEvent, StoredToken, Tx, Undoable, Write};
+pub use tx::{ActionRecord, Answered, Commit, InTheWay, KeyedAnswer, Meta, NewEvent, StoredToken, Tx, Undoable, Write};
 
 /// Why the store could not be opened or asked. Holds neither SQL nor a path.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +145,49 @@ pub struct Found {
     pub next: Option<AlertKey>,
 }
 
+/// A question for a page of fixes, newest first. What is None or empty lets everything through.
+#[derive(Debug, Clone, Default)]
+pub struct FixQuery {
+    /// In one of these.
+    pub status: Vec<FixStatus>,
+    /// For this alert.
+    pub alert: Option<AlertId>,
+    /// Of this definition.
+    pub definition: Option<String>,
+    /// With an approval of theirs.
+    pub approved_by: Option<String>,
+    /// Older than `fx-` and this number.
+    pub after: Option<u64>,
+    /// Most fixes on the page.
+    pub limit: u32,
+}
+
+/// Found fixes, and where the next page begins.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FoundFixes {
+    /// Newest first.
+    pub items: Vec<Fix>,
+    /// None: this was the last page.
+    pub next: Option<u64>,
+}
+
+/// The greatest numbers that were given; 0: none was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FixNumbers {
+    /// The N of `fx-N`.
+    pub fix: u64,
+    /// The N of `sup-N`, lifted ones too.
+    pub suppression: u64,
+    /// The N of `win-N`, past ones too.
+    pub window: u64,
+}
+
+/// The N of an id that was made from a counter; None: this one was not.
+pub fn number_in(id: &str, prefix: &str) -> Option<u64> {
+    let digits = id.strip_prefix(prefix).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|number| i64::try_from(*number).is_ok())
+}
+
 /// A kept event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -245,6 +292,36 @@ pub trait Store: Send + Sync {
 
     /// The greatest number given to an action, 0 for none.
     fn last_action(&self) -> Result<u64, StoreError>;
+
+    /// One fix.
+    fn fix(&self, id: &FixId) -> Result<Option<FixState>, StoreError>;
+
+    /// All open fixes, and the `ended` newest ones that are not.
+    fn recent_fixes(&self, ended: u32) -> Result<Vec<FixState>, StoreError>;
+
+    /// A page of fixes.
+    fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError>;
+
+    /// The greatest numbers given so far.
+    fn fix_numbers(&self) -> Result<FixNumbers, StoreError>;
+
+    /// The last fence of a target; 0: it never had one.
+    fn fence(&self, target: &str) -> Result<u64, StoreError>;
+
+    /// What stood where a step of a fix writes, in order.
+    fn fix_images(&self, id: &FixId, step: usize) -> Result<Vec<BeforeImage>, StoreError>;
+
+    /// At most `limit` lines of a fix after line `after`, oldest first; of one step, or of all.
+    fn fix_output(&self, id: &FixId, step: Option<u32>, after: u64, limit: u32) -> Result<Vec<FixOutput>, StoreError>;
+
+    /// How the fixes of a definition fared, and what people said of the alerts they were for.
+    fn fix_record(&self, definition: &str) -> Result<Record, StoreError>;
+
+    /// Suppressions that were not lifted, oldest first.
+    fn suppressions(&self) -> Result<Vec<Suppression>, StoreError>;
+
+    /// Maintenance windows that end after `now`, oldest first.
+    fn maintenance(&self, now: Timestamp) -> Result<Vec<Maintenance>, StoreError>;
 
     /// A kept note of the server to itself.
     fn meta(&self, key: Meta) -> Result<Option<String>, StoreError>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stella_detect::{Finding, Phase};
-use stella_protocol::{Activity, Alert, AlertId, Brief, Status, Text, Timestamp, Verb};
+use stella_protocol::{Activity, Alert, AlertId, Brief, FixId, Status, Text, Timestamp, Verb};
 
 use super::clip::{clip, fingerprint, wire_len};
 use super::verbs::{self, Act, Refusal, let_go};
@@ -20,6 +20,8 @@ const SUPPRESSED: i64 = 24 * 60 * MINUTE;
 const WAVE: i64 = 5 * MINUTE;
 /// Most alerts of a wave that are named.
 pub const MOST_RELATED: usize = 20;
+/// Most fixes of an alert that are named: the newest.
+const MOST_FIXES: usize = 32;
 /// Minutes that a brief's sparkline covers.
 const SPARK: usize = 30;
 
@@ -39,6 +41,10 @@ pub enum Event<'a> {
         /// Another alert of the same fingerprint that is open.
         rival: Option<&'a AlertId>,
     },
+    /// A fix was proposed for it.
+    Linked(&'a FixId),
+    /// A fix helped: it is over, and this says which.
+    Fixed(&'a Text),
     /// Time passed.
     Tick,
 }
@@ -60,6 +66,10 @@ pub enum Cause {
     Verb(Verb),
     /// A person took an action back.
     Undone,
+    /// A fix was proposed for it.
+    FixProposed,
+    /// A fix helped.
+    Fixed,
 }
 
 impl Cause {
@@ -73,6 +83,8 @@ impl Cause {
             Self::AckLapsed => "lapse",
             Self::Verb(verb) => verb.word(),
             Self::Undone => "undo",
+            Self::FixProposed => "link-fix",
+            Self::Fixed => "fixed",
         }
     }
 }
@@ -121,6 +133,8 @@ pub fn step(state: &AlertState, event: &Event<'_>, now: Moment) -> Result<Step, 
         Event::Found(finding) => Ok(found(state, finding)),
         Event::Act(act) => verbs::act(state, act, now),
         Event::Undo { before, left, rival } => verbs::undo(state, before, *left, *rival, now),
+        Event::Linked(fix) => Ok(linked(state, fix)),
+        Event::Fixed(notes) => Ok(fixed(state, notes, now)),
         Event::Tick => Ok(tick(state, now)),
     }
 }
@@ -185,7 +199,13 @@ pub fn open(finding: &Finding, id: AlertId, episode: u32, now: Moment) -> AlertS
     };
     describe(&mut alert, finding);
     touch_users(&mut alert, finding);
-    let watch = Watch { window_ms: finding.window_ms, opened_at: finding.detected_at, closed_at: None, wrong: None };
+    let watch = Watch {
+        window_ms: finding.window_ms,
+        opened_at: finding.detected_at,
+        closed_at: None,
+        wrong: None,
+        held: false,
+    };
     AlertState { alert, watch }
 }
 
@@ -302,7 +322,7 @@ fn come_back(step: &mut Step, finding: &Finding) {
 
 fn recover(step: &mut Step, finding: &Finding) {
     if step.state.alert.status.is_open() {
-        end_itself(step, finding.last_at.max(step.state.alert.last_seen));
+        end_itself(step, finding.last_at.max(step.state.alert.last_seen), Cause::Ended);
     }
 }
 
@@ -325,15 +345,39 @@ fn tick(state: &AlertState, now: Moment) -> Step {
     step
 }
 
+fn linked(state: &AlertState, fix: &FixId) -> Step {
+    let mut step = Step::of(state);
+    let alert = &mut step.state.alert;
+    if alert.fixes.contains(fix) {
+        return step;
+    }
+    if alert.fixes.len() >= MOST_FIXES {
+        alert.fixes.remove(0);
+    }
+    alert.fixes.push(fix.clone());
+    alert.auto_fix_available = true;
+    step.changed(Cause::FixProposed);
+    step
+}
+
+fn fixed(state: &AlertState, notes: &Text, now: Moment) -> Step {
+    let mut step = Step::of(state);
+    if state.alert.status.is_open() {
+        end_itself(&mut step, now.engine.max(state.alert.last_seen), Cause::Fixed);
+        step.state.alert.resolution_notes = Some(clip(notes, 1024));
+    }
+    step
+}
+
 /// Ends what has been quiet for its quiet time by engine time `at`. The end is dated when it was due,
 /// not when it was noticed, so that it does not depend on how often somebody looks.
 fn end_by_time(step: &mut Step, at: Timestamp) {
     if let Some(due) = step.state.ends_at().filter(|due| at >= *due) {
-        end_itself(step, due);
+        end_itself(step, due, Cause::Ended);
     }
 }
 
-fn end_itself(step: &mut Step, at: Timestamp) {
+fn end_itself(step: &mut Step, at: Timestamp, cause: Cause) {
     close(&mut step.state, at);
     let alert = &mut step.state.alert;
     alert.activity = Activity::Quiet { since: alert.last_seen };
@@ -341,7 +385,7 @@ fn end_itself(step: &mut Step, at: Timestamp) {
     alert.resolved_at = Some(at);
     alert.resolved_by = Some(Text::new(SYSTEM));
     alert.resolution_notes = None;
-    step.changed(Cause::Ended);
+    step.changed(cause);
 }
 
 /// What every way to close has in common.

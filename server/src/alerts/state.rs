@@ -35,6 +35,9 @@ pub struct Watch {
     /// What was wrong, once it was called a false positive.
     #[serde(default)]
     pub wrong: Option<WrongPart>,
+    /// A fix is under way on it: quiet alone does not end it meanwhile.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// An alert and what the machine remembers of it.
@@ -70,10 +73,11 @@ impl AlertState {
         self.quiet_time().unwrap_or(PLAIN_QUIET)
     }
 
-    /// Engine time at which it ends by itself, as long as nothing more happens.
+    /// Engine time at which it ends by itself, as long as nothing more happens; None: not by time, or not
+    /// while a fix is under way on it.
     pub fn ends_at(&self) -> Option<Timestamp> {
         let since = self.alert.last_seen.max(self.watch.opened_at);
-        Some(since.plus_millis(self.quiet_time()?)).filter(|_| self.alert.status.is_open())
+        Some(since.plus_millis(self.quiet_time()?)).filter(|_| self.alert.status.is_open() && !self.watch.held)
     }
 
     /// Engine time at which it is called quiet: the whole minute after the rule's window passed by.

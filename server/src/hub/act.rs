@@ -1,5 +1,6 @@
 //! What people ask for, as transactions: verbs on many alerts, and taking an action back.
 
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use stella_protocol::command::Action;
 use stella_protocol::{
@@ -17,7 +18,7 @@ const TARGETS: usize = 1000;
 /// How long an action can be taken back, in milliseconds.
 const UNDO: i64 = 24 * 60 * 60 * 1000;
 /// Longest idempotency key, in bytes.
-const KEY: usize = 128;
+pub(super) const KEY: usize = 128;
 /// Most that the words of a verb may take on the wire.
 const WORDS: usize = 2048;
 
@@ -79,7 +80,7 @@ impl Asked<'_> {
 }
 
 /// The answer to a key that came before: the first one again, if the same was asked.
-pub(super) fn repeat(before: &Answered, digest: [u8; 32]) -> Result<ActionResponse, Problem> {
+pub(super) fn repeat<T: DeserializeOwned>(before: &Answered, digest: [u8; 32]) -> Result<T, Problem> {
     if before.digest != digest {
         return Err(problem(Code::KeyReused, "make a new key for another request"));
     }
@@ -119,6 +120,7 @@ pub(super) fn act(
         deed.perform(draft, target, ask, &id)?;
     }
     let Deed { mut change, undoable, results, .. } = deed;
+    draft.supersede(&mut change, asked.now)?;
     let undo_until = Some(asked.now.server.plus_millis(UNDO)).filter(|_| !undoable.is_empty());
     let action = Action {
         id: id.clone(),
@@ -161,6 +163,7 @@ pub(super) fn undo(
     }
     let done = deed.results.iter().any(|result| result.outcome == Outcome::Done);
     let Deed { mut change, results, .. } = deed;
+    draft.supersede(&mut change, asked.now)?;
     let answer = ActionResponse { action_id: id.clone(), undo_until: None, results };
     if !done {
         let keyed = Some(asked.keyed(digest, &answer));

@@ -3,6 +3,8 @@
 //! Only the writer changes the alerts, and always together with the ring, so that a snapshot and its
 //! cursor belong together. Anybody may add to the ring what is not kept.
 
+mod fixes;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,14 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuar
 use rustc_hash::{FxHashMap, FxHashSet};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
-use stella_protocol::{Activity, AlertId, Cursor, Evidence, FeedEvent, LineId, Timestamp};
+use stella_protocol::{Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, Remedy, Timestamp};
 use tokio::sync::watch;
 
 use super::frame::{Kind, frame};
 use super::ring::Ring;
 use super::unpoisoned;
 use crate::alerts::AlertState;
-use crate::store::{Meta, Store, StoreError};
+use crate::remedy::FixState;
+use crate::store::{FixNumbers, Meta, Store, StoreError};
 
 /// How long a closed alert stays in memory and in snapshots, in milliseconds.
 const CLOSED_STAYS: i64 = 60 * 60 * 1000;
@@ -41,6 +44,10 @@ pub(super) struct Board {
     pub applied_line: LineId,
     /// Where the engine's clock stands.
     pub engine: EngineClock,
+    fixes: FxHashMap<FixId, Arc<FixState>>,
+    remedy: Remedy,
+    /// The last ones given.
+    pub numbers: FixNumbers,
 }
 
 impl Board {
@@ -54,6 +61,9 @@ impl Board {
             outdated: FxHashSet::default(),
             applied_line,
             engine,
+            fixes: FxHashMap::default(),
+            remedy: Remedy::default(),
+            numbers: FixNumbers::default(),
         }
     }
 
@@ -129,6 +139,14 @@ pub(super) struct Lines {
     pub first: u64,
 }
 
+/// What is in sight at one moment.
+pub(super) struct InSight {
+    pub cursor: Cursor,
+    pub alerts: Vec<Arc<AlertState>>,
+    pub fixes: Vec<Arc<FixState>>,
+    pub remedy: Remedy,
+}
+
 /// What the writer and all readers share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -137,6 +155,8 @@ pub(super) struct Shared {
     lines: Mutex<Lines>,
     wake: watch::Sender<()>,
     ended: AtomicBool,
+    /// One human uses this server.
+    pub single_person: AtomicBool,
     pub readers: AtomicUsize,
     pub line_readers: AtomicUsize,
 }
@@ -148,7 +168,9 @@ impl Shared {
         let engine = store.meta(Meta::EngineClock)?.and_then(|clock| serde_json::from_str::<EngineClock>(&clock).ok());
         let engine = engine.unwrap_or(EngineClock { last: None, recording: false, lines: 0 });
         let mut board = Board::new(LineId(applied), engine);
-        for state in store.recent(board.horizon(now))? {
+        board.load_fixes(store, now)?;
+        for mut state in store.recent(board.horizon(now))? {
+            state.watch.held = board.has_fix_under_way(&state.alert.id, None);
             board.put(Arc::new(state));
         }
         Ok(Self {
@@ -157,6 +179,7 @@ impl Shared {
             lines: Mutex::new(Lines::default()),
             wake: watch::Sender::new(()),
             ended: AtomicBool::new(false),
+            single_person: AtomicBool::new(false),
             readers: AtomicUsize::new(0),
             line_readers: AtomicUsize::new(0),
         })
@@ -217,12 +240,21 @@ impl Shared {
     }
 
     /// What is in sight, and the place in the feed that it belongs to.
-    pub fn snapshot(&self, now: Timestamp) -> (Cursor, Vec<Arc<AlertState>>) {
+    pub fn snapshot(&self, now: Timestamp) -> InSight {
         let board = self.board();
         let horizon = board.horizon(now);
         let cursor = self.ring().head().cursor;
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
-        (cursor, alerts)
+        InSight { cursor, alerts, fixes: board.fixes_in_sight(), remedy: self.remedy_of(&board, now) }
+    }
+
+    /// What holds for all fixes now.
+    pub fn remedy(&self, now: Timestamp) -> Remedy {
+        self.remedy_of(&self.board(), now)
+    }
+
+    fn remedy_of(&self, board: &Board, now: Timestamp) -> Remedy {
+        Remedy { single_person: self.single_person.load(Ordering::Relaxed), ..board.remedy(now) }
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! Nothing here is seen by anybody before the store has committed it; a draft that fails is dropped.
 
+mod fixes;
+
 use std::sync::Arc;
 
 use rand::Rng;
 use rustc_hash::FxHashMap;
-use stella_protocol::{AlertId, Evidence, Role, SampleRole, Text, Timestamp};
+use stella_protocol::{AlertId, Evidence, FixId, Remedy, Role, SampleRole, Text, Timestamp};
 
 use super::board::Shared;
 use super::json;
 use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
+use crate::remedy::FixState;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};
+pub(super) use fixes::{By, Stop, TouchedFix, shown, waits};
 
 /// Most bytes of kept evidence: what an event may carry.
 const EVIDENCE: usize = 64 << 10;
@@ -72,18 +76,26 @@ impl Author {
 #[derive(Debug, Default)]
 pub(super) struct Change {
     pub touched: Vec<Touched>,
+    pub fixes: Vec<TouchedFix>,
+    /// What holds for all fixes from now on.
+    pub remedy: Option<Remedy>,
     pub audit: Vec<AuditEntry>,
+    /// What is kept besides.
+    pub writes: Vec<Write>,
 }
 
 impl Change {
-    /// True when readers must be told at once.
+    /// True when it must be kept at once, and readers told.
     pub fn is_loud(&self) -> bool {
         self.touched.iter().any(|touched| touched.loud)
+            || !(self.fixes.is_empty() && self.audit.is_empty() && self.writes.is_empty())
     }
 
-    /// The transaction: every loud alert, its evidence, its event. More can be added to it.
+    /// The transaction: every fix, every loud alert with its evidence, and their events. More can be
+    /// added to it.
     pub fn tx(&self, at: Timestamp) -> Tx {
         let mut tx = Tx { at, audit: self.audit.clone(), ..Tx::default() };
+        self.fixes.iter().for_each(|touched| touched.add_to(&mut tx));
         for touched in self.touched.iter().filter(|touched| touched.loud) {
             let state = Arc::clone(&touched.state);
             tx.events.push(NewEvent { kind: "alert", body: json(&state.alert) });
@@ -93,6 +105,8 @@ impl Change {
             });
             tx.writes.extend(touched.evidence.iter().map(|found| evidence(&touched.state.alert.id, found)));
         }
+        tx.writes.extend(self.writes.iter().cloned());
+        tx.events.extend(self.remedy.iter().map(fixes::told));
         tx
     }
 
@@ -197,11 +211,13 @@ pub(super) struct Draft<'a> {
     store: &'a dyn Store,
     states: FxHashMap<AlertId, Arc<AlertState>>,
     latest: FxHashMap<String, AlertId>,
+    fixes: FxHashMap<FixId, Arc<FixState>>,
 }
 
 impl<'a> Draft<'a> {
     pub fn new(shared: &'a Shared, store: &'a dyn Store) -> Self {
-        Self { shared, store, states: FxHashMap::default(), latest: FxHashMap::default() }
+        let (states, latest, fixes) = (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
+        Self { shared, store, states, latest, fixes }
     }
 
     pub fn get(&self, id: &AlertId) -> Result<Option<Arc<AlertState>>, StoreError> {

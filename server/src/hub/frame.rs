@@ -8,7 +8,7 @@ use stella_protocol::{Cursor, FeedEvent};
 
 /// What a reader can ask for by name; the stream's own events (hello, heartbeat, …) always come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Kind {
     /// Diagnostic log events; `log` in a filter, unnamed on the wire.
     Log = 1,
@@ -22,15 +22,24 @@ pub enum Kind {
     LogLine = 16,
     /// The stream's own.
     Control = 32,
+    /// Fixes.
+    Fix = 64,
+    /// Lines of running fixes.
+    FixOutput = 128,
+    /// What holds for all fixes.
+    Remedy = 256,
 }
 
 impl Kind {
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 8] = [
         (Self::Log, "log"),
         (Self::Alert, "alert"),
         (Self::AlertCounts, "alert_counts"),
         (Self::Metrics, "metrics"),
         (Self::LogLine, "log_line"),
+        (Self::Fix, "fix"),
+        (Self::FixOutput, "fix_output"),
+        (Self::Remedy, "remedy"),
     ];
 
     /// Of an event.
@@ -41,6 +50,9 @@ impl Kind {
             FeedEvent::AlertCounts(_) => Self::AlertCounts,
             FeedEvent::Metrics(_) => Self::Metrics,
             FeedEvent::LogLine(_) => Self::LogLine,
+            FeedEvent::Fix(_) => Self::Fix,
+            FeedEvent::FixOutput(_) => Self::FixOutput,
+            FeedEvent::Remedy(_) => Self::Remedy,
             _ => Self::Control,
         }
     }
@@ -53,12 +65,12 @@ impl Kind {
 
 /// Some kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Kinds(u8);
+pub struct Kinds(u16);
 
 impl Default for Kinds {
     /// All but raw lines.
     fn default() -> Self {
-        Self(!(Kind::LogLine as u8))
+        Self(!(Kind::LogLine as u16))
     }
 }
 
@@ -66,12 +78,12 @@ impl Kinds {
     /// Reads `alert,metrics`. Names that this server does not know ask for nothing.
     pub fn read(names: &str) -> Self {
         let asked = names.split(',').map(|name| Kind::named(name.trim()));
-        Self(asked.fold(Kind::Control as u8, |kinds, kind| kinds | kind as u8))
+        Self(asked.fold(Kind::Control as u16, |kinds, kind| kinds | kind as u16))
     }
 
     /// True when a reader who asked for these wants `kind`.
     pub fn wants(self, kind: Kind) -> bool {
-        self.0 & kind as u8 != 0
+        self.0 & kind as u16 != 0
     }
 }
 
@@ -122,7 +134,9 @@ mod tests {
     fn a_filter_names_what_it_wants_and_never_hides_the_streams_own() {
         let kinds = Kinds::read("alert, log_line,fix");
         assert!(kinds.wants(Kind::Alert) && kinds.wants(Kind::LogLine) && kinds.wants(Kind::Control));
+        assert!(kinds.wants(Kind::Fix) && !kinds.wants(Kind::FixOutput) && !kinds.wants(Kind::Remedy));
         assert!(!kinds.wants(Kind::Metrics) && !kinds.wants(Kind::Log));
         assert!(!Kinds::default().wants(Kind::LogLine) && Kinds::default().wants(Kind::Log));
+        assert!(Kinds::default().wants(Kind::Fix) && Kinds::default().wants(Kind::Remedy));
     }
 }

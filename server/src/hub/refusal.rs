@@ -1,6 +1,8 @@
 //! Refusals in words for people: what stands against it, and what to do next.
 
-use stella_protocol::{Alert, AlertId, Code, Current, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb};
+use stella_protocol::{
+    Alert, AlertId, Code, Current, Fix, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb,
+};
 
 use crate::alerts::{AlertState, Refusal, SYSTEM};
 use crate::problem::{problem, titled};
@@ -35,6 +37,20 @@ pub(super) fn stopped() -> Problem {
 /// The store did not answer.
 pub(super) fn unavailable() -> Problem {
     problem(Code::StoreUnavailable, "whether it was done is not known: ask again with the same key")
+}
+
+/// What stands against a change of a fix, with the fix that it is about.
+pub(super) fn fix_refused(why: &crate::remedy::Refusal, current: Option<&Fix>) -> Problem {
+    let current = current.map(|fix| Current::Fix(Box::new(fix.clone())));
+    Problem { current, ..problem(why.code, &why.why) }
+}
+
+/// Somebody changed the fix since it was read.
+pub(super) fn stale_fix(fix: &Fix) -> Problem {
+    let last = fix.trail.last().map(|last| format!(": {} {}", last.by.raw(), last.what.raw()));
+    let detail = format!("it is {} now{}", fix.status.word(), last.unwrap_or_default());
+    let current = Some(Current::Fix(Box::new(fix.clone())));
+    Problem { current, ..titled(Code::VersionConflict, "it has changed meanwhile", detail) }
 }
 
 /// A target that is no alert.

@@ -6,6 +6,7 @@
 
 mod chores;
 mod engine;
+mod fixes;
 
 use std::mem;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::{Answer, HubError, problem, refusal};
 use crate::alerts::Moment;
 use crate::clock::Clock;
 use crate::store::{Commit, NewEvent, Store, StoreError, Tx};
+pub(super) use fixes::{FixJob, Keyed};
 
 /// Most requests behind one fsync.
 const GROUP: usize = 256;
@@ -68,6 +70,7 @@ pub(super) enum Job {
     Tick {
         engine_now: Timestamp,
     },
+    Fix(FixJob),
     Stop,
 }
 
@@ -157,6 +160,11 @@ impl Writer {
                     self.engine_now = engine_now;
                     self.tick();
                 }
+                Job::Fix(job) => {
+                    self.together(mem::take(&mut group));
+                    keys.clear();
+                    self.fix(job);
+                }
                 Job::Stop => {
                     self.together(group);
                     return true;
@@ -192,7 +200,7 @@ impl Writer {
                     txs.push(tx);
                     waiting.push(Waiting::Room { reply });
                 }
-                Job::Apply { .. } | Job::Tick { .. } | Job::Stop => {}
+                Job::Apply { .. } | Job::Tick { .. } | Job::Fix(_) | Job::Stop => {}
             }
         }
         if !txs.is_empty() {
@@ -225,7 +233,7 @@ impl Writer {
                         ring.push_kept(seq, event.kind, &event.body);
                     }
                 }
-                answers.push(settle(&mut board, waiting, commit));
+                answers.push(settle(&mut board, &*self.store, waiting, commit));
             }
         }
         shared.wake();
@@ -256,7 +264,7 @@ impl Answered {
 }
 
 /// Takes what was committed into memory, and finds the answer.
-fn settle(board: &mut Board, waiting: Waiting, commit: Commit) -> Answered {
+fn settle(board: &mut Board, store: &dyn Store, waiting: Waiting, commit: Commit) -> Answered {
     let (reply, digest, planned) = match waiting {
         Waiting::Person { reply, digest, planned } => (reply, digest, *planned),
         Waiting::Room { reply } => return Answered::Room(reply, commit),
@@ -269,6 +277,8 @@ fn settle(board: &mut Board, waiting: Waiting, commit: Commit) -> Answered {
         Commit::Duplicate(before) => act::repeat(&before, digest).map(|body| Answer { body, replayed: true }),
         Commit::Conflict(_) => {
             planned.change.touched.iter().for_each(|touched| board.forget(&touched.state.alert.id));
+            let kept = planned.change.fixes.iter().map(|touched| store.fix(&touched.state.fix.id));
+            kept.flatten().flatten().for_each(|state| board.put_fix(Arc::new(state)));
             Err(problem(Code::Unavailable, "the alerts changed at the same moment: ask again"))
         }
         Commit::Unavailable => Err(refusal::unavailable()),
@@ -300,6 +310,7 @@ fn queue(
 }
 
 fn merge(board: &mut Board, change: Change) {
+    board.merge_fixes(change.fixes, change.remedy);
     for touched in change.touched {
         let id = touched.state.alert.id.clone();
         board.put(touched.state);

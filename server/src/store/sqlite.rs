@@ -4,6 +4,7 @@
 //! not open when the database will not promise that. Readers see one committed state each, and never
 //! wait for the writer.
 
+mod fixes;
 #[cfg(test)]
 mod kill;
 mod read;
@@ -19,14 +20,16 @@ use std::time::Duration;
 use rand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use stella_protocol::command::Action;
-use stella_protocol::{ActionId, AlertId, Evidence, Timestamp};
+use stella_protocol::fix::{Maintenance, Record, Suppression};
+use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, Timestamp};
 
 use super::lock::FolderLock;
 use super::{
-    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, Found, Head, Meta, Replay, Retention, Store,
-    StoreError, StoredToken, Tx,
+    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes, Head,
+    Meta, Replay, Retention, Store, StoreError, StoredToken, Tx,
 };
 use crate::alerts::AlertState;
+use crate::remedy::{BeforeImage, FixState};
 use write::Writer;
 
 /// Connections that read, so that a long list does not hold up a short look.
@@ -34,7 +37,7 @@ const READERS: usize = 4;
 /// How long a statement waits for a lock: only another program (a backup) can hold one.
 const BUSY: Duration = Duration::from_secs(5);
 /// Compiled statements kept by each connection: more than this module has.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// `stella.db` in a data folder that nobody else may use meanwhile.
 #[derive(Debug)]
@@ -174,6 +177,46 @@ impl Store for SqliteStore {
 
     fn last_action(&self) -> Result<u64, StoreError> {
         read::last_action(&self.reader())
+    }
+
+    fn fix(&self, id: &FixId) -> Result<Option<FixState>, StoreError> {
+        fixes::one(&self.reader(), id)
+    }
+
+    fn recent_fixes(&self, ended: u32) -> Result<Vec<FixState>, StoreError> {
+        fixes::recent(&self.reader(), ended)
+    }
+
+    fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> {
+        fixes::query(&self.reader(), ask)
+    }
+
+    fn fix_numbers(&self) -> Result<FixNumbers, StoreError> {
+        fixes::numbers(&self.reader())
+    }
+
+    fn fence(&self, target: &str) -> Result<u64, StoreError> {
+        fixes::fence(&self.reader(), target)
+    }
+
+    fn fix_images(&self, id: &FixId, step: usize) -> Result<Vec<BeforeImage>, StoreError> {
+        fixes::images(&self.reader(), id, step)
+    }
+
+    fn fix_output(&self, id: &FixId, step: Option<u32>, after: u64, limit: u32) -> Result<Vec<FixOutput>, StoreError> {
+        fixes::output(&self.reader(), id, step, after, limit)
+    }
+
+    fn fix_record(&self, definition: &str) -> Result<Record, StoreError> {
+        fixes::record(&self.reader(), definition)
+    }
+
+    fn suppressions(&self) -> Result<Vec<Suppression>, StoreError> {
+        fixes::suppressions(&self.reader())
+    }
+
+    fn maintenance(&self, now: Timestamp) -> Result<Vec<Maintenance>, StoreError> {
+        fixes::maintenance(&self.reader(), now)
     }
 
     fn meta(&self, key: Meta) -> Result<Option<String>, StoreError> {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stella_protocol::command::Action;
-use stella_protocol::{AlertId, Role, Text, Timestamp};
+use stella_protocol::fix::{Maintenance, Suppression};
+use stella_protocol::{AlertId, FixId, FixOutput, Role, Text, Timestamp};
 
 use super::audit::AuditEntry;
 use crate::alerts::{AlertState, Triage};
+use crate::remedy::{BeforeImage, FixState};
 
 /// What stands or falls together: writes, audit rows, events, and the answer to a key.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +56,41 @@ pub enum Write {
     Meta(Meta, String),
     /// A new token, or a changed one of the same fingerprint.
     Token(Box<StoredToken>),
+    /// A fix. A conflict when another one of its target is open; a changed one also unless the kept one
+    /// has the version `from`.
+    Fix {
+        /// How it stands now.
+        state: Arc<FixState>,
+        /// The version that is replaced; None: it is new.
+        from: Option<u64>,
+    },
+    /// Whoever writes this acts under this fence; a conflict when a higher one of the target is kept.
+    Fence {
+        /// What is changed.
+        target: Text,
+        /// Kept from now on.
+        fence: u64,
+    },
+    /// What stands where a step will write, replacing what was kept for that step.
+    FixImages {
+        /// Of which fix.
+        fix: FixId,
+        /// Of which step.
+        step: usize,
+        /// In their order.
+        images: Vec<BeforeImage>,
+    },
+    /// A new line of output.
+    FixOutput(Box<FixOutput>),
+    /// A new suppression.
+    Suppression(Box<Suppression>),
+    /// A suppression was lifted.
+    Lifted {
+        /// Its `sup-N`.
+        id: String,
+    },
+    /// A new maintenance window.
+    Maintenance(Box<Maintenance>),
 }
 
 /// What the server notes for itself.
@@ -63,6 +100,8 @@ pub enum Meta {
     AppliedLine,
     /// Where the engine's clock stood, as JSON.
     EngineClock,
+    /// Who switched all fixes off, as JSON; `null`: they are on.
+    FixSwitch,
     /// Anything of another room, under its own name.
     Room(&'static str),
 }
@@ -73,6 +112,7 @@ impl Meta {
         match self {
             Self::AppliedLine => "applied_line",
             Self::EngineClock => "engine_clock",
+            Self::FixSwitch => "fix_switch",
             Self::Room(name) => name,
         }
     }
@@ -161,10 +201,21 @@ pub enum Commit {
         /// Number of its first event; head + 1 when it had none.
         first_seq: u64,
     },
-    /// Nothing was done: an alert was not as expected. The one that stands in the way, where there is one.
-    Conflict(Option<Box<AlertState>>),
+    /// Nothing was done: something was not as expected. What stands in the way, where something does.
+    Conflict(Option<InTheWay>),
     /// Nothing was done: the key came before, and this was the answer.
     Duplicate(Answered),
     /// The store did not answer as it should; whether the transaction was done is not known.
     Unavailable,
+}
+
+/// What a transaction ran into.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InTheWay {
+    /// An alert as it is kept.
+    Alert(Box<AlertState>),
+    /// A fix as it is kept: the same in another version, or another open one of the same target.
+    Fix(Box<FixState>),
+    /// The fence of a target that is kept, higher than the one that was shown.
+    Fence(u64),
 }

@@ -61,6 +61,7 @@ impl Writer {
             let mut board = self.shared.board_mut();
             let horizon = board.horizon(now);
             board.purge(horizon);
+            board.purge_fixes(now);
         }
         match self.store.sweep(&Retention::default(), now) {
             Ok(true) => self.next_minute = self.next_second,

@@ -14,7 +14,7 @@ use crate::alerts::{self, AlertState, Effect, Event, MOST_RELATED, is_due, relat
 use crate::hub::board::may_change;
 use crate::hub::draft::{Author, Change, Draft, evidence};
 use crate::hub::{HubError, json};
-use crate::store::{Commit, Meta, StoreError, Tx, Write};
+use crate::store::{Commit, KeyedAnswer, Meta, StoreError, Tx, Write};
 
 impl Writer {
     /// Takes in what the engine found.
@@ -25,6 +25,7 @@ impl Writer {
             for finding in findings {
                 self.found(&mut draft, &mut change, finding)?;
             }
+            draft.supersede(&mut change, self.now())?;
             if self.keep(change, Some(progress.clone()))? {
                 return Ok(());
             }
@@ -93,7 +94,9 @@ impl Writer {
                 change.take(&state, step, &Author::system(), "");
             }
         }
-        if let Err(error) = self.keep(change, None) {
+        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
+        let superseded = Draft::new(&shared, &*store).supersede(&mut change, now);
+        if let Err(error) = superseded.map_err(HubError::from).and_then(|()| self.keep(change, None)) {
             tracing::error!(error = %error, "failed to let time pass");
         }
     }
@@ -101,18 +104,31 @@ impl Writer {
     /// Makes a change durable if readers must be told of it, and takes it into memory. False: the store
     /// holds something else than memory did, which is forgotten; look again.
     pub(super) fn keep(&mut self, change: Change, progress: Option<Progress>) -> Result<bool, HubError> {
-        let (mut tx, loud) = (change.tx(self.clock.now()), change.is_loud());
+        match self.keep_with(change, None, progress) {
+            Ok(()) => Ok(true),
+            Err(Commit::Unavailable) => Err(HubError::Unavailable),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// As [`Writer::keep`], together with the answer that a key gets.
+    pub(super) fn keep_with(
+        &mut self,
+        change: Change,
+        answer: Option<KeyedAnswer>,
+        progress: Option<Progress>,
+    ) -> Result<(), Commit> {
+        let (mut tx, loud) = (change.tx(self.clock.now()), change.is_loud() || answer.is_some());
         let mut first = 0;
         if loud {
+            tx.answer = answer;
             self.add_unsaved(&mut tx, &change, progress.as_ref());
             match self.commit_one(tx.clone()) {
                 Commit::Committed { first_seq } => first = first_seq,
-                Commit::Conflict(_) | Commit::Duplicate(_) => {
-                    let mut board = self.shared.board_mut();
-                    change.touched.iter().for_each(|touched| board.forget(&touched.state.alert.id));
-                    return Ok(false);
+                other => {
+                    self.look_again(&change, &other);
+                    return Err(other);
                 }
-                Commit::Unavailable => return Err(HubError::Unavailable),
             }
         }
         let shared = Arc::clone(&self.shared);
@@ -133,7 +149,17 @@ impl Writer {
             drop((ring, board));
             shared.wake();
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// The store may hold something else than memory does: what the change touched is read again.
+    fn look_again(&self, change: &Change, commit: &Commit) {
+        let fixes = change.fixes.iter().map(|touched| self.store.fix(&touched.state.fix.id)).collect::<Vec<_>>();
+        let mut board = self.shared.board_mut();
+        fixes.into_iter().flatten().flatten().for_each(|state| board.put_fix(Arc::new(state)));
+        if !matches!(commit, Commit::Unavailable) {
+            change.touched.iter().for_each(|touched| board.forget(&touched.state.alert.id));
+        }
     }
 
     fn commit_one(&self, tx: Tx) -> Commit {

@@ -35,7 +35,7 @@ fn state(connection: &Connection, sql: &str, name: &str) -> Result<Option<AlertS
 }
 
 /// The one row of a question by name, if there is one.
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     sql: &str,
     name: &str,
@@ -44,7 +44,7 @@ fn one<T>(
     connection.prepare_cached(sql)?.query_row([name], read).optional()
 }
 
-fn from_json<T: DeserializeOwned>(json: &str, what: &'static str) -> Result<T, StoreError> {
+pub(super) fn from_json<T: DeserializeOwned>(json: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|_| StoreError::Row(what))
 }
 

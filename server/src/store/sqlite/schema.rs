@@ -103,9 +103,78 @@ CREATE TABLE meta (
 ) STRICT;
 ";
 
+/// Fixes are never deleted, so their numbers stay dense and order them by age. `fix_approvals` is what the
+/// bodies say, once more, to be found by approver.
+const FIXES: &str = "
+CREATE TABLE fixes (
+    number INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    open INTEGER NOT NULL CHECK (open IN (0, 1)),
+    target TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    alert TEXT,
+    created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX fixes_one_open ON fixes (target) WHERE open = 1;
+CREATE INDEX fixes_status ON fixes (status, number);
+CREATE INDEX fixes_open ON fixes (open, number);
+CREATE INDEX fixes_alert ON fixes (alert, number);
+CREATE INDEX fixes_definition ON fixes (definition, number);
+
+CREATE TABLE fix_approvals (
+    fix INTEGER NOT NULL REFERENCES fixes (number),
+    principal TEXT NOT NULL,
+    PRIMARY KEY (fix, principal)
+) STRICT;
+CREATE INDEX fix_approvals_mine ON fix_approvals (principal, fix);
+
+CREATE TABLE fix_targets (
+    target TEXT PRIMARY KEY,
+    fence INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE fix_images (
+    fix INTEGER NOT NULL REFERENCES fixes (number),
+    step INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (fix, step, n)
+) STRICT;
+
+CREATE TABLE fix_output (
+    fix INTEGER NOT NULL REFERENCES fixes (number),
+    number INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (fix, number)
+) STRICT;
+
+CREATE TABLE suppressions (
+    number INTEGER PRIMARY KEY,
+    definition TEXT NOT NULL,
+    target TEXT NOT NULL,
+    lifted INTEGER NOT NULL CHECK (lifted IN (0, 1)),
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX suppressions_standing ON suppressions (number) WHERE lifted = 0;
+
+CREATE TABLE maintenance (
+    number INTEGER PRIMARY KEY,
+    until INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX maintenance_until ON maintenance (until);
+";
+
+fn steps() -> Migrations<'static> {
+    Migrations::new(vec![M::up(FIRST), M::up(FIXES)])
+}
+
 /// Makes the tables, or brings those of an older server up to date.
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
-    Migrations::new(vec![M::up(FIRST)]).to_latest(connection).map_err(StoreError::Schema)
+    steps().to_latest(connection).map_err(StoreError::Schema)
 }
 
 #[cfg(test)]
@@ -114,6 +183,19 @@ mod tests {
 
     #[test]
     fn the_tables_can_be_made() {
-        assert!(Migrations::new(vec![M::up(FIRST)]).validate().is_ok());
+        assert!(steps().validate().is_ok());
+    }
+
+    #[test]
+    fn the_tables_of_an_older_server_are_brought_up_to_date() {
+        let old = Connection::open_in_memory().and_then(|mut connection| {
+            let made = Migrations::new(vec![M::up(FIRST)]).to_latest(&mut connection);
+            assert!(made.is_ok(), "{made:?}");
+            connection.execute("INSERT INTO meta (name, value) VALUES ('applied_line', '7')", [])?;
+            assert!(bring_up_to_date(&mut connection).is_ok());
+            connection.execute("INSERT INTO fix_targets (target, fence) VALUES ('t', 1)", [])?;
+            connection.query_row("SELECT value FROM meta", [], |row| row.get::<_, String>(0))
+        });
+        assert_eq!(old.ok().as_deref(), Some("7"));
     }
 }

@@ -4,9 +4,9 @@ use rusqlite::{Connection, ErrorCode, Savepoint, TransactionBehavior, params};
 use serde::Serialize;
 use stella_protocol::Timestamp;
 
-use super::{doing, read};
+use super::{doing, fixes, read};
 use crate::alerts::AlertState;
-use crate::store::{ActionRecord, AuditRow, Commit, StoreError, StoredToken, Tx, Write};
+use crate::store::{ActionRecord, AuditRow, Commit, InTheWay, StoreError, StoredToken, Tx, Write};
 
 /// Where the dense numbers stand. Kept in memory, and moved only by a commit that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,16 @@ pub(super) struct Writer {
 }
 
 /// A transaction that was not performed, or a database that refused.
-enum Stop {
+pub(super) enum Stop {
     Refused(Box<Commit>),
     Failed(rusqlite::Error),
+}
+
+impl Stop {
+    /// Something was not as expected.
+    pub fn conflict(in_the_way: Option<InTheWay>) -> Self {
+        Self::Refused(Box::new(Commit::Conflict(in_the_way)))
+    }
 }
 
 impl From<rusqlite::Error> for Stop {
@@ -162,6 +169,13 @@ fn write_one(connection: &Connection, write: &Write, at: Timestamp) -> Result<()
             Ok(())
         }
         Write::Token(token) => put_token(connection, token).map_err(Stop::from),
+        Write::Fix { state, from } => fixes::write(connection, state, *from),
+        Write::Fence { target, fence } => fixes::raise_fence(connection, target, *fence),
+        Write::FixImages { fix, step, images } => fixes::put_images(connection, fix, *step, images),
+        Write::FixOutput(line) => fixes::put_output(connection, line),
+        Write::Suppression(suppression) => fixes::suppress(connection, suppression),
+        Write::Lifted { id } => fixes::lift(connection, id),
+        Write::Maintenance(window) => fixes::put_window(connection, window),
     }
 }
 
@@ -191,7 +205,7 @@ fn insert_alert(connection: &Connection, state: &AlertState, at: Timestamp) -> R
     match inserted {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             let in_the_way = read::latest(connection, alert.fingerprint.raw())?;
-            Err(Stop::Refused(Box::new(Commit::Conflict(in_the_way.map(Box::new)))))
+            Err(Stop::conflict(in_the_way.map(|state| InTheWay::Alert(Box::new(state)))))
         }
         other => Ok(other.map(drop)?),
     }
@@ -226,7 +240,7 @@ fn update_alert(connection: &Connection, state: &AlertState, from: u64, at: Time
         }
         Err(error) => return Err(error.into()),
     };
-    Err(Stop::Refused(Box::new(Commit::Conflict(in_the_way.map(Box::new)))))
+    Err(Stop::conflict(in_the_way.map(|state| InTheWay::Alert(Box::new(state)))))
 }
 
 fn insert_action(connection: &Connection, record: &ActionRecord) -> Result<(), Stop> {
@@ -245,7 +259,7 @@ fn insert_action(connection: &Connection, record: &ActionRecord) -> Result<(), S
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(super) fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json::to_string(value)
 }
 

@@ -1,0 +1,503 @@
+//! What people, rules and the executor want of fixes, each as a transaction of its own.
+//!
+//! A fix is rare and its steps must be durable before anything happens outside, so none of them waits
+//! for a group. The state that the machine is asked about is the one that the commit is conditional on.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest, Switched};
+use stella_protocol::{
+    Code, Current, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text,
+};
+use tokio::sync::oneshot;
+
+use super::Writer;
+use crate::alerts::{clip, wire_len};
+use crate::hub::draft::{Author, By, Change, Draft, Stop, waits};
+use crate::hub::fixes::role_of;
+use crate::hub::frame::{Kind, frame};
+use crate::hub::{Answer, act, json, problem, refusal};
+use crate::remedy::policy::{self, Standing};
+use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
+use crate::store::{Commit, InTheWay, KeyedAnswer, Meta, StoreError, Verdict, Write};
+
+/// Most bytes of output that are kept of one fix.
+const OUTPUT: u64 = 256 << 10;
+/// Most bytes of a line of output, on the wire.
+const LINE: usize = 4 << 10;
+/// Most that a new fix may take on the wire: its trail, notes and approvals come on top, and an event
+/// carries 64 KiB.
+const PLAN: usize = 32 << 10;
+/// Most that the words of a verb may take on the wire.
+const WORDS: usize = 2 << 10;
+/// Most that a name of targets may take on the wire.
+const TARGET: usize = 256;
+/// Most that the reason of a window or of the switch may take on the wire.
+const REASON: usize = 512;
+/// Most windows that stand at once.
+const WINDOWS: usize = 50;
+/// A window ends at most so long from now, in milliseconds.
+const LONGEST_WINDOW: i64 = 7 * 24 * 60 * 60 * 1000;
+
+type Reply<T> = oneshot::Sender<Result<Answer<T>, Problem>>;
+
+/// A person who asks, under a key.
+pub(in crate::hub) struct Keyed {
+    by: Principal,
+    key: String,
+}
+
+impl Keyed {
+    pub fn new(by: &Principal, key: &str) -> Self {
+        Self { by: by.clone(), key: key.to_owned() }
+    }
+
+    fn author(&self) -> Author {
+        Author { name: self.by.name.clone(), role: self.by.role, key: self.key.clone() }
+    }
+}
+
+/// What can be asked for.
+pub(in crate::hub) enum FixJob {
+    Propose { by: Principal, key: Option<String>, asked: [u8; 32], draft: Box<remedy::Draft>, reply: Reply<Fix> },
+    Decide { keyed: Keyed, id: FixId, version: u64, decision: Box<Decision>, reply: Reply<Fix> },
+    Advance { id: FixId, event: Box<Event>, intent: Intent, reply: oneshot::Sender<Result<Arc<FixState>, Refusal>> },
+    Output { lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
+    Switch { keyed: Keyed, ask: SwitchRequest, reply: Reply<Remedy> },
+    Maintain { keyed: Keyed, ask: MaintenanceRequest, reply: Reply<Maintenance> },
+    Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
+}
+
+/// What a request is about, for its role and its audit row when it is not done.
+struct Deed {
+    verb: &'static str,
+    object: String,
+    role: Role,
+    digest: [u8; 32],
+}
+
+impl Deed {
+    fn new(verb: &'static str, object: &str, role: Role, asked: &str) -> Self {
+        let digest = Sha256::digest(format!("{verb} {object} {asked}")).into();
+        Self { verb, object: object.to_owned(), role, digest }
+    }
+}
+
+/// Why a request is not done.
+enum No {
+    /// Nothing is noted of it.
+    Said(Problem),
+    /// It stands in the audit, with the version of what it was about.
+    Noted(Problem, Verdict, u64),
+    /// The store did not answer.
+    Store(StoreError),
+}
+
+impl From<StoreError> for No {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A plan in the making.
+struct Making<'a, 'd> {
+    draft: &'a mut Draft<'d>,
+    change: &'a mut Change,
+    author: &'a Author,
+}
+
+impl Writer {
+    /// Does one job.
+    pub(super) fn fix(&mut self, job: FixJob) {
+        match job {
+            FixJob::Propose { by, key, asked, draft, reply } => {
+                let _gone = reply.send(self.propose(by, key, asked, *draft));
+            }
+            FixJob::Decide { keyed, id, version, decision, reply } => {
+                let _gone = reply.send(self.decide(&keyed, &id, version, *decision));
+            }
+            FixJob::Advance { id, event, intent, reply } => {
+                let _gone = reply.send(self.advance(&id, *event, intent));
+            }
+            FixJob::Output { lines, reply } => {
+                self.put_output(lines);
+                let _gone = reply.send(());
+            }
+            FixJob::Switch { keyed, ask, reply } => {
+                let _gone = reply.send(self.switch(&keyed, &ask));
+            }
+            FixJob::Maintain { keyed, ask, reply } => {
+                let _gone = reply.send(self.maintain(&keyed, &ask));
+            }
+            FixJob::Lift { keyed, id, reply } => {
+                let _gone = reply.send(self.lift(&keyed, &id));
+            }
+        }
+    }
+
+    /// What stands before and after every request under a key: the first answer again, the role, the
+    /// commit with the answer, an audit row when it is not done.
+    fn answer<T: Serialize + DeserializeOwned>(
+        &mut self,
+        keyed: &Keyed,
+        deed: &Deed,
+        plan: impl FnOnce(&Self, &mut Making<'_, '_>) -> Result<T, No>,
+    ) -> Result<Answer<T>, Problem> {
+        if keyed.key.is_empty() || keyed.key.len() > act::KEY {
+            return Err(problem(Code::BadKey, "a key has 1 to 128 characters"));
+        }
+        let before = self.store.answer(keyed.by.name.raw(), &keyed.key).map_err(|error| failed(&error))?;
+        if let Some(before) = before {
+            return act::repeat(&before, deed.digest).map(|body| Answer { body, replayed: true });
+        }
+        let author = keyed.author();
+        if !keyed.by.role.allows(deed.role) {
+            let why = problem(Code::Forbidden, format!("this asks for role {}", deed.role.word()));
+            return Err(self.note(deed, &author, why, Verdict::Denied, 0));
+        }
+        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
+        let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
+        let planned = plan(self, &mut Making { draft: &mut draft, change: &mut change, author: &author });
+        let body = match planned {
+            Ok(body) => body,
+            Err(No::Said(problem)) => return Err(problem),
+            Err(No::Noted(problem, verdict, version)) => {
+                return Err(self.note(deed, &author, problem, verdict, version));
+            }
+            Err(No::Store(error)) => return Err(failed(&error)),
+        };
+        let principal = keyed.by.name.raw().to_owned();
+        let answer = KeyedAnswer { principal, key: keyed.key.clone(), digest: deed.digest, body: json(&body) };
+        match self.keep_with(change, Some(answer), None) {
+            Ok(()) => Ok(Answer { body, replayed: false }),
+            Err(Commit::Duplicate(before)) => {
+                act::repeat(&before, deed.digest).map(|body| Answer { body, replayed: true })
+            }
+            Err(other) => Err(ran_into(other)),
+        }
+    }
+
+    /// Notes in the audit what was not done.
+    fn note(&mut self, deed: &Deed, author: &Author, why: Problem, verdict: Verdict, version: u64) -> Problem {
+        let mut row = author.audit(deed.verb, &deed.object, (version, version), verdict);
+        row.detail = why.title.clone();
+        if self.keep_with(Change { audit: vec![row], ..Change::default() }, None, None).is_err() {
+            return refusal::unavailable();
+        }
+        why
+    }
+
+    fn propose(
+        &mut self,
+        by: Principal,
+        key: Option<String>,
+        asked: [u8; 32],
+        mut draft: remedy::Draft,
+    ) -> Result<Answer<Fix>, Problem> {
+        let object = draft.plan.target.raw().chars().filter(|letter| !letter.is_control()).take(64).collect();
+        let deed = Deed { verb: "propose", object, role: Role::Responder, digest: asked };
+        let Some(key) = key else { return self.propose_by_rule(&by, draft) };
+        draft.proposed_by = by.name.clone();
+        let keyed = Keyed { by, key };
+        self.answer(&keyed, &deed, |writer, making| writer.open(making, draft))
+    }
+
+    /// A rule has no key: asking twice is refused by the caps. Nothing is noted of what is refused, for
+    /// rules propose as often as there are lines.
+    fn propose_by_rule(&mut self, by: &Principal, proposal: remedy::Draft) -> Result<Answer<Fix>, Problem> {
+        let author = Author { name: by.name.clone(), role: by.role, key: String::new() };
+        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
+        let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
+        let making = &mut Making { draft: &mut draft, change: &mut change, author: &author };
+        match self.open(making, proposal) {
+            Ok(body) => self.keep_with(change, None, None).map(|()| Answer { body, replayed: false }).map_err(ran_into),
+            Err(No::Said(problem) | No::Noted(problem, ..)) => Err(problem),
+            Err(No::Store(error)) => Err(failed(&error)),
+        }
+    }
+
+    fn open(&self, making: &mut Making<'_, '_>, proposal: remedy::Draft) -> Result<Fix, No> {
+        let now = self.now();
+        let no = |why: Problem| No::Noted(why, Verdict::Refused, 0);
+        let alert = match &proposal.alert_id {
+            None => None,
+            Some(id) => match making.draft.get(id)? {
+                None => return Err(no(problem(Code::NotFound, "no alert has this id"))),
+                Some(alert) if !alert.alert.status.is_open() => {
+                    return Err(no(problem(Code::IllegalTransition, "its alert is over: reopen that first")));
+                }
+                alert => alert,
+            },
+        };
+        let (fixes, standing) = self.standing();
+        let all = Standing { fixes: &fixes, remedy: &standing };
+        policy::admit(&proposal, all, now.server).map_err(|why| {
+            let same = |state: &&Arc<FixState>| state.fix.plan.target == proposal.plan.target && waits_or_runs(state);
+            let busy = fixes.iter().find(same).filter(|_| why.code == Code::TargetBusy);
+            no(refusal::fix_refused(&why, busy.map(|state| &state.fix)))
+        })?;
+        let number = self.shared.board().numbers.fix + 1;
+        let id = format!("{}{number}", FixId::PREFIX).parse::<FixId>();
+        let id = id.map_err(|_| No::Said(problem(Code::Internal, "the fix has no number")))?;
+        let state = machine::open(proposal, id, now.server);
+        let state = state.ok_or_else(|| no(problem(Code::BadBody, "the plan has no step")))?;
+        if json(&state.fix).len() > PLAN {
+            return Err(no(problem(Code::TooLarge, "a plan takes at most 32 KiB")));
+        }
+        let fix = state.fix.clone();
+        making.change.open_fix(Arc::new(state), making.author);
+        if let Some(alert) = alert {
+            making.draft.link_alert(making.change, &alert, &fix.id, making.author, now);
+        }
+        Ok(fix)
+    }
+
+    fn standing(&self) -> (Vec<Arc<FixState>>, Remedy) {
+        let fixes = self.shared.board().fixes().cloned().collect();
+        (fixes, self.shared.remedy(self.clock.now()))
+    }
+
+    fn decide(&mut self, keyed: &Keyed, id: &FixId, version: u64, decision: Decision) -> Result<Answer<Fix>, Problem> {
+        let verb = decision.verb;
+        let said = (version, decision.plan_digest.as_ref(), &decision.text);
+        let deed = Deed::new(verb.word(), id.as_str(), role_of(verb), &json(&said));
+        let single_person = self.shared.remedy(self.clock.now()).single_person;
+        let decision = Decision { by: keyed.by.name.clone(), role: keyed.by.role, single_person, ..decision };
+        self.answer(keyed, &deed, |writer, making| {
+            if wire_len(decision.text.raw()) > WORDS {
+                return Err(No::Said(problem(Code::TooLarge, "the text takes at most 2 KiB")));
+            }
+            let Some(state) = making.draft.fix(id)? else {
+                return Err(No::Said(problem(Code::NotFound, "no fix has this id")));
+            };
+            let fix = &state.fix;
+            let brakes = verb == FixVerb::Stop && version < fix.version && fix.status.is_under_way();
+            if version != fix.version && !brakes {
+                return Err(No::Noted(refusal::stale_fix(fix), Verdict::Conflict, fix.version));
+            }
+            let detail = format!("plan {}: {}", fix.plan_digest.raw(), decision.text.raw());
+            let by = By { detail: Some(detail), ..By::plain(making.author) };
+            let event = Event::Decided(decision);
+            match making.draft.step_fix(making.change, &state, &event, by, writer.now()) {
+                Ok(next) => {
+                    making.draft.supersede(making.change, writer.now())?;
+                    Ok(next.fix.clone())
+                }
+                Err(Stop::Store(error)) => Err(No::Store(error)),
+                Err(Stop::Refused(why)) => {
+                    let problem = refusal::fix_refused(&why, Some(fix));
+                    let verdict = if why.code == Code::Forbidden { Verdict::Denied } else { Verdict::Refused };
+                    Err(No::Noted(problem, verdict, fix.version))
+                }
+            }
+        })
+    }
+
+    fn advance(&mut self, id: &FixId, mut event: Event, intent: Intent) -> Result<Arc<FixState>, Refusal> {
+        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
+        let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
+        let state = draft.fix(id).map_err(|error| unknown(&error))?;
+        let state = state.ok_or_else(|| Refusal::new(Code::NotFound, "no fix has this id"))?;
+        self.complete(&state, &mut event).map_err(|error| unknown(&error))?;
+        let author = Author::system();
+        let by = By { intent, ..By::plain(&author) };
+        let now = self.now();
+        let next = draft.step_fix(&mut change, &state, &event, by, now).map_err(|stop| match stop {
+            Stop::Refused(why) => why,
+            Stop::Store(error) => unknown(&error),
+        })?;
+        draft.supersede(&mut change, now).map_err(|error| unknown(&error))?;
+        if !change.is_loud() {
+            return Ok(next);
+        }
+        self.keep_with(change, None, None).map(|()| next).map_err(|commit| {
+            let why = ran_into(commit);
+            Refusal::new(why.code, why.detail.raw())
+        })
+    }
+
+    /// What only the writer can say of a claim: the target's next fence, and whether anything may start
+    /// at this very moment. What runs already is taken over whatever stands in the way of starting.
+    fn complete(&self, state: &FixState, event: &mut Event) -> Result<(), StoreError> {
+        let Event::Claimed { fence, gates, .. } = event else { return Ok(()) };
+        *fence = self.store.fence(state.fix.plan.target.raw())?.max(state.work.fence) + 1;
+        if gates.is_ok() && state.fix.status == FixStatus::Approved {
+            let (fixes, remedy) = self.standing();
+            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, self.clock.now());
+        }
+        Ok(())
+    }
+
+    fn put_output(&mut self, lines: Vec<FixOutput>) {
+        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
+        let (draft, mut change) = (Draft::new(&shared, &*store), Change::default());
+        let mut states: Vec<Arc<FixState>> = Vec::new();
+        let mut told = Vec::new();
+        for line in lines {
+            let at = match states.iter().position(|state| state.fix.id == line.id) {
+                Some(at) => at,
+                None => {
+                    let Ok(Some(state)) = draft.fix(&line.id) else { continue };
+                    states.push(state);
+                    states.len() - 1
+                }
+            };
+            told.extend(number_line(Arc::make_mut(&mut states[at]), line));
+        }
+        for state in states {
+            change.touch_fix(&FixState::clone(&state), state);
+        }
+        change.writes.extend(told.iter().map(|line| Write::FixOutput(Box::new(line.clone()))));
+        if told.is_empty() {
+            return;
+        }
+        if self.keep_with(change, None, None).is_err() {
+            tracing::warn!(lines = told.len(), "lines of a fix were not kept");
+            return;
+        }
+        told.into_iter().for_each(|line| {
+            shared.ring().push(Kind::FixOutput, frame(&FeedEvent::FixOutput(Box::new(line))));
+        });
+        shared.wake();
+    }
+
+    fn switch(&mut self, keyed: &Keyed, ask: &SwitchRequest) -> Result<Answer<Remedy>, Problem> {
+        let deed = Deed::new("switch-fixes", if ask.on { "on" } else { "off" }, Role::Admin, &json(ask));
+        self.answer(keyed, &deed, |writer, making| {
+            let (fixes, mut remedy) = writer.standing();
+            if remedy.switched_off.is_none() == ask.on {
+                return Ok(remedy);
+            }
+            let (by, at, reason) = (keyed.by.name.clone(), writer.clock.now(), clip(&ask.reason, REASON));
+            remedy.switched_off = (!ask.on).then_some(Switched { by, at, reason });
+            if !ask.on {
+                writer.brake(making, &fixes)?;
+            }
+            making.keep(&deed, &remedy, Write::Meta(Meta::FixSwitch, json(&remedy.switched_off)), &ask.reason);
+            Ok(remedy)
+        })
+    }
+
+    /// What waits is superseded, what runs is stopped.
+    fn brake(&self, making: &mut Making<'_, '_>, fixes: &[Arc<FixState>]) -> Result<(), StoreError> {
+        let why = Text::new(format!("{} switched all fixes off", making.author.name.raw()));
+        for state in fixes {
+            let event = match state.fix.status {
+                status if waits(status) => Event::Superseded(why.clone()),
+                FixStatus::Running | FixStatus::Verifying => Event::Stopped(why.clone()),
+                _ => continue,
+            };
+            making.draft.step_if_allowed(making.change, state, &event, making.author, self.now())?;
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self, keyed: &Keyed, ask: &MaintenanceRequest) -> Result<Answer<Maintenance>, Problem> {
+        let deed = Deed::new("maintenance", "fixes", Role::Admin, &json(ask));
+        self.answer(keyed, &deed, |writer, making| {
+            let (now, mut remedy) = (writer.clock.now(), writer.standing().1);
+            let from = ask.from.unwrap_or(now);
+            let bad = |why: &str| Err(No::Said(problem(Code::BadBody, why)));
+            if ask.until <= from || ask.until <= now {
+                return bad("until: want a time after from, and after now");
+            }
+            if ask.until.since(now) > LONGEST_WINDOW {
+                return bad("until: at most 7 days from now");
+            }
+            if wire_len(ask.target.raw()) > TARGET {
+                return bad("target: at most 256 bytes");
+            }
+            if remedy.maintenance.len() >= WINDOWS {
+                return bad("50 windows stand already");
+            }
+            let window = Maintenance {
+                id: Text::new(format!("win-{}", writer.shared.board().numbers.window + 1)),
+                target: ask.target.clone(),
+                from,
+                until: ask.until,
+                by: keyed.by.name.clone(),
+                reason: clip(&ask.reason, REASON),
+            };
+            remedy.maintenance.push(window.clone());
+            making.keep(&deed, &remedy, Write::Maintenance(Box::new(window.clone())), &window.id);
+            Ok(window)
+        })
+    }
+
+    fn lift(&mut self, keyed: &Keyed, id: &str) -> Result<Answer<Remedy>, Problem> {
+        let deed = Deed::new("lift-suppression", id, Role::Admin, "");
+        self.answer(keyed, &deed, |writer, making| {
+            let mut remedy = writer.standing().1;
+            let Some(at) = remedy.suppressions.iter().position(|suppression| suppression.id.raw() == id) else {
+                return Err(No::Said(problem(Code::NotFound, "no suppression has this id")));
+            };
+            let lifted = remedy.suppressions.remove(at);
+            let detail = Text::new(format!("{} on {}", lifted.definition_id.raw(), lifted.target.raw()));
+            making.keep(&deed, &remedy, Write::Lifted { id: id.to_owned() }, &detail);
+            Ok(remedy)
+        })
+    }
+}
+
+impl Making<'_, '_> {
+    /// Notes what holds for all fixes from now on, and who made it so.
+    fn keep(&mut self, deed: &Deed, remedy: &Remedy, write: Write, detail: &Text) {
+        let mut row = self.author.audit(deed.verb, &deed.object, (0, 0), Verdict::Done);
+        row.detail = clip(detail, REASON);
+        self.change.audit.push(row);
+        self.change.writes.push(write);
+        self.change.remedy = Some(remedy.clone());
+    }
+}
+
+/// Gives a line its number; None: the fix has said enough.
+fn number_line(state: &mut FixState, line: FixOutput) -> Option<FixOutput> {
+    let (lines, bytes) = state.work.output;
+    if bytes >= OUTPUT {
+        return None;
+    }
+    let text = clip(&line.text, LINE);
+    let after = bytes + text.len() as u64;
+    let cut = after > OUTPUT;
+    let number = lines + 1;
+    state.work.output = (number, if cut { OUTPUT } else { after });
+    if !cut {
+        return Some(FixOutput { number, text, ..line });
+    }
+    let text = Text::new("more was said: 256 KiB of a fix are kept");
+    Some(FixOutput { number, text, stream: stella_protocol::fix::Stream::Stella, ..line })
+}
+
+fn waits_or_runs(state: &FixState) -> bool {
+    state.fix.status.is_open()
+}
+
+/// The store could not be asked: nothing was done.
+fn failed(error: &StoreError) -> Problem {
+    tracing::error!(error = %error, "failed to plan a change of a fix");
+    refusal::unavailable()
+}
+
+fn unknown(error: &StoreError) -> Refusal {
+    let why = failed(error);
+    Refusal::new(why.code, why.detail.raw())
+}
+
+/// What a commit ran into, in words.
+fn ran_into(commit: Commit) -> Problem {
+    match commit {
+        Commit::Conflict(Some(InTheWay::Fix(other))) => {
+            let code = if other.fix.status.is_open() { Code::TargetBusy } else { Code::VersionConflict };
+            let current = Some(Current::Fix(Box::new(other.fix.clone())));
+            Problem { current, ..problem(code, format!("look at {}", other.fix.id)) }
+        }
+        Commit::Conflict(Some(InTheWay::Fence(fence))) => {
+            problem(Code::VersionConflict, format!("another executor has the target: its fence is {fence}"))
+        }
+        Commit::Unavailable => refusal::unavailable(),
+        _ => problem(Code::Unavailable, "something changed at the same moment: ask again"),
+    }
+}
