@@ -88,7 +88,7 @@ fn may_start(state: &FixState, plan_digest: &Text, gates: &Result<(), Text>, now
     let Err(why) = gates else { return Ok(()) };
     Err(Refusal::new(
         Code::FixesOff,
-        format!("{} may not start: {}; it waits until its time to execute is over", fix.id, why.raw()),
+        format!("{} may not start: {}; it waits until its time to execute is over", fix.id, words::sentence(why)),
     ))
 }
 

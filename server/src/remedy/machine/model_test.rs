@@ -54,8 +54,8 @@ impl Reference {
                 self.rehearsed = true;
                 Stands::Pending
             }
-            (Stands::Proposed, Event::Rehearsed(Err(_)) | Event::Superseded(_)) => Stands::Over,
-            (Stands::Pending | Stands::Approved { .. }, Event::Superseded(_)) => Stands::Over,
+            (Stands::Proposed, Event::Rehearsed(Err(_)))
+            | (Stands::Proposed | Stands::Pending | Stands::Approved { .. }, Event::Superseded(_)) => Stands::Over,
             (Stands::Pending, Event::Tick) if now >= self.until => Stands::Over,
             (Stands::Approved { until }, Event::Tick) if now >= until => Stands::Over,
             (stands, Event::Decided(decision)) => self.hears_person(stands, decision, now),
@@ -139,9 +139,9 @@ fn holds(before: &FixState, event: &Event, taken: &Step, hint: &str) {
 
 #[derive(Debug, Default)]
 struct Starts {
-    by_people: u32,
-    by_policy: u32,
-    by_one: u32,
+    people: u32,
+    policy: u32,
+    alone: u32,
 }
 
 /// Who let it run, checked from what it says of itself.
@@ -149,7 +149,7 @@ fn started(fix: &Fix, reference: &Reference, now: i64, starts: &mut Starts, hint
     assert!(fix.execute_by.is_some_and(|end| now < end.millis()), "{hint}: expired");
     if fix.by_policy {
         assert!(reference.auto && reference.rehearsed == (fix.policy != Policy::Auto), "{hint}: by policy");
-        starts.by_policy += 1;
+        starts.policy += 1;
         return;
     }
     let own = |by: &str| ["p0", "p1"].contains(&by.to_lowercase().as_str());
@@ -163,10 +163,11 @@ fn started(fix: &Fix, reference: &Reference, now: i64, starts: &mut Starts, hint
     let wanted = if fix.risk == Risk::High { 2 } else { 1 };
     assert!(alone || others >= wanted, "{hint}: {others} others of {wanted}");
     assert_eq!(fix.approvals.len(), reference.yes.len(), "{hint}");
-    *(if alone { &mut starts.by_one } else { &mut starts.by_people }) += 1;
+    *(if alone { &mut starts.alone } else { &mut starts.people }) += 1;
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the figure and its seed")]
 fn nothing_runs_without_a_quorum_of_valid_approvals_by_others_in_10_000_random_lives() {
     let mut starts = Starts::default();
     let mut ends = std::collections::BTreeMap::new();
@@ -197,7 +198,7 @@ fn nothing_runs_without_a_quorum_of_valid_approvals_by_others_in_10_000_random_l
         *ends.entry(state.fix.status).or_insert(0_u32) += 1;
     }
     println!("seed {SEED:#x}: {LIVES} lives, {starts:?}, they stand at {ends:?}");
-    assert!(starts.by_people > 2000 && starts.by_policy > 500 && starts.by_one > 500, "{starts:?}");
+    assert!(starts.people > 2000 && starts.policy > 500 && starts.alone > 500, "{starts:?}");
     assert!(ends.len() >= 12, "too few kinds of ends: {ends:?}");
 }
 

@@ -66,7 +66,7 @@ fn states() -> BTreeMap<&'static str, Tale> {
         tale.does(unknown());
         tale.probe(Said::CannotTell("nobody knows".into()));
     });
-    BTreeMap::from([
+    let mut states = BTreeMap::from([
         ("invalid", told(proposed.clone(), &Event::Rehearsed(Err("no".into())))),
         ("rejected", told(pending.clone(), &Event::Decided(decision(FixVerb::Reject, "p2")))),
         ("superseded", told(pending.clone(), &Event::Superseded("over".into()))),
@@ -88,6 +88,8 @@ fn states() -> BTreeMap<&'static str, Tale> {
         ("rollback-failed", with(undoing_begun.clone(), |tale| drop(tale.perform(clean())))),
         ("undoing-unknown", with(undoing_begun.clone(), |tale| drop(tale.perform(unknown())))),
         ("closed-manually", told(in_doubt.clone(), &Event::Decided(decision(FixVerb::Close, "p2")))),
+    ]);
+    states.extend([
         ("failed", half),
         ("in-doubt", in_doubt),
         ("proposed", proposed),
@@ -99,7 +101,8 @@ fn states() -> BTreeMap<&'static str, Tale> {
         ("verifying", verifying),
         ("undoing", undoing),
         ("undoing-begun", undoing_begun),
-    ])
+    ]);
+    states
 }
 
 /// The event, and how much later it comes.
