@@ -271,6 +271,38 @@ mod tests {
         assert_eq!(made, [Written::Done(version + 2)]);
     }
 
+    /// Adds one to the number in `users/a`, as often as it takes.
+    async fn add_one(store: &Embedded) {
+        let key = DocumentKey::new("users", "a");
+        loop {
+            let document = store.get(&key).await.unwrap().unwrap();
+            let number = document.fields["n"].as_i64().unwrap();
+            let write = leave("a", Expect::Version(document.version), fields(number + 1));
+            if matches!(store.write(vec![write]).await.unwrap()[0], Written::Done(_)) {
+                return;
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_programs_on_one_file_lose_no_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = [open(folder.path()), open(folder.path())];
+        stores[0].write(vec![leave("a", Expect::Absent, fields(0))]).await.unwrap();
+        let many = |store: Embedded| async move {
+            for _ in 0..40 {
+                add_one(&store).await;
+            }
+        };
+        let tasks = stores.clone().map(|store| tokio::spawn(many(store)));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let last = stores[0].get(&DocumentKey::new("users", "a")).await.unwrap().unwrap();
+        assert_eq!(last.fields["n"], json!(80));
+        assert_eq!(stores[1].journal(0, 1000).unwrap().len(), 81);
+    }
+
     #[test]
     fn a_damaged_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -124,6 +124,16 @@ pub(super) fn get(connection: &Connection, key: &DocumentKey) -> Result<Option<D
     found.map(|(version, fields)| document(key.clone(), version, &fields)).transpose()
 }
 
+fn version(connection: &Connection, key: &DocumentKey) -> Result<Option<u64>, DocumentsError> {
+    connection
+        .prepare_cached("SELECT version FROM documents WHERE collection = ?1 AND id = ?2")
+        .and_then(|mut statement| {
+            statement.query_row(params![key.collection, key.id], |row| row.get::<_, i64>(0)).optional()
+        })
+        .map(|version| version.map(|version| version as u64))
+        .map_err(|error| unavailable(&error))
+}
+
 pub(super) fn scan(
     connection: &Connection,
     collection: &str,
@@ -225,14 +235,13 @@ pub(super) fn write_one(
     write: &DocumentWrite,
     now: Timestamp,
 ) -> Result<Written, DocumentsError> {
-    let current = get(tx, &write.key)?;
-    let before = current.as_ref().map(|document| document.version);
+    let before = version(tx, &write.key)?;
     let expected = match write.expect {
         Expect::Absent => None,
         Expect::Version(version) => Some(version),
     };
     if before != expected {
-        return Ok(Written::Conflict(current.map(Box::new)));
+        return Ok(Written::Conflict(get(tx, &write.key)?.map(Box::new)));
     }
     let after = match &write.leave {
         Leave::Fields(fields) => Some(text(fields)?),

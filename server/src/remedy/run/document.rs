@@ -145,7 +145,9 @@ impl DocumentRunner {
             Ok(survey) => few(survey.left_alone()),
             Err(why) => vec![why],
         };
-        lines.into_iter().for_each(|line| output.line(Stream::Stella, line));
+        for line in lines {
+            output.line(Stream::Stella, line);
+        }
     }
 
     async fn undone(&self, call: &Call, images: &[BeforeImage], output: &mut dyn Output) -> Outcome {

@@ -111,7 +111,8 @@ impl Look<'_> {
     fn words(&self) -> Text {
         let path = format!("{}/{}", self.image.collection, self.image.id);
         Text::new(match (self.stand, &self.current, &self.image.after) {
-            (Stand::Before | Stand::Again, _, _) => format!("{path} has its old fields"),
+            (Stand::Before, _, _) => format!("{path} has its old fields"),
+            (Stand::Again, _, _) => format!("{path} has its old fields, written again"),
             (_, None, _) => format!("{path} is gone"),
             (_, Some(_), None) => format!("{path} was made again"),
             (_, Some(document), Some(after)) => format!("{path} has other {}", differing(document, after)),
