@@ -9,8 +9,6 @@ mod application;
 mod colleague;
 mod control;
 mod courier;
-#[cfg(test)]
-mod detected;
 mod dice;
 mod documents;
 mod line;
@@ -35,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use colleague::{COLLEAGUE, op2};
 pub use control::{Control, Effect, Operations};
 pub use documents::documents;
-pub use operate::operate;
+pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, operate};
 pub use script::Truth;
 pub use world::World;
 
@@ -162,6 +160,8 @@ pub async fn run(
     ready: oneshot::Sender<()>,
     shutdown: CancellationToken,
 ) -> Result<(), DemoError> {
+    // An application that does not live on cannot be operated: it refuses connections at once.
+    let operations = (options.then == Then::Live).then_some(operations);
     let courier = Courier::new(&base_url, token, shutdown.clone())?;
     let mut place = Place::find(&options, clock.now())?;
     let from = place.from(clock.now());
@@ -175,9 +175,11 @@ pub async fn run(
     write_truth(&world).await?;
     // Nobody may wait for it any more: that is no reason to end.
     let _ = ready.send(());
-    match options.then {
-        Then::Live => Life { world, place, options: &options, clock: &clock }.live(operations, &courier, &shutdown).await,
-        Then::Stop { .. } => Ok(()),
+    match operations {
+        Some(operations) => {
+            Life { world, place, options: &options, clock: &clock }.live(operations, &courier, &shutdown).await
+        }
+        None => Ok(()),
     }
 }
 
@@ -298,6 +300,9 @@ async fn write_truth(world: &World) -> Result<(), DemoError> {
 }
 
 #[cfg(test)]
+mod detected;
+
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::io::Read;
@@ -353,7 +358,15 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let (clock, shutdown) = (Clock::scripted(now), CancellationToken::new());
         let (ready, is_ready) = oneshot::channel();
-        let running = tokio::spawn(run(short(), Operations::open().await.unwrap(), address, "key".to_owned(), clock.clone(), ready, shutdown.clone()));
+        let running = tokio::spawn(run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            clock.clone(),
+            ready,
+            shutdown.clone(),
+        ));
         is_ready.await.unwrap();
         let mut world = World::new(3, now.plus_millis(-600_000), short().history);
         let mut lines = world.step(now);
@@ -382,7 +395,17 @@ mod tests {
         let after = Duration::from_mins(3);
         let options = Options { then: Then::Stop { after }, ..short() };
         let (ready, _) = oneshot::channel();
-        run(options, Operations::open().await.unwrap(), address, "key".to_owned(), Clock::scripted(now), ready, CancellationToken::new()).await.unwrap();
+        run(
+            options,
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            Clock::scripted(now),
+            ready,
+            CancellationToken::new(),
+        )
+        .await
+        .unwrap();
         let lines = World::new(3, now.plus_millis(-780_000), short().history).step(now);
         assert!(sink.0.lock().unwrap().1 == lines);
     }
@@ -392,8 +415,68 @@ mod tests {
         let (_, address, _) = sink().await;
         let (ready, _) = oneshot::channel();
         let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));
-        let ended = run(short(), Operations::open().await.unwrap(), address, "no".to_owned(), clock, ready, CancellationToken::new()).await;
+        let ended = run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "no".to_owned(),
+            clock,
+            ready,
+            CancellationToken::new(),
+        )
+        .await;
         assert!(matches!(ended, Err(DemoError::Refused(401))), "{ended:?}");
+    }
+
+    /// A running demo that is remembered in `folder`, and its operations interface.
+    async fn kept(folder: &std::path::Path, address: &str, now: Timestamp) -> (Control, CancellationToken) {
+        let options = Options { keep: Some(folder.to_owned()), ..short() };
+        let operations = Operations::open().await.unwrap();
+        let (control, shutdown) = (operations.control().clone(), CancellationToken::new());
+        let (ready, is_ready) = oneshot::channel();
+        let (clock, ending) = (Clock::scripted(now), shutdown.clone());
+        tokio::spawn(run(options, operations, address.to_owned(), "key".to_owned(), clock, ready, ending));
+        is_ready.await.unwrap();
+        (control, shutdown)
+    }
+
+    #[tokio::test]
+    async fn what_was_done_to_a_kept_demo_stays_done_and_is_not_done_twice() {
+        let (_sink, address, _) = sink().await;
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let client = courier::client().unwrap();
+        let ask = |control: &Control, method: reqwest::Method, path: &str| {
+            let address = format!("{}{path}", control.url);
+            client.request(method, address).bearer_auth(&control.token).header("Idempotency-Key", "fx-1.0.do")
+        };
+        let scale = "/services/mail-sender/scale?to=4";
+        let (control, shutdown) = kept(folder.path(), &address, now).await;
+        let first = ask(&control, reqwest::Method::POST, scale).send().await.unwrap().text().await.unwrap();
+        shutdown.cancel();
+
+        let (control, shutdown) = kept(folder.path(), &address, now.plus_millis(5_000)).await;
+        let again = ask(&control, reqwest::Method::POST, scale).send().await.unwrap().text().await.unwrap();
+        assert_eq!(again, first);
+        let state = ask(&control, reqwest::Method::GET, "/services/mail-sender").send().await.unwrap();
+        assert_eq!(state.json::<serde_json::Value>().await.unwrap()["replicas"], 4);
+        let effects = ask(&control, reqwest::Method::GET, "/effects").send().await.unwrap();
+        let effects = effects.json::<serde_json::Value>().await.unwrap();
+        assert_eq!(effects["items"].as_array().map(Vec::len), Some(1), "{effects}");
+        shutdown.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_stops_refuses_to_be_operated() {
+        let (_sink, address, _) = sink().await;
+        let options = Options { then: Then::Stop { after: Duration::ZERO }, ..short() };
+        let operations = Operations::open().await.unwrap();
+        let url = operations.control().url.clone();
+        let (ready, _) = oneshot::channel();
+        let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));
+        run(options, operations, address, "key".to_owned(), clock, ready, CancellationToken::new()).await.unwrap();
+        let refused = courier::client().unwrap().get(format!("{url}/effects")).send().await.unwrap_err();
+        assert!(refused.is_connect(), "{refused}");
     }
 
     #[test]

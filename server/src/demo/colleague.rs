@@ -212,9 +212,7 @@ mod tests {
     #[tokio::test]
     async fn the_colleague_approves_second_and_never_first_and_reads_a_changed_plan_anew() {
         let at = "2026-01-01T00:00:00.000Z";
-        let by = |name: &str, simulated: bool, digest: &str| {
-            serde_json::json!([{"by": name, "at": at, "planDigest": digest, "simulated": simulated}])
-        };
+        let by = |name: &str, simulated: bool, digest: &str| serde_json::json!([{"by": name, "at": at, "planDigest": digest, "simulated": simulated}]);
         let (mut read, now) = (Read::new(), Instant::now());
         let mut asked = |approvals: &serde_json::Value, after: u64| {
             second(&[fix(approvals)], &mut read, now + Duration::from_secs(after)).len()
@@ -226,6 +224,33 @@ mod tests {
         assert_eq!([asked(&serde_json::json!([]), 82), asked(&person, 83), asked(&person, 90)], [0, 0, 0]);
         assert_eq!(asked(&by("sre-1", false, "d0"), 200), 0);
         assert_eq!([asked(&by(COLLEAGUE, true, "d1"), 300), asked(&by(COLLEAGUE, true, "d1"), 400)], [0, 0]);
+    }
+
+    #[tokio::test]
+    async fn the_approval_names_the_plan_and_the_version_that_were_seen() {
+        use axum::extract::Path;
+        use axum::http::HeaderMap;
+        use axum::routing::{get, post};
+
+        async fn approve(Path(id): Path<String>, headers: HeaderMap, body: String) -> StatusCode {
+            let asked: FixRequest = serde_json::from_str(&body).unwrap();
+            let whole = id == "fx-1" && headers["if-match"] == "\"3\"" && headers["authorization"] == "Bearer key";
+            let seen = asked.plan_digest.is_some_and(|digest| digest.raw() == "d1");
+            if whole && seen && headers.contains_key("idempotency-key") { StatusCode::OK } else { StatusCode::CONFLICT }
+        }
+        async fn pending() -> String {
+            serde_json::to_string(&FixPage { items: vec![fix(&serde_json::json!([]))], next: None }).unwrap()
+        }
+        let router = axum::Router::new()
+            .route("/api/stella/fixes", get(pending))
+            .route("/api/stella/fixes/{id}/approve", post(approve));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let desk = Desk { client: client().unwrap(), base_url, token: "key".to_owned() };
+        let fixes = desk.pending().await.unwrap();
+        assert!(desk.approve(&fixes[0]).await.unwrap());
+        assert!(!desk.approve(&Fix { version: 4, ..fixes[0].clone() }).await.unwrap());
     }
 
     fn alert(id: &str, severity: &str, status: &str, seen: &str) -> Alert {

@@ -137,3 +137,6 @@ impl Settled {
         let _ = self.reply.send(self.said);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use stella_detect::{Engine, Finding, Phase, Rules};
 use stella_protocol::{AlertType, LineId, Severity, Text, Timestamp};
 
 use super::World;
+use super::order::{Deed, Subject};
 use super::people::OFFICE;
 use crate::ingest::{self, BodyKind};
 
@@ -152,6 +153,52 @@ fn a_critical_problem_shows_within_twenty_seconds_and_another_is_over_within_a_m
         let minute = now()..now().plus_millis(60_000);
         let short = short.unwrap();
         assert!(minute.contains(&short.opened) && minute.contains(&short.last.last_at), "{seed}: {}", words(short));
+    }
+}
+
+#[test]
+fn what_fixes_are_for_shows_in_time_under_a_label_that_names_it_and_nothing_else() {
+    for seed in [1, 2, 7] {
+        let (mut world, mut watch) = at_now(seed);
+        let mut opened = |world: &mut World, until: i64, component: &str| {
+            watch.read(&world.step(now().plus_millis(until)));
+            let named = |row: &&Row| {
+                row.opened > now() && row.last.labels.get("component").is_some_and(|label| label.raw() == component)
+            };
+            watch.rows.values().find(named).map(|row| (row.last.kind, row.last.severity))
+        };
+        let health = |severity| Some((AlertType::Health, severity));
+        assert_eq!(opened(&mut world, 20_000, "db-pool-conversations"), health(Severity::High), "{seed}");
+        assert_eq!(opened(&mut world, 45_000, "source-handbook"), health(Severity::Medium), "{seed}");
+        assert_eq!(opened(&mut world, 230_000, "mail-sender"), health(Severity::Medium), "{seed}");
+        assert_eq!(opened(&mut world, 540_000, "db-pool-chunks"), health(Severity::High), "{seed}");
+    }
+}
+
+#[test]
+fn a_fixed_incident_is_over_for_the_engine_while_an_unfixed_one_is_not() {
+    for seed in SEEDS {
+        let (mut world, mut watch) = at_now(seed);
+        watch.read(&world.step(now().plus_millis(60_000)));
+        for (kind, name, deed) in
+            [("pools", "db-pool-conversations", Deed::Restart), ("sources", "source-handbook", Deed::Reindex)]
+        {
+            let subject = Subject::read(kind, name).unwrap();
+            assert!(watch.rows.values().any(|row| words(row).contains(name)), "{seed}: {name}");
+            world.operate(&subject, deed).unwrap();
+        }
+        watch.read(&world.step(now().plus_millis(80_000)));
+        for name in ["db-pool-conversations", "source-handbook"] {
+            assert!(!watch.rows.values().any(|row| words(row).contains(name)), "{seed}: {name}");
+        }
+        let spike = |row: &&Row| row.last.kind == AlertType::ErrorSpike && words(row).contains("load_messages");
+        let last = watch.rows.values().chain(&watch.closed).find(spike).map(|row| row.last.last_at);
+        assert!(last.is_some_and(|last| last <= now().plus_millis(65_000)), "{seed}: {last:?}");
+
+        watch.read(&world.step(now().plus_millis(230_000)));
+        world.operate(&Subject::read("services", "mail-sender").unwrap(), Deed::Restart).unwrap();
+        watch.read(&world.step(now().plus_millis(300_000)));
+        assert!(watch.rows.values().any(|row| words(row).contains("mail-sender")), "{seed}");
     }
 }
 

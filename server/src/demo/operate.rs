@@ -112,7 +112,7 @@ async fn send(ask: &Ask, (url, token): &(String, String), key: &str, fence: Opti
     match request.send().await {
         Ok(answer) => {
             let status = answer.status();
-            judge(ask, status, answer.json().await.ok())
+            judge(ask, status, answer.json().await.ok().as_ref())
         }
         Err(error) if error.is_connect() || error.is_builder() => nothing("the application cannot be reached"),
         Err(_) => (Ending::Unknown, "the application did not answer".to_owned()),
@@ -120,10 +120,10 @@ async fn send(ask: &Ask, (url, token): &(String, String), key: &str, fence: Opti
 }
 
 /// What an answer means.
-fn judge(ask: &Ask, status: StatusCode, body: Option<Value>) -> (Ending, String) {
-    let said = body.as_ref().map(Value::to_string);
+fn judge(ask: &Ask, status: StatusCode, body: Option<&Value>) -> (Ending, String) {
+    let said = body.map(Value::to_string);
     let ending = match status {
-        status if status.is_success() => match body.as_ref().and_then(|body| body["state"].as_str()) {
+        status if status.is_success() => match body.and_then(|body| body["state"].as_str()) {
             Some("running") => Ending::Done,
             Some(_) if ask.method == reqwest::Method::GET => Ending::Unwell,
             Some(_) => Ending::Done,
@@ -133,6 +133,13 @@ fn judge(ask: &Ask, status: StatusCode, body: Option<Value>) -> (Ending, String)
         _ => Ending::Unknown,
     };
     (ending, said.unwrap_or_else(|| format!("the application answered {}", status.as_u16())))
+}
+
+/// The exit code of a command, for tests that have an address and cannot set the environment.
+#[cfg(test)]
+pub(super) async fn code_of(arguments: &[&str], place: &(String, String), key: &str) -> Option<u8> {
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    Some(send(&read(&arguments)?, place, key, None).await.0.code())
 }
 
 #[cfg(test)]
@@ -154,11 +161,22 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn nothing_is_done_where_nobody_listens_or_nothing_says_where() {
+        let restart = ask(&["restart", "jobs"]).unwrap();
+        let nowhere = (String::new(), "t".to_owned());
+        assert_eq!(send(&restart, &nowhere, "k", None).await.0, Ending::Nothing);
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let gone = (format!("http://{free}"), "t".to_owned());
+        assert_eq!(send(&restart, &gone, "k", None).await.0, Ending::Nothing);
+    }
+
     #[test]
     fn an_answer_that_cannot_be_read_leaves_it_unknown_and_a_refusal_does_not() {
         let restart = ask(&["restart", "jobs"]).unwrap();
         let status = ask(&["status", "jobs"]).unwrap();
-        let said = |ask, code: u16, body| judge(ask, StatusCode::from_u16(code).unwrap(), body).0;
+        let said =
+            |ask, code: u16, body: Option<Value>| judge(ask, StatusCode::from_u16(code).unwrap(), body.as_ref()).0;
         let degraded = Some(json!({ "state": "degraded" }));
         assert_eq!(said(&restart, 200, degraded.clone()), Ending::Done);
         assert_eq!(said(&status, 200, degraded), Ending::Unwell);

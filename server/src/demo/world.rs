@@ -8,8 +8,6 @@ mod background;
 mod causes;
 mod requests;
 mod upkeep;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -211,19 +209,19 @@ impl World {
             Cause::DroppedIndex { operation, .. } | Cause::BadDeploy { operation, .. } => {
                 (Some(operation.name()), None, None, None)
             }
-            Cause::LeakedConnections { pool, .. } => (None, None, None, Some(pool.component())),
+            Cause::LeakedConnections { pool, .. } | Cause::DeafControl { pool } => {
+                (None, None, None, Some(pool.component()))
+            }
             Cause::Stuffing { addr, finds, .. } => (Some("login"), Some(addr.clone()), finds.and_then(email), None),
             Cause::ClumsyForm { person, .. } | Cause::BriefConfusion { person } => {
                 (Some("save_settings"), None, email(*person), None)
             }
             Cause::OrphanWriter { owner } => (None, None, email(*owner), None),
             Cause::EmbeddingTrouble { .. } => (None, None, None, Some("embedding")),
-            Cause::DeadWorker { component } => (None, None, None, Some(*component)),
+            Cause::DeadWorker { component } | Cause::StuckQueue { component } => (None, None, None, Some(*component)),
             Cause::FlakyUpstream { .. } => (Some("gemini_api_call"), None, None, None),
             Cause::EmptySource { source } => (None, None, None, upkeep::source_component(source)),
-            Cause::StuckQueue { component } => (None, None, None, Some(*component)),
             Cause::StaleCache { person } => (Some("search_rag"), None, email(*person), None),
-            Cause::DeafControl { pool } => (None, None, None, Some(pool.component())),
             Cause::PopularReport => (Some("export_report"), None, None, None),
             Cause::NightlyBatch | Cause::TrafficWave { .. } | Cause::GoodDeploy => (None, None, None, None),
         };
@@ -315,3 +313,6 @@ impl World {
         self.written.extend(line.write(self.tempo.stamp(self.time)));
     }
 }
+
+#[cfg(test)]
+mod tests;
