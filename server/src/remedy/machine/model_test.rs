@@ -7,7 +7,7 @@ use stella_protocol::fix::{
 };
 use stella_protocol::{Fix, FixStatus, Role};
 
-use super::super::{Decision, Effect, Event, FixState, Said, Step};
+use super::super::{Decision, Draft, Effect, Event, FixState, Said, Step};
 use super::sample::{
     Chance, DIGEST, MINUTE, Tale, at, call, careful, clean, decision, done, draft, opened, reckless, unknown,
 };
@@ -177,7 +177,9 @@ fn nothing_runs_without_a_quorum_of_valid_approvals_by_others_in_10_000_random_l
         let risk = chance.one_of(&[Risk::Low, Risk::Medium, Risk::High]);
         let policy = if chance.percent(20) { Policy::Auto } else { Policy::Approve };
         let steps = (0..=chance.below(3)).map(|_| if chance.percent(70) { careful() } else { reckless() }).collect();
-        let (mut state, mut now) = (opened(draft(risk, policy, steps)), 0);
+        // Proposed by one who was everybody then: the risk's own quorum must hold all the same.
+        let asked = if chance.percent(30) { 1 } else { 1 + u8::from(risk == Risk::High) };
+        let (mut state, mut now) = (opened(Draft { quorum: asked, ..draft(risk, policy, steps) }), 0);
         let mut reference = Reference::new(risk, policy);
         let mut single = chance.percent(20);
         for _ in 0..60 {

@@ -173,6 +173,18 @@ fn a_clean_failure_is_tried_again_as_often_as_the_plan_says() {
 }
 
 #[test]
+fn an_undo_has_the_tries_of_its_step_anew() {
+    let mut tale = Tale::running(vec![PlanStep { retries: 1, ..careful() }, careful()]);
+    tale.does(clean());
+    tale.does(done());
+    tale.does(clean());
+    tale.does(clean());
+    assert_eq!((tale.status(), tale.state.fix.steps[0].attempt), (FixStatus::Undoing, 1));
+    tale.does(done());
+    assert_eq!(tale.status(), FixStatus::RolledBack);
+}
+
+#[test]
 fn the_first_step_failing_leaves_nothing_done() {
     let mut tale = Tale::running(vec![careful()]);
     tale.does(clean());
