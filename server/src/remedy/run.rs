@@ -6,6 +6,13 @@
 pub mod desk;
 pub mod document;
 pub mod repair;
+pub mod argv;
+pub mod http;
+mod lines;
+pub mod performer;
+mod probe;
+#[cfg(test)]
+mod rig;
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;
