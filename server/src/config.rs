@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::demo;
+use crate::remedy::settings::{FixesSection, NotifySection, Settings};
 
 /// Where a server listens when nobody says: this machine only.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7676);
@@ -27,6 +28,8 @@ pub struct Config {
     pub embedded: Option<Embedded>,
     /// A simulated application sends lines.
     pub demo: Option<demo::Options>,
+    /// What is said of fixes; None: nothing, and there are none.
+    pub remedy: Option<Settings>,
     /// Says what time it is.
     pub clock: Clock,
 }
@@ -55,7 +58,8 @@ impl Config {
     pub fn embedded(login: String) -> Self {
         let listen = SocketAddr::new(DEFAULT_LISTEN.ip(), 0);
         let embedded = Some(Embedded { login });
-        Self { listen, data: None, redaction: Redaction::Local, embedded, demo: None, clock: Clock::system() }
+        let remedy = Some(Settings::default());
+        Self { listen, data: None, redaction: Redaction::Local, embedded, demo: None, remedy, clock: Clock::system() }
     }
 
     /// A server of its own: what stands in the file, and defaults.
@@ -66,6 +70,7 @@ impl Config {
             redaction: file.redaction(),
             embedded: None,
             demo: None,
+            remedy: file.remedy.clone(),
             clock: Clock::system(),
         }
     }
@@ -82,6 +87,13 @@ pub struct File {
     /// What is taken out of lines.
     #[serde(default)]
     pub redact: RedactSection,
+    /// What is said of fixes.
+    pub fixes: Option<FixesSection>,
+    /// Where to tell of what waits.
+    pub notify: Option<NotifySection>,
+    /// What both mean.
+    #[serde(skip)]
+    pub remedy: Option<Settings>,
 }
 
 /// `[redact]`.
@@ -136,7 +148,37 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 5] = ["listen", "data", "redact", "redact.mode", "redact.remote_addr"];
+const KEYS: [&str; 29] = [
+    "listen",
+    "data",
+    "redact",
+    "redact.mode",
+    "redact.remote_addr",
+    "fixes",
+    "fixes.folder",
+    "fixes.inventories",
+    "fixes.shipped",
+    "fixes.people",
+    "fixes.never_block",
+    "fixes.documents",
+    "fixes.base",
+    "fixes.base.name",
+    "fixes.base.url",
+    "fixes.base.addresses",
+    "fixes.base.header",
+    "fixes.base.prefix",
+    "fixes.base.secret_env",
+    "fixes.base.secret_file",
+    "fixes.program",
+    "fixes.program.name",
+    "fixes.program.path",
+    "fixes.program.arguments",
+    "fixes.program.environment",
+    "notify",
+    "notify.webhook",
+    "notify.secret_env",
+    "notify.secret_file",
+];
 /// Least likeness (0 to 1) of a key that is suggested.
 const LIKENESS: f64 = 0.7;
 
@@ -156,11 +198,19 @@ impl File {
             |error: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), what: error.to_string() };
         let mut unknown = Vec::new();
         let table = toml::Deserializer::parse(text).map_err(malformed)?;
-        let file: Self = serde_ignored::deserialize(table, |key| unknown.push(key.to_string())).map_err(malformed)?;
-        match unknown.into_iter().next() {
-            Some(key) => Err(ConfigError::UnknownKey { path: path.to_owned(), suggestion: suggest(&key), key }),
-            None => Ok(file),
+        let mut file: Self =
+            serde_ignored::deserialize(table, |key| unknown.push(plain_key(&key.to_string()))).map_err(malformed)?;
+        if let Some(key) = unknown.into_iter().next() {
+            return Err(ConfigError::UnknownKey { path: path.to_owned(), suggestion: suggest(&key), key });
         }
+        let settings = Settings::read(file.fixes.as_ref(), file.notify.as_ref());
+        file.remedy = settings.map_err(|what| ConfigError::Malformed { path: path.to_owned(), what })?;
+        Ok(file)
+    }
+
+    /// What is said of fixes, or what holds when nothing is.
+    pub fn fixes_or_default(&self) -> Settings {
+        self.remedy.clone().unwrap_or_default()
     }
 
     fn redaction(&self) -> Redaction {
@@ -171,6 +221,12 @@ impl File {
             }
         }
     }
+}
+
+/// A key without the marks of optional values and the numbers of list entries.
+fn plain_key(path: &str) -> String {
+    let words = path.split('.').filter(|word| *word != "?" && word.parse::<usize>().is_err());
+    words.collect::<Vec<_>>().join(".")
 }
 
 fn suggest(key: &str) -> String {
@@ -209,6 +265,35 @@ mod tests {
     fn a_misspelled_key_is_an_error_that_names_the_right_one() {
         let error = parse("[redact]\nremote_adr = true\n").unwrap_err().to_string();
         assert!(error.contains("unknown key `redact.remote_adr`; did you mean `redact.remote_addr`?"), "{error}");
+    }
+
+    #[test]
+    fn what_is_said_of_fixes_is_taken_and_no_secret_stands_in_it() {
+        let text = "[fixes]\npeople = 1\nnever_block = [\"192.0.2.0/24\"]\n[[fixes.base]]\nname = \"application\"\n\
+                    url = \"http://127.0.0.1:9000/\"\nsecret_env = \"APP_TOKEN\"\n[[fixes.program]]\nname = \"operate\"\n\
+                    path = \"/usr/local/bin/operate\"\n[notify]\nwebhook = \"https://hooks.example/x\"\n";
+        let settings = Config::serve(&parse(text).unwrap()).remedy.unwrap();
+        assert_eq!(settings.base("application").unwrap().url, "http://127.0.0.1:9000");
+        assert!(settings.single_person(false, false) && settings.notify.is_some());
+        assert!(Config::serve(&parse("").unwrap()).remedy.is_none());
+    }
+
+    #[test]
+    fn fixes_that_cannot_be_used_as_written_are_errors_that_say_what_to_write() {
+        for (text, wanted) in [
+            ("[fixes]\nfoldr = \"x\"\n", "unknown key `fixes.foldr`; did you mean `fixes.folder`?"),
+            (
+                "[[fixes.base]]\nname = \"a\"\nurl = \"http://a\"\nsecret_evn = \"X\"\n",
+                "did you mean `fixes.base.secret_env`?",
+            ),
+            ("[[fixes.base]]\nname = \"a\"\nurl = \"http://u@a\"\n", "`fixes.base` a: `url`"),
+            ("[[fixes.program]]\nname = \"a\"\npath = \"bin/a\"\n", "`path` is absolute"),
+            ("[fixes]\nnever_block = [\"x\"]\n", "`fixes.never_block`"),
+            ("[fixes]\npeople = \"two\"\n", "\"one\", \"many\" or a number"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
     }
 
     #[test]

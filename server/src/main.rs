@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
-use stella_protocol::Role;
+use stella_protocol::{Alert, AlertId, Evidence, Role};
+use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::{admin, auth, demo};
@@ -33,6 +34,9 @@ enum Command {
     /// Make, list and revoke tokens.
     #[command(subcommand)]
     Token(Token),
+    /// Look at definitions of fixes.
+    #[command(subcommand)]
+    Fixes(Fixes),
 }
 
 #[derive(Args)]
@@ -91,6 +95,37 @@ enum Token {
     },
 }
 
+#[derive(Subcommand)]
+enum Fixes {
+    /// Name every problem with file and line, or list what is there.
+    Check {
+        /// A folder of definitions instead of the configuration's.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Show the plan that a definition would make, and where each value comes from.
+    Explain {
+        /// Which definition.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// For which alert.
+        #[arg(long, value_name = "ALERT", requires = "data")]
+        alert: Option<AlertId>,
+        /// The server's data folder, where the alert is.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// A value, as a person would give it.
+        #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+        values: Vec<(String, String)>,
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     say_to_stderr();
@@ -99,6 +134,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(options) => serve(options),
         Command::Token(command) => token(command),
+        Command::Fixes(command) => fixes(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -201,9 +237,64 @@ fn token(command: Token) -> anyhow::Result<()> {
     match admin::run(&data, &request)? {
         AdminAnswer::Token { token } => say(&token),
         AdminAnswer::Tokens { tokens } => tokens.iter().try_for_each(|row| say(&row.to_string())),
-        AdminAnswer::Done => Ok(()),
+        AdminAnswer::Alert { .. } | AdminAnswer::Done => Ok(()),
         AdminAnswer::Refused { reason } => anyhow::bail!("do that: {reason}"),
     }
+}
+
+/// Reads `--set`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("want NAME=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
+}
+
+fn fixes(command: Fixes) -> anyhow::Result<()> {
+    match command {
+        Fixes::Check { folder, config } => {
+            let settings = config_file(config)?.fixes_or_default();
+            let checked = admin::fixes::check(&settings, folder.as_deref())?;
+            checked.lines.iter().try_for_each(|line| say(&harmless(line)))?;
+            anyhow::ensure!(checked.sound, "use these definitions: {} problems", checked.lines.len());
+            Ok(())
+        }
+        Fixes::Explain { id, alert, data, values, config } => {
+            let proposer = admin::fixes::proposer(config_file(config)?.fixes_or_default())?;
+            let (alert, evidence) = match alert.zip(data) {
+                Some((alert, data)) => shown_alert(&data, alert)?,
+                None => (None, None),
+            };
+            let parameters = values.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let ask = Explain { id, alert, evidence, parameters };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().context("start the async runtime")?;
+            match runtime.block_on(admin::fixes::explain(&proposer, ask)) {
+                Ok(lines) => lines.iter().try_for_each(|line| say(&harmless(line.raw()))),
+                Err(why) => anyhow::bail!("make a plan: {}", harmless(why.raw())),
+            }
+        }
+    }
+}
+
+type Shown = (Option<Box<Alert>>, Option<Box<Evidence>>);
+
+fn shown_alert(data: &Path, id: AlertId) -> anyhow::Result<Shown> {
+    match admin::run(data, &AdminRequest::ShowAlert { id })? {
+        AdminAnswer::Alert { alert, evidence } => Ok((Some(alert), evidence)),
+        AdminAnswer::Refused { reason } => anyhow::bail!("find the alert: {reason}"),
+        _ => anyhow::bail!("find the alert: the running server is of another version"),
+    }
+}
+
+/// Text from outside as a terminal may have it: whatever is no plain letter stands escaped.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|letter| {
+            if letter.is_ascii_graphic() || letter == ' ' {
+                letter.to_string()
+            } else {
+                letter.escape_unicode().to_string()
+            }
+        })
+        .collect()
 }
 
 /// One line on stdout; a reader that has gone is no error of ours.

@@ -8,10 +8,15 @@
 //! Architecture Invariant: nothing but `run` knows tokio, the network, processes or the clock, and
 //! nothing here knows how fixes are kept or who reads of them.
 
+pub mod definition;
 pub mod event;
+pub mod inventory;
 pub mod machine;
+pub mod parameter;
+pub mod plan;
 pub mod policy;
 pub mod run;
+pub mod settings;
 pub mod state;
 
 pub use event::{Decision, Effect, Event, Intent, Outcome, Refusal, Said, Step, Verdict};

@@ -24,6 +24,9 @@ pub struct FixPlan {
     pub target: Text,
     /// The values that were filled in.
     pub parameters: Vec<PlanParameter>,
+    /// What must hold before it runs: `done` says that it does. Looked at in every dry run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preconditions: Vec<Probe>,
     /// In this order.
     pub steps: Vec<PlanStep>,
     /// What it touches, in words.

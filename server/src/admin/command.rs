@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use stella_protocol::{Role, Text, Timestamp};
+use stella_protocol::{Alert, AlertId, Evidence, Role, Text, Timestamp};
 
 use crate::alerts::SYSTEM;
 use crate::auth::{Fingerprint, Grant, Recording, Secret, Tokens, is_name};
@@ -46,6 +46,11 @@ pub enum AdminRequest {
         /// As listed.
         id: String,
     },
+    /// Show an alert with its evidence.
+    ShowAlert {
+        /// Which.
+        id: AlertId,
+    },
 }
 
 /// What is answered.
@@ -61,6 +66,13 @@ pub enum AdminAnswer {
     Tokens {
         /// One each.
         tokens: Vec<TokenRow>,
+    },
+    /// The alert.
+    Alert {
+        /// As everyone sees it.
+        alert: Box<Alert>,
+        /// Why it stands.
+        evidence: Option<Box<Evidence>>,
     },
     /// It was done.
     Done,
@@ -164,6 +176,7 @@ pub(crate) fn perform(request: &AdminRequest, store: &dyn Store, tokens: &Tokens
         }
         AdminRequest::ListTokens => store.tokens().map_err(|_| NO_STORE).map(listed),
         AdminRequest::RevokeToken { id } => revoke(store, tokens, now, id),
+        AdminRequest::ShowAlert { id } => show(store, id),
     };
     done.unwrap_or_else(AdminAnswer::refused)
 }
@@ -200,6 +213,12 @@ fn create(
     };
     put(store, tokens, now, "create_token", token)?;
     Ok(AdminAnswer::Token { token: secret.expose().to_owned() })
+}
+
+fn show(store: &dyn Store, id: &AlertId) -> Result<AdminAnswer, &'static str> {
+    let alert = store.alert(id).map_err(|_| NO_STORE)?.ok_or("no alert has this id")?;
+    let evidence = store.evidence(id).map_err(|_| NO_STORE)?.map(Box::new);
+    Ok(AdminAnswer::Alert { alert: Box::new(alert.alert), evidence })
 }
 
 fn revoke(store: &dyn Store, tokens: &Tokens, now: Timestamp, named: &str) -> Result<AdminAnswer, &'static str> {

@@ -5,14 +5,19 @@
 
 pub mod desk;
 pub mod document;
+pub mod executor;
 pub mod repair;
 pub mod argv;
 pub mod http;
 mod lines;
 pub mod performer;
 mod probe;
+mod verify;
 #[cfg(test)]
 mod rig;
+
+pub mod load;
+pub mod propose;
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;

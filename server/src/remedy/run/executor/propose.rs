@@ -1,0 +1,131 @@
+//! Proposals that nobody asked for: what the definitions say about the alerts that are open.
+//!
+//! An alert is looked at when it opens, when it comes back and when its evidence moved, at most once in a
+//! while; an attacker's million lines are one alert here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use stella_protocol::fix::Record;
+use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
+use tokio::time::Instant;
+
+use super::Parts;
+use crate::remedy::Draft;
+use crate::remedy::definition::Seen;
+
+/// An alert whose evidence moved is looked at again after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Most alerts of one look: the rest waits for the next one.
+const MOST: usize = 8;
+
+/// What was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    alerts: HashMap<AlertId, Look>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// Times it came back, and its severity: with another one it is looked at again at once.
+    as_it_was: (u32, u8),
+    evidence: u64,
+    at: Instant,
+}
+
+/// An alert with its evidence.
+pub(super) struct Known {
+    alert: Alert,
+    evidence: Option<Evidence>,
+}
+
+impl Known {
+    /// As definitions look at it.
+    pub fn seen(&self) -> Seen<'_> {
+        Seen { alert: &self.alert, evidence: self.evidence.as_ref() }
+    }
+}
+
+/// The alert with its evidence, as they are now.
+pub(super) async fn seen(parts: &Parts, id: Option<&AlertId>) -> Option<Known> {
+    let (hub, id) = (parts.hub.clone(), id?.clone());
+    let read = move || {
+        let alert = hub.alert(&id).ok().flatten()?;
+        let evidence = hub.evidence(&id).ok().flatten();
+        Some(Known { alert, evidence })
+    };
+    tokio::task::spawn_blocking(read).await.ok().flatten()
+}
+
+impl Tried {
+    /// Proposes for what is new.
+    pub async fn look(&mut self, parts: &Parts) {
+        let open = parts.hub.open_alerts();
+        self.alerts.retain(|id, _| open.iter().any(|state| state.alert.id == *id));
+        let fresh = open.iter().filter(|state| self.wants(&state.alert)).take(MOST);
+        for state in fresh.map(|state| state.alert.clone()).collect::<Vec<_>>() {
+            self.note(&state);
+            let Some(known) = seen(parts, Some(&state.id)).await else { continue };
+            if known.alert.status.is_open() {
+                propose(parts, &known).await;
+            }
+        }
+    }
+
+    fn wants(&self, alert: &Alert) -> bool {
+        self.alerts.get(&alert.id).is_none_or(|look| {
+            look.as_it_was != as_it_is(alert)
+                || (look.evidence != alert.brief.evidence_version && look.at.elapsed() >= LOOK_AGAIN)
+        })
+    }
+
+    fn note(&mut self, alert: &Alert) {
+        let look =
+            Look { as_it_was: as_it_is(alert), evidence: alert.brief.evidence_version, at: Instant::now() };
+        self.alerts.insert(alert.id.clone(), look);
+    }
+}
+
+fn as_it_is(alert: &Alert) -> (u32, u8) {
+    (alert.reopened, alert.severity.rank())
+}
+
+async fn propose(parts: &Parts, known: &Known) {
+    let records = records(parts).await;
+    let record = |definition: &str| records.get(definition).copied().unwrap_or_default();
+    for drafted in parts.proposer.for_alert(known.seen(), &record).await {
+        match drafted {
+            Ok(draft) => keep(parts, draft).await,
+            Err(unfit) => {
+                let (definition, why) = (unfit.definition_id, unfit.why.raw().escape_debug().to_string());
+                tracing::info!(definition, why, alert = %known.alert.id, "nothing is proposed");
+            }
+        }
+    }
+}
+
+/// How each definition fared. What cannot be read counts as unknown: `auto` asks people then.
+pub(super) async fn records(parts: &Parts) -> HashMap<String, Record> {
+    let ids: Vec<String> = parts.proposer.catalogue.definitions().map(|definition| definition.id.clone()).collect();
+    let hub = parts.hub.clone();
+    let read = move || {
+        let record = |id: String| hub.fix_record(&id).ok().map(|record| (id, record));
+        ids.into_iter().filter_map(record).collect()
+    };
+    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+}
+
+async fn keep(parts: &Parts, draft: Draft) {
+    let now = parts.clock.now();
+    if let Err(refusal) = parts.proposer.admit(&draft, &parts.hub.fixes(), now) {
+        tracing::debug!(why = refusal.why.escape_debug().to_string(), "a proposal was held back");
+        return;
+    }
+    let by = Principal { name: Text::new(draft.proposed_by.raw().to_owned()), role: Role::Admin };
+    if let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await
+        && !matches!(problem.code, Code::TargetBusy)
+    {
+        let why = problem.detail.raw().escape_debug().to_string();
+        tracing::info!(why, "a proposal was refused");
+    }
+}
