@@ -3,18 +3,18 @@
 //! The executor's loop claims what is approved and takes it from state to state; a [`Runner`] performs
 //! one step. Whatever may be lost is kept first: the intent before the effect, before-images with it.
 
+pub mod argv;
 pub mod desk;
 pub mod document;
 pub mod executor;
-pub mod repair;
-pub mod argv;
 pub mod http;
 mod lines;
 pub mod performer;
 mod probe;
-mod verify;
+pub mod repair;
 #[cfg(test)]
 mod rig;
+mod verify;
 
 pub mod load;
 pub mod propose;

@@ -9,8 +9,6 @@ mod answers;
 mod carry;
 mod lease;
 mod propose;
-#[cfg(test)]
-mod tests;
 mod voice;
 
 use std::collections::HashMap;

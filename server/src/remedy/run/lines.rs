@@ -183,7 +183,10 @@ mod tests {
         let lines = said(&[], &pieces);
         assert_eq!(lines.len(), MOST_BYTES / 1024 + 1);
         let beyond = 300 * 1024 - MOST_BYTES;
-        assert_eq!(lines.last().map(String::as_str), Some(&*format!("{beyond} more bytes were not kept: at most 262144 are")));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some(&*format!("{beyond} more bytes were not kept: at most 262144 are"))
+        );
     }
 
     #[test]

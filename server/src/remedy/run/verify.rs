@@ -20,7 +20,11 @@ pub fn words(wanted: &Verification) -> Text {
     let what = match &wanted.check {
         Check::AlertQuiet => "the alert has no new match".to_owned(),
         Check::Series { series, side, limit } => {
-            format!("{} stays {} {limit}", series.raw(), if *side == Side::Above { "at or above" } else { "at or below" })
+            format!(
+                "{} stays {} {limit}",
+                series.raw(),
+                if *side == Side::Above { "at or above" } else { "at or below" }
+            )
         }
         Check::Unknown => "what this server does not know".to_owned(),
     };
@@ -75,5 +79,10 @@ fn at_limit(parts: &Parts, series: &Text, side: Side, limit: f64) -> Verdict {
     if holds {
         return Verdict::Holds;
     }
-    Verdict::Broken(Text::new(format!("{} is {:.1} {}, limit {limit}", series.id.raw(), newest.mean, series.unit.raw())))
+    Verdict::Broken(Text::new(format!(
+        "{} is {:.1} {}, limit {limit}",
+        series.id.raw(),
+        newest.mean,
+        series.unit.raw()
+    )))
 }

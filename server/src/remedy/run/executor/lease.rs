@@ -64,7 +64,8 @@ impl Lease {
         let (asked, last) = (Instant::now(), self.renewed + DROP);
         while Instant::now() < last {
             let event = Event::Renewed { fence: self.fence, until: Self::until(parts) };
-            let answer = tokio::time::timeout_at(last, parts.hub.advance_fix(&self.id, event, Default::default())).await;
+            let answer =
+                tokio::time::timeout_at(last, parts.hub.advance_fix(&self.id, event, Default::default())).await;
             match answer {
                 Ok(Ok(_)) => {
                     self.renewed = asked;

@@ -80,8 +80,7 @@ impl Tried {
     }
 
     fn note(&mut self, alert: &Alert) {
-        let look =
-            Look { as_it_was: as_it_is(alert), evidence: alert.brief.evidence_version, at: Instant::now() };
+        let look = Look { as_it_was: as_it_is(alert), evidence: alert.brief.evidence_version, at: Instant::now() };
         self.alerts.insert(alert.id.clone(), look);
     }
 }
