@@ -3,6 +3,7 @@
 //! Starting: folder, store, lines, hub, pipeline, port, tokens, in this order, each needing the one
 //! before. Ending: the other way round, so that whatever was accepted is kept and told.
 
+mod remedy;
 mod simulation;
 
 use std::net::SocketAddr;
@@ -26,6 +27,11 @@ use crate::lines::{Caps, Lines, LinesError};
 use crate::pipeline::{self, Pipeline};
 use crate::readiness::{Pending, Readiness};
 use crate::redact::{Mode, PseudonymKey, Redactor};
+use crate::remedy::run::desk::RemedyDesk;
+use crate::remedy::run::executor::{Executor, Parts};
+use crate::remedy::run::http::BadBase;
+use crate::remedy::run::load::LoadError;
+use crate::remedy::settings::SecretError;
 use crate::routes::{self, App, Rooms};
 use crate::series::{SeriesBook, SeriesError, SeriesFile};
 use crate::store::{SqliteStore, Store, StoreError};
@@ -82,6 +88,26 @@ pub enum StartError {
     /// No token could be made.
     #[error(transparent)]
     Token(#[from] NoRandomness),
+    /// A folder of definitions cannot be read.
+    #[error(transparent)]
+    Definitions(#[from] LoadError),
+    /// The application's documents cannot be opened.
+    #[error("open the documents: {0}")]
+    Documents(#[source] crate::documents::embedded::OpenError),
+    /// A secret that the configuration names is not there.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// An address that fixes may call is none.
+    #[error("use the base {name}: {source}")]
+    Base {
+        /// Which.
+        name: String,
+        /// Why.
+        source: BadBase,
+    },
+    /// The demo's application cannot be operated.
+    #[error("open the demo's operations interface: {0}")]
+    Operations(#[source] demo::DemoError),
 }
 
 /// A server that was running did not end as it should.
@@ -102,9 +128,22 @@ pub struct Server {
     office: Office,
     app: App,
     threads: Threads,
-    demo: Option<(demo::Options, Pending)>,
+    demo: Option<Play>,
+    workshop: Option<Workshop>,
     ending: CancellationToken,
     folder: Folder,
+}
+
+/// A demo that is about to begin.
+struct Play {
+    options: demo::Options,
+    operations: demo::Operations,
+    seeding: Pending,
+}
+
+/// Fixes that are about to be worked on.
+struct Workshop {
+    parts: Arc<Parts>,
 }
 
 /// Starts a server up to the point where it listens.
@@ -138,7 +177,19 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
         }
         None => (None, None),
     };
-    Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }))
+    let play = match &config.demo {
+        Some(options) => {
+            let operations = demo::Operations::open().await.map_err(StartError::Operations)?;
+            let seeding = ground.readiness.pending("seeding the demo");
+            Some(Play { options: options.clone(), operations, seeding })
+        }
+        None => None,
+    };
+    let workshop = ground.workshop(&config, play.as_ref())?;
+    if let (Some(play), Some(workshop)) = (&play, &workshop) {
+        remedy::fill(&workshop.parts, play.options.seed).await;
+    }
+    Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }, play, workshop))
 }
 
 /// What stands before the port is opened.
@@ -224,10 +275,23 @@ fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(),
 }
 
 impl Ground {
-    fn into_server(self, config: Config, door: Door) -> Server {
+    /// What fixes need, when the configuration says anything of them.
+    fn workshop(&self, config: &Config, play: Option<&Play>) -> Result<Option<Workshop>, StartError> {
+        let Some(settings) = config.remedy.clone() else { return Ok(None) };
+        let settings = match play {
+            Some(play) => remedy::of_demo(settings, play.operations.control(), self.folder.path()),
+            None => settings,
+        };
+        let single_person = settings.single_person(config.embedded.is_some(), play.is_some());
+        let (hub, series, clock) = (&self.hub, &self.series, &config.clock);
+        let ground = remedy::Ground { hub, series, clock, single_person };
+        let parts = remedy::furnish(&settings, &ground)?;
+        Ok(Some(Workshop { parts }))
+    }
+
+    fn into_server(self, config: Config, door: Door, play: Option<Play>, workshop: Option<Workshop>) -> Server {
         let ending = CancellationToken::new();
         let office = Office { store: self.store, tokens: door.tokens.clone(), clock: config.clock.clone() };
-        let demo = config.demo.map(|options| (options, self.readiness.pending("seeding the demo")));
         let app = App(Arc::new(Rooms {
             hub: self.hub,
             pipeline: self.pipeline,
@@ -241,7 +305,7 @@ impl Ground {
             ending: ending.clone(),
             streams: routes::Seats::default(),
             standing: routes::LastStanding::default(),
-            remedy: None,
+            remedy: workshop.as_ref().map(|workshop| Arc::clone(&workshop.parts) as Arc<dyn RemedyDesk>),
         }));
         Server {
             addr: door.addr,
@@ -252,7 +316,8 @@ impl Ground {
             office,
             app,
             threads: self.threads,
-            demo,
+            demo: play,
+            workshop,
             ending,
             folder: self.folder,
         }
@@ -281,12 +346,15 @@ impl Server {
     /// # Errors
     /// When a thread of the server panicked.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
-        let Self { addr, listener, admin, office, app, threads, demo, ending, folder, .. } = self;
+        let Self { addr, listener, admin, office, app, threads, demo, workshop, ending, folder, .. } = self;
         let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(admin::serve(admin, office, ending.clone()));
-        if let Some((options, seeding)) = demo {
-            let options = demo::Options { keep: Some(folder.path().to_owned()), ..options };
-            tasks.spawn(simulate(addr, app.clone(), options, seeding));
+        if let Some(play) = demo {
+            let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
+            tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
+        }
+        if let Some(Workshop { parts }) = workshop {
+            tasks.spawn(Executor::new(parts).run(ending.clone()));
         }
         let router = routes::router(&app);
         let serving = listener::serve(listener, router, ending.clone(), cut.clone());

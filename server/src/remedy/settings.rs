@@ -32,7 +32,7 @@ pub struct Settings {
     pub people: Option<People>,
     /// Addresses that no fix touches, besides all that are not public.
     pub never_block: Vec<Network>,
-    /// File of the application's documents.
+    /// Folder of the application's documents (`documents.db`).
     pub documents: Option<PathBuf>,
     /// Where to tell of what waits.
     pub notify: Option<Webhook>,
@@ -71,6 +71,8 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Names taken over from the server's environment.
     pub environment: Vec<String>,
+    /// Values that stand for variables of these names: for what runs inside this process.
+    pub given: Vec<(String, Hidden)>,
 }
 
 /// A header with a secret.

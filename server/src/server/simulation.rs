@@ -7,10 +7,9 @@ use stella_protocol::Role;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::passing;
+use super::{Play, passing};
 use crate::auth::{NoRandomness, Recording};
 use crate::demo;
-use crate::readiness::Pending;
 use crate::routes::App;
 
 /// How often the engine's clock is looked at.
@@ -19,8 +18,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const BEHIND_MS: i64 = 5_000;
 
 /// The simulated application and its colleague, until the server ends.
-pub(super) async fn simulate(addr: SocketAddr, app: App, options: demo::Options, seeding: Pending) {
-    if let Err(error) = run(reachable(addr), &app, options, seeding).await {
+pub(super) async fn simulate(addr: SocketAddr, app: App, play: Play) {
+    if let Err(error) = run(reachable(addr), &app, play).await {
         tracing::error!("the demo ended: failed to {error}");
     }
 }
@@ -34,12 +33,12 @@ enum Ended {
     Demo(#[from] demo::DemoError),
 }
 
-async fn run(base_url: String, app: &App, options: demo::Options, seeding: Pending) -> Result<(), Ended> {
+async fn run(base_url: String, app: &App, play: Play) -> Result<(), Ended> {
+    let Play { options, operations, seeding } = play;
     let sender = passing(&app.tokens, "demo@local", Role::Ingest, Recording::Allowed)?.expose().to_owned();
     let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Approver, Recording::Refused)?.expose().to_owned();
     let ending: CancellationToken = app.ending.clone();
     let (ready, seeded) = oneshot::channel();
-    let operations = demo::Operations::open().await?;
     let world = demo::run(options, operations, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
     let person = async {
         if seeded.await.is_err() || !caught_up(app).await {

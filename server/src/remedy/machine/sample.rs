@@ -57,6 +57,7 @@ pub(in crate::remedy) fn draft(risk: Risk, policy: Policy, steps: Vec<PlanStep>)
         policy,
         target: "service:search".into(),
         parameters: Vec::new(),
+        preconditions: Vec::new(),
         steps,
         touches: Vec::new(),
         will_not_undo: Vec::new(),

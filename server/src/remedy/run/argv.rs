@@ -11,6 +11,7 @@ mod child;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
@@ -41,12 +42,30 @@ const SHORTEST_SECRET: usize = 6;
 pub struct ArgvCaller {
     programs: Vec<String>,
     environment: Vec<String>,
+    given: BTreeMap<String, String>,
 }
 
 impl ArgvCaller {
     /// For these programs (absolute paths), which may take over these variables of the environment.
     pub fn new(programs: Vec<String>, environment: Vec<String>) -> Self {
-        Self { programs, environment }
+        Self { programs, environment, given: BTreeMap::new() }
+    }
+
+    /// These values stand for variables that may be taken over.
+    #[must_use]
+    pub fn giving(self, given: BTreeMap<String, String>) -> Self {
+        Self { given, ..self }
+    }
+
+    fn value(&self, name: &str) -> Option<OsString> {
+        self.given.get(name).map(OsString::from).or_else(|| std::env::var_os(name))
+    }
+
+    /// Values that the child is given and must not tell.
+    fn secrets(&self, act: &ArgvAct) -> Vec<Vec<u8>> {
+        let secret = |name: &&Text| SECRET.iter().any(|word| name.raw().to_ascii_uppercase().contains(word));
+        let values = act.environment.iter().filter(secret).filter_map(|name| self.value(name.raw()));
+        values.map(OsString::into_encoded_bytes).filter(|value| value.len() >= SHORTEST_SECRET).collect()
     }
 
     /// Whether it could run, in words: allowed, there, executable. Starts nothing.
@@ -79,7 +98,7 @@ impl ArgvCaller {
         if let Some(call) = call {
             command.env(KEY, &call.key).env(FENCE, call.fence.to_string());
         }
-        let secrets = secrets(act);
+        let secrets = self.secrets(act);
         let out = Lines::new(Stream::Out, secrets.clone());
         let running = Running::start(command, out, Lines::new(Stream::Err, secrets));
         let running = running.map_err(|error| format!("the program could not be started: {}", error.kind()))?;
@@ -100,19 +119,12 @@ impl ArgvCaller {
             if !self.environment.iter().any(|allowed| allowed == name.raw()) {
                 return Err("the configuration does not allow one of its variables".to_owned());
             }
-            if let Some(value) = std::env::var_os(name.raw()) {
+            if let Some(value) = self.value(name.raw()) {
                 command.env(name.raw(), value);
             }
         }
         Ok(command)
     }
-}
-
-/// Values that the child was given and must not tell.
-fn secrets(act: &ArgvAct) -> Vec<Vec<u8>> {
-    let secret = |name: &&Text| SECRET.iter().any(|word| name.raw().to_ascii_uppercase().contains(word));
-    let values = act.environment.iter().filter(secret).filter_map(|name| std::env::var_os(name.raw()));
-    values.map(OsString::into_encoded_bytes).filter(|value| value.len() >= SHORTEST_SECRET).collect()
 }
 
 /// What an end means for a step.

@@ -130,7 +130,7 @@ pub(super) fn argv_act(program: &str, arguments: &[&str]) -> ArgvAct {
 pub(super) fn call(act: Act) -> Call {
     let title = Text::from("a step");
     let step = PlanStep { title, act, probe: None, undo: None, idempotent: false, fenced: false, retries: 0 };
-    Call { fix: FixId::from("fx-12".to_owned()), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
+    Call { fix: "fx-12".parse().unwrap(), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
 }
 
 /// Five hundred texts that mean something to a shell, a parser of arguments, a template, a path, a

@@ -41,6 +41,7 @@ pub(crate) fn draft(definition: &str, target: &str) -> Draft {
         policy: Policy::Approve,
         target: Text::new(target.to_owned()),
         parameters: Vec::new(),
+        preconditions: Vec::new(),
         steps: vec![step.clone(), step],
         touches: Vec::new(),
         will_not_undo: Vec::new(),
