@@ -176,7 +176,9 @@ pub async fn run(
     // Nobody may wait for it any more: that is no reason to end.
     let _ = ready.send(());
     match options.then {
-        Then::Live => Life { world, place, options: &options, clock: &clock }.live(operations, &courier, &shutdown).await,
+        Then::Live => {
+            Life { world, place, options: &options, clock: &clock }.live(operations, &courier, &shutdown).await
+        }
         Then::Stop { .. } => Ok(()),
     }
 }
@@ -353,7 +355,15 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let (clock, shutdown) = (Clock::scripted(now), CancellationToken::new());
         let (ready, is_ready) = oneshot::channel();
-        let running = tokio::spawn(run(short(), Operations::open().await.unwrap(), address, "key".to_owned(), clock.clone(), ready, shutdown.clone()));
+        let running = tokio::spawn(run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            clock.clone(),
+            ready,
+            shutdown.clone(),
+        ));
         is_ready.await.unwrap();
         let mut world = World::new(3, now.plus_millis(-600_000), short().history);
         let mut lines = world.step(now);
@@ -382,7 +392,17 @@ mod tests {
         let after = Duration::from_mins(3);
         let options = Options { then: Then::Stop { after }, ..short() };
         let (ready, _) = oneshot::channel();
-        run(options, Operations::open().await.unwrap(), address, "key".to_owned(), Clock::scripted(now), ready, CancellationToken::new()).await.unwrap();
+        run(
+            options,
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            Clock::scripted(now),
+            ready,
+            CancellationToken::new(),
+        )
+        .await
+        .unwrap();
         let lines = World::new(3, now.plus_millis(-780_000), short().history).step(now);
         assert!(sink.0.lock().unwrap().1 == lines);
     }
@@ -392,7 +412,16 @@ mod tests {
         let (_, address, _) = sink().await;
         let (ready, _) = oneshot::channel();
         let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));
-        let ended = run(short(), Operations::open().await.unwrap(), address, "no".to_owned(), clock, ready, CancellationToken::new()).await;
+        let ended = run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "no".to_owned(),
+            clock,
+            ready,
+            CancellationToken::new(),
+        )
+        .await;
         assert!(matches!(ended, Err(DemoError::Refused(401))), "{ended:?}");
     }
 

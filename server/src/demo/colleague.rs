@@ -212,9 +212,7 @@ mod tests {
     #[tokio::test]
     async fn the_colleague_approves_second_and_never_first_and_reads_a_changed_plan_anew() {
         let at = "2026-01-01T00:00:00.000Z";
-        let by = |name: &str, simulated: bool, digest: &str| {
-            serde_json::json!([{"by": name, "at": at, "planDigest": digest, "simulated": simulated}])
-        };
+        let by = |name: &str, simulated: bool, digest: &str| serde_json::json!([{"by": name, "at": at, "planDigest": digest, "simulated": simulated}]);
         let (mut read, now) = (Read::new(), Instant::now());
         let mut asked = |approvals: &serde_json::Value, after: u64| {
             second(&[fix(approvals)], &mut read, now + Duration::from_secs(after)).len()

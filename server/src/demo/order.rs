@@ -61,10 +61,9 @@ impl Subject {
     /// Reads `KIND/NAME`. A component's name stands for its pool or source: that is what alerts carry.
     pub fn read(kind: &str, name: &str) -> Option<Self> {
         match kind {
-            "pools" => PoolName::ALL
-                .into_iter()
-                .find(|pool| pool.name() == name || pool.component() == name)
-                .map(Self::Pool),
+            "pools" => {
+                PoolName::ALL.into_iter().find(|pool| pool.name() == name || pool.component() == name).map(Self::Pool)
+            }
             "cache" => (!name.is_empty()).then(|| Self::Cache(name.to_owned())),
             "sources" => {
                 let bare = name.strip_prefix("source-").unwrap_or(name);
@@ -134,7 +133,9 @@ mod tests {
             assert_eq!(Some(subject.clone()), Subject::read(kind, name));
             assert_eq!(subject.path(), format!("{kind}/{name}"));
         }
-        for (kind, name) in [("pools", "x"), ("cache", ""), ("blocks", "198.51.100"), ("deploys", "replica"), ("x", "api")] {
+        for (kind, name) in
+            [("pools", "x"), ("cache", ""), ("blocks", "198.51.100"), ("deploys", "replica"), ("x", "api")]
+        {
             assert_eq!(Subject::read(kind, name), None, "{kind}/{name}");
         }
     }
@@ -146,7 +147,10 @@ mod tests {
         assert_eq!((pool.deed("clear", None), pool.put(None), pool.delete()), (None, None, None));
         let service = Subject::Service("mail-sender");
         assert_eq!(service.deed("scale", Some(4)), Some(Deed::Scale(4)));
-        assert_eq!([service.deed("scale", None), service.deed("scale", Some(0)), service.deed("scale", Some(17))], [None; 3]);
+        assert_eq!(
+            [service.deed("scale", None), service.deed("scale", Some(0)), service.deed("scale", Some(17))],
+            [None; 3]
+        );
         let address = Subject::read("blocks", "198.51.100.7").unwrap();
         assert_eq!(address.put(None), Some(Deed::Block { seconds: 3_600 }));
     }

@@ -7,9 +7,9 @@
 mod background;
 mod causes;
 mod requests;
-mod upkeep;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

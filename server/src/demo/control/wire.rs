@@ -266,7 +266,8 @@ mod tests {
         assert_eq!(refused("/pools/agents/restart", &[("idempotency-key", "k"), ("stella-fence", "x")]), 400);
         assert_eq!(refused("/pools/agents/clear", &[("idempotency-key", "k")]), 405);
         assert_eq!(refused("/pools/nobody/restart", &[("idempotency-key", "k")]), 404);
-        let asked = read(Method::POST, "/services/mail-sender/scale?to=4", &[("idempotency-key", "k"), ("stella-fence", "3")]);
+        let asked =
+            read(Method::POST, "/services/mail-sender/scale?to=4", &[("idempotency-key", "k"), ("stella-fence", "3")]);
         let Asked::Do(command) = asked.unwrap() else { panic!("not a command") };
         assert_eq!((command.deed, command.fence, command.key.as_str()), (Deed::Scale(4), Some(3), "k"));
     }

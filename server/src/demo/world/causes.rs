@@ -207,7 +207,8 @@ impl World {
         self.application.release += 1;
         self.application.released_at = self.time;
         let version = format!("2.14.{}", self.application.release);
-        let line = Line::new("deploy", Loudness::Info, format!("deploy of {service} {version} finished (was 2.14.{old})"));
+        let line =
+            Line::new("deploy", Loudness::Info, format!("deploy of {service} {version} finished (was 2.14.{old})"));
         self.write(&line.with("version", version));
     }
 

@@ -208,7 +208,9 @@ impl World {
 
     /// The scenario that makes somebody's cache stale.
     fn stale_cache(&self, person: PersonId) -> Option<usize> {
-        self.under_way(|cause| matches!(cause, Cause::StaleCache { person: whose } if *whose == person)).first().copied()
+        self.under_way(|cause| matches!(cause, Cause::StaleCache { person: whose } if *whose == person))
+            .first()
+            .copied()
     }
 
     /// How old what is cached for somebody is, in minutes.
@@ -304,7 +306,8 @@ impl World {
     fn restart_service(&mut self, service: &'static str) -> String {
         self.count_restart(&Subject::Service(service));
         let home = WORKERS.iter().find(|(_, worker)| *worker == service).map_or(service, |(home, _)| *home);
-        let of = |worker: &str| WORKERS.iter().any(|(home, name)| *name == worker && [worker, *home].contains(&service));
+        let of =
+            |worker: &str| WORKERS.iter().any(|(home, name)| *name == worker && [worker, *home].contains(&service));
         self.stop(|cause| matches!(cause, Cause::DeadWorker { component } if of(component)));
         self.application.hanging.retain(|worker| !of(worker));
         self.say(home, format!("{service} restarted by an operator"));
