@@ -247,7 +247,7 @@ async fn who_lost_the_lease_is_refused_and_images_are_there_with_the_intent() {
     };
     let intent = Intent { images: vec![image.clone()] };
     house.hub.advance_fix(id, Event::Intended { fence: 1 }, intent).await.unwrap();
-    assert_eq!(house.hub.fix_images(id, 0).unwrap(), [image.clone()]);
+    assert_eq!(house.hub.fix_images(id, 0).unwrap(), std::slice::from_ref(&image));
     let early = house.step(id, house.claim("two")).await.unwrap_err();
     assert_eq!(early.code, Code::IllegalTransition, "{early:?}");
     house.clock.advance_to(Timestamp::from_millis(START + 31_000));
