@@ -360,7 +360,7 @@ mod tests {
         let (ready, is_ready) = oneshot::channel();
         let running = tokio::spawn(run(
             short(),
-            Operations::open().await.unwrap(),
+            Operations::open(None).await.unwrap(),
             address,
             "key".to_owned(),
             clock.clone(),
@@ -397,7 +397,7 @@ mod tests {
         let (ready, _) = oneshot::channel();
         run(
             options,
-            Operations::open().await.unwrap(),
+            Operations::open(None).await.unwrap(),
             address,
             "key".to_owned(),
             Clock::scripted(now),
@@ -417,7 +417,7 @@ mod tests {
         let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));
         let ended = run(
             short(),
-            Operations::open().await.unwrap(),
+            Operations::open(None).await.unwrap(),
             address,
             "no".to_owned(),
             clock,
@@ -431,7 +431,7 @@ mod tests {
     /// A running demo that is remembered in `folder`, and its operations interface.
     async fn kept(folder: &std::path::Path, address: &str, now: Timestamp) -> (Control, CancellationToken) {
         let options = Options { keep: Some(folder.to_owned()), ..short() };
-        let operations = Operations::open().await.unwrap();
+        let operations = Operations::open(Some(folder)).await.unwrap();
         let (control, shutdown) = (operations.control().clone(), CancellationToken::new());
         let (ready, is_ready) = oneshot::channel();
         let (clock, ending) = (Clock::scripted(now), shutdown.clone());
@@ -470,7 +470,7 @@ mod tests {
     async fn a_demo_that_stops_refuses_to_be_operated() {
         let (_sink, address, _) = sink().await;
         let options = Options { then: Then::Stop { after: Duration::ZERO }, ..short() };
-        let operations = Operations::open().await.unwrap();
+        let operations = Operations::open(None).await.unwrap();
         let url = operations.control().url.clone();
         let (ready, _) = oneshot::channel();
         let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));

@@ -59,6 +59,8 @@ pub struct Application {
     pub bugs: BTreeMap<usize, Bug>,
     /// Patch number of the running release.
     pub release: u32,
+    /// When each service was released last, unless that was taken back. World time.
+    pub releases: BTreeMap<&'static str, i64>,
     /// World time of the last release: the cache is cold after it.
     pub released_at: i64,
     /// Share of model calls that the provider refuses.
@@ -89,6 +91,7 @@ impl Application {
             scans: BTreeMap::new(),
             bugs: BTreeMap::new(),
             release,
+            releases: BTreeMap::new(),
             released_at: i64::MIN / 2,
             refusing: 0.0,
             embedding: Embedding::default(),

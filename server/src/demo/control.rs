@@ -19,9 +19,13 @@ mod desk;
 mod ledger;
 mod wire;
 
-use std::fmt;
+use std::io::Write;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -35,8 +39,18 @@ pub use wire::Asked;
 /// Requests that wait for the application: they are answered between two of its steps.
 const WAITING: usize = 64;
 
+/// Remembers in the demo's folder where the operations interface listens: plans of fixes name it, so it
+/// stays the same over a restart.
+const FILE: &str = "demo-control.json";
+
+/// Written beside it first, so that a half-written file is never read.
+const FRESH_FILE: &str = "demo-control.json.new";
+
+/// For its owner only: the token stands in it.
+const OWNER_ONLY: u32 = 0o600;
+
 /// Where the operations interface listens, and what opens it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Control {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
@@ -47,6 +61,25 @@ pub struct Control {
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// What a file says, as [`Operations::file`] names one. None: it says nothing of that kind.
+    pub(super) fn read(file: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(file).ok()?).ok()
+    }
+
+    fn keep(&self, folder: &Path) -> std::io::Result<()> {
+        let fresh = folder.join(FRESH_FILE);
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&fresh)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        fs::rename(fresh, folder.join(FILE))
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.url.rsplit(':').next()?.parse().ok()
     }
 }
 
@@ -70,22 +103,42 @@ struct Ask {
 #[derive(Debug)]
 pub struct Operations {
     control: Control,
+    file: Option<PathBuf>,
     listener: Option<TcpListener>,
     door: mpsc::Sender<Ask>,
     asks: mpsc::Receiver<Ask>,
 }
 
 impl Operations {
-    /// Opens it on a free port of this machine.
+    /// Opens it on a free port of this machine; where `folder` remembers one, on that with the same
+    /// token, if nobody has taken it.
     ///
     /// # Errors
-    /// When there is no port or no randomness to be had.
-    pub async fn open() -> Result<Self, DemoError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(DemoError::Listen)?;
+    /// When there is no port or no randomness to be had, or the folder cannot be written.
+    pub async fn open(folder: Option<&Path>) -> Result<Self, DemoError> {
+        let kept = folder.and_then(|folder| Control::read(&folder.join(FILE)));
+        let port = kept.as_ref().and_then(Control::port).unwrap_or(0);
+        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Err(_) if port > 0 => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+            bound => bound,
+        };
+        let listener = listener.map_err(DemoError::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(DemoError::Listen)?);
-        let token = Secret::generate().map_err(|_| DemoError::Token)?.expose().to_owned();
+        let token = match kept {
+            Some(kept) => kept.token,
+            None => Secret::generate().map_err(|_| DemoError::Token)?.expose().to_owned(),
+        };
+        let control = Control { url, token };
+        if let Some(folder) = folder {
+            control.keep(folder).map_err(|source| DemoError::Remember { file: FILE, source })?;
+        }
         let (door, asks) = mpsc::channel(WAITING);
-        Ok(Self { control: Control { url, token }, listener: Some(listener), door, asks })
+        Ok(Self { control, file: folder.map(|folder| folder.join(FILE)), listener: Some(listener), door, asks })
+    }
+
+    /// The file that says the same, for its owner only; None: there is no folder.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Where it listens, and what opens it.

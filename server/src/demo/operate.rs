@@ -1,16 +1,18 @@
 //! The command line of the operations interface: `operate restart SERVICE`, `operate scale SERVICE N`,
 //! `operate status SERVICE`. For whoever runs commands and cannot speak HTTP.
 //!
-//! Where to speak to stands in the environment. What it prints is the application's answer, one line of
+//! Where to speak to stands in the environment, or in the file that a leading `--control FILE` names. What it prints is the application's answer, one line of
 //! JSON on standard output; why it failed, one line on standard error.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::control::Control;
 use super::courier::client;
 
 /// Names the address of the operations interface.
@@ -57,12 +59,19 @@ struct Ask {
 /// all is well, anything else: not known.
 #[must_use]
 pub fn operate(arguments: &[String]) -> ExitCode {
+    let (file, arguments) = match arguments {
+        [flag, file, rest @ ..] if flag == "--control" => (Some(Path::new(file)), rest),
+        _ => (None, arguments),
+    };
     let (ending, said) = match read(arguments) {
         Some(ask) => std::thread::scope(|scope| {
             // A thread of its own: the caller may be inside an async runtime.
-            scope.spawn(|| run(&ask)).join().unwrap_or((Ending::Unknown, "it broke off".to_owned()))
+            scope.spawn(|| run(&ask, file)).join().unwrap_or((Ending::Unknown, "it broke off".to_owned()))
         }),
-        None => (Ending::Nothing, "usage: operate restart SERVICE | scale SERVICE N | status SERVICE".to_owned()),
+        None => (
+            Ending::Nothing,
+            "usage: operate [--control FILE] restart SERVICE | scale SERVICE N | status SERVICE".to_owned(),
+        ),
     };
     let read = matches!(ending, Ending::Done | Ending::Unwell);
     // Nobody may be listening: that changes nothing of what was done.
@@ -86,11 +95,14 @@ fn read(arguments: &[String]) -> Option<Ask> {
     Some(Ask { method, path })
 }
 
-fn run(ask: &Ask) -> (Ending, String) {
+fn run(ask: &Ask, file: Option<&Path>) -> (Ending, String) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let set = |name| std::env::var(name).unwrap_or_default();
-            let place = (set(APP_URL), set(APP_TOKEN));
+            let place = match file {
+                Some(file) => Control::read(file).map(|control| (control.url, control.token)).unwrap_or_default(),
+                None => (set(APP_URL), set(APP_TOKEN)),
+            };
             let key = std::env::var(APP_KEY).unwrap_or_else(|_| Uuid::now_v7().to_string());
             runtime.block_on(send(ask, &place, &key, std::env::var(APP_FENCE).ok()))
         }
@@ -101,7 +113,9 @@ fn run(ask: &Ask) -> (Ending, String) {
 async fn send(ask: &Ask, (url, token): &(String, String), key: &str, fence: Option<String>) -> (Ending, String) {
     let nothing = |why: &str| (Ending::Nothing, why.to_owned());
     if url.is_empty() || token.is_empty() {
-        return nothing("STELLA_APP_URL and STELLA_APP_TOKEN say where the application is, and one is not set");
+        return nothing(
+            "nothing says where the application is: set STELLA_APP_URL and STELLA_APP_TOKEN, or name a file by --control",
+        );
     }
     let Ok(client) = client() else { return nothing("there is no way to speak to the application") };
     let address = format!("{}{}", url.trim_end_matches('/'), ask.path);

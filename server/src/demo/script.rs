@@ -317,16 +317,16 @@ fn first_minute(dice: &mut Dice) -> [(f64, f64, Cause); 4] {
     ]
 }
 
-/// What a newcomer who stays meets, one after the other: a restart that does not help, a release that
+/// What a newcomer who stays meets, one after the other: more copies of a worker that do not help, a release that
 /// two people have to take back, a restart of which nobody can say whether it happened, and a cache
 /// that is emptied without asking.
 fn lessons(dice: &mut Dice) -> [(f64, f64, Cause); 5] {
     [
-        (3.2, 9.0, Cause::StuckQueue { component: "mail-sender" }),
-        (5.2, 11.0, Cause::BadDeploy { operation: Operation::GetSharedAgents, share: 0.6, fault: EXPIRY }),
-        (8.5, 13.5, Cause::LeakedConnections { pool: PoolName::Chunks, every_ms: 400 }),
-        (8.5, 14.5, Cause::DeafControl { pool: PoolName::Chunks }),
-        (16.0, 21.0, Cause::StaleCache { person: dice.below(PEOPLE) }),
+        (3.2, 15.0, Cause::StuckQueue { component: "mail-sender" }),
+        (5.2, 14.0, Cause::BadDeploy { operation: Operation::GetSharedAgents, share: 0.6, fault: EXPIRY }),
+        (8.5, 16.0, Cause::LeakedConnections { pool: PoolName::Chunks, every_ms: 400 }),
+        (8.5, 17.0, Cause::DeafControl { pool: PoolName::Chunks }),
+        (18.0, 23.0, Cause::StaleCache { person: dice.below(PEOPLE) }),
     ]
 }
 
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn the_opening_ends_by_itself_and_nothing_of_it_begins_before_the_world() {
         let opening = Script::new(5, 600_000).opening();
-        assert!(opening.iter().all(|scenario| scenario.begin >= 0 && scenario.end < 600_000 + 1_320_000));
+        assert!(opening.iter().all(|scenario| scenario.begin >= 0 && scenario.end < 600_000 + 1_500_000));
         assert!(opening.windows(2).all(|two| two[0].begin <= two[1].begin));
     }
 

@@ -39,7 +39,7 @@ async fn run(base_url: String, app: &App, options: demo::Options, seeding: Pendi
     let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Approver, Recording::Refused)?.expose().to_owned();
     let ending: CancellationToken = app.ending.clone();
     let (ready, seeded) = oneshot::channel();
-    let operations = demo::Operations::open().await?;
+    let operations = demo::Operations::open(options.keep.as_deref()).await?;
     let world = demo::run(options, operations, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
     let person = async {
         if seeded.await.is_err() || !caught_up(app).await {

@@ -25,7 +25,7 @@ struct Site {
 impl Site {
     async fn at(seconds: i64) -> Self {
         let ending = CancellationToken::new();
-        let mut operations = Operations::open().await.unwrap();
+        let mut operations = Operations::open(None).await.unwrap();
         let (url, token) = (operations.control().url.clone(), operations.control().token.clone());
         operations.serve(&ending);
         let start = Timestamp::from_millis(1_800_000_000_000);
@@ -136,6 +136,23 @@ async fn the_deaf_pool_does_what_it_is_told_and_never_says_so() {
     assert!(site.named(Method::POST, path, "b", 1).send().await.is_err());
     assert_eq!(site.effects().await, [(1, "a".to_owned(), path.to_owned())]);
     assert_eq!(site.get("/pools/agents").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_remembered_interface_listens_where_it_did_and_behind_the_same_token() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let first = Operations::open(Some(folder.path())).await.unwrap();
+    let (control, file) = (first.control().clone(), first.file().unwrap().to_owned());
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(super::Control::read(&file), Some(control.clone()));
+    // Its port is taken: another one, the same token.
+    let second = Operations::open(Some(folder.path())).await.unwrap();
+    assert!(second.control().url != control.url && second.control().token == control.token);
+    let control = second.control().clone();
+    drop((first, second));
+    assert_eq!(*Operations::open(Some(folder.path())).await.unwrap().control(), control);
 }
 
 #[tokio::test]

@@ -203,6 +203,7 @@ impl World {
 
     fn deploy(&mut self, service: &'static str) {
         self.upkeep.deployed(service);
+        self.application.releases.insert(service, self.time);
         let old = self.application.release;
         self.application.release += 1;
         self.application.released_at = self.time;
@@ -213,6 +214,7 @@ impl World {
     }
 
     fn roll_back(&mut self, service: &'static str) {
+        self.application.releases.remove(service);
         let bad = self.application.release;
         self.application.release += 1;
         self.application.released_at = self.time;

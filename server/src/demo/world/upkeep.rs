@@ -18,7 +18,10 @@ use crate::demo::pool::SIZE;
 use crate::demo::script::Cause;
 
 /// Copies of a service before anybody scales it.
-const REPLICAS: u32 = 2;
+const REPLICAS: u32 = 1;
+
+/// So long after a release errors may be its fault, in milliseconds.
+const RECENT_MS: i64 = 900_000;
 
 /// A cache is rebuilt at least so often, in minutes; what is older is stale.
 const CACHE_MINUTES: i64 = 60;
@@ -122,15 +125,17 @@ impl World {
     }
 
     fn look_at_deploy(&self, service: &'static str) -> Value {
-        match self.upkeep.rolled_back.get(service) {
-            Some(back) => json!({
-                "service": service, "state": "rolled_back",
-                "release": version(back.release.saturating_sub(1)), "rolledBack": version(back.release),
-            }),
-            None => {
-                json!({ "service": service, "state": "current", "release": version(self.application.release) })
-            }
+        if let Some(back) = self.upkeep.rolled_back.get(service) {
+            let (runs, rolled_back) = (version(back.release.saturating_sub(1)), version(back.release));
+            return json!({
+                "service": service, "state": "rolled_back", "release": runs, "rolledBack": rolled_back, "recent": false,
+            });
         }
+        let since = self.application.releases.get(service).map(|at| self.time - at);
+        let recent = since.is_some_and(|since| since < RECENT_MS);
+        json!({
+            "service": service, "state": "current", "release": version(self.application.release), "recent": recent,
+        })
     }
 
     fn look_at_service(&self, service: &'static str) -> Value {
