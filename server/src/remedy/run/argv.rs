@@ -83,7 +83,7 @@ impl ArgvCaller {
         let out = Lines::new(Stream::Out, secrets.clone());
         let running = Running::start(command, out, Lines::new(Stream::Err, secrets));
         let running = running.map_err(|error| format!("the program could not be started: {}", error.kind()))?;
-        Ok(running.watch(Duration::from_millis(act.timeout_ms), output).await)
+        Ok(running.watch(Duration::from_millis(act.timeout_ms), |code| is_good(act, code), output).await)
     }
 
     fn command(&self, act: &ArgvAct) -> Result<Command, String> {
@@ -115,12 +115,15 @@ fn secrets(act: &ArgvAct) -> Vec<Vec<u8>> {
     values.map(OsString::into_encoded_bytes).filter(|value| value.len() >= SHORTEST_SECRET).collect()
 }
 
+fn is_good(act: &ArgvAct, code: i32) -> bool {
+    if act.success.is_empty() { code == 0 } else { act.success.contains(&code) }
+}
+
 /// What an end means for a step.
 fn outcome(act: &ArgvAct, end: &End) -> Outcome {
     let words = Text::from(end.words());
-    let done = |code: &i32| if act.success.is_empty() { *code == 0 } else { act.success.contains(code) };
     match end {
-        End::Exit(code) if done(code) => Outcome::Done(words),
+        End::Exit(code) if is_good(act, *code) => Outcome::Done(words),
         End::Exit(code) if act.clean.contains(code) => Outcome::Clean(words),
         _ => Outcome::Unknown(words),
     }

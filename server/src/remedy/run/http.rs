@@ -36,8 +36,19 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const FENCE: HeaderName = HeaderName::from_static("stella-fence");
 /// Headers that are ours to give, or that decide where a message ends or goes.
 const OURS: [&str; 13] = [
-    "connection", "content-length", "expect", "host", "idempotency-key", "keep-alive", "proxy-authorization",
-    "proxy-connection", "stella-fence", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "stella-fence",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 /// Longest look-up of a name, and longest wait for a connection.
 const LOOKUP: Duration = Duration::from_secs(5);

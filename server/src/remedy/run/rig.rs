@@ -105,7 +105,15 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 
 pub(super) fn http_act(method: HttpMethod, base: &str, url: String, body: Option<Value>) -> HttpAct {
     let headers = BTreeMap::new();
-    HttpAct { method, base: Text::from(base.to_owned()), url: Text::from(url), headers, body, success: vec![], timeout_ms: 5_000 }
+    HttpAct {
+        method,
+        base: Text::from(base.to_owned()),
+        url: Text::from(url),
+        headers,
+        body,
+        success: vec![],
+        timeout_ms: 5_000,
+    }
 }
 
 pub(super) fn argv_act(program: &str, arguments: &[&str]) -> ArgvAct {
@@ -119,24 +127,82 @@ pub(super) fn argv_act(program: &str, arguments: &[&str]) -> ArgvAct {
     }
 }
 
+fn fix() -> FixId {
+    "fx-12".parse().unwrap_or_else(|_| unreachable!("a literal that is an id"))
+}
+
 pub(super) fn call(act: Act) -> Call {
     let title = Text::from("a step");
     let step = PlanStep { title, act, probe: None, undo: None, idempotent: false, fenced: false, retries: 0 };
-    Call { fix: FixId::from("fx-12".to_owned()), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
+    Call { fix: fix(), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
 }
 
 /// Five hundred texts that mean something to a shell, a parser of arguments, a template, a path, a
 /// header, an address or JSON.
 pub(super) fn payloads() -> Vec<String> {
     const SEEDS: [&str; 50] = [
-        "; id", "| id", "|| id", "&& id", "& id &", "$(id)", "`id`", "${IFS}id", "\n id", "\r\n id", "> /tmp/x", "< /etc/passwd",
-        "<(id)", "'; id; '", "\"; id; \"", "\\", "\\\\", "*", "~root", "!!", "#", "-rf", "--help", "-", "--", "-o ProxyCommand=id",
-        "@/etc/passwd", "%s%n", "%d%x", "%00", "{{7*7}}", "{name}", "${jndi:ldap://h/a}", "<%= 1 %>", "../../etc/passwd",
-        "..%2f..%2f", "%2e%2e/", "/etc/passwd", "a\r\nX-Evil: 1", "a\r\n\r\nGET / HTTP/1.1", "\"}, {\"a\": \"", "\u{0}", "\u{1b}[2J",
-        "\u{202e}", "é\u{301}", "http://169.254.169.254/", "?admin=1", "&admin=1", "#frag", ";v=1",
+        "; id",
+        "| id",
+        "|| id",
+        "&& id",
+        "& id &",
+        "$(id)",
+        "`id`",
+        "${IFS}id",
+        "\n id",
+        "\r\n id",
+        "> /tmp/x",
+        "< /etc/passwd",
+        "<(id)",
+        "'; id; '",
+        "\"; id; \"",
+        "\\",
+        "C:\\x",
+        "*",
+        "~root",
+        "!!",
+        "#",
+        "-rf",
+        "--help",
+        "-",
+        "--",
+        "-o ProxyCommand=id",
+        "@/etc/passwd",
+        "%s%n",
+        "%d%x",
+        "%00",
+        "{{7*7}}",
+        "{name}",
+        "${jndi:ldap://h/a}",
+        "<%= 1 %>",
+        "../../etc/passwd",
+        "..%2f..%2f",
+        "%2e%2e/",
+        "/etc/passwd",
+        "a\r\nX-Evil: 1",
+        "a\r\n\r\nGET / HTTP/1.1",
+        "\"}, {\"a\": \"",
+        "\u{0}",
+        "\u{1b}[2J",
+        "\u{202e}",
+        "é\u{301}",
+        "http://169.254.169.254/",
+        "?admin=1",
+        "&admin=1",
+        "#frag",
+        ";v=1",
     ];
     const AROUND: [(&str, &str); 10] = [
-        ("", ""), ("x", ""), ("", "x"), ("x ", " y"), ("'", "'"), ("\"", "\""), ("\\", ""), ("{", "}"), ("\t", "\n"), ("%", "%"),
+        ("", ""),
+        ("x", ""),
+        ("", "x"),
+        ("x ", " y"),
+        ("'", "'"),
+        ("\"", "\""),
+        ("\\", ""),
+        ("{", "}"),
+        ("\t", "\n"),
+        ("%", "%"),
     ];
     let wrapped = |seed: &str| AROUND.map(|(before, after)| format!("{before}{seed}{after}"));
     SEEDS.iter().flat_map(|seed| wrapped(seed)).collect()

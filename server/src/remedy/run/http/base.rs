@@ -190,7 +190,9 @@ mod tests {
     #[test]
     fn an_address_below_the_base_is_admitted_as_written_by_base_or_by_its_normal_form() {
         let base = Base::new("b", "http://Hooks.test:80/api/", Vec::new(), None).unwrap();
-        for url in ["http://Hooks.test:80/api/pools/x/restart?n=1&m=%0A", "http://hooks.test/api/pools/x/restart?n=1&m=%0A"] {
+        for url in
+            ["http://Hooks.test:80/api/pools/x/restart?n=1&m=%0A", "http://hooks.test/api/pools/x/restart?n=1&m=%0A"]
+        {
             assert_eq!(base.admit(url).unwrap().as_str(), "http://hooks.test/api/pools/x/restart?n=1&m=%0A");
         }
         assert!(base.admit("http://hooks.test/apix").is_err() && base.admit("http://hooks.test/").is_err());
