@@ -11,7 +11,6 @@ mod child;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
@@ -42,30 +41,12 @@ const SHORTEST_SECRET: usize = 6;
 pub struct ArgvCaller {
     programs: Vec<String>,
     environment: Vec<String>,
-    given: BTreeMap<String, String>,
 }
 
 impl ArgvCaller {
     /// For these programs (absolute paths), which may take over these variables of the environment.
     pub fn new(programs: Vec<String>, environment: Vec<String>) -> Self {
-        Self { programs, environment, given: BTreeMap::new() }
-    }
-
-    /// These values stand for variables that may be taken over.
-    #[must_use]
-    pub fn giving(self, given: BTreeMap<String, String>) -> Self {
-        Self { given, ..self }
-    }
-
-    fn value(&self, name: &str) -> Option<OsString> {
-        self.given.get(name).map(OsString::from).or_else(|| std::env::var_os(name))
-    }
-
-    /// Values that the child is given and must not tell.
-    fn secrets(&self, act: &ArgvAct) -> Vec<Vec<u8>> {
-        let secret = |name: &&Text| SECRET.iter().any(|word| name.raw().to_ascii_uppercase().contains(word));
-        let values = act.environment.iter().filter(secret).filter_map(|name| self.value(name.raw()));
-        values.map(OsString::into_encoded_bytes).filter(|value| value.len() >= SHORTEST_SECRET).collect()
+        Self { programs, environment }
     }
 
     /// Whether it could run, in words: allowed, there, executable. Starts nothing.
@@ -98,11 +79,11 @@ impl ArgvCaller {
         if let Some(call) = call {
             command.env(KEY, &call.key).env(FENCE, call.fence.to_string());
         }
-        let secrets = self.secrets(act);
+        let secrets = secrets(act);
         let out = Lines::new(Stream::Out, secrets.clone());
         let running = Running::start(command, out, Lines::new(Stream::Err, secrets));
         let running = running.map_err(|error| format!("the program could not be started: {}", error.kind()))?;
-        Ok(running.watch(Duration::from_millis(act.timeout_ms), output).await)
+        Ok(running.watch(Duration::from_millis(act.timeout_ms), |code| is_good(act, code), output).await)
     }
 
     fn command(&self, act: &ArgvAct) -> Result<Command, String> {
@@ -119,7 +100,7 @@ impl ArgvCaller {
             if !self.environment.iter().any(|allowed| allowed == name.raw()) {
                 return Err("the configuration does not allow one of its variables".to_owned());
             }
-            if let Some(value) = self.value(name.raw()) {
+            if let Some(value) = std::env::var_os(name.raw()) {
                 command.env(name.raw(), value);
             }
         }
@@ -127,12 +108,22 @@ impl ArgvCaller {
     }
 }
 
+/// Values that the child was given and must not tell.
+fn secrets(act: &ArgvAct) -> Vec<Vec<u8>> {
+    let secret = |name: &&Text| SECRET.iter().any(|word| name.raw().to_ascii_uppercase().contains(word));
+    let values = act.environment.iter().filter(secret).filter_map(|name| std::env::var_os(name.raw()));
+    values.map(OsString::into_encoded_bytes).filter(|value| value.len() >= SHORTEST_SECRET).collect()
+}
+
+fn is_good(act: &ArgvAct, code: i32) -> bool {
+    if act.success.is_empty() { code == 0 } else { act.success.contains(&code) }
+}
+
 /// What an end means for a step.
 fn outcome(act: &ArgvAct, end: &End) -> Outcome {
     let words = Text::from(end.words());
-    let done = |code: &i32| if act.success.is_empty() { *code == 0 } else { act.success.contains(code) };
     match end {
-        End::Exit(code) if done(code) => Outcome::Done(words),
+        End::Exit(code) if is_good(act, *code) => Outcome::Done(words),
         End::Exit(code) if act.clean.contains(code) => Outcome::Clean(words),
         _ => Outcome::Unknown(words),
     }

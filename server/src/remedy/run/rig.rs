@@ -127,10 +127,14 @@ pub(super) fn argv_act(program: &str, arguments: &[&str]) -> ArgvAct {
     }
 }
 
+fn fix() -> FixId {
+    "fx-12".parse().unwrap_or_else(|_| unreachable!("a literal that is an id"))
+}
+
 pub(super) fn call(act: Act) -> Call {
     let title = Text::from("a step");
     let step = PlanStep { title, act, probe: None, undo: None, idempotent: false, fenced: false, retries: 0 };
-    Call { fix: "fx-12".parse().unwrap(), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
+    Call { fix: fix(), number: 0, step, fence: 7, key: "fx-12.0.do".to_owned() }
 }
 
 /// Five hundred texts that mean something to a shell, a parser of arguments, a template, a path, a
@@ -153,7 +157,7 @@ pub(super) fn payloads() -> Vec<String> {
         "'; id; '",
         "\"; id; \"",
         "\\",
-        "\\\\",
+        "C:\\x",
         "*",
         "~root",
         "!!",

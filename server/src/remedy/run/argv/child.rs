@@ -83,13 +83,13 @@ impl Running {
         Ok(Self { group, child, ears })
     }
 
-    /// Hands on what it says until it ends or its time is over.
-    pub(super) async fn watch(mut self, limit: Duration, output: &mut dyn Output) -> Ran {
+    /// Hands on what it says until it ends or its time is over. What it leaves behind in its group stays
+    /// only after a good end: that may be the very service it was to start.
+    pub(super) async fn watch(mut self, limit: Duration, good: impl Fn(i32) -> bool, output: &mut dyn Output) -> Ran {
         let Self { group, child, ears } = &mut self;
         let end = if let Some(status) = ears.during(limit, child.wait(), output).await {
             let end = ended(status);
-            // What a good end leaves behind is meant to stay: a service that was started.
-            if end == End::Exit(0) {
+            if matches!(end, End::Exit(code) if good(code)) {
                 group.let_go();
             }
             end
