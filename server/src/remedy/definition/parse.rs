@@ -2,12 +2,13 @@
 
 mod acts;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod when;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
 use stella_protocol::fix::{Policy, Risk};
 
 use super::limits::{LEAST_EVERY_MS, MOST_AN_HOUR, MOST_EVERY_MS, MOST_OPEN};
@@ -15,6 +16,7 @@ use super::reader::{Placed, Problem, Section, Source, shown, suggestion};
 use super::template::{Place, Template, is_name};
 use super::{Definition, Given, Limits, Parameter};
 use crate::remedy::parameter::{Kind, is_readable};
+use crate::remedy::plan::hex_digest;
 
 const RISKS: [(&str, Risk); 3] = [("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 const POLICIES: [(&str, Policy); 3] = [("auto", Policy::Auto), ("approve", Policy::Approve), ("off", Policy::Off)];
@@ -98,7 +100,7 @@ fn read(name: &str, text: &str, root: &Section<'_>) -> Option<Definition> {
         policy: policy.as_ref()?.value,
         owner: owner?.value.to_owned(),
         runbook: read_runbook(root),
-        matches: root.sections("match").iter().filter_map(when::read_match).collect(),
+        matches: root.sections("match").iter().map(when::read_match).collect(),
         target: target?,
         preconditions: root.sections("precondition").iter().filter_map(|one| when::precondition(one, &names)).collect(),
         steps,
@@ -253,9 +255,4 @@ fn unused(root: &Section<'_>, definition: &Definition, names: &Names) {
             root.problem(root.at(), format!("the parameter `{}` is declared twice", parameter.name));
         }
     }
-}
-
-/// SHA-256, hex.
-pub(super) fn hex_digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
