@@ -76,7 +76,8 @@ mod tests {
     fn draft(target: &str) -> Draft {
         let plan: FixPlan = serde_json::from_value(json!({
             "definitionId": "x", "definitionDigest": "d", "risk": "low", "policy": "approve", "target": target,
-            "parameters": [], "steps": [],
+            "parameters": [],
+            "steps": [{ "title": "s", "act": { "kind": "document", "collection": "c", "id": "i", "change": { "op": "delete" } } }],
         }))
         .unwrap();
         Draft {

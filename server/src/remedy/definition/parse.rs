@@ -92,31 +92,42 @@ fn read(name: &str, text: &str, root: &Section<'_>) -> Option<Definition> {
     let owner = root.need_text("owner", "who answers for it (and may not approve it)");
     let target = names.need(root, "target", "what it changes, as one name: `pool:{pool}`", Place::Target);
     let steps = read_steps(root, &names);
+    let runbook = read_runbook(root);
+    let matches = root.sections("match").iter().map(when::read_match).collect();
+    let preconditions =
+        root.sections("precondition").iter().filter_map(|one| when::precondition(one, &names)).collect();
+    let verification = root.section("verify").and_then(|section| when::verify(&section, &names));
+    let guard = root.section("guard").and_then(|section| {
+        let check = when::check(&section, &names);
+        section.finish();
+        check
+    });
+    let guards = names.list(root, "watch", Place::Words);
+    let limits = root.section("limits").map_or_else(Limits::default, |section| read_limits(&section));
+    let touches = names.list(root, "touches", Place::Words);
+    let will_not_undo = names.list(root, "will_not_undo", Place::Words);
+    // Everything is read before anything is found missing, so that all mistakes are told at once.
+    root.finish();
     let definition = Definition {
         id: id?,
         digest: hex_digest(text),
         title: title?,
         risk: risk?.value,
-        policy: policy.as_ref()?.value,
+        policy: policy?.value,
         owner: owner?.value.to_owned(),
-        runbook: read_runbook(root),
-        matches: root.sections("match").iter().map(when::read_match).collect(),
-        target: target?,
-        preconditions: root.sections("precondition").iter().filter_map(|one| when::precondition(one, &names)).collect(),
-        steps,
-        verification: root.section("verify").and_then(|section| when::verify(&section, &names)),
-        guard: root.section("guard").and_then(|section| {
-            let check = when::check(&section, &names);
-            section.finish();
-            check
-        }),
-        guards: names.list(root, "watch", Place::Words),
-        limits: root.section("limits").map_or_else(Limits::default, |section| read_limits(&section)),
-        touches: names.list(root, "touches", Place::Words),
-        will_not_undo: names.list(root, "will_not_undo", Place::Words),
+        runbook,
+        matches,
         parameters,
+        target: target?,
+        preconditions,
+        steps,
+        verification,
+        guard,
+        guards,
+        limits,
+        touches,
+        will_not_undo,
     };
-    root.finish();
     unused(root, &definition, &names);
     rules::hold(root, &definition);
     Some(definition)
