@@ -149,9 +149,9 @@ fn read(root: &Section<'_>) -> Option<Origin> {
         (None, _) => read_list(root),
     };
     // Asked for in either case, so that a key of the other kind is told by its meaning.
-    ["field", "aliases", "as_of", "max_age"].into_iter().for_each(|key| {
+    for key in ["field", "aliases", "as_of", "max_age"] {
         root.has(key);
-    });
+    }
     root.finish();
     origin
 }
@@ -174,11 +174,11 @@ fn read_list(root: &Section<'_>) -> Option<Origin> {
         root.problem(root.at(), "an inventory needs `[[entry]]` tables, or a `collection`");
         return None;
     }
-    let entries = sections.into_iter().filter_map(read_entry).collect();
+    let entries = sections.iter().filter_map(read_entry).collect();
     Some(Origin::List { entries, as_of, max_age_ms })
 }
 
-fn read_entry(section: Section<'_>) -> Option<Entry> {
+fn read_entry(section: &Section<'_>) -> Option<Entry> {
     let value = section.need_text("value", "what goes into a plan");
     if let Some(value) = value.as_ref().filter(|value| !is_id(value.value)) {
         let what = "want letters, digits and `. _ @ : + -`, beginning with a letter or digit";

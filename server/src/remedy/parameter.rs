@@ -148,9 +148,11 @@ fn embedded(six: Ipv6Addr) -> Option<Ipv4Addr> {
     let part = six.segments();
     let four = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match part {
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => Some(four(high, low)),
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(four(high, low)),
-        [0x2002, high, low, ..] => Some(four(high, low)),
+        // The old compatible form; `::1` and its neighbours are no IPv4 addresses.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(four(high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(four(high, low))
+        }
         _ => None,
     }
 }

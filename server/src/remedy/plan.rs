@@ -66,8 +66,15 @@ pub fn plan(
 pub fn digest(plan: &FixPlan) -> Result<Text, String> {
     let canonical =
         serde_json::to_value(plan).map_err(|_| "the plan cannot be written as JSON".to_owned())?.to_string();
-    let hash = Sha256::digest(canonical.as_bytes());
-    Ok(Text::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    Ok(Text::new(hex_digest(&canonical)))
+}
+
+/// SHA-256 of a text, hex.
+pub fn hex_digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        hex.push_str(&format!("{byte:02x}"));
+        hex
+    })
 }
 
 /// What differs between two plans, in words; empty: nothing.

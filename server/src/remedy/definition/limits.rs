@@ -62,3 +62,55 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+    use stella_protocol::fix::{FixPlan, Policy};
+    use stella_protocol::{FixStatus, Text};
+
+    use super::*;
+    use crate::remedy::machine;
+
+    fn draft(target: &str) -> Draft {
+        let plan: FixPlan = serde_json::from_value(json!({
+            "definitionId": "x", "definitionDigest": "d", "risk": "low", "policy": "approve", "target": target,
+            "parameters": [],
+            "steps": [{ "title": "s", "act": { "kind": "document", "collection": "c", "id": "i", "change": { "op": "delete" } } }],
+        }))
+        .unwrap();
+        Draft {
+            title: Text::from("t"),
+            alert_id: None,
+            plan,
+            plan_digest: Text::from("d"),
+            policy: Policy::Approve,
+            proposed_by: Text::from("ana"),
+            owner: Text::from("o"),
+            quorum: 1,
+            guards: Vec::new(),
+            observed: None,
+        }
+    }
+
+    fn kept(target: &str, at: i64, status: FixStatus) -> Arc<FixState> {
+        let id = format!("fx-{at}").parse().unwrap();
+        let mut state = machine::open(draft(target), id, Timestamp::from_millis(at)).unwrap();
+        state.fix.status = status;
+        Arc::new(state)
+    }
+
+    #[test]
+    fn its_own_caps_count_open_ones_the_hour_and_the_time_for_one_target() {
+        let limits = Limits { every_ms: 30 * 60_000, open: 2, per_hour: 3 };
+        let now = Timestamp::from_millis(10_000_000);
+        let admitted = |target: &str, fixes: &[Arc<FixState>]| limits.admit(&draft(target), fixes, now).is_ok();
+        let ended = |target: &str, ago: i64| kept(target, 10_000_000 - ago * 60_000, FixStatus::Executed);
+        let open = |target: &str| kept(target, 1_000, FixStatus::Pending);
+        assert!(admitted("a", &[open("b")]) && !admitted("a", &[open("b"), open("c")]));
+        assert!(!admitted("a", &[ended("a", 29)]) && admitted("a", &[ended("a", 30), ended("b", 1)]));
+        assert!(!admitted("a", &[ended("b", 1), ended("c", 2), ended("d", 59)]));
+        assert!(admitted("a", &[ended("b", 1), ended("c", 2), ended("d", 60)]));
+    }
+}

@@ -2,12 +2,13 @@
 
 mod acts;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod when;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
 use stella_protocol::fix::{Policy, Risk};
 
 use super::limits::{LEAST_EVERY_MS, MOST_AN_HOUR, MOST_EVERY_MS, MOST_OPEN};
@@ -15,6 +16,7 @@ use super::reader::{Placed, Problem, Section, Source, shown, suggestion};
 use super::template::{Place, Template, is_name};
 use super::{Definition, Given, Limits, Parameter};
 use crate::remedy::parameter::{Kind, is_readable};
+use crate::remedy::plan::hex_digest;
 
 const RISKS: [(&str, Risk); 3] = [("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 const POLICIES: [(&str, Policy); 3] = [("auto", Policy::Auto), ("approve", Policy::Approve), ("off", Policy::Off)];
@@ -90,31 +92,42 @@ fn read(name: &str, text: &str, root: &Section<'_>) -> Option<Definition> {
     let owner = root.need_text("owner", "who answers for it (and may not approve it)");
     let target = names.need(root, "target", "what it changes, as one name: `pool:{pool}`", Place::Target);
     let steps = read_steps(root, &names);
+    let runbook = read_runbook(root);
+    let matches = root.sections("match").iter().map(when::read_match).collect();
+    let preconditions =
+        root.sections("precondition").iter().filter_map(|one| when::precondition(one, &names)).collect();
+    let verification = root.section("verify").and_then(|section| when::verify(&section, &names));
+    let guard = root.section("guard").and_then(|section| {
+        let check = when::check(&section, &names);
+        section.finish();
+        check
+    });
+    let guards = names.list(root, "watch", Place::Words);
+    let limits = root.section("limits").map_or_else(Limits::default, |section| read_limits(&section));
+    let touches = names.list(root, "touches", Place::Words);
+    let will_not_undo = names.list(root, "will_not_undo", Place::Words);
+    // Everything is read before anything is found missing, so that all mistakes are told at once.
+    root.finish();
     let definition = Definition {
         id: id?,
         digest: hex_digest(text),
         title: title?,
         risk: risk?.value,
-        policy: policy.as_ref()?.value,
+        policy: policy?.value,
         owner: owner?.value.to_owned(),
-        runbook: read_runbook(root),
-        matches: root.sections("match").iter().filter_map(when::read_match).collect(),
-        target: target?,
-        preconditions: root.sections("precondition").iter().filter_map(|one| when::precondition(one, &names)).collect(),
-        steps,
-        verification: root.section("verify").and_then(|section| when::verify(&section, &names)),
-        guard: root.section("guard").and_then(|section| {
-            let check = when::check(&section, &names);
-            section.finish();
-            check
-        }),
-        guards: names.list(root, "watch", Place::Words),
-        limits: root.section("limits").map_or_else(Limits::default, |section| read_limits(&section)),
-        touches: names.list(root, "touches", Place::Words),
-        will_not_undo: names.list(root, "will_not_undo", Place::Words),
+        runbook,
+        matches,
         parameters,
+        target: target?,
+        preconditions,
+        steps,
+        verification,
+        guard,
+        guards,
+        limits,
+        touches,
+        will_not_undo,
     };
-    root.finish();
     unused(root, &definition, &names);
     rules::hold(root, &definition);
     Some(definition)
@@ -253,9 +266,4 @@ fn unused(root: &Section<'_>, definition: &Definition, names: &Names) {
             root.problem(root.at(), format!("the parameter `{}` is declared twice", parameter.name));
         }
     }
-}
-
-/// SHA-256, hex.
-pub(super) fn hex_digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

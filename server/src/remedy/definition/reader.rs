@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 /// Least likeness (0 to 1) of a word that is suggested.
 const LIKENESS: f64 = 0.7;
@@ -154,13 +154,11 @@ impl<'s> Section<'s> {
     /// A text.
     pub fn text(&self, key: &'static str) -> Option<Placed<&'s str>> {
         let value = self.get(key)?;
-        match value.get_ref().as_str() {
-            Some(text) => Some(Placed { value: text, at: value.span().start }),
-            None => {
-                self.wrong(key, value, "a text");
-                None
-            }
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.wrong(key, value, "a text");
         }
+        text.map(|text| Placed { value: text, at: value.span().start })
     }
 
     /// A text that must be there and not be empty.
@@ -260,7 +258,7 @@ impl<'s> Section<'s> {
     pub fn number(&self, key: &'static str) -> Option<f64> {
         let value = self.get(key)?;
         let inner = value.get_ref();
-        let digits = inner.as_float().map(|float| float.as_str()).or(inner.as_integer().map(|whole| whole.as_str()));
+        let digits = inner.as_float().map(DeFloat::as_str).or(inner.as_integer().map(DeInteger::as_str));
         let number = digits.and_then(|digits| digits.replace('_', "").parse().ok()).filter(|n: &f64| n.is_finite());
         if number.is_none() {
             self.wrong(key, value, "a number");

@@ -84,9 +84,10 @@ impl Template {
     fn fits(&self) -> Result<(), String> {
         let slots = self.parts.iter().filter(|part| matches!(part, Part::Slot { .. })).count();
         match (self.place, self.parts.as_slice()) {
-            (Place::Words, _) => Ok(()),
             (_, [] | [Part::Literal(_)]) => self.literal_fits(),
-            (_, [Part::Slot { .. }]) | (Place::Target, [Part::Literal(_), Part::Slot { .. }]) => Ok(()),
+            (Place::Words, _) | (_, [Part::Slot { .. }]) | (Place::Target, [Part::Literal(_), Part::Slot { .. }]) => {
+                Ok(())
+            }
             (Place::Argument, [Part::Literal(prefix), Part::Slot { .. }]) if prefix.ends_with(['=', ':', '/']) => {
                 Ok(())
             }
@@ -152,9 +153,15 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Literal(literal) if self.place == Place::Segment || self.place == Place::Query => {
-                    texts.iter_mut().for_each(|text| text.push_str(&percent_encoded(literal)));
+                    for text in &mut texts {
+                        text.push_str(&percent_encoded(literal));
+                    }
                 }
-                Part::Literal(literal) => texts.iter_mut().for_each(|text| text.push_str(literal)),
+                Part::Literal(literal) => {
+                    for text in &mut texts {
+                        text.push_str(literal);
+                    }
+                }
                 Part::Slot { name, field } => {
                     let found = look_up(values, name, field.as_deref())?;
                     let fitted: Result<Vec<String>, String> =
@@ -181,17 +188,18 @@ impl Template {
         let alone = self.parts.len() == 1;
         let after_slash = matches!(self.parts.first(), Some(Part::Literal(text)) if text.ends_with('/'));
         match self.place {
-            Place::Words | Place::Json | Place::Target => Ok(value.to_owned()),
             Place::Argument if alone && value.starts_with('-') => refused("begins with `-` and would be an option"),
             Place::Argument if after_slash && whole_segment(value).is_err() => refused("would change the path it ends"),
-            Place::Argument => Ok(value.to_owned()),
             Place::Segment | Place::Document if whole_segment(value).is_err() => {
                 refused("would change the path it stands in")
             }
-            Place::Document => Ok(value.to_owned()),
             Place::Segment | Place::Query => Ok(percent_encoded(value)),
-            Place::Header if value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => Ok(value.to_owned()),
-            Place::Header => refused("cannot stand in a header"),
+            Place::Header if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => {
+                refused("cannot stand in a header")
+            }
+            Place::Words | Place::Json | Place::Target | Place::Argument | Place::Document | Place::Header => {
+                Ok(value.to_owned())
+            }
         }
     }
 }
@@ -313,7 +321,7 @@ mod tests {
         let template = Template::parse("{name.old}", Place::Json).unwrap();
         assert_eq!(template.fill_all(&values("x")).unwrap(), ["a_b", "usr_a_b"]);
         assert!(template.fill(&values("x")).is_err());
-        let unknown = Template::parse("{name.odl}", Place::Json).unwrap().fill(&values("x")).unwrap_err();
+        let unknown = Template::parse("{name.olds}", Place::Json).unwrap().fill(&values("x")).unwrap_err();
         assert!(unknown.contains("did you mean `old`?"), "{unknown}");
     }
 }

@@ -61,7 +61,8 @@ pub fn files(folder: &Path) -> Result<Vec<File>, LoadError> {
     for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
         let path = entry.map_err(unreadable(folder))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') || !name.ends_with(".toml") {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if name.starts_with('.') || !is_toml {
             continue;
         }
         let kind = std::fs::metadata(&path).map_err(unreadable(&path))?;

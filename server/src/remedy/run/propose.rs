@@ -159,7 +159,7 @@ impl Proposer {
         let words = |parameter: &Parameter| {
             let mut words = parameter.kind.words();
             if !parameter.from.is_empty() {
-                let from: Vec<String> = parameter.from.iter().map(|given| given.words()).collect();
+                let from: Vec<String> = parameter.from.iter().map(crate::remedy::definition::Given::words).collect();
                 words.push_str(&format!(", from {}", from.join(" or ")));
             }
             (parameter.name.clone(), Text::new(words))
@@ -250,7 +250,7 @@ fn said(parameter: &Parameter, seen: Option<Seen<'_>>, given: &Given) -> Result<
     });
     let default = || parameter.default.clone().map(|default| (default, DEFAULT.to_owned()));
     told.or_else(default).ok_or_else(|| {
-        let from: Vec<String> = parameter.from.iter().map(|given| given.words()).collect();
+        let from: Vec<String> = parameter.from.iter().map(crate::remedy::definition::Given::words).collect();
         let from = if from.is_empty() {
             "no alert gives it".to_owned()
         } else {

@@ -35,7 +35,7 @@ const LONGEST_MS: i64 = 3_600_000;
 const USUAL_HOLD_MS: i64 = 30_000;
 const USUAL_WITHIN_MS: i64 = 300_000;
 
-pub(super) fn read_match(section: &Section<'_>) -> Option<Match> {
+pub(super) fn read_match(section: &Section<'_>) -> Match {
     let patterns = |key: &'static str| -> Vec<Pattern> {
         section.texts(key).iter().filter_map(|text| pattern(section, text.value, text.at)).collect()
     };
@@ -57,7 +57,7 @@ pub(super) fn read_match(section: &Section<'_>) -> Option<Match> {
         section.problem(section.at(), "this fits every alert; give at least `type`, `rule` or a label");
     }
     section.finish();
-    Some(read)
+    read
 }
 
 /// One of some words, or several.
