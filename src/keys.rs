@@ -355,7 +355,8 @@ pub fn written(binding: &Binding) -> String {
     binding.keys.iter().map(|keys| keys.replace(' ', "")).collect::<Vec<_>>().join(" ")
 }
 
-fn name(key: Key) -> String {
+/// What a key is called: `a`, `Space`, `Ctrl-d`.
+pub fn name(key: Key) -> String {
     let plain = match key.code {
         KeyCode::Char(' ') => "Space".to_owned(),
         KeyCode::Char(letter) => letter.to_string(),

@@ -16,7 +16,7 @@ use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
 use crate::event::{Event, LinkEvent, Now, SourceEvent};
 use crate::frame::{self, dialog::Dialog};
-use crate::keys::{self, Intent, Key, KeyCode, Mode, Place, Press};
+use crate::keys::{self, Intent, Key, Mode, Place, Press};
 use crate::screens::{Go, View, alerts, detail, first_run, help, log, metrics};
 use crate::theme::Theme;
 use requests::Requests;
@@ -300,14 +300,13 @@ impl Model {
 
     /// Says where a key would work, rather than swallowing it.
     fn nothing(&mut self, now: Now, mode: Mode, begun: Option<Key>, key: Key) {
-        let KeyCode::Char(letter) = key.code else { return };
-        if begun.is_none() && !letter.is_control() {
+        if begun.is_none() {
             let elsewhere = [Mode::List, Mode::Detail, Mode::Metrics, Mode::Log]
                 .into_iter()
                 .filter(|other| *other != mode)
                 .any(|other| matches!(keys::press(other, None, key), Press::Complete(_)));
             if elsewhere {
-                self.say(now, format!("{letter} does nothing here; ? lists the keys of this view"));
+                self.say(now, format!("{} does nothing here; ? lists the keys of this view", keys::name(key)));
             }
         }
     }

@@ -12,7 +12,7 @@ pub mod metrics;
 pub mod plot;
 
 use ratatui::style::Style;
-use stella_protocol::{AlertId, LogLink, Timestamp};
+use stella_protocol::{AlertId, LogLink, Role as Rank, Timestamp};
 
 use crate::board::Board;
 use crate::effect::{Effect, Query, RequestId};
@@ -75,7 +75,43 @@ pub struct View<'a> {
     pub requests: &'a Requests,
 }
 
+/// Why this console may send no verb at all, whatever the link allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// It was started so.
+    ReadOnly,
+    /// The server lets this role only look.
+    Role(Rank),
+}
+
+impl Bar {
+    /// The reason, for a key that was pressed nevertheless.
+    pub fn words(self) -> String {
+        match self {
+            Self::ReadOnly => "read-only: this console sends nothing (--readonly)".to_owned(),
+            Self::Role(role) => format!("your role is {}: verbs need responder", role.word()),
+        }
+    }
+
+    /// The same for a column.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "off: read-only",
+            Self::Role(_) => "off: your role",
+        }
+    }
+}
+
 impl View<'_> {
+    /// What bars every verb; None: nothing does.
+    pub fn bar(&self) -> Option<Bar> {
+        if self.setup.readonly {
+            return Some(Bar::ReadOnly);
+        }
+        let (_, role) = self.board.principal.as_ref()?;
+        (!role.allows(Rank::Responder)).then_some(Bar::Role(*role))
+    }
+
     /// The style of a role.
     pub fn style(&self, role: Role) -> Style {
         self.theme().style(role)

@@ -123,6 +123,57 @@ fn an_acknowledgement_is_pending_until_the_feed_confirms_it() {
     assert!(!screen.contains("FIR..") && screen.contains("u undo (24h)"), "{screen}");
     scene.keys("u");
     assert!(matches!(scene.sent(), Some((_, Command::Undo(action))) if action.as_str() == "act-1"));
+    assert!(scene.screen().contains("ACK.."), "an undo is pending too:\n{}", scene.screen());
+    let sent = scene.effects.len();
+    scene.keys("u");
+    assert!(scene.effects.iter().skip(sent).all(|effect| !matches!(effect, Effect::Send(..))), "not twice");
+}
+
+#[test]
+fn a_viewer_is_offered_no_verb_and_hears_why_when_it_presses_one() {
+    let mut scene = Scene::live(80, 24, morning());
+    let mut hello = scene::hello(scene.now.wall);
+    hello.role = stella_protocol::Role::Viewer;
+    scene.feed(FeedEvent::Hello(hello));
+    let screen = scene.screen();
+    let footer = screen.lines().last().unwrap();
+    assert!(footer.contains("Enter open") && !footer.contains("a ack") && !footer.contains("u undo"), "{footer}");
+    for keys in ["a", "R", "F", "c", "u", "A"] {
+        scene.keys(keys);
+        assert!(scene.sent().is_none() && scene.model.ui.dialog.is_none());
+        assert!(scene.screen().contains("your role is viewer: verbs need responder"), "{}", scene.screen());
+    }
+    scene.keys("?");
+    assert!(scene.screen().contains("off: your role"), "{}", scene.screen());
+}
+
+#[test]
+fn a_key_that_works_elsewhere_is_called_by_its_name() {
+    let mut scene = Scene::live(80, 24, morning());
+    scene.keys("4 ");
+    assert!(scene.screen().contains("Space does nothing here"), "{}", scene.screen());
+    scene.keys("1<Left>");
+    assert!(scene.screen().contains("Left does nothing here"), "{}", scene.screen());
+}
+
+#[test]
+fn no_value_of_a_series_is_cut() {
+    for (width, height) in [(60, 15), (80, 24), (120, 36), (200, 50)] {
+        let mut scene = Scene::live(width, height, morning());
+        let mut first = scene::snapshot(morning(), scene.now.wall);
+        for (id, unit, limit) in [("pool", "connections", 20.0), ("odd", "very long words for a unit", 7.0)] {
+            first.series.push(scene::series(id, id, unit, Some(limit), scene.now.wall, 4.0));
+        }
+        scene.event(Event::Link(LinkEvent::Snapshot(Box::new(first))));
+        scene.keys("4");
+        let screen = scene.screen();
+        let row =
+            |name: &str| screen.lines().find(|line| line.trim_start_matches([' ', '>']).starts_with(name)).unwrap();
+        assert!(row("pool").contains("4 connections") && row("pool").contains("limit 20"), "{screen}");
+        assert!(row("odd").contains(" 4 ") && row("odd").contains("limit 7"), "{screen}");
+        assert!(row("get_shared").contains("734 ms") && row("get_shared").contains("limit 200 ms"), "{screen}");
+        assert!(row("get_shared").ends_with("ABOVE"), "{screen}");
+    }
 }
 
 #[test]

@@ -153,17 +153,22 @@ impl Subscription {
                 told_alive = Instant::now();
                 self.mailbox.link(LinkEvent::Alive);
             }
-            for message in messages {
-                match self.take(message) {
-                    Ok(is_hello) => hello_by = hello_by.filter(|_| !is_hello),
-                    Err(end) => return end,
-                }
+            let mut came = Vec::new();
+            let end = messages.into_iter().find_map(|message| self.take(message, &mut came).err());
+            if came.iter().any(|envelope| matches!(envelope.event, FeedEvent::Hello(_))) {
+                hello_by = None;
+            }
+            if !came.is_empty() {
+                self.mailbox.feed(came);
+            }
+            if let Some(end) = end {
+                return end;
             }
         }
     }
 
-    /// Hands one message on, if it is the next one. True: it was the hello.
-    fn take(&mut self, message: Message) -> Result<bool, End> {
+    /// Puts one message to what came with it, if it is the next one.
+    fn take(&mut self, message: Message, came: &mut Vec<Envelope>) -> Result<(), End> {
         let (parsed, id) = match message {
             Message::Event { name, data, id } => (FeedEvent::parse(&name, &data).ok(), id),
             Message::Mark(id) => (Some(FeedEvent::Unknown), Some(id)),
@@ -174,21 +179,21 @@ impl Subscription {
         if let (Some(cursor), Some(place)) = (cursor, self.place.as_mut()) {
             match place.step(cursor, judged) {
                 Step::Apply => {}
-                Step::Drop => return Ok(false),
+                Step::Drop => return Ok(()),
                 Step::Gap => return Err(End::Gap),
                 Step::Elsewhere => return Err(End::Reset),
             }
         }
         let Some(event) = parsed else {
             self.mailbox.link(LinkEvent::NotShown);
-            return Ok(false);
+            return Ok(());
         };
         let end = match &event {
             FeedEvent::Reset(_) => Err(End::Reset),
             FeedEvent::Bye(bye) => Err(End::Bye(bye.retry_ms)),
-            event => Ok(matches!(event, FeedEvent::Hello(_))),
+            _ => Ok(()),
         };
-        self.mailbox.feed(Envelope { cursor, event });
+        came.push(Envelope { cursor, event });
         end
     }
 

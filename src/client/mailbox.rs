@@ -40,9 +40,12 @@ struct Pending {
 }
 
 impl Mailbox {
-    /// Puts an event of the feed in.
-    pub fn feed(&self, envelope: Envelope) {
-        self.lock().feed(envelope);
+    /// Puts events of the feed in that came together, so that they are taken together: who waits is not
+    /// woken for the first of them alone.
+    pub fn feed(&self, envelopes: impl IntoIterator<Item = Envelope>) {
+        let mut pending = self.lock();
+        envelopes.into_iter().for_each(|envelope| pending.feed(envelope));
+        drop(pending);
         self.inner.wake.notify_one();
     }
 
@@ -199,7 +202,7 @@ mod tests {
     fn of_an_alert_the_latest_state_wins_and_keeps_its_place_in_the_order() {
         let mailbox = Mailbox::default();
         for envelope in [alert("a-1", "low", 1), alert("a-2", "low", 1), alert("a-1", "low", 2)] {
-            mailbox.feed(envelope);
+            mailbox.feed([envelope]);
         }
         assert_eq!(told(&mailbox), [("a-2".to_owned(), 1), ("a-1".to_owned(), 2)]);
         assert!(mailbox.is_empty());
@@ -209,7 +212,7 @@ mod tests {
     fn counters_merge_and_never_undo_a_newer_alert() {
         let mailbox = Mailbox::default();
         for envelope in [counts("a-1", 5), counts("a-2", 7), alert("a-1", "low", 6), counts("a-2", 9)] {
-            mailbox.feed(envelope);
+            mailbox.feed([envelope]);
         }
         assert_eq!(told(&mailbox), [("a-1".to_owned(), 6), ("+a-2".to_owned(), 9)]);
     }
@@ -217,12 +220,24 @@ mod tests {
     #[test]
     fn a_new_critical_alert_is_urgent() {
         let mailbox = Mailbox::default();
-        mailbox.feed(alert("a-1", "high", 1));
+        mailbox.feed([alert("a-1", "high", 1)]);
         assert!(!mailbox.is_urgent());
-        mailbox.feed(alert("a-2", "critical", 1));
+        mailbox.feed([alert("a-2", "critical", 1)]);
         assert!(mailbox.is_urgent());
         mailbox.take();
         assert!(!mailbox.is_urgent());
+    }
+
+    #[tokio::test]
+    async fn what_came_together_is_taken_together() {
+        let mailbox = Mailbox::default();
+        let (twin, waiting) = (mailbox.clone(), mailbox.clone());
+        let waiter = tokio::spawn(async move {
+            waiting.filled().await;
+            waiting.take().len()
+        });
+        twin.feed([counts("a-1", 2), alert("a-2", "low", 1), alert("a-3", "high", 1)]);
+        assert_eq!(waiter.await.unwrap(), 3);
     }
 
     #[tokio::test]
@@ -233,7 +248,7 @@ mod tests {
         mailbox.take();
         let (twin, waiting) = (mailbox.clone(), mailbox.clone());
         let waiter = tokio::spawn(async move { waiting.filled().await });
-        twin.feed(alert("a-1", "low", 1));
+        twin.feed([alert("a-1", "low", 1)]);
         waiter.await.unwrap();
     }
 }

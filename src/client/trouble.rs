@@ -45,16 +45,21 @@ pub(super) struct Silence {
 impl Silence {
     /// A change that was not sent is refused: it is not kept for later.
     pub(super) fn refusal(self) -> Refusal {
-        Refusal::Problem(Box::new(Problem {
-            kind: Text::from("urn:stella:problem:unavailable"),
-            code: Code::Unavailable,
-            title: Text::from(format!("nothing was sent, {};", self.cause.what.raw())),
-            detail: self.cause.then,
-            request_id: Text::default(),
-            retry: Retry::After,
-            current: None,
-        }))
+        unsent(self.cause)
     }
+}
+
+/// The answer to a request that was never sent: refused, and not kept for later.
+pub fn unsent(cause: Cause) -> Refusal {
+    Refusal::Problem(Box::new(Problem {
+        kind: Text::from("urn:stella:problem:unavailable"),
+        code: Code::Unavailable,
+        title: Text::from(format!("nothing was sent, {}", cause.what.raw())),
+        detail: cause.then,
+        request_id: Text::default(),
+        retry: Retry::After,
+        current: None,
+    }))
 }
 
 impl Trouble {

@@ -88,7 +88,7 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
     }
     add("?".to_owned(), "help");
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
-        if !(view.setup.readonly && row.class > Class::View) {
+        if view.bar().is_none() || row.class == Class::View {
             add(row.keys.first().map(|keys| keys.replace(' ', "")).unwrap_or_default(), row.short);
         }
     }

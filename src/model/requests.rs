@@ -15,13 +15,22 @@ use crate::effect::{Command, Effect, RequestId};
 pub struct Requests {
     last: u64,
     pending: BTreeMap<RequestId, Pending>,
-    undoable: Vec<ActionId>,
+    undoable: Vec<Undoable>,
+}
+
+/// An action of this session that can be taken back, and the alerts that it changed.
+#[derive(Debug)]
+struct Undoable {
+    action: ActionId,
+    alerts: Vec<AlertId>,
 }
 
 /// One change under way.
 #[derive(Debug)]
 struct Pending {
     command: Command,
+    /// The alerts that it means to change.
+    alerts: Vec<AlertId>,
     stage: Stage,
 }
 
@@ -55,8 +64,19 @@ impl Requests {
     /// Sends a change.
     pub fn send(&mut self, command: Command) -> Effect {
         let id = self.next_id();
-        self.pending.insert(id, Pending { command: command.clone(), stage: Stage::Sent });
+        let alerts = self.meant(&command);
+        self.pending.insert(id, Pending { command: command.clone(), alerts, stage: Stage::Sent });
         Effect::Send(id, command)
+    }
+
+    fn meant(&self, command: &Command) -> Vec<AlertId> {
+        match command {
+            Command::Act(request) => request.targets.iter().map(|target| target.id.clone()).collect(),
+            Command::Undo(action) => {
+                let known = self.undoable.iter().find(|known| known.action == *action);
+                known.map(|known| known.alerts.clone()).unwrap_or_default()
+            }
+        }
     }
 
     /// What is under way for this alert.
@@ -77,22 +97,28 @@ impl Requests {
 
     /// The action that `u` would take back.
     pub fn undoable(&self) -> Option<&ActionId> {
-        self.undoable.last()
+        self.undoable.last().map(|known| &known.action)
+    }
+
+    /// True while this action is being taken back.
+    pub fn is_undoing(&self, action: &ActionId) -> bool {
+        self.pending.values().any(|pending| matches!(&pending.command, Command::Undo(other) if other == action))
     }
 
     /// Takes the server's answer. Returns the command it answers.
     pub fn answered(&mut self, id: RequestId, response: &ActionResponse) -> Option<Command> {
         let pending = self.pending.get_mut(&id)?;
         let command = pending.command.clone();
+        let changed = response.results.iter().filter(|result| result.outcome == Outcome::Done);
+        let alerts: Vec<AlertId> = changed.clone().map(|result| result.id.clone()).collect();
         match &command {
-            Command::Act(_) if response.results.iter().any(|result| result.outcome == Outcome::Done) => {
-                self.undoable.push(response.action_id.clone());
+            Command::Act(_) if !alerts.is_empty() => {
+                self.undoable.push(Undoable { action: response.action_id.clone(), alerts });
             }
-            Command::Undo(action) => self.undoable.retain(|known| known != action),
+            Command::Undo(action) => self.undoable.retain(|known| known.action != *action),
             Command::Act(_) => {}
         }
-        let awaited = response.results.iter().filter(|result| result.outcome == Outcome::Done);
-        let awaited = awaited.filter_map(|result| Some((result.id.clone(), result.alert.as_ref()?.version))).collect();
+        let awaited = changed.filter_map(|result| Some((result.id.clone(), result.alert.as_ref()?.version))).collect();
         pending.stage = Stage::Answered(awaited);
         Some(command)
     }
@@ -101,7 +127,7 @@ impl Requests {
     pub fn refused(&mut self, id: RequestId) -> Option<Command> {
         let command = self.pending.remove(&id)?.command;
         if let Command::Undo(action) = &command {
-            self.undoable.retain(|known| known != action);
+            self.undoable.retain(|known| known.action != *action);
         }
         Some(command)
     }
@@ -139,10 +165,9 @@ impl Requests {
 
 impl Pending {
     fn touches(&self, alert: &AlertId) -> bool {
-        match (&self.stage, &self.command) {
-            (Stage::Answered(awaited), _) => awaited.iter().any(|(id, _)| id == alert),
-            (_, Command::Act(request)) => request.targets.iter().any(|target| target.id == *alert),
-            (_, Command::Undo(_)) => false,
+        match &self.stage {
+            Stage::Answered(awaited) => awaited.iter().any(|(id, _)| id == alert),
+            Stage::Sent | Stage::Unknown => self.alerts.contains(alert),
         }
     }
 }

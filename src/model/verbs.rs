@@ -1,6 +1,6 @@
 //! Verbs on alerts: what a key means here and now, what is asked before, what is said after.
 
-use stella_protocol::{ActionResponse, Alert, AlertId, Outcome, Role, Verb};
+use stella_protocol::{ActionResponse, Alert, AlertId, Outcome, Verb};
 use stella_widgets::text::sanitise;
 
 use super::Model;
@@ -45,6 +45,9 @@ impl Model {
             return self.say(now, why);
         }
         match self.ui.requests.undoable().cloned() {
+            Some(action) if self.ui.requests.is_undoing(&action) => {
+                self.say(now, "undo is under way: wait for its answer".to_owned());
+            }
             Some(action) => self.send(now, Command::Undo(action), effects),
             None => self.say(now, "nothing of yours to undo in this session".to_owned()),
         }
@@ -52,13 +55,8 @@ impl Model {
 
     /// Why a verb may not be sent now; None: it may.
     fn forbidden(&self, now: Now, verb: Verb) -> Option<String> {
-        if self.ui.setup.readonly {
-            return Some("read-only: this console sends nothing (--readonly)".to_owned());
-        }
-        if let Some((_, role)) = &self.board.principal
-            && !role.allows(Role::Responder)
-        {
-            return Some(format!("your role is {}: verbs need responder", role.word()));
+        if let Some(bar) = self.view(now).bar() {
+            return Some(bar.words());
         }
         let link = self.board.link.state(now);
         match link.allows() {

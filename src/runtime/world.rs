@@ -15,9 +15,10 @@ use crate::client::Client;
 use crate::client::feed::{self, Order};
 use crate::client::mailbox::Mailbox;
 use crate::client::target::Target;
+use crate::client::trouble;
 use crate::effect::{Command, Query, Refusal, Reply, RequestId};
 use crate::embedded::{self, Extent, Plan, Tell};
-use crate::event::{Event, LinkEvent, SourceEvent};
+use crate::event::{Cause, Event, LinkEvent, SourceEvent};
 
 /// Orders that may wait; the operator gives one at a time.
 const ORDERS: usize = 8;
@@ -124,7 +125,10 @@ impl World {
 }
 
 fn nobody() -> Refusal {
-    Refusal::Unknown(Text::from("nothing was sent: there is no connection yet"))
+    trouble::unsent(Cause {
+        what: Text::from("there is no server to ask yet"),
+        then: Text::from("press the key again once the header says LIVE"),
+    })
 }
 
 async fn answer(news: &mpsc::Sender<Event>, id: RequestId, reply: Reply) {
@@ -181,5 +185,21 @@ impl Inside {
             }
             Err(words) => tell(SourceEvent::Trouble(words)),
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_without_a_server_is_refused_and_says_what_to_do() {
+        let (sender, mut news) = mpsc::channel(1);
+        World::new(sender).send(RequestId(7), Command::Undo("act-1".parse().unwrap()));
+        let Some(Event::Reply(RequestId(7), reply)) = news.recv().await else { panic!("an answer") };
+        let Reply::Acted(Err(Refusal::Problem(problem))) = *reply else { panic!("refused, not unknown: {reply:?}") };
+        assert!(problem.title.raw().starts_with("nothing was sent, "), "{problem:?}");
+        assert!(problem.detail.raw().contains("LIVE"), "{problem:?}");
     }
 }

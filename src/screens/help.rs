@@ -13,7 +13,7 @@ use ratatui::widgets::Widget;
 use stella_widgets::Rule;
 use stella_widgets::text::{Align, fit};
 
-use super::View;
+use super::{Bar, View};
 use crate::frame::put;
 use crate::keys::{self, Class, Key, KeyCode, Mode};
 use crate::theme::Role;
@@ -66,12 +66,12 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             Class::Reversible => ("undo: u", Role::Ok),
             Class::Closing => ("asks first", Role::Waiting),
         };
-        let off = view.setup.readonly && binding.class > Class::View;
-        let words = view.style(if off { Role::Faint } else { Role::Text });
+        let off = view.bar().filter(|_| binding.class > Class::View);
+        let words = view.style(if off.is_some() { Role::Faint } else { Role::Text });
         let line = Line::from(vec![
             Span::styled(format!(" {} ", fit(&keys::written(binding), 12, Align::Left)), view.style(Role::Accent)),
             Span::styled(fit(binding.words, area.width.saturating_sub(30), Align::Left), words),
-            Span::styled(format!(" {}", if off { "off: read-only" } else { words_after }), view.style(colour)),
+            Span::styled(format!(" {}", off.map_or(words_after, Bar::short)), view.style(colour)),
         ]);
         put(buffer, area.x, y, area.width, &line);
     }

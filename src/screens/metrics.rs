@@ -19,7 +19,7 @@ use stella_protocol::Series;
 use stella_protocol::series::SeriesPage;
 use stella_widgets::list::Window;
 use stella_widgets::sparkline::spark_string;
-use stella_widgets::text::{Align, fit, sanitise};
+use stella_widgets::text::{Align, fit, sanitise, width};
 use stella_widgets::{Rule, number};
 
 use super::plot::{self, Plot};
@@ -34,6 +34,16 @@ use crate::theme::Role;
 const REFRESH_MS: u64 = 5_000;
 /// Buckets that a chart asks for: more than columns of any terminal adds nothing.
 const BUCKETS: i64 = 240;
+/// Columns of a row beside name, value and sparkline: pointer, gaps, limit, the word for being above it.
+const FIXED: u16 = 28;
+/// Columns of the limit.
+const LIMIT: u16 = 16;
+/// Least and most columns of a value.
+const VALUE: (u16, u16) = (12, 20);
+/// Fewer columns of sparkline say nothing.
+const LEAST_SPARK: u16 = 8;
+/// Least columns of a name.
+const LEAST_NAME: u16 = 12;
 
 /// Where the human is.
 #[derive(Debug, Default)]
@@ -211,8 +221,9 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     }
     let selected = rows.iter().position(|series| state.cursor.as_deref() == Some(series.id.raw()));
     let window = Window::new(rows.len(), usize::from(list.height)).following(selected, 0);
+    let columns = Columns::of(&rows, list.width);
     for (index, y) in window.range().zip(list.y..list.bottom()) {
-        draw_row(state, view, rows[index], Rect { y, height: 1, ..list }, buffer);
+        draw_row(state, view, rows[index], columns, Rect { y, height: 1, ..list }, buffer);
     }
     let chart = Rect { y: list.bottom(), height: body.bottom().saturating_sub(list.bottom()), ..body };
     draw_chart(state, view, chart, buffer);
@@ -228,24 +239,48 @@ fn draw_rule(view: &View<'_>, title: &str, note: &str, area: Rect, buffer: &mut 
     (&rule).render(Rect { height: 1, ..area }, buffer);
 }
 
-fn draw_row(state: &State, view: &View<'_>, series: &Series, area: Rect, buffer: &mut Buffer) {
+/// Widths that all rows share; they depend on units and not on values, so that nothing moves.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    name: u16,
+    value: u16,
+    spark: u16,
+}
+
+impl Columns {
+    fn of(rows: &[&Series], width: u16) -> Self {
+        let widths = rows.iter().map(|series| number::widest(&sanitise(series.unit.raw())));
+        let value = widths.filter(|width| *width <= VALUE.1).max().unwrap_or(0).max(VALUE.0);
+        let left = width.saturating_sub(value + FIXED);
+        let name = (width / 3).clamp(18, 44).min(left.saturating_sub(LEAST_SPARK).max(18)).min(left.max(LEAST_NAME));
+        let spark = left.saturating_sub(name);
+        Self { name, value, spark: if spark < LEAST_SPARK { 0 } else { spark.min(60) } }
+    }
+}
+
+/// A value with its unit; where that has no room, the figure without it rather than a cut word. The
+/// unit stands at the chart's edge.
+fn figure(value: f64, unit: &str, columns: u16) -> String {
+    let full = number::text(value, unit);
+    if width(&full) <= columns { full } else { number::count(value) }
+}
+
+fn draw_row(state: &State, view: &View<'_>, series: &Series, columns: Columns, area: Rect, buffer: &mut Buffer) {
     let here = state.cursor.as_deref() == Some(series.id.raw());
     let unit = sanitise(series.unit.raw());
     let last = state.values.get(series.id.raw()).copied().flatten();
     let above = matches!((last, series.limit), (Some(last), Some(limit)) if last > limit);
-    let value = last.map_or_else(|| "no data".to_owned(), |last| number::text(last, &unit));
+    let value = last.map_or_else(|| "no data".to_owned(), |last| figure(last, &unit, columns.value));
     let minutes: Vec<Option<f64>> = series.points.iter().map(|point| point.value.map(|spread| spread.max)).collect();
-    let limit = series.limit.map(|limit| format!("limit {}", number::text(limit, &unit))).unwrap_or_default();
-    let name_width = (area.width / 3).clamp(18, 44);
-    let spark_width = area.width.saturating_sub(name_width + 40).clamp(8, 60);
+    let limit = series.limit.map(|limit| format!("limit {}", figure(limit, &unit, LIMIT - 6))).unwrap_or_default();
     let plain: Style = view.style(Role::Text);
     let line = Line::from(vec![
         Span::styled(if here { "> " } else { "  " }, view.style(Role::Accent)),
-        Span::styled(fit(&sanitise(series.name.raw()), name_width, Align::Left), plain),
-        Span::styled(fit(&value, 12, Align::Right), if above { view.style(Role::High) } else { plain }),
+        Span::styled(fit(&sanitise(series.name.raw()), columns.name, Align::Left), plain),
+        Span::styled(fit(&value, columns.value, Align::Right), if above { view.style(Role::High) } else { plain }),
         Span::raw("  "),
-        Span::styled(spark_string(&minutes, spark_width, None), view.style(Role::Chart)),
-        Span::styled(format!("  {limit:<16}"), view.style(Role::Muted)),
+        Span::styled(spark_string(&minutes, columns.spark, None), view.style(Role::Chart)),
+        Span::styled(format!("  {}", fit(&limit, LIMIT, Align::Left)), view.style(Role::Muted)),
         Span::styled(if above { "ABOVE" } else { "" }, view.style(Role::High)),
     ]);
     put(buffer, area.x, area.y, area.width, &line);

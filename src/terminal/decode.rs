@@ -34,6 +34,8 @@ const SEQUENCE_LIMIT: usize = 32;
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 const CTRL_C: u8 = 0x03;
+/// Ends a control string, in its 8-bit form.
+const ST: u8 = 0x9c;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Turns bytes into events; a byte at a time, so that reads may cut anywhere.
@@ -42,6 +44,8 @@ pub(super) struct Decoder {
     state: State,
     /// What begins with it: a character's first bytes, a sequence's, or a paste.
     held: Vec<u8>,
+    /// An ESC stands before the sequence: what it says is held with Alt, if it is a key.
+    is_alt: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +55,13 @@ enum State {
     Ground,
     /// After ESC: the key, or the start of a sequence.
     Escape,
+    /// After ESC twice: two keys, or a sequence that is held with Alt (rxvt, `PuTTY`).
+    Twice,
     /// After ESC inside a control string, where it can only be the start of its end.
     Ending,
     /// Inside a control sequence.
     Sequence,
-    /// After SS3: one byte names the key.
+    /// After SS3: one byte names the key; older terminals say before it what is held.
     Single,
     /// Inside a control string (OSC, DCS, APC, PM, SOS).
     Text,
@@ -69,24 +75,22 @@ impl Decoder {
     /// Takes one byte; the event that it completes.
     pub(super) fn take(&mut self, byte: u8) -> Option<Event> {
         if byte == CTRL_C && self.state != State::Paste {
-            self.rest();
+            // A string goes on: whoever hid this byte in a title gets no more than this one key.
+            if !matches!(self.state, State::Text | State::Ending) {
+                self.rest();
+            }
             return Some(Event::Key(Key::ctrl('c')));
         }
         match self.state {
             State::Ground => return self.character(byte),
-            State::Escape if byte == ESC => return Some(Event::Key(Key::plain(KeyCode::Esc))),
+            State::Escape if byte == ESC => self.state = State::Twice,
             State::Escape | State::Ending => self.introduce(byte),
+            State::Twice => return self.after_two(byte),
             State::Sequence => return self.sequence(byte),
-            State::Single => {
-                self.rest();
-                return sequence::single(byte).map(Event::Key);
-            }
-            State::Text => match byte {
-                ESC => self.state = State::Ending,
-                BEL | 0x9c => self.state = State::Ground,
-                _ => {}
-            },
+            State::Single => return self.single(byte),
+            State::Text => self.text(byte),
             State::Paste => return self.paste(byte),
+            State::Skip(_) if byte == ESC => self.introduce(ESC),
             State::Skip(1) => self.state = State::Ground,
             State::Skip(left) => self.state = State::Skip(left - 1),
         }
@@ -97,23 +101,28 @@ impl Decoder {
     pub(super) fn patience(&self) -> Option<Duration> {
         match self.state {
             State::Ground if self.held.is_empty() => None,
-            State::Escape => Some(ESCAPE_PAUSE),
+            State::Escape | State::Twice => Some(ESCAPE_PAUSE),
             State::Paste => Some(PASTE_PAUSE),
             _ => Some(PAUSE),
         }
     }
 
-    /// No byte came for as long as [`Self::patience`] said: what is open is over.
+    /// No byte came for as long as [`Self::patience`] said: what is open is over. To be asked again
+    /// until there is no patience left: two Escapes are two pauses.
     pub(super) fn pause(&mut self) -> Option<Event> {
         let was = self.state;
         let pasted = if was == State::Paste { pasted(&take(&mut self.held)) } else { None };
         self.rest();
-        if was == State::Escape { Some(Event::Key(Key::plain(KeyCode::Esc))) } else { pasted }
+        if was == State::Twice {
+            self.state = State::Escape;
+        }
+        if matches!(was, State::Escape | State::Twice) { Some(escape()) } else { pasted }
     }
 
     fn rest(&mut self) {
         self.state = State::Ground;
         self.held.clear();
+        self.is_alt = false;
     }
 
     /// A byte outside of any sequence.
@@ -158,18 +167,88 @@ impl Decoder {
     /// The byte after ESC. A letter there is a key held with Alt, which is none of ours: without this,
     /// Alt-a would acknowledge.
     fn introduce(&mut self, byte: u8) {
-        self.held.clear();
+        self.rest();
         self.state = match byte {
             b'[' => State::Sequence,
             b'O' => State::Single,
             b'P' | b'X' | b']' | b'^' | b'_' => State::Text,
             ESC => State::Escape,
+            // The rest of a character that is held with Alt.
+            0xc2..=0xdf => State::Skip(1),
+            0xe0..=0xef => State::Skip(2),
+            0xf0..=0xf4 => State::Skip(3),
             _ => State::Ground,
         };
     }
 
+    /// The byte after two ESC. Before a sequence the first of them may be Alt, or a key of its own:
+    /// the sequence's end tells. Before anything else it is a key.
+    fn after_two(&mut self, byte: u8) -> Option<Event> {
+        if byte == ESC {
+            return Some(escape());
+        }
+        self.introduce(byte);
+        self.is_alt = matches!(self.state, State::Sequence | State::Single);
+        (!self.is_alt).then(escape)
+    }
+
+    /// What a complete sequence presses. With ESC before it a key is another one than ours, and what is
+    /// no key leaves the ESC to be one.
+    fn press(&mut self, key: Option<Key>) -> Option<Event> {
+        match (take(&mut self.is_alt), key) {
+            (false, key) => key.map(Event::Key),
+            (true, Some(_)) => None,
+            (true, None) => Some(escape()),
+        }
+    }
+
+    fn single(&mut self, byte: u8) -> Option<Event> {
+        match byte {
+            b'0'..=b'9' | b';' => {
+                if self.held.len() <= SEQUENCE_LIMIT {
+                    self.held.push(byte);
+                }
+                None
+            }
+            ESC => {
+                self.introduce(ESC);
+                None
+            }
+            _ => {
+                let held = take(&mut self.held);
+                self.state = State::Ground;
+                self.press(sequence::single(&held, byte))
+            }
+        }
+    }
+
+    /// A byte of a control string. One that ends it in 8 bits may as well be the middle of a letter.
+    fn text(&mut self, byte: u8) {
+        if byte.is_ascii() {
+            self.held.clear();
+            match byte {
+                ESC => self.state = State::Ending,
+                BEL => self.state = State::Ground,
+                _ => {}
+            }
+            return;
+        }
+        self.held.push(byte);
+        let is_end = match std::str::from_utf8(&self.held) {
+            Ok(letter) => letter == "\u{9c}",
+            Err(error) if error.error_len().is_none() => return,
+            Err(_) => byte == ST,
+        };
+        self.held.clear();
+        if is_end {
+            self.state = State::Ground;
+        }
+    }
+
     fn sequence(&mut self, byte: u8) -> Option<Event> {
         match byte {
+            // rxvt ends a key that is held with Shift by what is no end elsewhere.
+            b'$' if !self.held.is_empty() && self.held.iter().all(u8::is_ascii_digit) => return self.finish(byte),
             0x20..=0x3f => {
                 if self.held.len() <= SEQUENCE_LIMIT {
                     self.held.push(byte);
@@ -194,10 +273,8 @@ impl Decoder {
             (b'[', b"") => State::Skip(1),
             _ => State::Ground,
         };
-        if self.state != State::Ground || held.len() > SEQUENCE_LIMIT {
-            return None;
-        }
-        sequence::key(&held, end).map(Event::Key)
+        let is_key = self.state == State::Ground && held.len() <= SEQUENCE_LIMIT;
+        self.press(if is_key { sequence::key(&held, end) } else { None })
     }
 
     fn paste(&mut self, byte: u8) -> Option<Event> {
@@ -214,6 +291,10 @@ impl Decoder {
         }
         None
     }
+}
+
+fn escape() -> Event {
+    Event::Key(Key::plain(KeyCode::Esc))
 }
 
 /// The text of a paste, cut between characters; `None` when there is nothing.
@@ -245,7 +326,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_says_presses_no_key_and_the_next_key_counts() {
-        let said: [&[u8]; 16] = [
+        let said: [&[u8]; 19] = [
             b"\x1b]52;c;YVJ5\x07",
             b"\x1b]11;rgb:ffff/aRy/0000\x1b\\",
             b"\x1bP1$raRy\x1b\\",
@@ -262,6 +343,9 @@ mod tests {
             b"\x1b[M aR",
             b"\x1b[I",
             b"\xc2\x9d52;c;aRy\xc2\x9c",
+            "\x1b]l\u{2713}aRy\u{5dc}aRy\x1b\\".as_bytes(),
+            b"\x1bOP",
+            b"\x1bO5P",
         ];
         for answer in said {
             let with_key = [answer, b"j"].concat();
@@ -284,6 +368,36 @@ mod tests {
         assert_eq!(decoder.pause(), Some(Event::Key(Key::plain(KeyCode::Esc))));
         assert_eq!(decoder.patience(), None);
         assert_eq!(pressed(b"\x1baj"), "j");
+        assert_eq!(pressed("\x1bßj\x1b日k\x1b🎺l".as_bytes()), "jkl");
+    }
+
+    #[test]
+    fn an_arrow_behind_an_escape_is_held_with_alt_and_a_report_leaves_the_escape() {
+        assert_eq!(events(b"\x1b\x1b[A\x1b\x1bOBj"), [Event::Key(Key::char('j'))]);
+        assert_eq!(events(b"\x1b\x1b[?1;2c"), [escape()]);
+        assert_eq!(events(b"\x1b\x1b]0;x\x07"), [escape()]);
+        assert_eq!(events(b"\x1b\x1b[?1;2c\x1b[A").len(), 2);
+    }
+
+    #[test]
+    fn two_escapes_are_two_keys_however_fast() {
+        let mut decoder = Decoder::default();
+        assert!(b"\x1b\x1b".iter().all(|byte| decoder.take(*byte).is_none()));
+        assert_eq!((decoder.pause(), decoder.pause()), (Some(escape()), Some(escape())));
+        assert_eq!(decoder.patience(), None);
+    }
+
+    #[test]
+    fn what_begins_anew_inside_an_open_sequence_is_whole() {
+        let up = [Event::Key(Key::plain(KeyCode::Up))];
+        for open in [&b"\x1bO"[..], b"\x1b[", b"\x1b[M", b"\x1b[M a", b"\x1b]0;x", b"\x1bO5", b"\x1b[[", b"\xe6\x97"] {
+            assert_eq!(events(&[open, b"\x1b[A"].concat()), up, "{}", open.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_interrupt_hidden_in_a_string_is_that_one_key() {
+        assert_eq!(events(b"\x1b]l\x03aRy\x1b\\"), [Event::Key(Key::ctrl('c'))]);
     }
 
     #[test]
@@ -318,6 +432,7 @@ mod tests {
             for byte in bytes {
                 decoder.take(byte);
             }
+            decoder.pause();
             decoder.pause();
             prop_assert_eq!(decoder.patience(), None);
             prop_assert_eq!(decoder.take(b'q'), Some(Event::Key(Key::char('q'))));

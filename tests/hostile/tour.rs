@@ -13,6 +13,9 @@ const GLANCE: Duration = Duration::from_millis(250);
 const ORDINARY: (u16, u16) = (80, 24);
 const TALL: (u16, u16) = (80, 120);
 
+/// The Escape key in the form that cannot run together with the key after it.
+const ESC: &str = "\u{1b}[27u";
+
 /// What the screen shows.
 pub fn screen(session: &mut Session) -> String {
     let seen = RefCell::new(String::new());
@@ -48,7 +51,7 @@ pub fn everywhere(session: &mut Session, payloads: &[Payload]) -> String {
         shown += &log(session);
         shown += &metrics(session);
         shown += &go(session, "?", "the help page", |screen| screen.contains("keys of"));
-        go(session, "\u{1b}", "no help page", |screen| !screen.contains("keys of"));
+        go(session, ESC, "no help page", |screen| !screen.contains("keys of"));
     }
     session.resize(ORDINARY.0, ORDINARY.1);
     shown + &dialogs(session, payloads)
@@ -77,13 +80,13 @@ fn details(session: &mut Session, many: usize) -> String {
     shown += &look(session, "gl");
     shown += &look(session, "n");
     go(session, "1", "the alert again", |screen| !screen.contains("─ log"));
-    go(session, "\u{1b}", "the list again", |screen| screen.contains("SUMMARY"));
+    go(session, ESC, "the list again", |screen| screen.contains("SUMMARY"));
     shown
 }
 
 fn log(session: &mut Session) -> String {
     let mut shown = go(session, "5", "the log", |screen| screen.contains("log"));
-    for keys in ["gg", "\r", "\u{6}", "\u{1b}", "G", "\r", "\u{1b}", "e"] {
+    for keys in ["gg", "\r", "\u{6}", ESC, "G", "\r", ESC, "e"] {
         shown += &look(session, keys);
     }
     for _ in 0..8 {
@@ -91,7 +94,7 @@ fn log(session: &mut Session) -> String {
     }
     shown += &look(session, "/");
     shown += &look(session, "failed\r");
-    shown + &look(session, "\u{1b}")
+    shown + &look(session, ESC)
 }
 
 fn metrics(session: &mut Session) -> String {
@@ -110,7 +113,7 @@ fn dialogs(session: &mut Session, payloads: &[Payload]) -> String {
             go(session, key, asked, |screen| screen.contains(asked));
             session.type_keys(&pasted(&payload.text()));
             shown += &look(session, "");
-            go(session, "\u{1b}", "no question", |screen| !screen.contains(asked));
+            go(session, ESC, "no question", |screen| !screen.contains(asked));
         }
     }
     shown
@@ -145,7 +148,7 @@ pub fn paste_into_confirmation(session: &mut Session, text: &str) {
     session.type_keys(&pasted(text));
     look(session, "");
     session.wait("the question still there", |screen| screen.contains("y yes"));
-    go(session, "\u{1b}", "no question", |screen| !screen.contains("y yes"));
+    go(session, ESC, "no question", |screen| !screen.contains("y yes"));
 }
 
 /// Quits.

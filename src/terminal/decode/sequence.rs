@@ -1,7 +1,7 @@
 //! Which key a control code or a complete sequence is.
 //!
-//! Knows the forms of xterm and its descendants, of the Linux console where it differs, and those of
-//! the extended protocols (`CSI … u`, `CSI 27;…~`) that another program may have left switched on.
+//! Knows the forms of xterm and its descendants, of rxvt, `PuTTY`, tmux, screen and the Linux console
+//! where they differ, and those of the extended protocols (`CSI … u`, `CSI 27;…~`) that another program may have left switched on.
 
 use crate::keys::{Key, KeyCode};
 
@@ -13,6 +13,7 @@ const CTRL: u16 = 4;
 const FOREIGN: u16 = ALT | 8 | 16 | 32;
 
 /// Kinds of events in the extended protocol.
+const PRESSED: u16 = 1;
 const REPEATED: u16 = 2;
 const RELEASED: u16 = 3;
 
@@ -28,9 +29,15 @@ pub(super) fn ascii(byte: u8) -> Key {
     }
 }
 
-/// The key of the byte after SS3.
-pub(super) fn single(byte: u8) -> Option<Key> {
-    if byte == b'M' { Some(Key::plain(KeyCode::Enter)) } else { moved(byte).map(Key::plain) }
+/// The key of the byte after SS3, and of what stands between them: nothing, or what is held.
+pub(super) fn single(parameters: &[u8], end: u8) -> Option<Key> {
+    let modifiers = parameters.rsplit(|byte| *byte == b';').next().map_or(0, |last| numbers(last)[0]);
+    let held = Held { modifiers: modifiers.saturating_sub(1), kind: PRESSED };
+    match end {
+        b'M' => held.with(KeyCode::Enter),
+        b'a'..=b'd' => held.also(CTRL).with(moved(end.to_ascii_uppercase())?),
+        _ => held.with(moved(end)?),
+    }
 }
 
 /// The key of a control sequence with these parameter bytes and this final byte; `None` when it is no
@@ -40,10 +47,13 @@ pub(super) fn key(parameters: &[u8], end: u8) -> Option<Key> {
     if !parameters.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')) {
         return None;
     }
+    if let Some(key) = of_rxvt(parameters, end) {
+        return Some(key);
+    }
     let fields: Vec<Vec<u16>> = parameters.split(|byte| *byte == b';').map(numbers).collect();
     let field = |index: usize, part: usize| fields.get(index).and_then(|parts| parts.get(part)).copied();
     let (first, third) = (field(0, 0).unwrap_or(0), field(2, 0));
-    let held = Held { modifiers: field(1, 0).unwrap_or(1).saturating_sub(1), kind: field(1, 1).unwrap_or(1) };
+    let held = Held { modifiers: field(1, 0).unwrap_or(1).saturating_sub(1), kind: field(1, 1).unwrap_or(PRESSED) };
     match (end, third) {
         (b'~', Some(code)) if first == 27 => held.character(code),
         (b'u', _) => held.character(first),
@@ -52,6 +62,22 @@ pub(super) fn key(parameters: &[u8], end: u8) -> Option<Key> {
         (b'A'..=b'H', None) if first <= 1 => held.with(moved(end)?),
         _ => None,
     }
+}
+
+/// A key that rxvt says is held with Shift, Ctrl or both, by its last byte.
+fn of_rxvt(parameters: &[u8], end: u8) -> Option<Key> {
+    let modifiers = match end {
+        b'a'..=b'd' | b'$' => SHIFT,
+        b'^' => CTRL,
+        b'@' => CTRL | SHIFT,
+        _ => return None,
+    };
+    let held = Held { modifiers, kind: PRESSED };
+    if parameters.is_empty() {
+        return held.with(moved(end.to_ascii_uppercase())?);
+    }
+    let number = std::str::from_utf8(parameters).ok()?.parse().ok()?;
+    if end.is_ascii_lowercase() { None } else { held.with(numbered(number)?) }
 }
 
 /// The parts of one parameter; what is not there or too large is 0.
@@ -91,6 +117,10 @@ struct Held {
 }
 
 impl Held {
+    fn also(self, modifiers: u16) -> Self {
+        Self { modifiers: self.modifiers | modifiers, ..self }
+    }
+
     fn with(self, code: KeyCode) -> Option<Key> {
         if self.kind == RELEASED || self.modifiers & FOREIGN != 0 {
             return None;
@@ -140,10 +170,10 @@ mod tests {
     #[test]
     fn every_terminals_form_of_a_movement_is_the_movement() {
         for (forms, code) in [
-            (&["A", "1;2A", "1A"][..], KeyCode::Up),
-            (&["H", "1~", "7~"], KeyCode::Home),
-            (&["F", "4~", "8~"], KeyCode::End),
-            (&["5~"], KeyCode::PageUp),
+            (&["A", "1;2A", "1A", "a"][..], KeyCode::Up),
+            (&["H", "1~", "7~", "7$"], KeyCode::Home),
+            (&["F", "4~", "8~", "8$"], KeyCode::End),
+            (&["5~", "5$"], KeyCode::PageUp),
             (&["6~"], KeyCode::PageDown),
             (&["3~"], KeyCode::Delete),
             (&["Z", "9;2u"], KeyCode::BackTab),
@@ -151,7 +181,13 @@ mod tests {
         ] {
             assert!(forms.iter().all(|form| of(form) == Some(Key::plain(code))), "{code:?}");
         }
-        assert_eq!(single(b'B'), Some(Key::plain(KeyCode::Down)));
+        let ctrl_up = Key { ctrl: true, ..Key::plain(KeyCode::Up) };
+        assert_eq!(single(b"", b'B'), Some(Key::plain(KeyCode::Down)));
+        for form in [single(b"5", b'A'), single(b"1;5", b'A'), single(b"", b'a'), of("1;5A")] {
+            assert_eq!(form, Some(ctrl_up));
+        }
+        assert_eq!((single(b"3", b'A'), single(b"", b'w')), (None, None));
+        assert_eq!((of("5^"), of("7@")), (of("5;5~"), of("7;6~")));
     }
 
     #[test]
