@@ -9,6 +9,7 @@ mod actions;
 mod alerts;
 mod body;
 mod edge;
+mod fixes;
 mod intake;
 mod logs;
 pub(crate) mod problem;
@@ -23,8 +24,8 @@ use axum::Router;
 use axum::http::header::{AUTHORIZATION, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
-use stella_protocol::{Code, Role, Timestamp};
+use axum::routing::{MethodRouter, delete, get, post, put};
+use stella_protocol::{Code, FixVerb, Role, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -39,13 +40,14 @@ use crate::lines::Lines;
 use crate::pipeline::Pipeline;
 use crate::readiness::Readiness;
 use crate::redact::Redactor;
+use crate::remedy::run::desk::RemedyDesk;
 use crate::series::SeriesBook;
 use crate::store::StoreError;
 use problem::Refusal;
 
 /// One route: what it is, who may, who answers.
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// The path, with `{name}` for its parts that vary.
     pub path: &'static str,
@@ -65,10 +67,12 @@ const fn route(
 
 const VIEWER: Option<Role> = Some(Role::Viewer);
 const RESPONDER: Option<Role> = Some(Role::Responder);
+const APPROVER: Option<Role> = Some(Role::Approver);
+const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 15] = [
+pub static TABLE: [Route; 32] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -79,6 +83,23 @@ pub static TABLE: [Route; 15] = [
     route("POST", "/api/stella/alerts/{id}/{verb}", RESPONDER, || post(actions::act_on_one)),
     route("GET", "/api/stella/actions", RESPONDER, || get(actions::list)),
     route("POST", "/api/stella/actions/{id}/undo", RESPONDER, || post(actions::undo)),
+    route("GET", "/api/stella/fixes", VIEWER, || get(fixes::list)),
+    route("POST", "/api/stella/fixes", RESPONDER, || post(fixes::propose)),
+    route("PUT", "/api/stella/fixes/switch", ADMIN, || put(fixes::switch)),
+    route("GET", "/api/stella/fixes/{id}", VIEWER, || get(fixes::one)),
+    route("GET", "/api/stella/fixes/{id}/output", VIEWER, || get(fixes::output)),
+    route("POST", "/api/stella/fixes/{id}/dry-run", RESPONDER, || fixes::verb(FixVerb::DryRun)),
+    route("POST", "/api/stella/fixes/{id}/approve", APPROVER, || fixes::verb(FixVerb::Approve)),
+    route("POST", "/api/stella/fixes/{id}/reject", APPROVER, || fixes::verb(FixVerb::Reject)),
+    route("POST", "/api/stella/fixes/{id}/withdraw", APPROVER, || fixes::verb(FixVerb::Withdraw)),
+    route("POST", "/api/stella/fixes/{id}/stop", RESPONDER, || fixes::verb(FixVerb::Stop)),
+    route("POST", "/api/stella/fixes/{id}/rollback", APPROVER, || fixes::verb(FixVerb::Rollback)),
+    route("POST", "/api/stella/fixes/{id}/close", ADMIN, || fixes::verb(FixVerb::Close)),
+    route("GET", "/api/stella/fix-definitions", VIEWER, || get(fixes::definitions)),
+    route("GET", "/api/stella/suppressions", VIEWER, || get(fixes::suppressions)),
+    route("DELETE", "/api/stella/suppressions/{id}", ADMIN, || delete(fixes::lift)),
+    route("GET", "/api/stella/maintenance", VIEWER, || get(fixes::windows)),
+    route("POST", "/api/stella/maintenance", ADMIN, || post(fixes::maintain)),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),
@@ -101,6 +122,8 @@ pub(crate) struct Rooms {
     pub ending: CancellationToken,
     pub streams: Seats,
     pub standing: LastStanding,
+    /// None: this server has no definitions of fixes, and performs none.
+    pub remedy: Option<Arc<dyn RemedyDesk>>,
 }
 
 /// The rooms, shared by every request.

@@ -241,6 +241,7 @@ impl Ground {
             ending: ending.clone(),
             streams: routes::Seats::default(),
             standing: routes::LastStanding::default(),
+            remedy: None,
         }));
         Server {
             addr: door.addr,

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use serde::de::DeserializeOwned;
 use stella_protocol::fix::{Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Principal, Problem, Remedy, Role};
 use tokio::sync::{oneshot, watch};
 
 use super::draft::shown;
 use super::writer::{FixJob, Job, Keyed};
-use super::{Answer, Hub, refusal};
+use super::{Answer, Hub, act, refusal};
 use crate::alerts::AlertState;
 use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Refusal};
 use crate::store::{FixQuery, FoundFixes, StoreError};
@@ -133,6 +134,20 @@ impl Hub {
     pub async fn lift_suppression(&self, by: &Principal, key: &str, id: &str) -> Result<Answer<Remedy>, Problem> {
         let (keyed, id) = (Keyed::new(by, key), id.to_ascii_lowercase());
         self.fix_job(|reply| FixJob::Lift { keyed, id, reply }).await?
+    }
+
+    /// What was answered to this key before, if the same was asked. Blocks.
+    ///
+    /// # Errors
+    /// When the key came before with another request, or the store cannot be read.
+    pub fn answered_before<T: DeserializeOwned>(
+        &self,
+        by: &Principal,
+        key: &str,
+        asked: [u8; 32],
+    ) -> Result<Option<Answer<T>>, Problem> {
+        let before = self.store.answer(by.name.raw(), key).map_err(|_| refusal::unavailable())?;
+        before.map(|before| act::repeat(&before, asked).map(|body| Answer { body, replayed: true })).transpose()
     }
 
     async fn fix_job<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> FixJob) -> Result<T, Problem> {

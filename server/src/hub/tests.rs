@@ -1,6 +1,8 @@
 //! The hub as its callers see it, on a real store.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod fixes;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;

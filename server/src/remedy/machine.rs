@@ -10,13 +10,17 @@
 
 mod execution;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod model_test;
 mod people;
 #[cfg(test)]
-mod sample;
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub(in crate::remedy) mod sample;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod table_test;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod turn;
 mod unwind;

@@ -5,6 +5,7 @@
 
 mod gates;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use std::sync::Arc;
@@ -93,6 +94,16 @@ pub fn start(fix: &Fix, standing: Standing<'_>, now: Timestamp) -> Result<(), Te
             (open > MOST_OPEN).then(|| format!("{open} fixes are open, {MOST_OPEN} at most"))
         });
     shut.map_or(Ok(()), |why| Err(Text::from(why)))
+}
+
+/// Whether what a fix did may be taken back now: nothing else may be open for its target meanwhile. The switch
+/// and windows do not stand in the way: less is done by it, not more.
+///
+/// # Errors
+/// What stands in the way.
+pub fn rollback(fix: &Fix, standing: Standing<'_>) -> Result<(), Refusal> {
+    let Some(other) = taken_by_other(fix, standing.fixes) else { return Ok(()) };
+    Err(Refusal::new(Code::TargetBusy, format!("{other}; wait for its end before {} is rolled back", fix.id)))
 }
 
 /// How many have to approve.

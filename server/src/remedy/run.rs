@@ -3,6 +3,8 @@
 //! The executor's loop claims what is approved and takes it from state to state; a [`Runner`] performs
 //! one step. Whatever may be lost is kept first: the intent before the effect, before-images with it.
 
+pub mod desk;
+
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;
 use stella_protocol::Text;

@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stella_protocol::command::VerbRequest;
-use stella_protocol::{ActionId, ActionRequest, ActionResponse, AlertId, Code, Current, Outcome, Target, Verb};
+use stella_protocol::{ActionId, ActionRequest, AlertId, Code, Current, Outcome, Target, Verb};
 
 use super::problem::Refusal;
 use super::{App, body};
@@ -136,7 +136,8 @@ pub(super) async fn undo(
     Ok(answered(answer))
 }
 
-fn answered(answer: Answer<ActionResponse>) -> Response {
+/// An answer, marked when it was given before.
+pub(super) fn answered(answer: Answer<impl Serialize>) -> Response {
     let mut response = Json(answer.body).into_response();
     if answer.replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
@@ -149,7 +150,8 @@ pub(super) fn alert_id(text: &str) -> Result<AlertId, Refusal> {
     text.parse().map_err(|_| Refusal::new(Code::BadId, "an alert is a-XXXXXXX"))
 }
 
-fn key(headers: &HeaderMap) -> Result<&str, Refusal> {
+/// Reads the key of a request.
+pub(super) fn key(headers: &HeaderMap) -> Result<&str, Refusal> {
     let value = headers.get(IDEMPOTENCY_KEY).ok_or_else(|| Refusal::new(Code::KeyMissing, "send a UUID"))?;
     let fits = |key: &&str| {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
@@ -160,7 +162,7 @@ fn key(headers: &HeaderMap) -> Result<&str, Refusal> {
 }
 
 /// Reads `If-Match: "7"`; the quotes may be missing.
-fn version(headers: &HeaderMap) -> Result<u64, Refusal> {
+pub(super) fn version(headers: &HeaderMap) -> Result<u64, Refusal> {
     let value = headers
         .get(header::IF_MATCH)
         .ok_or_else(|| Refusal::new(Code::VersionMissing, "send If-Match: \"VERSION\" as it was seen"))?;

@@ -112,7 +112,8 @@ pub(super) fn no_alert() -> Refusal {
     Refusal::new(Code::NotFound, "no alert has this id")
 }
 
-fn tag(version: u64) -> Result<HeaderValue, Refusal> {
+/// The `ETag` of a version.
+pub(super) fn tag(version: u64) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_str(&format!("\"{version}\"")).map_err(|_| Refusal::new(Code::Internal, ""))
 }
 

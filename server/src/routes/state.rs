@@ -7,19 +7,20 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 use stella_protocol::health::EngineClock;
-use stella_protocol::{Alert, Code, Health, Series, Snapshot};
+use stella_protocol::{Alert, Code, Fix, FixStatus, Health, Series, Snapshot};
 use tokio::time::Instant;
 
 use super::App;
 use super::problem::Refusal;
 use crate::health;
+use crate::hub::InSight;
 
 /// For how long an answer about health is given again while no alert changes: every stream asks each few
 /// seconds.
 const FRESH: Duration = Duration::from_secs(1);
 /// For how long it is given again though one did: what changes together is looked at once.
 pub(super) const SETTLED: Duration = Duration::from_millis(200);
-/// How many alerts a dashboard shows.
+/// How many alerts, and how many ended fixes, a dashboard shows.
 const RECENT: usize = 10;
 
 /// How the application is, and where the engine's clock stands.
@@ -57,16 +58,16 @@ impl App {
 
 /// `GET /snapshot`.
 pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
-    let (cursor, alerts) = app.hub.snapshot();
+    let InSight { cursor, alerts, fixes, remedy } = app.hub.in_sight();
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    let (fixes, remedy) = (Vec::new(), stella_protocol::Remedy::default());
     Json(Snapshot { cursor, server_time: app.clock.now(), health, engine, alerts, fixes, remedy, series })
 }
 
 /// `GET /dashboard`: the shape of the original application.
 pub(super) async fn dashboard(State(app): State<App>) -> Json<Value> {
-    let (_, mut alerts) = app.hub.snapshot();
+    let InSight { mut alerts, fixes, .. } = app.hub.in_sight();
+    let (pending, ended) = fixes.into_iter().rev().filter(is_in_dashboard).partition::<Vec<_>, _>(is_pending);
     let Standing { health, .. } = app.standing_of(&alerts);
     alerts.sort_by_key(|alert| std::cmp::Reverse(alert.created_at));
     alerts.truncate(RECENT);
@@ -86,9 +87,17 @@ pub(super) async fn dashboard(State(app): State<App>) -> Json<Value> {
             "avgAIResponse": last("avgAIResponse"),
             "cacheHitRate": last("cacheHitRate"),
         },
-        "pendingApprovals": [],
-        "autoFixHistory": [],
+        "pendingApprovals": pending,
+        "autoFixHistory": ended.iter().take(RECENT).collect::<Vec<_>>(),
     }))
+}
+
+fn is_pending(fix: &Fix) -> bool {
+    fix.status == FixStatus::Pending
+}
+
+fn is_in_dashboard(fix: &Fix) -> bool {
+    is_pending(fix) || !fix.status.is_open()
 }
 
 /// The newest value of a series; null while nothing was measured.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod fixes;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -9,8 +11,8 @@ use stella_protocol::command::Action;
 use stella_protocol::{Role, Severity, Status, Target, Text, Timestamp, Verb};
 
 use super::{
-    ActionRecord, AlertQuery, Answered, AuditEntry, Commit, KeyedAnswer, Meta, NewEvent, Replay, Retention, Scope,
-    Sort, Store, StoredEvent, StoredToken, Tx, Undoable, Verdict, Write,
+    ActionRecord, AlertQuery, Answered, AuditEntry, Commit, InTheWay, KeyedAnswer, Meta, NewEvent, Replay, Retention,
+    Scope, Sort, Store, StoredEvent, StoredToken, Tx, Undoable, Verdict, Write,
 };
 use crate::alerts::sample::{self, alert};
 use crate::alerts::{AlertState, Triage};
@@ -20,7 +22,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::default()
 }
 /// How many stores of their own the tests need.
-pub(crate) const STORES: usize = 8;
+pub(crate) const STORES: usize = 12;
 const WRITERS: usize = 8;
 
 /// Runs all of it. `open` opens store `n`: empty the first time, with what it kept after that.
@@ -33,6 +35,10 @@ pub(crate) fn holds(open: &dyn Fn(usize) -> Box<dyn Store>) {
     pages_are_stable_under_inserts(&*open(5));
     a_reopened_store_says_the_same(&|| open(6));
     everything_else_reads_back(&*open(7));
+    fixes::one_fix_of_a_target_is_open(&*open(8));
+    fixes::a_stale_version_and_a_lower_fence_are_refused(&*open(9));
+    fixes::what_a_step_needs_is_there_with_its_intent(&|| open(10));
+    fixes::lists_and_figures_of_fixes_are_right(&*open(11));
 }
 
 fn event(body: String) -> NewEvent {
@@ -117,7 +123,7 @@ fn one_alert_of_a_fingerprint_is_open(store: &dyn Store) {
     });
     let winner = store.latest("f").unwrap().unwrap();
     let won = results.iter().filter(|result| matches!(result, Commit::Committed { .. })).count();
-    let lost = |result: &&Commit| matches!(result, Commit::Conflict(Some(other)) if **other == winner);
+    let lost = |result: &&Commit| matches!(result, Commit::Conflict(Some(InTheWay::Alert(other))) if **other == winner);
     assert_eq!((won, results.iter().filter(lost).count()), (1, WRITERS - 1));
     let (closed, next) = (closed(&winner), AlertState { ..alert("f", 99, 9) });
     let mut next = next;
@@ -177,7 +183,7 @@ fn the_loser_of_a_conflict_gets_the_row_and_leaves_nothing(store: &dyn Store) {
     let [
         Commit::Committed { .. },
         Commit::Committed { first_seq: 1 },
-        Commit::Conflict(Some(now)),
+        Commit::Conflict(Some(InTheWay::Alert(now))),
         Commit::Committed { first_seq: 2 },
     ] = &results[..]
     else {

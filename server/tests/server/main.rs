@@ -5,6 +5,7 @@
 mod actions;
 mod bad_input;
 mod feed;
+mod fixes;
 mod harness;
 mod intake;
 mod process;

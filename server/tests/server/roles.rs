@@ -13,7 +13,12 @@ use crate::harness::{Running, problem};
 const SOON: Duration = Duration::from_secs(10);
 
 fn path_of(route: &Route) -> String {
-    let id = if route.path.contains("/actions/{id}") { "act-1" } else { "a-0000000" };
+    let id = match route.path {
+        path if path.contains("/actions/{id}") => "act-1",
+        path if path.contains("/fixes/{id}") => "fx-1",
+        path if path.contains("/suppressions/{id}") => "sup-1",
+        _ => "a-0000000",
+    };
     route.path.replace("{id}", id).replace("{verb}", "acknowledge")
 }
 
@@ -82,7 +87,7 @@ async fn a_token_in_the_address_is_refused_even_when_it_is_valid() {
 async fn wrong_methods_and_unknown_routes_are_told_apart() {
     let server = Running::start().await;
     for route in &TABLE {
-        let answer = server.request(Method::DELETE, &path_of(route), &server.admin).send().await.unwrap();
+        let answer = server.request(Method::PATCH, &path_of(route), &server.admin).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{}", route.path);
         assert_eq!(problem(answer).await.code, Code::MethodNotAllowed);
     }

@@ -9,9 +9,11 @@ use stella_protocol::{AlertId, FixId, Remedy, Timestamp};
 use super::Board;
 use crate::hub::draft::TouchedFix;
 use crate::remedy::FixState;
+use crate::remedy::policy::PROPOSE_EVERY_MS;
 use crate::store::{Meta, Store, StoreError, number_in};
 
-/// Ended fixes that stay in memory, the newest: more than can be proposed while caps look back.
+/// Ended fixes that stay in memory, the newest; besides those that were proposed so lately that caps look
+/// back at them.
 const ENDED: usize = 200;
 /// Ended fixes that are shown.
 const SHOWN: usize = 50;
@@ -91,7 +93,10 @@ impl Board {
         ended.extend(self.fixes.values().filter(|state| !state.fix.status.is_open()).map(|state| state.fix.id.clone()));
         ended.sort_by_key(|id| Reverse(number(id)));
         for id in ended.iter().skip(ENDED) {
-            self.fixes.remove(id);
+            let lately = |state: &Arc<FixState>| now.since(state.fix.proposed_at) < PROPOSE_EVERY_MS;
+            if !self.fixes.get(id).is_some_and(lately) {
+                self.fixes.remove(id);
+            }
         }
     }
 }

@@ -81,14 +81,14 @@ fn may_start(state: &FixState, plan_digest: &Text, gates: &Result<(), Text>, now
     if fix.execute_by.is_none_or(|end| now >= end) {
         return Err(illegal(fix, "the time to execute it is over", "propose it again"));
     }
-    let single = fix.approvals.iter().any(|approval| approval.single_person);
-    if !fix.by_policy && people::valid(state, single) < usize::from(fix.quorum.max(1)) {
+    let (have, need) = people::quorum(state);
+    if !fix.by_policy && have < usize::from(need) {
         return Err(illegal(fix, "its approvals do not make a quorum", "let others approve it"));
     }
     let Err(why) = gates else { return Ok(()) };
     Err(Refusal::new(
         Code::FixesOff,
-        format!("{} may not start: {}; it waits until its time to execute is over", fix.id, why.raw()),
+        format!("{} may not start: {}; it waits until its time to execute is over", fix.id, words::sentence(why)),
     ))
 }
 

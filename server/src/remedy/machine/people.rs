@@ -79,9 +79,10 @@ fn approve(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step
         single_person: decision.single_person,
         simulated: decision.simulated,
     });
-    let need = need(fix, decision.single_person);
-    turn.state.fix.quorum = need;
-    let have = valid(&turn.state, decision.single_person);
+    let (have, need) = quorum(&turn.state);
+    if !decision.single_person {
+        turn.state.fix.quorum = need;
+    }
     if have >= usize::from(need) {
         turn.state.fix.status = FixStatus::Approved;
         turn.state.fix.execute_by = Some(now.plus_millis(EXECUTE_MS));
@@ -116,13 +117,12 @@ fn withdraw(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Ste
     if fix.approvals.len() == state.fix.approvals.len() {
         return Err(illegal(&state.fix, "you have not approved it", "reject it if it must not run"));
     }
-    let left = fix.approvals.len();
-    if fix.status == FixStatus::Approved && left < usize::from(fix.quorum) {
-        fix.status = FixStatus::Pending;
-        fix.execute_by = None;
+    let (have, need) = quorum(&turn.state);
+    if have < usize::from(need) {
+        turn.state.fix.status = FixStatus::Pending;
+        turn.state.fix.execute_by = None;
     }
-    let need = fix.quorum;
-    Ok(turn.changed("withdraw", &format!("took the approval back, {left} of {need}{}", because(&decision.text))))
+    Ok(turn.changed("withdraw", &format!("took the approval back, {have} of {need}{}", because(&decision.text))))
 }
 
 /// Row 14.
@@ -171,20 +171,18 @@ fn close(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, 
     Ok(turn.changed("close", &format!("closed it{}", because(&decision.text))))
 }
 
-/// How many approvals it takes now: what was asked when it was proposed, and what its risk asks.
-fn need(fix: &Fix, single_person: bool) -> u8 {
-    let by_risk = policy::quorum(fix.risk, single_person);
-    if single_person { by_risk } else { fix.quorum.max(by_risk) }
-}
-
-/// How many approvals count. A proposer's or owner's own does only where one person is everybody.
-pub(super) fn valid(state: &FixState, single_person: bool) -> usize {
+/// How many approvals count, and how many it takes: what was asked when it was proposed, and what its
+/// risk asks. A proposer's or owner's own counts only where one person was everybody when they gave it;
+/// and only as long as such a yes stands does one suffice.
+pub(super) fn quorum(state: &FixState) -> (usize, u8) {
     let fix = &state.fix;
     let counts = |approval: &&Approval| {
         let own = same(&approval.by, &fix.proposed_by) || same(&approval.by, &state.work.owner);
-        approval.plan_digest == fix.plan_digest && (!own || (single_person && approval.single_person))
+        approval.plan_digest == fix.plan_digest && (!own || approval.single_person)
     };
-    fix.approvals.iter().filter(counts).count()
+    let alone = fix.approvals.iter().any(|approval| approval.single_person);
+    let by_risk = policy::quorum(fix.risk, alone);
+    (fix.approvals.iter().filter(counts).count(), if alone { by_risk } else { fix.quorum.max(by_risk) })
 }
 
 fn same_plan(fix: &Fix, decision: &Decision) -> Result<(), Refusal> {

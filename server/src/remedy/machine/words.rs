@@ -12,6 +12,8 @@ const LINE: usize = 256;
 const PARAGRAPH: usize = 1024;
 /// Longest name in a refusal, in letters.
 const NAME: usize = 64;
+/// Longest sentence in a refusal, in letters.
+const SENTENCE: usize = 512;
 
 /// A line of a trail or a dry run.
 pub fn line(text: &Text) -> Text {
@@ -26,8 +28,17 @@ pub fn paragraph(text: &str) -> Text {
 /// A name as a refusal may say it: what is neither a letter, a digit nor plain punctuation becomes `·`,
 /// so that it can carry no control and no trick of direction.
 pub fn plain(text: &Text) -> String {
+    letters(text, NAME)
+}
+
+/// A sentence, likewise.
+pub fn sentence(text: &Text) -> String {
+    letters(text, SENTENCE)
+}
+
+fn letters(text: &Text, most: usize) -> String {
     let letter = |letter: char| if letter.is_alphanumeric() || matches!(letter, ' '..='~') { letter } else { '·' };
-    text.raw().chars().take(NAME).map(letter).collect()
+    text.raw().chars().take(most).map(letter).collect()
 }
 
 /// Some of them, with how many more there are.

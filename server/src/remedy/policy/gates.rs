@@ -4,7 +4,7 @@
 //! target differs since it was proposed) is added by whoever knows it.
 
 use sha2::{Digest, Sha256};
-use stella_protocol::fix::{Approval, FixVerb, Gate, GateState};
+use stella_protocol::fix::{Approval, FixPlan, FixVerb, Gate, GateState};
 use stella_protocol::{Fix, FixStatus, Principal, Text, Timestamp};
 
 use super::{Standing, in_maintenance, lacks_fence, quorum, stands, suppressed, switched_off, taken_by_other};
@@ -33,7 +33,7 @@ pub fn gates(state: &FixState, me: &Principal, standing: Standing<'_>, now: Time
 fn plan(fix: &Fix) -> Gate {
     let short: String = plain(&fix.plan_digest).chars().take(8).collect();
     let bound = fix.approvals.iter().all(|approval| approval.plan_digest == fix.plan_digest);
-    let kept = digest(fix).is_some_and(|digest| digest == fix.plan_digest.raw());
+    let kept = digest(&fix.plan).is_some_and(|digest| digest == fix.plan_digest.raw());
     match (kept, bound) {
         (true, true) => open(format!("plan {short} is what was proposed, byte for byte")),
         (false, _) => shut(format!("the plan kept is not the one that {short} names; propose it again")),
@@ -42,8 +42,8 @@ fn plan(fix: &Fix) -> Gate {
 }
 
 /// SHA-256 of the canonical plan, hex.
-fn digest(fix: &Fix) -> Option<String> {
-    let canonical = serde_json::to_value(&fix.plan).ok()?.to_string();
+pub(super) fn digest(plan: &FixPlan) -> Option<String> {
+    let canonical = serde_json::to_value(plan).ok()?.to_string();
     Some(format!("{:x}", Sha256::digest(canonical.as_bytes())))
 }
 
