@@ -215,11 +215,7 @@ pub fn chosen(choice: &Choice, arguments: &Arguments, around: &Surroundings) -> 
     Ok((setup, way))
 }
 
-fn way(
-    arguments: &Arguments,
-    config: &Config,
-    around: &Surroundings,
-) -> Result<Seat, Failure> {
+fn way(arguments: &Arguments, config: &Config, around: &Surroundings) -> Result<Seat, Failure> {
     let flags = &arguments.source;
     let inside = |source| Way::Inside(Inside { source, data: arguments.data.clone(), login: login(around) });
     if let Some(name) = &flags.server {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use stella_protocol::fix::{
     DefinitionPage, Fix, FixPage, FixRequest, FixReview, FixVerb, Maintenance, MaintenanceRequest, OutputPage,
-    Proposal, Remedy, SwitchRequest,
+    Proposal, Remedy, Suppression, SwitchRequest,
 };
 use stella_protocol::{Alert, AlertId, FixId, Timestamp};
 
@@ -47,6 +47,13 @@ pub struct FixAsk {
     pub limit: u32,
 }
 
+/// A list that is whole.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Listed<T> {
+    /// All there are.
+    pub items: Vec<T>,
+}
+
 /// The part of a snapshot that fixes need.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,9 +62,6 @@ pub struct Surrounding {
     pub server_time: Timestamp,
     /// Open alerts, and those closed in the last hour.
     pub alerts: Vec<Alert>,
-    /// What holds for all fixes.
-    #[serde(default)]
-    pub remedy: Remedy,
 }
 
 /// How a change is sent.
@@ -100,8 +104,18 @@ impl Client {
         self.ask("fix-definitions", &[]).await
     }
 
-    /// What stands around all fixes.
-    pub async fn surrounding(&self) -> Result<Wire<Surrounding>, Refusal> {
+    /// What is not proposed any more.
+    pub async fn suppressions(&self) -> Result<Wire<Listed<Suppression>>, Refusal> {
+        self.ask("suppressions", &[]).await
+    }
+
+    /// The windows that are not over, in which nothing starts.
+    pub async fn maintenance(&self) -> Result<Wire<Listed<Maintenance>>, Refusal> {
+        self.ask("maintenance", &[]).await
+    }
+
+    /// The server's clock, and the alerts that it shows.
+    pub async fn surrounding(&self) -> Result<Surrounding, Refusal> {
         self.ask("snapshot", &[]).await
     }
 
@@ -177,5 +191,59 @@ impl Client {
             self.keys.forget(id);
         }
         answer
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::client::target::Target;
+
+    /// Reads a request's head, up to the empty line.
+    async fn head(stream: &mut tokio::net::TcpStream) -> String {
+        let mut read = Vec::new();
+        while !read.windows(4).any(|end| end == b"\r\n\r\n") {
+            let mut piece = [0; 1024];
+            let count = stream.read(&mut piece).await.unwrap();
+            assert_ne!(count, 0, "it ended early");
+            read.extend_from_slice(&piece[..count]);
+        }
+        String::from_utf8_lossy(&read).to_lowercase()
+    }
+
+    fn header(head: &str, name: &str) -> String {
+        let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap_or_else(|| unreachable!("no {name} in {head}")).to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_was_not_answered_is_sent_again_under_the_same_key_and_version() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let target = Target::new(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+        let client = Client::new(target).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut first, _) = listener.accept().await.unwrap();
+            let cut = head(&mut first).await;
+            drop(first);
+            let (mut second, _) = listener.accept().await.unwrap();
+            let again = head(&mut second).await;
+            let body = r#"{"type":"","code":"own_proposal","title":"no","retry":"never"}"#;
+            let answer = format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            second.write_all(answer.as_bytes()).await.unwrap();
+            [cut, again]
+        });
+        let fix = "fx-7".parse().unwrap();
+        let answer = client.decide_fix(RequestId(1), &fix, 9, FixVerb::Stop, &FixRequest::default()).await;
+        assert!(matches!(answer, Err(Refusal::Problem(_))), "{answer:?}");
+        let heads = server.await.unwrap();
+        assert!(heads[0].starts_with("post /api/stella/fixes/fx-7/stop "), "{}", heads[0]);
+        assert_eq!(heads.clone().map(|head| header(&head, "if-match")), ["\"9\"", "\"9\""]);
+        assert_eq!(header(&heads[0], "idempotency-key"), header(&heads[1], "idempotency-key"));
     }
 }

@@ -22,11 +22,7 @@ const PAGES: usize = 10;
 const NAMED: usize = 5;
 
 /// The one of `known` that `asked` stands for. `kind` is what they are.
-pub(super) fn one<'k>(
-    kind: &str,
-    asked: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Result<&'k str, Failure> {
+pub(super) fn one<'k>(kind: &str, asked: &str, known: impl IntoIterator<Item = &'k str>) -> Result<&'k str, Failure> {
     let asked = asked.to_ascii_lowercase();
     let mut fitting = Vec::new();
     for name in known {
@@ -90,7 +86,7 @@ pub(super) async fn alert(desk: &Desk<'_>, asked: &str) -> Result<AlertId, Failu
         }
         _ => {}
     }
-    let around = desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+    let around = desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
     let id = one("alert", asked, around.alerts.iter().map(|alert| alert.id.as_str()))?;
     id.parse().map_err(|_| Failure::Missing(format!("an alert {id}")))
 }

@@ -240,8 +240,16 @@ mod tests {
     fn what_only_a_person_can_end_is_not_waited_for() {
         let ended = FixStatus::ALL.into_iter().filter(|status| has_ended(*status)).map(FixStatus::word);
         let expected = [
-            "invalid", "rejected", "expired", "superseded", "executed", "failed", "rolled_back", "rollback_failed",
-            "in_doubt", "closed_manually",
+            "invalid",
+            "rejected",
+            "expired",
+            "superseded",
+            "executed",
+            "failed",
+            "rolled_back",
+            "rollback_failed",
+            "in_doubt",
+            "closed_manually",
         ];
         assert_eq!(ended.collect::<Vec<_>>(), expected);
     }

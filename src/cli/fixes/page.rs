@@ -260,9 +260,9 @@ pub(super) fn switch(remedy: &Remedy) -> Vec<String> {
 
 /// `fixes suppressions`.
 pub(super) fn suppressions(suppressions: &[Suppression]) -> Vec<String> {
-    let rows = suppressions.iter().map(|one| {
-        [clean(&one.id), moment(one.at), clean(&one.definition_id), clean(&one.target), clean(&one.reason)]
-    });
+    let rows = suppressions
+        .iter()
+        .map(|one| [clean(&one.id), moment(one.at), clean(&one.definition_id), clean(&one.target), clean(&one.reason)]);
     table(["ID", "SINCE", "DEFINITION", "TARGET", "REASON"], rows)
 }
 

@@ -1,13 +1,11 @@
 //! What surrounds all fixes: the switch, suppressions, windows in which nothing starts.
 
-use serde_json::{Value, json};
-use stella_protocol::Text;
 use stella_protocol::fix::{MaintenanceRequest, SwitchRequest};
+use stella_protocol::{Text, Timestamp};
 
 use super::decide::CHANGE;
 use super::refused::{Asked, failure};
 use super::{Desk, Failure, Form, Lift, Why, Window, find, page, remark};
-use crate::client::fixes::{Surrounding, Wire};
 
 /// Nothing matched.
 const NOTHING: u8 = 3;
@@ -26,24 +24,23 @@ pub(super) async fn switch(desk: &mut Desk<'_>, on: bool, why: &Why) -> Result<u
 
 /// `fixes suppressions`.
 pub(super) async fn suppressions(desk: &mut Desk<'_>) -> Result<u8, Failure> {
-    let around = surrounding(desk).await?;
-    let suppressions = &around.read.remedy.suppressions;
+    let listed = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let items = &listed.read.items;
     match desk.form {
-        Form::Json => desk.object(&listed(&around.body, "/remedy/suppressions"))?,
-        Form::Table if suppressions.is_empty() => remark("nothing is suppressed"),
-        Form::Table => desk.lines(&page::suppressions(suppressions))?,
+        Form::Json => desk.object(&listed.body)?,
+        Form::Table if items.is_empty() => remark("nothing is suppressed"),
+        Form::Table => desk.lines(&page::suppressions(items))?,
     }
-    Ok(if suppressions.is_empty() { NOTHING } else { 0 })
+    Ok(if items.is_empty() { NOTHING } else { 0 })
 }
 
 /// `fixes lift`.
 pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure> {
-    let around = surrounding(desk).await?.read;
-    let known = around.remedy.suppressions.iter().map(|suppression| suppression.id.raw());
-    let id = find::one("suppression", &lift.id, known)?;
-    let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !is_id {
-        return Err(Failure::Missing("a suppression whose id can stand in an address".to_owned()));
+    let known = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
+    let id = find::one("suppression", &lift.id, known.iter().map(|suppression| suppression.id.raw()))?;
+    let can_stand_in_an_address = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !can_stand_in_an_address {
+        return Err(Failure::Missing("a suppression with an id like sup-1".to_owned()));
     }
     let answer = desk.client.lift_suppression(CHANGE, id).await;
     let remedy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
@@ -56,17 +53,22 @@ pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure
 
 /// `fixes maintenance`.
 pub(super) async fn maintenance(desk: &mut Desk<'_>, window: &Window) -> Result<u8, Failure> {
-    let around = surrounding(desk).await?;
-    if !window.is_new() {
-        let windows = &around.read.remedy.maintenance;
-        match desk.form {
-            Form::Json => desk.object(&listed(&around.body, "/remedy/maintenance"))?,
-            Form::Table if windows.is_empty() => remark("there is no window"),
-            Form::Table => desk.lines(&page::windows(windows))?,
-        }
-        return Ok(if windows.is_empty() { NOTHING } else { 0 });
+    if window.is_new() {
+        return begin(desk, window).await;
     }
-    let request = request(window, &around.read);
+    let listed = desk.client.maintenance().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let items = &listed.read.items;
+    match desk.form {
+        Form::Json => desk.object(&listed.body)?,
+        Form::Table if items.is_empty() => remark("there is no window"),
+        Form::Table => desk.lines(&page::windows(items))?,
+    }
+    Ok(if items.is_empty() { NOTHING } else { 0 })
+}
+
+async fn begin(desk: &mut Desk<'_>, window: &Window) -> Result<u8, Failure> {
+    let around = desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let request = request(window, around.server_time);
     let answer = desk.client.put_maintenance(CHANGE, &request).await;
     let kept = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
     match desk.form {
@@ -77,8 +79,8 @@ pub(super) async fn maintenance(desk: &mut Desk<'_>, window: &Window) -> Result<
 }
 
 /// A length counts from the beginning of the window, by the server's clock.
-fn request(window: &Window, around: &Surrounding) -> MaintenanceRequest {
-    let begins = window.from.unwrap_or(around.server_time);
+fn request(window: &Window, now: Timestamp) -> MaintenanceRequest {
+    let begins = window.from.unwrap_or(now);
     let text = |text: &Option<String>| Text::from(text.clone().unwrap_or_default());
     MaintenanceRequest {
         target: text(&window.target),
@@ -88,30 +90,17 @@ fn request(window: &Window, around: &Surrounding) -> MaintenanceRequest {
     }
 }
 
-async fn surrounding(desk: &Desk<'_>) -> Result<Wire<Surrounding>, Failure> {
-    desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))
-}
-
-/// A part of a snapshot as a list of its own.
-fn listed(body: &Value, pointer: &str) -> Value {
-    let items = body.pointer(pointer).cloned().unwrap_or_else(|| json!([]));
-    json!({ "items": items, "next": null })
-}
-
 #[cfg(test)]
 mod tests {
-    use stella_protocol::Timestamp;
-
     use super::*;
 
     #[test]
     fn a_length_counts_from_the_beginning_of_the_window_by_the_servers_clock() {
         let at = Timestamp::from_millis;
-        let around = Surrounding { server_time: at(1_000_000), alerts: Vec::new(), remedy: Default::default() };
         let window = Window { target: None, from: None, until: None, lasts: Some(60_000), reason: None };
-        let now = request(&window, &around);
+        let now = request(&window, at(1_000_000));
         assert_eq!((now.from, now.until), (None, at(1_060_000)));
-        let later = request(&Window { from: Some(at(5_000_000)), ..window }, &around);
+        let later = request(&Window { from: Some(at(5_000_000)), ..window }, at(1_000_000));
         assert_eq!((later.from, later.until), (Some(at(5_000_000)), at(5_060_000)));
     }
 }
