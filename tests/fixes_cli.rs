@@ -119,7 +119,7 @@ impl Server {
     }
 
     fn token(&self, role: Role) -> String {
-        let request = AdminRequest::CreateToken { role, name: format!("a {}", role.word()), expires_days: None };
+        let request = AdminRequest::CreateToken { role, name: role.word().to_owned(), expires_days: None };
         let AdminAnswer::Token { token } = admin::run(self.data.path(), &request).unwrap() else { unreachable!() };
         token
     }

@@ -54,7 +54,7 @@ pub(crate) struct Fixes {
     #[command(flatten)]
     place: Place,
     /// A table for people, or the server's own objects.
-    #[arg(short, long = "output", value_name = "FORM", value_enum, global = true, default_value_t = Form::Table)]
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, global = true, default_value_t = Form::Table)]
     form: Form,
     #[command(subcommand)]
     verb: Verb,
