@@ -7,12 +7,16 @@
 
 mod application;
 mod colleague;
+mod control;
 mod courier;
 #[cfg(test)]
 mod detected;
 mod dice;
+mod documents;
 mod line;
+mod operate;
 mod operation;
+mod order;
 mod people;
 mod place;
 mod pool;
@@ -29,18 +33,22 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use colleague::{COLLEAGUE, op2};
+pub use control::{Control, Effect, Operations};
+pub use documents::documents;
+pub use operate::operate;
 pub use script::Truth;
 pub use world::World;
 
 use crate::clock::Clock;
+use control::Waiting;
 use courier::Courier;
 use place::Place;
 
 /// What a newcomer does now: three lines of at most 76 columns.
 pub const COACH: [&str; 3] = [
     "Enter opens the alert under the cursor: what was seen, what speaks against",
-    "a acknowledges it, R resolves it with a reason, u takes the last step back",
-    "g l shows the log lines behind it, / filters the list, ? names every key",
+    "2 lists the fixes, f reviews one: what will run, what it cannot take back",
+    "a acknowledges, R resolves, u undoes; g l shows the log lines, ? every key",
 ];
 
 /// What comes after the history.
@@ -103,6 +111,12 @@ pub enum DemoError {
         /// The file's name, without its folder.
         file: &'static str,
     },
+    /// The operations interface found no place to listen.
+    #[error("open the operations interface of the demo: {0}")]
+    Listen(#[source] std::io::Error),
+    /// The machine gave no random bytes for its token.
+    #[error("make a token for the demo's operations interface: the machine gave no random bytes")]
+    Token,
     /// The world ended early: its thread was stopped.
     #[error("tell the demo's history: its thread ended early")]
     Interrupted,
@@ -132,12 +146,16 @@ const TRUTH_FILE: &str = "STELLA_DEMO_TRUTH";
 /// Runs the demo against the server at `base_url` (`http://HOST:PORT`) with a token that may ingest
 /// recordings: sends the history at once, says `ready`, and goes on with the clock until `shutdown`.
 ///
+/// What comes in at `operations` is done between two steps of the world, once it is live, and answered
+/// after it is remembered.
+///
 /// Lines arrive at least once: a batch that was not answered is sent again, unchanged, until it is.
 ///
 /// # Errors
 /// When the server refuses the lines for good, or the demo's place cannot be remembered.
 pub async fn run(
     options: Options,
+    operations: Operations,
     base_url: String,
     token: String,
     clock: Clock,
@@ -158,7 +176,9 @@ pub async fn run(
     // Nobody may wait for it any more: that is no reason to end.
     let _ = ready.send(());
     match options.then {
-        Then::Live => live(world, place, &options, &courier, &clock, &shutdown).await,
+        Then::Live => {
+            Life { world, place, options: &options, clock: &clock }.live(operations, &courier, &shutdown).await
+        }
         Then::Stop { .. } => Ok(()),
     }
 }
@@ -203,41 +223,73 @@ fn tell_into(
     Ok(world)
 }
 
-/// Goes on with the clock.
-async fn live(
-    mut world: World,
-    mut place: Place,
-    options: &Options,
-    courier: &Courier,
-    clock: &Clock,
-    shutdown: &CancellationToken,
-) -> Result<(), DemoError> {
-    let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = world.truth_len();
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            _ = beat.tick() => {}
-        }
-        let now = clock.now();
-        if now.since(place.through) > LONGEST_GAP_MS {
-            // The machine slept: hours of it told at once would keep everybody waiting.
-            world = place.world(now, options);
-        }
-        let lines = world.step(now);
-        for some in lines.chunks(BATCH_LINES) {
-            if !courier.deliver(&courier::pack(some.iter().cloned())?).await? {
-                return Ok(());
+/// A world that goes on with the clock.
+struct Life<'a> {
+    world: World,
+    place: Place,
+    options: &'a Options,
+    clock: &'a Clock,
+}
+
+impl Life<'_> {
+    async fn live(
+        mut self,
+        mut operations: Operations,
+        courier: &Courier,
+        shutdown: &CancellationToken,
+    ) -> Result<(), DemoError> {
+        // Whatever ends this life ends its operations interface too.
+        let serving = shutdown.child_token();
+        let _closing = serving.clone().drop_guard();
+        operations.serve(&serving);
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = self.world.truth_len();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                Some(waiting) = operations.next() => self.settle(waiting)?,
+                _ = beat.tick() => {
+                    if !self.step(courier).await? {
+                        return Ok(());
+                    }
+                }
+            }
+            if self.world.truth_len() > told {
+                told = self.world.truth_len();
+                write_truth(&self.world).await?;
             }
         }
-        if now.since(place.through) >= REMEMBER_EACH_MS {
-            place.reach(now, options)?;
+    }
+
+    /// Does what is asked for, remembers it, says so.
+    fn settle(&mut self, waiting: Waiting) -> Result<(), DemoError> {
+        let command = waiting.is_command();
+        let settled = waiting.settle(&mut self.world, &mut self.place.ledger, self.clock.now());
+        if command {
+            self.place.note(self.world.upkeep(), self.options)?;
         }
-        if world.truth_len() > told {
-            told = world.truth_len();
-            write_truth(&world).await?;
+        settled.tell();
+        Ok(())
+    }
+
+    /// Sends what happened since the last step. False: it was shut down.
+    async fn step(&mut self, courier: &Courier) -> Result<bool, DemoError> {
+        let now = self.clock.now();
+        if now.since(self.place.through) > LONGEST_GAP_MS {
+            // The machine slept: hours of it told at once would keep everybody waiting.
+            self.world = self.place.world(now, self.options);
         }
+        let lines = self.world.step(now);
+        for some in lines.chunks(BATCH_LINES) {
+            if !courier.deliver(&courier::pack(some.iter().cloned())?).await? {
+                return Ok(false);
+            }
+        }
+        if now.since(self.place.through) >= REMEMBER_EACH_MS {
+            self.place.reach(now, self.options)?;
+        }
+        Ok(true)
     }
 }
 
@@ -303,7 +355,15 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let (clock, shutdown) = (Clock::scripted(now), CancellationToken::new());
         let (ready, is_ready) = oneshot::channel();
-        let running = tokio::spawn(run(short(), address, "key".to_owned(), clock.clone(), ready, shutdown.clone()));
+        let running = tokio::spawn(run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            clock.clone(),
+            ready,
+            shutdown.clone(),
+        ));
         is_ready.await.unwrap();
         let mut world = World::new(3, now.plus_millis(-600_000), short().history);
         let mut lines = world.step(now);
@@ -332,7 +392,17 @@ mod tests {
         let after = Duration::from_mins(3);
         let options = Options { then: Then::Stop { after }, ..short() };
         let (ready, _) = oneshot::channel();
-        run(options, address, "key".to_owned(), Clock::scripted(now), ready, CancellationToken::new()).await.unwrap();
+        run(
+            options,
+            Operations::open().await.unwrap(),
+            address,
+            "key".to_owned(),
+            Clock::scripted(now),
+            ready,
+            CancellationToken::new(),
+        )
+        .await
+        .unwrap();
         let lines = World::new(3, now.plus_millis(-780_000), short().history).step(now);
         assert!(sink.0.lock().unwrap().1 == lines);
     }
@@ -342,7 +412,16 @@ mod tests {
         let (_, address, _) = sink().await;
         let (ready, _) = oneshot::channel();
         let clock = Clock::scripted(Timestamp::from_millis(1_800_000_000_000));
-        let ended = run(short(), address, "no".to_owned(), clock, ready, CancellationToken::new()).await;
+        let ended = run(
+            short(),
+            Operations::open().await.unwrap(),
+            address,
+            "no".to_owned(),
+            clock,
+            ready,
+            CancellationToken::new(),
+        )
+        .await;
         assert!(matches!(ended, Err(DemoError::Refused(401))), "{ended:?}");
     }
 

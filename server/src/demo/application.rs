@@ -12,6 +12,9 @@ use super::script::Fault;
 pub const WORKERS: [(&str, &str); 4] =
     [("jobs", "thumbnail-worker"), ("jobs", "mail-sender"), ("ai", "reranker"), ("store", "replica")];
 
+/// A context source in which searches look, and how many documents stand in it.
+pub const SOURCES: [(&str, u32); 3] = [("handbook", 214), ("tickets", 1_180), ("wiki", 466)];
+
 /// How the embedding service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Embedding {
@@ -64,6 +67,10 @@ pub struct Application {
     pub embedding: Embedding,
     /// Workers that hang.
     pub hanging: BTreeSet<&'static str>,
+    /// Workers whose queue does not shrink, and since when.
+    pub stuck: BTreeMap<&'static str, i64>,
+    /// Sources without an index.
+    pub empty: BTreeSet<&'static str>,
     /// Owners whose conversations stand under an id that is nobody's.
     pub orphaned: BTreeSet<PersonId>,
     /// Documents written under a wrong id and not yet seen by the integrity check.
@@ -86,6 +93,8 @@ impl Application {
             refusing: 0.0,
             embedding: Embedding::default(),
             hanging: BTreeSet::new(),
+            stuck: BTreeMap::new(),
+            empty: BTreeSet::new(),
             orphaned: BTreeSet::new(),
             unseen_orphans: Vec::new(),
             documents: 300,

@@ -1,14 +1,18 @@
-//! `op2`: a simulated colleague who takes an alert or two soon after the start, over the ordinary
-//! interface and under a name that says what it is, so that a newcomer sees more than one state.
+//! `op2`: a simulated colleague who takes an alert or two soon after the start, and gives the second
+//! approval to a fix that a person approved first, over the ordinary interface and under a name that
+//! says what it is, so that a newcomer sees more than one state and a quorum of two.
 //!
-//! Knows nothing of the script: it looks at the list as a person would. It takes nothing that is
-//! critical; that is left to whoever sits at the console.
+//! Knows nothing of the script: it looks at the lists as a person would. It takes nothing that is
+//! critical and is never the first to approve; that is left to whoever sits at the console.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, header};
+use stella_protocol::fix::{FixPage, FixRequest};
 use stella_protocol::snapshot::AlertPage;
-use stella_protocol::{Alert, Severity, Status};
+use stella_protocol::{Alert, Fix, FixStatus, Severity, Status, Text};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,36 +34,84 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Looks before the colleague is content with what there is: a minute.
 const LOOKS: usize = 120;
 
-/// Takes [`TAKES`] alerts with a token of role responder for [`COLLEAGUE`], then ends. Returns how many it took.
+/// From one look at the fixes to the next.
+const LOOK_AT_FIXES: Duration = Duration::from_secs(2);
+
+/// How long the colleague reads a plan that somebody else approved, before approving it too.
+const READING: Duration = Duration::from_secs(20);
+
+/// Why the colleague approves.
+const REASON: &str = "second approval by the demo's simulated colleague";
+
+/// Takes [`TAKES`] alerts with a token of role approver for [`COLLEAGUE`], then gives second approvals
+/// until `shutdown`.
 ///
 /// What cannot be had (somebody else was faster, the server is away) is looked for again.
 ///
 /// # Errors
 /// When the HTTP client cannot be made or the server refuses the token.
-pub async fn op2(base_url: String, token: String, shutdown: CancellationToken) -> Result<usize, DemoError> {
+pub async fn op2(base_url: String, token: String, shutdown: CancellationToken) -> Result<(), DemoError> {
     let desk = Desk { client: client()?, base_url: base_url.trim_end_matches('/').to_owned(), token };
-    let mut acknowledged = 0;
-    for _ in 0..LOOKS {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(acknowledged),
-            () = tokio::time::sleep(LOOK) => {}
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        done = work(&desk) => done,
+    }
+}
+
+async fn work(desk: &Desk) -> Result<(), DemoError> {
+    take_some(desk).await?;
+    let mut read = BTreeMap::new();
+    loop {
+        for fix in second(&desk.pending().await?, &mut read, Instant::now()) {
+            desk.approve(&fix).await?;
         }
+        tokio::time::sleep(LOOK_AT_FIXES).await;
+    }
+}
+
+async fn take_some(desk: &Desk) -> Result<(), DemoError> {
+    for _ in 0..LOOKS {
+        tokio::time::sleep(LOOK).await;
         let open = desk.look().await?;
         if open.iter().any(is_mine) {
             // A demo that goes on: it was done the last time.
-            return Ok(acknowledged);
+            return Ok(());
         }
         if open.len() < ENOUGH_TO_CHOOSE {
             continue;
         }
+        let mut taken = 0;
         for alert in choose(&open) {
-            acknowledged += usize::from(desk.take(alert).await?);
+            taken += usize::from(desk.take(alert).await?);
         }
-        if acknowledged > 0 {
-            return Ok(acknowledged);
+        if taken > 0 {
+            return Ok(());
         }
     }
-    Ok(acknowledged)
+    Ok(())
+}
+
+/// When a plan was first seen with a person's approval, by the fix's id and the plan's digest.
+type Read = BTreeMap<(String, String), Instant>;
+
+/// Fixes that need one more approval and whose plan the colleague has read for long enough.
+fn second(pending: &[Fix], read: &mut Read, now: Instant) -> Vec<Fix> {
+    let key = |fix: &Fix| (fix.id.as_str().to_owned(), fix.plan_digest.raw().to_owned());
+    let mine: Vec<&Fix> = pending.iter().filter(|fix| wants_a_second(fix)).collect();
+    // A plan that changed, or whose approval was withdrawn, is read anew.
+    read.retain(|seen, _| mine.iter().any(|fix| key(fix) == *seen));
+    let ready = |fix: &&&Fix| now.duration_since(*read.entry(key(fix)).or_insert(now)) >= READING;
+    mine.iter().filter(ready).map(|fix| (*fix).clone()).collect()
+}
+
+/// True when a person has approved it, not the colleague yet, and that is not enough.
+fn wants_a_second(fix: &Fix) -> bool {
+    let of_this_plan = |by_person: bool| {
+        let mut approvals = fix.approvals.iter().filter(|approval| approval.plan_digest == fix.plan_digest);
+        approvals.any(|approval| if by_person { !approval.simulated } else { approval.by.raw() == COLLEAGUE })
+    };
+    let waits = fix.status == FixStatus::Pending && fix.approvals.len() < usize::from(fix.quorum);
+    waits && fix.proposed_by.raw() != COLLEAGUE && of_this_plan(true) && !of_this_plan(false)
 }
 
 fn is_mine(alert: &Alert) -> bool {
@@ -93,17 +145,42 @@ impl Desk {
         Ok(items.into_iter().filter(|alert| alert.status.is_open()).collect())
     }
 
+    /// Which fixes wait for people; empty when the server is away.
+    async fn pending(&self) -> Result<Vec<Fix>, DemoError> {
+        let address = format!("{}/api/stella/fixes?status=pending&limit=100", self.base_url);
+        let Ok(answer) = self.client.get(address).bearer_auth(&self.token).send().await else { return Ok(Vec::new()) };
+        refuse_denied(answer.status())?;
+        let page: Option<FixPage> = answer.json().await.ok();
+        Ok(page.map(|page| page.items).unwrap_or_default())
+    }
+
     /// Acknowledges one as it was seen. True: done.
     async fn take(&self, alert: &Alert) -> Result<bool, DemoError> {
-        let address = format!("{}/api/stella/alerts/{}/acknowledge", self.base_url, alert.id);
+        let what = format!("alerts/{}/acknowledge", alert.id);
+        self.change(&what, alert.version, "{}".to_owned()).await
+    }
+
+    /// Approves a fix with the plan that was seen. True: done.
+    async fn approve(&self, fix: &Fix) -> Result<bool, DemoError> {
+        let request = FixRequest { plan_digest: Some(fix.plan_digest.clone()), text: Some(Text::from(REASON)) };
+        let body = serde_json::to_string(&request).unwrap_or_default();
+        match self.change(&format!("fixes/{}/approve", fix.id), fix.version, body).await {
+            // Not this one, for a reason of its own; the token is good, or the list had not come.
+            Err(DemoError::Refused(403)) => Ok(false),
+            done => done,
+        }
+    }
+
+    /// Changes something as it was seen. True: done; false: not now.
+    async fn change(&self, what: &str, version: u64, body: String) -> Result<bool, DemoError> {
         let request = self
             .client
-            .post(address)
+            .post(format!("{}/api/stella/{what}", self.base_url))
             .bearer_auth(&self.token)
             .header("Idempotency-Key", Uuid::now_v7().to_string())
-            .header(header::IF_MATCH, format!("\"{}\"", alert.version))
+            .header(header::IF_MATCH, format!("\"{version}\""))
             .header(header::CONTENT_TYPE, "application/json")
-            .body("{}");
+            .body(body);
         let Ok(answer) = request.send().await else { return Ok(false) };
         refuse_denied(answer.status())?;
         Ok(answer.status().is_success())
@@ -119,6 +196,35 @@ fn refuse_denied(status: StatusCode) -> Result<(), DemoError> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    fn fix(approvals: &serde_json::Value) -> Fix {
+        serde_json::from_value(serde_json::json!({
+            "id": "fx-1", "definitionId": "roll-back-deploy", "title": "t", "risk": "high", "policy": "approve",
+            "planDigest": "d1", "proposedBy": "rule:new_error", "proposedAt": "2026-01-01T00:00:00.000Z",
+            "status": "pending", "quorum": 2, "approveBy": "2026-01-01T00:15:00.000Z", "steps": [], "version": 3,
+            "approvals": approvals,
+            "plan": {"definitionId": "d", "definitionDigest": "x", "risk": "high", "policy": "approve",
+                     "target": "deploy:api", "parameters": [], "steps": []},
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_colleague_approves_second_and_never_first_and_reads_a_changed_plan_anew() {
+        let at = "2026-01-01T00:00:00.000Z";
+        let by = |name: &str, simulated: bool, digest: &str| serde_json::json!([{"by": name, "at": at, "planDigest": digest, "simulated": simulated}]);
+        let (mut read, now) = (Read::new(), Instant::now());
+        let mut asked = |approvals: &serde_json::Value, after: u64| {
+            second(&[fix(approvals)], &mut read, now + Duration::from_secs(after)).len()
+        };
+        assert_eq!([asked(&serde_json::json!([]), 0), asked(&serde_json::json!([]), 60)], [0, 0]);
+        let person = by("sre-1", false, "d1");
+        assert_eq!([asked(&person, 61), asked(&person, 80), asked(&person, 81)], [0, 0, 1]);
+        // Withdrawn, then given again: the twenty seconds begin anew.
+        assert_eq!([asked(&serde_json::json!([]), 82), asked(&person, 83), asked(&person, 90)], [0, 0, 0]);
+        assert_eq!(asked(&by("sre-1", false, "d0"), 200), 0);
+        assert_eq!([asked(&by(COLLEAGUE, true, "d1"), 300), asked(&by(COLLEAGUE, true, "d1"), 400)], [0, 0]);
+    }
 
     fn alert(id: &str, severity: &str, status: &str, seen: &str) -> Alert {
         serde_json::from_value(serde_json::json!({

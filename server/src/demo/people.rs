@@ -75,6 +75,11 @@ impl People {
         &self.persons[id % PEOPLE]
     }
 
+    /// Who has this user id.
+    pub fn find(&self, email: &str) -> Option<PersonId> {
+        self.persons.iter().position(|person| person.email == email)
+    }
+
     /// Somebody came to work.
     pub fn begin(&mut self, person: PersonId, dice: &mut Dice) -> u64 {
         self.began += 1;

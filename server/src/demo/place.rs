@@ -1,6 +1,6 @@
 //! Where a demo stands, remembered in its folder, so that the next run goes on with the same story.
 //!
-//! Holds the place in the story only; alerts and lines are the server's.
+//! Holds the place in the story and what operators did to it; alerts and lines are the server's.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stella_protocol::Timestamp;
 
+use super::control::Ledger;
+use super::world::Upkeep;
 use super::{DemoError, LONGEST_GAP_MS, Options, World, after_ms};
 
 /// The file, inside the folder.
@@ -29,6 +31,12 @@ pub struct Place {
     pub history_ms: i64,
     /// Everything up to here has been taken by the server.
     pub through: Timestamp,
+    /// What operators did to the application, as far as it lasts.
+    #[serde(default)]
+    pub upkeep: Upkeep,
+    /// What its operations interface did and answered.
+    #[serde(default)]
+    pub ledger: Ledger,
 }
 
 impl Place {
@@ -51,7 +59,8 @@ impl Place {
     fn first(options: &Options, now: Timestamp) -> Self {
         let history_ms = i64::try_from(options.history.as_millis()).unwrap_or(i64::MAX);
         let start = now.plus_millis(history_ms.saturating_add(after_ms(options.then)).saturating_neg());
-        Self { seed: options.seed, start, history_ms, through: start }
+        let (upkeep, ledger) = (Upkeep::default(), Ledger::default());
+        Self { seed: options.seed, start, history_ms, through: start, upkeep, ledger }
     }
 
     /// From where the story is told on at `now`: all of it the first time, else the rest of an
@@ -63,12 +72,20 @@ impl Place {
     /// The world from there on.
     pub fn world(&self, now: Timestamp, options: &Options) -> World {
         let history = Duration::from_millis(self.history_ms.unsigned_abs());
-        World::resumed(self.seed, self.start, history, self.from(now)).with_speed(options.speed)
+        World::resumed(self.seed, self.start, history, self.from(now))
+            .with_speed(options.speed)
+            .with_upkeep(self.upkeep.clone())
     }
 
     /// Writes down that everything up to `through` has been taken.
     pub fn reach(&mut self, through: Timestamp, options: &Options) -> Result<(), DemoError> {
         self.through = self.through.max(through);
+        self.keep(options)
+    }
+
+    /// Writes down what was just done to the application.
+    pub fn note(&mut self, upkeep: &Upkeep, options: &Options) -> Result<(), DemoError> {
+        self.upkeep = upkeep.clone();
         self.keep(options)
     }
 

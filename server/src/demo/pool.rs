@@ -10,7 +10,7 @@ pub type CallId = u64;
 pub const PATIENCE_MS: i64 = 1_500;
 
 /// Connections that a pool owns: enough for several times the usual load.
-const SIZE: usize = 8;
+pub const SIZE: usize = 8;
 
 /// Connections of one repository.
 #[derive(Debug, Default)]
@@ -53,6 +53,16 @@ impl Pool {
     pub fn mend(&mut self) -> Vec<CallId> {
         self.leaked = 0;
         std::iter::from_fn(|| self.grant()).collect()
+    }
+
+    /// Connections that were lost.
+    pub fn leaked(&self) -> usize {
+        self.leaked
+    }
+
+    /// True while nobody gets one at once.
+    pub fn is_exhausted(&self) -> bool {
+        !self.is_free()
     }
 
     /// Connections in use or lost.

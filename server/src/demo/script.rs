@@ -20,6 +20,9 @@ pub struct Fault {
     pub message: &'static str,
 }
 
+/// What the release of the lessons throws: nothing else ever does.
+const EXPIRY: Fault = Fault { kind: "ShareExpiryError", message: "share has no expiry date" };
+
 const FAULTS: [Fault; 4] = [
     Fault { kind: "TypeError", message: "Cannot read properties of undefined (reading 'sharedWith')" },
     Fault { kind: "RangeError", message: "Invalid array length in page cursor" },
@@ -89,6 +92,26 @@ pub enum Cause {
         /// How many, 0 to 1.
         share: f64,
     },
+    /// The nightly import leaves a context source without its index: searches in it find nothing.
+    EmptySource {
+        /// Which.
+        source: &'static str,
+    },
+    /// What a worker sends to is away: its queue grows, however often it is restarted.
+    StuckQueue {
+        /// Which worker.
+        component: &'static str,
+    },
+    /// What is cached for one person is too old to be used.
+    StaleCache {
+        /// Who.
+        person: PersonId,
+    },
+    /// Seen by nobody at first: restarting this pool takes its operations interface down.
+    DeafControl {
+        /// Which.
+        pool: PoolName,
+    },
     /// Benign: everybody wants the slow report.
     PopularReport,
     /// Benign: the batch of the night.
@@ -120,6 +143,10 @@ impl Cause {
             Self::EmbeddingTrouble { .. } => "embedding_trouble",
             Self::DeadWorker { .. } => "dead_worker",
             Self::FlakyUpstream { .. } => "flaky_upstream",
+            Self::EmptySource { .. } => "empty_source",
+            Self::StuckQueue { .. } => "stuck_queue",
+            Self::StaleCache { .. } => "stale_cache",
+            Self::DeafControl { .. } => "deaf_control",
             Self::PopularReport => "popular_report",
             Self::NightlyBatch => "nightly_batch",
             Self::TrafficWave { .. } => "traffic_wave",
@@ -133,6 +160,7 @@ impl Cause {
         matches!(
             self,
             Self::PopularReport
+                | Self::DeafControl { .. }
                 | Self::NightlyBatch
                 | Self::TrafficWave { .. }
                 | Self::BriefConfusion { .. }
@@ -206,6 +234,7 @@ impl Script {
         let mut dice = Dice::new(self.seed, "opening");
         let mut told = past(&mut dice);
         told.extend(first_minute(&mut dice));
+        told.extend(lessons(&mut Dice::new(self.seed, "lessons")));
         let mut scenarios: Vec<Scenario> = told
             .into_iter()
             .map(|(begin, end, cause)| Scenario {
@@ -273,14 +302,31 @@ fn past(dice: &mut Dice) -> Vec<(f64, f64, Cause)> {
 
 /// What opens the part after "now": somebody gets in and exports until no connection is left, which
 /// wakes everybody; and a release that is taken back at once, which is soon over.
-fn first_minute(dice: &mut Dice) -> [(f64, f64, Cause); 3] {
+///
+/// The pool stays exhausted for long enough that whoever looks, decides and restarts it sees that this
+/// ended it, and not the time.
+fn first_minute(dice: &mut Dice) -> [(f64, f64, Cause); 4] {
     let addr = format!("198.51.100.{}", dice.between(130, 250));
     let finds = Some(dice.below(PEOPLE));
     let fault = FAULTS[2 + dice.below(2)];
     [
-        (0.005, 0.15, Cause::Stuffing { addr, every_ms: 700.0, finds }),
-        (0.17, 4.0, Cause::LeakedConnections { pool: PoolName::Conversations, every_ms: 250 }),
+        (0.005, 0.13, Cause::Stuffing { addr, every_ms: 600.0, finds }),
+        (0.135, 8.0, Cause::LeakedConnections { pool: PoolName::Conversations, every_ms: 150 }),
         (0.35, 0.75, Cause::BadDeploy { operation: Operation::SearchRag, share: 0.85, fault }),
+        (0.5, 9.0, Cause::EmptySource { source: "handbook" }),
+    ]
+}
+
+/// What a newcomer who stays meets, one after the other: a restart that does not help, a release that
+/// two people have to take back, a restart of which nobody can say whether it happened, and a cache
+/// that is emptied without asking.
+fn lessons(dice: &mut Dice) -> [(f64, f64, Cause); 5] {
+    [
+        (3.2, 9.0, Cause::StuckQueue { component: "mail-sender" }),
+        (5.2, 11.0, Cause::BadDeploy { operation: Operation::GetSharedAgents, share: 0.6, fault: EXPIRY }),
+        (8.5, 13.5, Cause::LeakedConnections { pool: PoolName::Chunks, every_ms: 400 }),
+        (8.5, 14.5, Cause::DeafControl { pool: PoolName::Chunks }),
+        (16.0, 21.0, Cause::StaleCache { person: dice.below(PEOPLE) }),
     ]
 }
 
@@ -344,7 +390,7 @@ mod tests {
     #[test]
     fn the_opening_ends_by_itself_and_nothing_of_it_begins_before_the_world() {
         let opening = Script::new(5, 600_000).opening();
-        assert!(opening.iter().all(|scenario| scenario.begin >= 0 && scenario.end < 600_000 + 600_000));
+        assert!(opening.iter().all(|scenario| scenario.begin >= 0 && scenario.end < 600_000 + 1_320_000));
         assert!(opening.windows(2).all(|two| two[0].begin <= two[1].begin));
     }
 

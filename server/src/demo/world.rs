@@ -9,6 +9,7 @@ mod causes;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use super::operation::Operation;
 use super::people::{People, PersonId};
 use super::pool::CallId;
 use super::script::{Cause, Scenario, Script, Truth};
+
+pub use upkeep::Upkeep;
 
 /// What will happen at some instant.
 #[derive(Debug, Clone)]
@@ -51,6 +54,15 @@ enum Due {
     CheckIntegrity,
 }
 
+/// What is wrong with a request itself.
+#[derive(Debug, Clone, Copy)]
+enum Flaw {
+    /// The form's validation refuses this field.
+    Field(&'static str),
+    /// What is cached for its person is so many minutes old.
+    Stale(i64),
+}
+
 /// A request on its way.
 #[derive(Debug, Clone)]
 struct Call {
@@ -62,8 +74,8 @@ struct Call {
     attempt: u32,
     begun: i64,
     trace: String,
-    /// The form holds what its validation refuses.
-    refused_field: Option<&'static str>,
+    /// What will be wrong with it, whoever works on it.
+    flaw: Option<Flaw>,
     /// When its query got a connection.
     connected: i64,
 }
@@ -93,6 +105,7 @@ impl Tempo {
 /// The simulated application.
 #[derive(Debug)]
 pub struct World {
+    upkeep: Upkeep,
     tempo: Tempo,
     time: i64,
     order: u64,
@@ -130,6 +143,7 @@ impl World {
         // The people and their luck differ after every interruption; the story does not.
         let part = |name: &str| Dice::new(seed, &format!("{name} {time}"));
         let mut world = Self {
+            upkeep: Upkeep::default(),
             tempo: Tempo { start, now, speed: 1.0 },
             time,
             order: 0,
@@ -174,9 +188,16 @@ impl World {
         std::mem::take(&mut self.written)
     }
 
+    /// The same world in which people have done what `upkeep` says.
+    #[must_use]
+    pub fn with_upkeep(mut self, upkeep: Upkeep) -> Self {
+        self.upkeep = upkeep;
+        self
+    }
+
     /// What went wrong and will, as far as told by now. For tests only: nothing that detects may see it.
     pub fn truth(&self) -> Vec<Truth> {
-        self.scenarios.iter().map(|scenario| self.truth_of(scenario)).collect()
+        self.scenarios.iter().enumerate().map(|(index, scenario)| self.truth_of(index, scenario)).collect()
     }
 
     /// How many scenarios have been told by now.
@@ -184,7 +205,7 @@ impl World {
         self.scenarios.len()
     }
 
-    fn truth_of(&self, scenario: &Scenario) -> Truth {
+    fn truth_of(&self, index: usize, scenario: &Scenario) -> Truth {
         let email = |person: PersonId| Some(self.people.person(person).email.clone());
         let (operation, addr, user, component) = match &scenario.cause {
             Cause::DroppedIndex { operation, .. } | Cause::BadDeploy { operation, .. } => {
@@ -199,6 +220,10 @@ impl World {
             Cause::EmbeddingTrouble { .. } => (None, None, None, Some("embedding")),
             Cause::DeadWorker { component } => (None, None, None, Some(*component)),
             Cause::FlakyUpstream { .. } => (Some("gemini_api_call"), None, None, None),
+            Cause::EmptySource { source } => (None, None, None, upkeep::source_component(source)),
+            Cause::StuckQueue { component } => (None, None, None, Some(*component)),
+            Cause::StaleCache { person } => (Some("search_rag"), None, email(*person), None),
+            Cause::DeafControl { pool } => (None, None, None, Some(pool.component())),
             Cause::PopularReport => (Some("export_report"), None, None, None),
             Cause::NightlyBatch | Cause::TrafficWave { .. } | Cause::GoodDeploy => (None, None, None, None),
         };
@@ -206,7 +231,7 @@ impl World {
             kind: scenario.cause.word(),
             benign: scenario.cause.is_benign(),
             begin: self.tempo.stamp(scenario.begin),
-            end: self.tempo.stamp(scenario.end),
+            end: self.tempo.stamp(self.upkeep.stopped_at(index).unwrap_or(scenario.end)),
             operation,
             addr,
             user,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::de::DeserializeOwned;
-use stella_protocol::fix::{Maintenance, MaintenanceRequest, Record, SwitchRequest};
+use stella_protocol::fix::{FixPage, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Principal, Problem, Remedy, Role};
 use tokio::sync::{oneshot, watch};
 
@@ -180,12 +180,13 @@ impl Hub {
         self.store.fix_images(id, step)
     }
 
-    /// A page of fixes, newest first. Blocks.
+    /// A page of fixes, newest first; its `next` is the number to go on after. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn fix_history(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> {
-        self.store.fixes(ask)
+    pub fn fix_history(&self, ask: &FixQuery) -> Result<FixPage, StoreError> {
+        let FoundFixes { items, next } = self.store.fixes(ask)?;
+        Ok(FixPage { items, next: next.map(|number| number.to_string()) })
     }
 
     /// At most `limit` lines of a fix after line `after`; of one step, or of all. Blocks.

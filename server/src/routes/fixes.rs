@@ -27,7 +27,7 @@ use crate::problem::problem;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::{self, Decision, FixState};
-use crate::store::{FixQuery, FoundFixes, number_in};
+use crate::store::{FixQuery, number_in};
 
 /// Fixes of a page when nobody says.
 const PAGE: u32 = 50;
@@ -61,8 +61,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<FixPag
         after: ask.after.as_deref().map(place).transpose()?,
         limit: page(ask.limit, PAGE, LARGEST_PAGE)?,
     };
-    let FoundFixes { items, next } = stored(move || app.hub.fix_history(&query)).await?;
-    Ok(Json(FixPage { items, next: next.map(|number| number.to_string()) }))
+    stored(move || app.hub.fix_history(&query)).await.map(Json)
 }
 
 fn statuses(words: &str) -> Result<Vec<FixStatus>, Refusal> {

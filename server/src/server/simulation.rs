@@ -36,16 +36,17 @@ enum Ended {
 
 async fn run(base_url: String, app: &App, options: demo::Options, seeding: Pending) -> Result<(), Ended> {
     let sender = passing(&app.tokens, "demo@local", Role::Ingest, Recording::Allowed)?.expose().to_owned();
-    let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Responder, Recording::Refused)?.expose().to_owned();
+    let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Approver, Recording::Refused)?.expose().to_owned();
     let ending: CancellationToken = app.ending.clone();
     let (ready, seeded) = oneshot::channel();
-    let world = demo::run(options, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
+    let operations = demo::Operations::open().await?;
+    let world = demo::run(options, operations, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
     let person = async {
         if seeded.await.is_err() || !caught_up(app).await {
             return Ok(());
         }
         drop(seeding);
-        demo::op2(base_url, colleague, ending).await.map(|_taken| ())
+        demo::op2(base_url, colleague, ending).await
     };
     let (world, person) = tokio::join!(world, person);
     Ok(world.and(person)?)

@@ -95,7 +95,7 @@ async fn a_fix_is_reviewed_approved_once_and_told_on_the_feed() {
     assert_eq!(review.fix.status, FixStatus::Pending);
     assert!(!review.gates.is_empty());
     let snapshot: Snapshot = serde_json::from_value(server.get_json("/api/stella/snapshot").await).unwrap();
-    assert_eq!(snapshot.fixes, [review.fix.clone()]);
+    assert_eq!(snapshot.fixes, std::slice::from_ref(&review.fix));
     let dashboard = server.get_json("/api/stella/dashboard").await;
     assert_eq!(dashboard["pendingApprovals"][0]["id"], "fx-1");
 

@@ -1,7 +1,9 @@
 //! What the application does when nobody asks: heartbeats, samples, jobs.
 
+use super::upkeep::source_component;
 use super::{Due, World};
-use crate::demo::application::WORKERS;
+use crate::demo::application::{SOURCES, WORKERS};
+use crate::demo::documents::wrong_email_form;
 use crate::demo::line::{Line, Loudness};
 use crate::demo::operation::{Operation, PoolName};
 use crate::demo::people::PersonId;
@@ -16,11 +18,9 @@ const CHECK_MS: i64 = 30_000;
 impl World {
     pub(super) fn pulse(&mut self) {
         for (service, component) in WORKERS {
-            if !self.application.hanging.contains(component) {
-                let line = Line::new(service, Loudness::Info, format!("heartbeat of {component}"));
-                self.write(&line.health(component, "healthy"));
-            }
+            self.write_worker_health(service, component);
         }
+        self.write_source_health();
         self.write_embedding_health();
         self.write_samples();
         for pool in PoolName::ALL {
@@ -28,6 +28,41 @@ impl World {
             self.request(Operation::Ping(pool), &[], 0, None, None);
         }
         self.after(PULSE_MS, Due::Pulse);
+    }
+
+    fn write_worker_health(&mut self, service: &'static str, component: &'static str) {
+        if self.application.hanging.contains(component) {
+            return;
+        }
+        let line = match self.application.stuck.get(component) {
+            Some(since) => {
+                // What people cause to be sent: about one letter in two seconds.
+                let letters = 30 + (self.time - since) / 2_000;
+                let said = format!("{component}: {letters} letters wait, the relay refuses them");
+                Line::new(service, Loudness::Warn, said).health(component, "degraded").with("waiting", letters)
+            }
+            None => {
+                Line::new(service, Loudness::Info, format!("heartbeat of {component}")).health(component, "healthy")
+            }
+        };
+        self.write(&line);
+    }
+
+    /// Every source is asked a question whose answer is known to stand in it.
+    fn write_source_health(&mut self) {
+        for (source, documents) in SOURCES {
+            let Some(component) = source_component(source) else { continue };
+            let empty = self.application.empty.contains(source);
+            let results = if empty { 0 } else { 12 };
+            let line = if empty {
+                let said = format!("source {source}: 0 results for its sample question, {documents} documents stored");
+                Line::new("ai", Loudness::Warn, said).health(component, "degraded")
+            } else {
+                let said = format!("source {source}: {results} results for its sample question");
+                Line::new("ai", Loudness::Info, said).health(component, "healthy")
+            };
+            self.write(&line.with("source", source).with("resultCount", results));
+        }
     }
 
     fn write_embedding_health(&mut self) {
@@ -85,8 +120,7 @@ impl World {
         let line = Line::new("store", Loudness::Info, format!("integrity check of {documents} documents in {took} ms"));
         self.write(&line.operation("check_integrity", took).success(true));
         for (document, owner) in orphans {
-            // The id in the form that was left behind: the e-mail, its marks replaced.
-            let wrong = self.people.person(owner).email.replace(['@', '.'], "_");
+            let wrong = wrong_email_form(&self.people.person(owner).email);
             let said = format!("orphaned document doc-{document:05}: owner id {wrong} is nobody's");
             let line = Line::new("store", Loudness::Warn, said).category("data");
             self.write(&line.with("documentId", format!("doc-{document:05}")).with("ownerId", wrong));

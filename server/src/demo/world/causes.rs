@@ -2,7 +2,7 @@
 //! them writes the trouble into the log: at most what an application would say of it anyway (a
 //! migration, a release, a restart).
 
-use super::{Due, World};
+use super::{Due, Flaw, World};
 use crate::demo::application::{Bug, Embedding};
 use crate::demo::line::{Line, Loudness};
 use crate::demo::operation::{Operation, PoolName};
@@ -14,6 +14,9 @@ const OWNER_LOOKS_MS: i64 = 60_000;
 
 impl World {
     pub(super) fn begin(&mut self, index: usize) {
+        if self.upkeep.stopped_at(index).is_some() {
+            return;
+        }
         match self.scenarios[index].cause.clone() {
             Cause::DroppedIndex { operation, factor } => {
                 self.application.scans.insert(operation, factor);
@@ -25,7 +28,7 @@ impl World {
             }
             Cause::BadDeploy { operation, share, fault } => {
                 self.application.bugs.insert(index, Bug { operation, share, fault });
-                self.deploy();
+                self.deploy(operation.service());
             }
             Cause::EmbeddingTrouble { down } => {
                 self.application.embedding = if down { Embedding::Down } else { Embedding::Degraded };
@@ -35,9 +38,18 @@ impl World {
             }
             Cause::FlakyUpstream { share } => self.application.refusing = share,
             Cause::TrafficWave { factor } => self.application.traffic = factor,
-            Cause::GoodDeploy => self.deploy(),
+            Cause::GoodDeploy => self.deploy("api"),
+            Cause::EmptySource { source } => {
+                self.application.empty.insert(source);
+                self.say("jobs", format!("import replaced the index of source {source}"));
+            }
+            Cause::StuckQueue { component } => {
+                self.application.stuck.insert(component, self.time);
+            }
+            Cause::DeafControl { .. } => {}
             Cause::OrphanWriter { owner } => self.begin_orphans(index, owner),
             Cause::Stuffing { .. }
+            | Cause::StaleCache { .. }
             | Cause::ClumsyForm { .. }
             | Cause::BriefConfusion { .. }
             | Cause::PopularReport
@@ -53,7 +65,7 @@ impl World {
 
     /// The next thing that a lasting cause does.
     pub(super) fn nudge(&mut self, index: usize) {
-        if self.scenarios[index].end <= self.time {
+        if self.scenarios[index].end <= self.time || self.upkeep.stopped_at(index).is_some() {
             return;
         }
         let wait = match self.scenarios[index].cause.clone() {
@@ -65,12 +77,19 @@ impl World {
                 // A list is tried from top to bottom: no account comes twice within it.
                 self.tried += 1;
                 let took = self.fate.work(90.0, 0.2);
-                self.write_login(self.tried % PEOPLE, &addr, took, false);
+                if !self.is_blocked(&addr) {
+                    self.write_login(self.tried % PEOPLE, &addr, took, false);
+                }
                 400 + self.fate.wait(every_ms - 400.0)
             }
             Cause::ClumsyForm { person, field } => {
-                self.request(Operation::SaveSettings, &[], person, None, Some(field));
+                self.request(Operation::SaveSettings, &[], person, None, Some(Flaw::Field(field)));
                 self.fate.between(16_000, 21_000)
+            }
+            Cause::StaleCache { person } => {
+                let flaw = Flaw::Stale(self.cache_minutes(person));
+                self.request(Operation::SearchRag, &[], person, None, Some(flaw));
+                self.fate.between(14_000, 19_000)
             }
             Cause::BriefConfusion { person } => {
                 self.confuse(index, person);
@@ -96,6 +115,9 @@ impl World {
             | Cause::BadDeploy { .. }
             | Cause::EmbeddingTrouble { .. }
             | Cause::DeadWorker { .. }
+            | Cause::EmptySource { .. }
+            | Cause::StuckQueue { .. }
+            | Cause::DeafControl { .. }
             | Cause::FlakyUpstream { .. }
             | Cause::TrafficWave { .. }
             | Cause::GoodDeploy => return,
@@ -106,7 +128,7 @@ impl World {
     /// Two forms refused, then right ever after.
     fn confuse(&mut self, index: usize, person: PersonId) {
         let confused = self.time - self.scenarios[index].begin < 15_000;
-        self.request(Operation::SaveSettings, &[], person, None, confused.then_some("displayName"));
+        self.request(Operation::SaveSettings, &[], person, None, confused.then_some(Flaw::Field("displayName")));
     }
 
     fn rebuild_digest(&mut self) {
@@ -116,19 +138,33 @@ impl World {
     }
 
     pub(super) fn end(&mut self, index: usize) {
+        if self.upkeep.stopped_at(index).is_some() {
+            return;
+        }
         match self.scenarios[index].cause.clone() {
             Cause::DroppedIndex { operation, .. } => {
                 self.application.scans.remove(&operation);
                 self.say("store", format!("index {}_by_member rebuilt", operation.collection()));
             }
             Cause::LeakedConnections { pool, .. } => self.restart_worker(pool),
-            Cause::BadDeploy { .. } => {
+            Cause::BadDeploy { operation, .. } => {
                 self.application.bugs.remove(&index);
-                self.roll_back();
+                self.roll_back(operation.service());
             }
             Cause::Stuffing { addr, finds: Some(person), .. } => {
-                self.write_login(person, &addr, 110, true);
+                if !self.is_blocked(&addr) {
+                    self.write_login(person, &addr, 110, true);
+                }
             }
+            Cause::EmptySource { source } => {
+                self.application.empty.remove(source);
+                self.say("jobs", format!("import finished: source {source} has its index again"));
+            }
+            Cause::StuckQueue { component } => {
+                self.application.stuck.remove(component);
+                self.say("jobs", format!("{component}: the relay takes letters again"));
+            }
+            Cause::StaleCache { person } => self.request(Operation::SearchRag, &[], person, None, None),
             Cause::OrphanWriter { owner } => {
                 self.application.orphaned.remove(&owner);
                 self.say("jobs", "document owners repaired, filing job restarted".to_owned());
@@ -145,6 +181,7 @@ impl World {
                 self.request(Operation::SaveSettings, &[], person, None, None);
             }
             Cause::Stuffing { finds: None, .. }
+            | Cause::DeafControl { .. }
             | Cause::BriefConfusion { .. }
             | Cause::PopularReport
             | Cause::NightlyBatch
@@ -154,30 +191,37 @@ impl World {
 
     fn restart_worker(&mut self, pool: PoolName) {
         self.say("jobs", format!("export worker restarted, connections of pool {} returned", pool.name()));
+        self.mend(pool);
+    }
+
+    /// Lost connections come back, and whoever waits gets them.
+    pub(super) fn mend(&mut self, pool: PoolName) {
         for call in self.application.pool(pool).mend() {
             self.query(call);
         }
     }
 
-    fn deploy(&mut self) {
+    fn deploy(&mut self, service: &'static str) {
+        self.upkeep.deployed(service);
         let old = self.application.release;
         self.application.release += 1;
         self.application.released_at = self.time;
         let version = format!("2.14.{}", self.application.release);
-        let line = Line::new("deploy", Loudness::Info, format!("deploy of api {version} finished (was 2.14.{old})"));
+        let line =
+            Line::new("deploy", Loudness::Info, format!("deploy of {service} {version} finished (was 2.14.{old})"));
         self.write(&line.with("version", version));
     }
 
-    fn roll_back(&mut self) {
+    fn roll_back(&mut self, service: &'static str) {
         let bad = self.application.release;
         self.application.release += 1;
         self.application.released_at = self.time;
         let version = format!("2.14.{}", self.application.release);
-        let said = format!("deploy rolled back: api {version} replaces 2.14.{bad}");
+        let said = format!("deploy rolled back: {service} {version} replaces 2.14.{bad}");
         self.write(&Line::new("deploy", Loudness::Info, said).with("version", version));
     }
 
-    fn say(&mut self, service: &'static str, message: String) {
+    pub(super) fn say(&mut self, service: &'static str, message: String) {
         self.write(&Line::new(service, Loudness::Info, message));
     }
 }

@@ -1,8 +1,8 @@
 //! People's requests: from the click through the connection pool, the query and the code to the line
 //! that the application writes about it.
 
-use super::{Call, Due, World};
-use crate::demo::application::Embedding;
+use super::{Call, Due, Flaw, World};
+use crate::demo::application::{Embedding, SOURCES};
 use crate::demo::line::{Line, Loudness};
 use crate::demo::operation::Operation;
 use crate::demo::people::{PEOPLE, PersonId};
@@ -79,7 +79,7 @@ impl World {
             self.write_page_view(person, session);
         }
         let slip = *operation == Operation::SaveSettings && self.crowd.chance(SLIPS);
-        self.request(*operation, then, person, Some(session), slip.then_some("displayName"));
+        self.request(*operation, then, person, Some(session), slip.then_some(Flaw::Field("displayName")));
         let wait = 400 + self.crowd.wait(THINK_MS);
         self.after(wait, Due::Act(session));
     }
@@ -99,11 +99,11 @@ impl World {
         then: &'static [Operation],
         person: PersonId,
         session: Option<u64>,
-        refused_field: Option<&'static str>,
+        flaw: Option<Flaw>,
     ) {
         let (begun, trace) = (self.time, self.luck.hex());
         let attempt = 0;
-        self.call(Call { operation, then, person, session, attempt, begun, trace, refused_field, connected: begun });
+        self.call(Call { operation, then, person, session, attempt, begun, trace, flaw, connected: begun });
     }
 
     pub(super) fn call(&mut self, mut call: Call) {
@@ -186,9 +186,16 @@ impl World {
             let message = message.to_owned();
             Outcome::Failed { kind, message, transient, loudness }
         };
-        if let Some(field) = call.refused_field {
-            let message = format!("validation refused field {field}");
-            return failed("ValidationError", &message, false, Loudness::Warn);
+        match call.flaw {
+            Some(Flaw::Field(field)) => {
+                let message = format!("validation refused field {field}");
+                return failed("ValidationError", &message, false, Loudness::Warn);
+            }
+            Some(Flaw::Stale(minutes)) => {
+                let message = format!("cached context is {minutes} min old and names passages that are gone");
+                return failed("StaleCacheError", &message, false, Loudness::Warn);
+            }
+            None => {}
         }
         if let Some(bug) = self.application.bug(call.operation).filter(|bug| self.luck.chance(bug.share)) {
             return failed(bug.fault.kind, bug.fault.message, false, Loudness::Error);
@@ -251,8 +258,14 @@ impl World {
             .trace(&call.trace)
     }
 
-    /// Adds how many conversations the owner was shown: none when they stand under a wrong id.
+    /// Adds how much was found: no conversations when they stand under a wrong id, no passages without an index.
     fn counted(&self, call: &Call, line: Line) -> Line {
+        if call.operation == Operation::SearchRag {
+            // Everybody asks one source more than the others.
+            let (source, _) = SOURCES[call.person % SOURCES.len()];
+            let found = if self.application.empty.contains(source) { 0 } else { 4 + self.called % 9 };
+            return line.with("source", source).with("resultCount", found);
+        }
         if call.operation != Operation::GetConversations {
             return line;
         }

@@ -129,6 +129,7 @@ async fn a_proposal_is_named_in_its_alert_and_numbers_are_dense() {
     let rows = house.store.audit(0, 100).unwrap();
     let proposed: Vec<_> = rows.iter().filter(|row| row.verb == "propose").map(|row| row.object.as_str()).collect();
     assert_eq!(proposed, ["fx-1", "fx-2"]);
+    drop(reader);
     let house = house.reopened();
     assert_eq!(house.propose(reversible(None, "service:third")).await.unwrap().id.as_str(), "fx-3");
 }
@@ -246,7 +247,7 @@ async fn who_lost_the_lease_is_refused_and_images_are_there_with_the_intent() {
     };
     let intent = Intent { images: vec![image.clone()] };
     house.hub.advance_fix(id, Event::Intended { fence: 1 }, intent).await.unwrap();
-    assert_eq!(house.hub.fix_images(id, 0).unwrap(), [image.clone()]);
+    assert_eq!(house.hub.fix_images(id, 0).unwrap(), std::slice::from_ref(&image));
     let early = house.step(id, house.claim("two")).await.unwrap_err();
     assert_eq!(early.code, Code::IllegalTransition, "{early:?}");
     house.clock.advance_to(Timestamp::from_millis(START + 31_000));
@@ -310,6 +311,7 @@ async fn the_switch_stops_everything_and_lasts_until_it_is_taken_back() {
     let stopped = house.hub.fix(&begun.fix.id).unwrap().unwrap();
     assert!(stopped.work.stop.is_some() || !stopped.fix.status.is_under_way(), "{stopped:?}");
 
+    drop(reader);
     let house = house.reopened();
     assert_eq!(house.hub.remedy(), switched);
     let refused = house.propose(reversible(None, "service:other")).await.unwrap_err();
@@ -381,6 +383,7 @@ async fn output_is_numbered_kept_to_a_limit_and_told_without_an_event() {
     assert_eq!((told.number, told.text.raw()), (1, "hello"));
     assert_eq!((house.hub.head(), house.fix(&id).version), (head, version));
     let (few, long) = (lines(1, "again"), lines(100, &"x".repeat(10_000)));
+    drop(reader);
     let house = house.reopened();
     house.hub.put_fix_output(few).await;
     house.hub.put_fix_output(long.clone()).await;

@@ -3,12 +3,14 @@
 //! A fix is rare and its steps must be durable before anything happens outside, so none of them waits
 //! for a group. The state that the machine is asked about is the one that the commit is conditional on.
 
+mod standing;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest, Switched};
+use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest};
 use stella_protocol::{
     Code, Current, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text,
 };
@@ -16,13 +18,13 @@ use tokio::sync::oneshot;
 
 use super::Writer;
 use crate::alerts::{clip, wire_len};
-use crate::hub::draft::{Author, By, Change, Draft, Stop, waits};
+use crate::hub::draft::{Author, By, Change, Draft, Stop};
 use crate::hub::fixes::role_of;
 use crate::hub::frame::{Kind, frame};
 use crate::hub::{Answer, act, json, problem, refusal};
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
-use crate::store::{Commit, InTheWay, KeyedAnswer, Meta, StoreError, Verdict, Write};
+use crate::store::{Commit, InTheWay, KeyedAnswer, StoreError, Verdict, Write};
 
 /// Most bytes of output that are kept of one fix.
 const OUTPUT: u64 = 256 << 10;
@@ -33,14 +35,6 @@ const LINE: usize = 4 << 10;
 const PLAN: usize = 32 << 10;
 /// Most that the words of a verb may take on the wire.
 const WORDS: usize = 2 << 10;
-/// Most that a name of targets may take on the wire.
-const TARGET: usize = 256;
-/// Most that the reason of a window or of the switch may take on the wire.
-const REASON: usize = 512;
-/// Most windows that stand at once.
-const WINDOWS: usize = 50;
-/// A window ends at most so long from now, in milliseconds.
-const LONGEST_WINDOW: i64 = 7 * 24 * 60 * 60 * 1000;
 
 type Reply<T> = oneshot::Sender<Result<Answer<T>, Problem>>;
 
@@ -91,7 +85,7 @@ enum No {
     /// Nothing is noted of it.
     Said(Problem),
     /// It stands in the audit, with the version of what it was about.
-    Noted(Problem, Verdict, u64),
+    Noted(Box<Problem>, Verdict, u64),
     /// The store did not answer.
     Store(StoreError),
 }
@@ -165,7 +159,7 @@ impl Writer {
             Ok(body) => body,
             Err(No::Said(problem)) => return Err(problem),
             Err(No::Noted(problem, verdict, version)) => {
-                return Err(self.note(deed, &author, problem, verdict, version));
+                return Err(self.note(deed, &author, *problem, verdict, version));
             }
             Err(No::Store(error)) => return Err(failed(&error)),
         };
@@ -214,14 +208,15 @@ impl Writer {
         let making = &mut Making { draft: &mut draft, change: &mut change, author: &author };
         match self.open(making, proposal) {
             Ok(body) => self.keep_with(change, None, None).map(|()| Answer { body, replayed: false }).map_err(ran_into),
-            Err(No::Said(problem) | No::Noted(problem, ..)) => Err(problem),
+            Err(No::Said(problem)) => Err(problem),
+            Err(No::Noted(problem, ..)) => Err(*problem),
             Err(No::Store(error)) => Err(failed(&error)),
         }
     }
 
     fn open(&self, making: &mut Making<'_, '_>, proposal: remedy::Draft) -> Result<Fix, No> {
         let now = self.now();
-        let no = |why: Problem| No::Noted(why, Verdict::Refused, 0);
+        let no = |why: Problem| No::Noted(Box::new(why), Verdict::Refused, 0);
         let alert = match &proposal.alert_id {
             None => None,
             Some(id) => match making.draft.get(id)? {
@@ -235,7 +230,8 @@ impl Writer {
         let (fixes, standing) = self.standing();
         let all = Standing { fixes: &fixes, remedy: &standing };
         policy::admit(&proposal, all, now.server).map_err(|why| {
-            let same = |state: &&Arc<FixState>| state.fix.plan.target == proposal.plan.target && waits_or_runs(state);
+            let same =
+                |state: &&Arc<FixState>| state.fix.plan.target == proposal.plan.target && state.fix.status.is_open();
             let busy = fixes.iter().find(same).filter(|_| why.code == Code::TargetBusy);
             no(refusal::fix_refused(&why, busy.map(|state| &state.fix)))
         })?;
@@ -276,7 +272,7 @@ impl Writer {
             let fix = &state.fix;
             let brakes = verb == FixVerb::Stop && version < fix.version && fix.status.is_under_way();
             if version != fix.version && !brakes {
-                return Err(No::Noted(refusal::stale_fix(fix), Verdict::Conflict, fix.version));
+                return Err(No::Noted(Box::new(refusal::stale_fix(fix)), Verdict::Conflict, fix.version));
             }
             let detail = format!("plan {}: {}", fix.plan_digest.raw(), decision.text.raw());
             let by = By { detail: Some(detail), ..By::plain(making.author) };
@@ -288,7 +284,7 @@ impl Writer {
                 }
                 Err(Stop::Store(error)) => Err(No::Store(error)),
                 Err(Stop::Refused(why)) => {
-                    let problem = refusal::fix_refused(&why, Some(fix));
+                    let problem = Box::new(refusal::fix_refused(&why, Some(fix)));
                     let verdict = if why.code == Code::Forbidden { Verdict::Denied } else { Verdict::Refused };
                     Err(No::Noted(problem, verdict, fix.version))
                 }
@@ -337,15 +333,12 @@ impl Writer {
         let mut states: Vec<Arc<FixState>> = Vec::new();
         let mut told = Vec::new();
         for line in lines {
-            let at = match states.iter().position(|state| state.fix.id == line.id) {
-                Some(at) => at,
-                None => {
-                    let Ok(Some(state)) = draft.fix(&line.id) else { continue };
-                    states.push(state);
-                    states.len() - 1
-                }
-            };
-            told.extend(number_line(Arc::make_mut(&mut states[at]), line));
+            if states.iter().all(|state| state.fix.id != line.id) {
+                states.extend(draft.fix(&line.id).ok().flatten());
+            }
+            if let Some(state) = states.iter_mut().find(|state| state.fix.id == line.id) {
+                told.extend(number_line(Arc::make_mut(state), line));
+            }
         }
         for state in states {
             change.touch_fix(&FixState::clone(&state), state);
@@ -358,98 +351,10 @@ impl Writer {
             tracing::warn!(lines = told.len(), "lines of a fix were not kept");
             return;
         }
-        told.into_iter().for_each(|line| {
+        for line in told {
             shared.ring().push(Kind::FixOutput, frame(&FeedEvent::FixOutput(Box::new(line))));
-        });
-        shared.wake();
-    }
-
-    fn switch(&mut self, keyed: &Keyed, ask: &SwitchRequest) -> Result<Answer<Remedy>, Problem> {
-        let deed = Deed::new("switch-fixes", if ask.on { "on" } else { "off" }, Role::Admin, &json(ask));
-        self.answer(keyed, &deed, |writer, making| {
-            let (fixes, mut remedy) = writer.standing();
-            if remedy.switched_off.is_none() == ask.on {
-                return Ok(remedy);
-            }
-            let (by, at, reason) = (keyed.by.name.clone(), writer.clock.now(), clip(&ask.reason, REASON));
-            remedy.switched_off = (!ask.on).then_some(Switched { by, at, reason });
-            if !ask.on {
-                writer.brake(making, &fixes)?;
-            }
-            making.keep(&deed, &remedy, Write::Meta(Meta::FixSwitch, json(&remedy.switched_off)), &ask.reason);
-            Ok(remedy)
-        })
-    }
-
-    /// What waits is superseded, what runs is stopped.
-    fn brake(&self, making: &mut Making<'_, '_>, fixes: &[Arc<FixState>]) -> Result<(), StoreError> {
-        let why = Text::new(format!("{} switched all fixes off", making.author.name.raw()));
-        for state in fixes {
-            let event = match state.fix.status {
-                status if waits(status) => Event::Superseded(why.clone()),
-                FixStatus::Running | FixStatus::Verifying => Event::Stopped(why.clone()),
-                _ => continue,
-            };
-            making.draft.step_if_allowed(making.change, state, &event, making.author, self.now())?;
         }
-        Ok(())
-    }
-
-    fn maintain(&mut self, keyed: &Keyed, ask: &MaintenanceRequest) -> Result<Answer<Maintenance>, Problem> {
-        let deed = Deed::new("maintenance", "fixes", Role::Admin, &json(ask));
-        self.answer(keyed, &deed, |writer, making| {
-            let (now, mut remedy) = (writer.clock.now(), writer.standing().1);
-            let from = ask.from.unwrap_or(now);
-            let bad = |why: &str| Err(No::Said(problem(Code::BadBody, why)));
-            if ask.until <= from || ask.until <= now {
-                return bad("until: want a time after from, and after now");
-            }
-            if ask.until.since(now) > LONGEST_WINDOW {
-                return bad("until: at most 7 days from now");
-            }
-            if wire_len(ask.target.raw()) > TARGET {
-                return bad("target: at most 256 bytes");
-            }
-            if remedy.maintenance.len() >= WINDOWS {
-                return bad("50 windows stand already");
-            }
-            let window = Maintenance {
-                id: Text::new(format!("win-{}", writer.shared.board().numbers.window + 1)),
-                target: ask.target.clone(),
-                from,
-                until: ask.until,
-                by: keyed.by.name.clone(),
-                reason: clip(&ask.reason, REASON),
-            };
-            remedy.maintenance.push(window.clone());
-            making.keep(&deed, &remedy, Write::Maintenance(Box::new(window.clone())), &window.id);
-            Ok(window)
-        })
-    }
-
-    fn lift(&mut self, keyed: &Keyed, id: &str) -> Result<Answer<Remedy>, Problem> {
-        let deed = Deed::new("lift-suppression", id, Role::Admin, "");
-        self.answer(keyed, &deed, |writer, making| {
-            let mut remedy = writer.standing().1;
-            let Some(at) = remedy.suppressions.iter().position(|suppression| suppression.id.raw() == id) else {
-                return Err(No::Said(problem(Code::NotFound, "no suppression has this id")));
-            };
-            let lifted = remedy.suppressions.remove(at);
-            let detail = Text::new(format!("{} on {}", lifted.definition_id.raw(), lifted.target.raw()));
-            making.keep(&deed, &remedy, Write::Lifted { id: id.to_owned() }, &detail);
-            Ok(remedy)
-        })
-    }
-}
-
-impl Making<'_, '_> {
-    /// Notes what holds for all fixes from now on, and who made it so.
-    fn keep(&mut self, deed: &Deed, remedy: &Remedy, write: Write, detail: &Text) {
-        let mut row = self.author.audit(deed.verb, &deed.object, (0, 0), Verdict::Done);
-        row.detail = clip(detail, REASON);
-        self.change.audit.push(row);
-        self.change.writes.push(write);
-        self.change.remedy = Some(remedy.clone());
+        shared.wake();
     }
 }
 
@@ -469,10 +374,6 @@ fn number_line(state: &mut FixState, line: FixOutput) -> Option<FixOutput> {
     }
     let text = Text::new("more was said: 256 KiB of a fix are kept");
     Some(FixOutput { number, text, stream: stella_protocol::fix::Stream::Stella, ..line })
-}
-
-fn waits_or_runs(state: &FixState) -> bool {
-    state.fix.status.is_open()
 }
 
 /// The store could not be asked: nothing was done.

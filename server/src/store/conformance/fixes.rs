@@ -80,7 +80,7 @@ fn put(state: &FixState, from: Option<u64>) -> Tx {
     Tx { writes: vec![Write::Fix { state: Arc::new(state.clone()), from }], ..Tx::default() }
 }
 
-fn done(commit: Commit) {
+fn done(commit: &Commit) {
     assert!(matches!(commit, Commit::Committed { .. }), "{commit:?}");
 }
 
@@ -95,9 +95,9 @@ pub(super) fn one_fix_of_a_target_is_open(store: &dyn Store) {
     let won = results.iter().filter(|result| matches!(result, Commit::Committed { .. })).count();
     assert_eq!((won, results.iter().filter(lost).count()), (1, WRITERS - 1));
 
-    done(commit(store, put(&state(20, "d", "service:pay"), None)));
-    done(commit(store, put(&with(&winner, FixStatus::Executed), Some(1))));
-    done(commit(store, put(&state(21, "d", "service:search"), None)));
+    done(&commit(store, put(&state(20, "d", "service:pay"), None)));
+    done(&commit(store, put(&with(&winner, FixStatus::Executed), Some(1))));
+    done(&commit(store, put(&state(21, "d", "service:search"), None)));
     let rolled_back = with(&with(&winner, FixStatus::Executed), FixStatus::Undoing);
     let busy = commit(store, put(&rolled_back, Some(2)));
     assert!(
@@ -111,9 +111,9 @@ pub(super) fn one_fix_of_a_target_is_open(store: &dyn Store) {
 pub(super) fn a_stale_version_and_a_lower_fence_are_refused(store: &dyn Store) {
     let first = state(1, "d", "t");
     let tx = Tx { events: vec![super::event("fix".into())], ..put(&first, None) };
-    done(commit(store, tx));
+    done(&commit(store, tx));
     let next = with(&first, FixStatus::Pending);
-    done(commit(store, put(&next, Some(1))));
+    done(&commit(store, put(&next, Some(1))));
     let stale = commit(store, put(&with(&first, FixStatus::Rejected), Some(1)));
     assert!(matches!(&stale, Commit::Conflict(Some(InTheWay::Fix(kept))) if **kept == next), "{stale:?}");
     assert_eq!((store.fix(&id(1)).unwrap(), store.fix(&id(2)).unwrap()), (Some(next.clone()), None));
@@ -126,7 +126,7 @@ pub(super) fn a_stale_version_and_a_lower_fence_are_refused(store: &dyn Store) {
         tx
     };
     let (running, zombie) = (with(&next, FixStatus::Running), with(&next, FixStatus::Failed));
-    done(commit(store, under(2, &running, 2)));
+    done(&commit(store, under(2, &running, 2)));
     let results = store.commit_all(vec![under(1, &zombie, 3), under(2, &with(&running, FixStatus::Verifying), 3)]);
     assert!(
         matches!(&results[..], [Commit::Conflict(Some(InTheWay::Fence(2))), Commit::Committed { first_seq: 3 }]),
@@ -151,7 +151,7 @@ pub(super) fn what_a_step_needs_is_there_with_its_intent(open: &dyn Fn() -> Box<
         FixOutput { id: id(1), number, step, stream: Stream::Out, at: Timestamp::default(), text }
     };
     let store = open();
-    done(commit(&*store, put(&fix, None)));
+    done(&commit(&*store, put(&fix, None)));
     let mut intent = put(&with(&fix, FixStatus::Running), Some(1));
     intent.writes.push(images(vec![image(1), image(2)]));
     let mut refused = put(&with(&fix, FixStatus::Failed), Some(1));
@@ -160,13 +160,13 @@ pub(super) fn what_a_step_needs_is_there_with_its_intent(open: &dyn Fn() -> Box<
     assert!(matches!(results[..], [Commit::Committed { .. }, Commit::Conflict(Some(_))]), "{results:?}");
     let said: Vec<FixOutput> = (1..=5).map(|number| line(number, number as u32 % 2, "said")).collect();
     let writes = said.iter().map(|line| Write::FixOutput(Box::new(line.clone()))).collect();
-    done(commit(&*store, Tx { writes, ..Tx::default() }));
+    done(&commit(&*store, Tx { writes, ..Tx::default() }));
     drop(store);
 
     let store = open();
     assert_eq!(store.fix_images(&id(1), 1).unwrap(), [image(1), image(2)]);
     assert_eq!(store.fix_images(&id(1), 0).unwrap(), []);
-    done(commit(&*store, Tx { writes: vec![images(vec![image(3)])], ..Tx::default() }));
+    done(&commit(&*store, Tx { writes: vec![images(vec![image(3)])], ..Tx::default() }));
     assert_eq!(store.fix_images(&id(1), 1).unwrap(), [image(3)], "a new look replaces the old one");
     assert_eq!(store.fix_output(&id(1), None, 2, 2).unwrap(), said[2..4]);
     assert_eq!(store.fix_output(&id(1), Some(1), 0, 10).unwrap(), [said[0].clone(), said[2].clone(), said[4].clone()]);
@@ -192,7 +192,7 @@ pub(super) fn lists_and_figures_of_fixes_are_right(store: &dyn Store) {
         };
         let mut tx = put(&fix, None);
         tx.writes.insert(0, Write::Open(Arc::new(of_alert)));
-        done(commit(store, tx));
+        done(&commit(store, tx));
     }
     let listed = |ask: &FixQuery| {
         let found = store.fixes(ask).unwrap();
@@ -208,8 +208,8 @@ pub(super) fn lists_and_figures_of_fixes_are_right(store: &dyn Store) {
     assert_eq!(listed(&FixQuery { status, ..all.clone() }).0, [4, 2, 1]);
     let alert = "a-0000007".parse().ok();
     assert_eq!(listed(&FixQuery { alert, ..all.clone() }).0, [7]);
-    let (approved_by, status) = (Some("ana".to_owned()), vec![FixStatus::Pending]);
-    assert_eq!(listed(&FixQuery { approved_by, status, ..all.clone() }).0, [12, 10, 8, 6]);
+    let (status, approved_by) = (vec![FixStatus::Pending], Some("ana".to_owned()));
+    assert_eq!(listed(&FixQuery { status, approved_by, ..all.clone() }).0, [12, 10, 8, 6]);
     assert_eq!(listed(&FixQuery { definition: Some("other".into()), ..all }).0, [12]);
     assert_eq!(store.recent_fixes(2).unwrap().len(), 8 + 2, "all open ones, and so many that ended");
     assert_eq!(store.fix_record("d").unwrap(), Record { runs: 3, good: 2, marked: 3, false_positive: 2 });
@@ -241,7 +241,7 @@ fn what_holds_for_all_fixes_reads_back(store: &dyn Store) {
         Write::Maintenance(Box::new(window(2, 200))),
         Write::Meta(Meta::FixSwitch, "null".into()),
     ];
-    done(commit(store, Tx { writes, ..Tx::default() }));
+    done(&commit(store, Tx { writes, ..Tx::default() }));
     assert_eq!(store.suppressions().unwrap(), [suppression(1)]);
     assert_eq!(store.maintenance(Timestamp::from_millis(100)).unwrap(), [window(2, 200)]);
     assert_eq!(store.fix_numbers().unwrap(), FixNumbers { fix: 12, suppression: 2, window: 2 });

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
-use stella_protocol::{FixId, FixOutput, FixStatus, Text, Timestamp};
+use stella_protocol::{AlertId, FixId, FixOutput, FixStatus, Text, Timestamp};
 
 use super::doing;
 use super::read::{self, from_json};
@@ -47,7 +47,7 @@ pub(super) fn write(connection: &Connection, state: &FixState, from: Option<u64>
                 body,
                 fix.plan.target.raw(),
                 fix.definition_id.raw(),
-                fix.alert_id.as_ref().map(|alert| alert.as_str()),
+                fix.alert_id.as_ref().map(AlertId::as_str),
                 fix.proposed_at.millis(),
             ]),
         Some(from) => connection

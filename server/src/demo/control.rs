@@ -1,0 +1,139 @@
+//! The operations interface of the simulated application: an HTTP service of its own, on this machine
+//! only, behind a bearer token of its own. What it is told changes the application, not the log.
+//!
+//! ```text
+//! GET  /pools/{name}        POST /pools/{name}/restart
+//! GET  /cache/{user}        POST /cache/{user}/clear
+//! GET  /sources/{source}    POST /sources/{source}/reindex
+//! GET  /blocks/{ip}         PUT  /blocks/{ip}?seconds=N      DELETE /blocks/{ip}
+//! GET  /deploys/{service}   POST /deploys/{service}/rollback POST /deploys/{service}/forward
+//! GET  /services/{name}     POST /services/{name}/restart    POST /services/{name}/scale?to=N
+//! GET  /effects
+//! ```
+//!
+//! Whatever changes something names an `Idempotency-Key` (the same key: the first answer, no second
+//! effect) and may name a `Stella-Fence` (lower than one seen for the same thing: 409, no effect). It
+//! knows nothing of fixes, alerts or of who asks.
+
+mod desk;
+mod ledger;
+mod wire;
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{DemoError, World};
+use crate::auth::Secret;
+
+pub use ledger::{Effect, Ledger};
+pub use wire::Asked;
+
+/// Requests that wait for the application: they are answered between two of its steps.
+const WAITING: usize = 64;
+
+/// Where the operations interface listens, and what opens it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Control {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// The bearer token.
+    pub token: String,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+enum Said {
+    /// An answer with its status.
+    Answer(u16, serde_json::Value),
+    /// The connection ends without one.
+    HangUp,
+}
+
+/// A request on its way to the application.
+#[derive(Debug)]
+struct Ask {
+    asked: Asked,
+    reply: oneshot::Sender<Said>,
+}
+
+/// The operations interface, open but not yet served: requests wait until the application lives.
+#[derive(Debug)]
+pub struct Operations {
+    control: Control,
+    listener: Option<TcpListener>,
+    door: mpsc::Sender<Ask>,
+    asks: mpsc::Receiver<Ask>,
+}
+
+impl Operations {
+    /// Opens it on a free port of this machine.
+    ///
+    /// # Errors
+    /// When there is no port or no randomness to be had.
+    pub async fn open() -> Result<Self, DemoError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(DemoError::Listen)?;
+        let url = format!("http://{}", listener.local_addr().map_err(DemoError::Listen)?);
+        let token = Secret::generate().map_err(|_| DemoError::Token)?.expose().to_owned();
+        let (door, asks) = mpsc::channel(WAITING);
+        Ok(Self { control: Control { url, token }, listener: Some(listener), door, asks })
+    }
+
+    /// Where it listens, and what opens it.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Takes connections from now on, until `shutdown`.
+    pub(super) fn serve(&mut self, shutdown: &CancellationToken) {
+        if let Some(listener) = self.listener.take() {
+            let (door, token) = (self.door.clone(), self.control.token.clone());
+            tokio::spawn(wire::serve(listener, token, door, shutdown.clone()));
+        }
+    }
+
+    /// The next request. Keeps none back when it is not waited for to its end.
+    pub(super) async fn next(&mut self) -> Option<Waiting> {
+        self.asks.recv().await.map(Waiting)
+    }
+}
+
+/// A request that the application has before it.
+#[derive(Debug)]
+pub(super) struct Waiting(Ask);
+
+/// What is to be said once it is remembered.
+#[derive(Debug)]
+pub(super) struct Settled {
+    said: Said,
+    reply: oneshot::Sender<Said>,
+}
+
+impl Waiting {
+    /// Does what is asked for, if anything, in the world as it is at `at`.
+    pub fn settle(self, world: &mut World, ledger: &mut Ledger, at: stella_protocol::Timestamp) -> Settled {
+        let said = desk::settle(&self.0.asked, world, ledger, at);
+        Settled { said, reply: self.0.reply }
+    }
+
+    /// True when it may change something.
+    pub fn is_command(&self) -> bool {
+        matches!(self.0.asked, Asked::Do(_))
+    }
+}
+
+impl Settled {
+    /// Tells whoever asked, if they still listen.
+    pub fn tell(self) {
+        let _ = self.reply.send(self.said);
+    }
+}
