@@ -3,6 +3,7 @@
 //! [`Arguments`] is what clap reads; [`plan`] turns it into something that can be run. Flags win over
 //! the environment, the environment over the file, the file over the defaults.
 
+mod fixes;
 mod logfile;
 pub mod plan;
 
@@ -25,13 +26,14 @@ Examples:
   stella-tui --tail /var/log/app.log       follow files
   stella-tui --server https://stella.example
   stella-tui --server prod --plain         one line an event, for logs and screen readers
+  stella-tui --server prod fixes ls        fixes that wait or run; see `stella-tui fixes --help`
 
 Environment: STELLA_SERVER, STELLA_TOKEN, STELLA_CONFIG, STELLA_STATE_DIR, STELLA_LOG, NO_COLOR.
-Exit codes: 0 ok, 1 error, 2 usage, 5 denied, 6 unreachable.";
+Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
 
 /// The console of Stella: log lines become alerts, alerts are decided here.
 #[derive(Debug, Parser)]
-#[command(name = "stella-tui", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "stella-tui", version, about, after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
     pub(crate) source: SourceFlags,
@@ -108,6 +110,8 @@ pub(crate) enum Subject {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Look at fixes and decide them.
+    Fixes(fixes::Fixes),
 }
 
 /// What can be done to the configuration.
@@ -153,20 +157,60 @@ pub fn complain(failure: &Failure) {
     let _ = writeln!(io::stderr().lock(), "{}", sanitise(&words));
 }
 
-/// Performs a subcommand; what it says goes to `out`.
-pub(crate) fn perform(subject: &Subject, around: &Surroundings, out: &mut dyn Write) -> Result<(), Failure> {
+/// Performs a subcommand; what it says goes to `out`. Answers with the exit code.
+pub(crate) fn perform(
+    subject: &Subject,
+    arguments: &Arguments,
+    around: &Surroundings,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    arguments.refuse_stray(subject)?;
     match subject {
         Subject::Version => say(out, concat!("stella-tui ", env!("CARGO_PKG_VERSION"))),
-        Subject::Config { verb: ConfigVerb::Path } => say(out, &around.places.file.display().to_string()),
-        Subject::Config { verb: ConfigVerb::Init } => init(&around.places, out),
-        Subject::Config { verb: ConfigVerb::Check } => {
+        Subject::Config { verb } => configure(*verb, around, out),
+        Subject::Fixes(asked) => return fixes::run(asked, arguments, around, out),
+    }?;
+    Ok(0)
+}
+
+impl Arguments {
+    /// A flag that means nothing to a subcommand is refused: whoever wrote it expects it to do something.
+    fn refuse_stray(&self, subject: &Subject) -> Result<(), Failure> {
+        let (source, looks) = (&self.source, &self.looks);
+        let is_fixes = matches!(subject, Subject::Fixes(_));
+        let given = [
+            ("--tail", !source.tail.is_empty()),
+            ("--data", self.data.is_some()),
+            ("--plain", looks.plain),
+            ("--theme", looks.theme.is_some()),
+            ("--ascii", looks.ascii),
+            ("--no-bell", looks.no_bell),
+            ("--low-bandwidth", looks.low_bandwidth),
+            ("--utc", looks.utc),
+            ("--local", looks.local),
+            ("--server", source.server.is_some() && !is_fixes),
+            ("--demo", source.demo && !is_fixes),
+            ("--readonly", looks.readonly && !is_fixes),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Failure::Usage(format!("read the command line: {flag} means nothing here"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn configure(verb: ConfigVerb, around: &Surroundings, out: &mut dyn Write) -> Result<(), Failure> {
+    match verb {
+        ConfigVerb::Path => say(out, &around.places.file.display().to_string()),
+        ConfigVerb::Init => init(&around.places, out),
+        ConfigVerb::Check => {
             let (config, _) = Config::read(&around.places)?;
             plan::theme(None, &config, None, around)?;
             let file = &around.places.file;
             let found = if file.exists() { "is in order" } else { "does not exist: the defaults hold" };
             say(out, &format!("{} {found}", file.display()))
         }
-        Subject::Config { verb: ConfigVerb::Show } => {
+        ConfigVerb::Show => {
             let (config, _) = Config::read(&around.places)?;
             say(out, &show(&config))
         }
@@ -225,7 +269,9 @@ mod tests {
             let verbs: Vec<&str> = subject.get_subcommands().map(clap::Command::get_name).collect();
             for verb in if verbs.is_empty() { vec![""] } else { verbs } {
                 let words = format!("{} {verb}", subject.get_name());
-                assert!(guide.contains(&format!("`stella-tui {}`", words.trim())), "{words}");
+                let said = format!("`stella-tui {}", words.trim());
+                let is_there = ["`", " "].iter().any(|end| guide.contains(&format!("{said}{end}")));
+                assert!(is_there, "{words}");
             }
         }
     }
@@ -242,6 +288,24 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_a_subcommand_has_no_use_for_is_refused() {
+        for (line, is_fine) in [
+            ("stella-tui --demo config path", false),
+            ("stella-tui --tail=x version", false),
+            ("stella-tui --readonly config show", false),
+            ("stella-tui --plain fixes ls", false),
+            ("stella-tui --data d fixes ls", false),
+            ("stella-tui --config f config show", true),
+            ("stella-tui --demo --seed 3 fixes ls", true),
+            ("stella-tui --readonly --server x fixes ls", true),
+        ] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            let judged = arguments.refuse_stray(arguments.command.as_ref().unwrap());
+            assert_eq!(judged.is_ok(), is_fine, "{line}");
+        }
+    }
+
+    #[test]
     fn only_a_file_that_is_there_is_called_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("stella-tui.toml");
@@ -255,7 +319,7 @@ mod tests {
         };
         let said = |verb| {
             let mut out = Vec::new();
-            perform(&Subject::Config { verb }, &around, &mut out).unwrap();
+            configure(verb, &around, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(said(ConfigVerb::Check), format!("{} does not exist: the defaults hold\n", file.display()));

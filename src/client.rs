@@ -6,6 +6,7 @@
 pub mod backoff;
 mod decoder;
 pub mod feed;
+pub mod fixes;
 mod idempotency;
 pub mod mailbox;
 mod place;

@@ -40,8 +40,7 @@ use config::Places;
 pub fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let around = surroundings(arguments);
     if let Some(subject) = &arguments.command {
-        cli::perform(subject, &around, &mut io::stdout().lock())?;
-        return Ok(0);
+        return cli::perform(subject, arguments, &around, &mut io::stdout().lock());
     }
     let plan = plan::plan(arguments, &around)?;
     cli::begin_log(&around.places, plan.warning.as_deref());

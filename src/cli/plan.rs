@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use stella_protocol::Text;
 
-use super::Arguments;
+use super::{Arguments, Looks, SourceFlags};
 use crate::client::target::{BadAddress, Target};
 use crate::config::{Config, ConfigError, Places, Profile, TokenError};
 use crate::effect::Choice;
@@ -25,6 +25,9 @@ pub enum Stdin {
     /// Something else: `/dev/null`, a socket.
     Other,
 }
+
+/// A way, and the profile that names it.
+type Seat = (Way, Option<(String, Profile)>);
 
 /// Looks a variable of the environment up.
 pub type Look = Box<dyn Fn(&str) -> Option<String>>;
@@ -132,6 +135,18 @@ pub enum Failure {
     /// The server says no.
     #[error("ask the server: {0}")]
     Denied(String),
+    /// What was said makes no sense; in words that finish "failed to".
+    #[error("{0}")]
+    Usage(String),
+    /// There is nothing of that name.
+    #[error("find {0}")]
+    Missing(String),
+    /// It is not as it was when it was looked at, or not in a state for this.
+    #[error("{0}")]
+    Conflict(String),
+    /// It was not done; in words that finish "failed to".
+    #[error("{0}")]
+    NotDone(String),
 }
 
 impl Failure {
@@ -141,8 +156,11 @@ impl Failure {
             Self::Address(_)
             | Self::Which(_)
             | Self::Nothing
+            | Self::Usage(_)
             | Self::Config(ConfigError::UnknownServer { .. })
             | Self::Theme(ThemeError::Unknown { .. }) => 2,
+            Self::Missing(_) => 3,
+            Self::Conflict(_) => 4,
             Self::Token(_) | Self::Denied(_) => 5,
             Self::Unreachable(_) => 6,
             _ => 1,
@@ -197,11 +215,7 @@ pub fn chosen(choice: &Choice, arguments: &Arguments, around: &Surroundings) -> 
     Ok((setup, way))
 }
 
-fn way(
-    arguments: &Arguments,
-    config: &Config,
-    around: &Surroundings,
-) -> Result<(Way, Option<(String, Profile)>), Failure> {
+fn way(arguments: &Arguments, config: &Config, around: &Surroundings) -> Result<Seat, Failure> {
     let flags = &arguments.source;
     let inside = |source| Way::Inside(Inside { source, data: arguments.data.clone(), login: login(around) });
     if let Some(name) = &flags.server {
@@ -222,20 +236,55 @@ fn way(
     if arguments.data.is_some() {
         return Ok((inside(Source::Kept), None));
     }
+    Ok(usual(config, around)?.unwrap_or((Way::Ask, None)))
+}
+
+/// The server that is meant when none is named.
+fn usual(config: &Config, around: &Surroundings) -> Result<Option<Seat>, Failure> {
     let named =
         (around.look)("STELLA_SERVER").filter(|name| !name.is_empty()).or_else(|| config.default_server.clone());
     let mut known = config.servers.keys();
     match (named, known.next(), known.next()) {
-        (Some(name), ..) => server(&name, config, around),
-        (None, Some(only), None) => server(only, config, around),
+        (Some(name), ..) => server(&name, config, around).map(Some),
+        (None, Some(only), None) => server(only, config, around).map(Some),
         (None, Some(_), Some(_)) => {
             Err(Failure::Which(config.servers.keys().map(String::as_str).collect::<Vec<_>>().join(", ")))
         }
-        (None, None, _) => Ok((Way::Ask, None)),
+        (None, None, _) => Ok(None),
     }
 }
 
-fn server(name: &str, config: &Config, around: &Surroundings) -> Result<(Way, Option<(String, Profile)>), Failure> {
+/// Whom a subcommand asks.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// A server somewhere, or one in this process.
+    pub(crate) way: Way,
+    /// Nothing may be changed there.
+    pub(crate) readonly: bool,
+    /// Something is odd, in words.
+    pub(crate) warning: Option<String>,
+}
+
+/// Finds whom a subcommand asks: a server, or the demo.
+///
+/// # Errors
+/// When none is named, or its name or token cannot be had.
+pub(crate) fn peer(flags: &SourceFlags, looks: &Looks, around: &Surroundings) -> Result<Peer, Failure> {
+    let (config, warning) = Config::read(&around.places)?;
+    let (way, profile) = match &flags.server {
+        Some(name) => server(name, &config, around)?,
+        None if flags.demo => {
+            let source = Source::Demo { seed: flags.seed, speed: flags.demo_speed };
+            (Way::Inside(Inside { source, data: None, login: login(around) }), None)
+        }
+        None => usual(&config, around)?
+            .ok_or_else(|| Failure::Usage("choose a server: say --server URL|NAME, or --demo".to_owned()))?,
+    };
+    let readonly = looks.readonly || profile.is_some_and(|(_, profile)| profile.readonly);
+    Ok(Peer { way, readonly, warning })
+}
+
+fn server(name: &str, config: &Config, around: &Surroundings) -> Result<Seat, Failure> {
     if name.contains("://") {
         let target = Target::new(name, (around.look)("STELLA_TOKEN"))?;
         return Ok((Way::Server(target), None));

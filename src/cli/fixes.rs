@@ -1,0 +1,432 @@
+//! `stella-tui fixes …`: the command line twin of the Fixes screen, for scripts and for people.
+//!
+//! Every verb reads the fix first and names the version that it read; what is approved is the plan that
+//! was seen, by its digest. Says its result on the output and everything else beside it. Decides
+//! nothing: what may be done is the server's word.
+
+mod decide;
+mod find;
+mod follow;
+mod look;
+mod page;
+mod refused;
+mod surround;
+mod words;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use stella_protocol::{FixStatus, Text, Timestamp};
+use stella_widgets::text::sanitise;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{self, Failure, Stdin, Surroundings, Way};
+use super::{Arguments, SourceFlags, speed};
+use crate::client::Client;
+use crate::client::target::Target;
+use crate::embedded::{self, Extent, Running};
+use crate::event::SourceEvent;
+
+/// How long the server inside may take to end.
+const LINGER: Duration = Duration::from_secs(6);
+
+/// What the help page ends with.
+const EXAMPLES: &str = "\
+Examples:
+  stella-tui fixes ls --server prod --status pending
+  stella-tui fixes show fx-12                        the plan, its digest, what stands in the way
+  stella-tui fixes approve fx-12                     shows the plan, asks for the id to be typed
+  stella-tui fixes approve fx-12 --plan-digest 1f3a90c2 < /dev/null
+  stella-tui fixes output fx-12 --follow && echo it helped
+  stella-tui fixes off --reason 'wrong host names in the inventory'
+
+An id may be cut short as long as it stands for one fix only. The token comes from STELLA_TOKEN or the profile.
+Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
+
+/// `fixes` and what it is asked.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Fixes {
+    #[command(flatten)]
+    place: Place,
+    /// A table for people, or the server's own objects.
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, global = true, default_value_t = Form::Table)]
+    form: Form,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Whom to ask; may stand before `fixes` too.
+#[derive(Debug, Clone, Default, Args)]
+struct Place {
+    /// Ask a server: an address, or a name from the configuration.
+    #[arg(long, value_name = "URL|NAME", global = true)]
+    server: Option<String>,
+    /// Ask a freshly seeded demo, which ends afterwards.
+    #[arg(long, global = true)]
+    demo: bool,
+    /// Another story for the demo.
+    #[arg(long, value_name = "N", global = true)]
+    seed: Option<u64>,
+    /// How fast the demo runs, 0.1 to 60.
+    #[arg(long, value_name = "X", value_parser = speed, global = true)]
+    demo_speed: Option<f64>,
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Aligned, for people.
+    Table,
+    /// The wire objects as 7-bit JSON, one a line.
+    Json,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Subcommand)]
+enum Verb {
+    /// List fixes: the open ones unless something else is asked for.
+    Ls(Ls),
+    /// Show one: what runs, what it touches, who said what, what stands in the way.
+    Show(One),
+    /// Propose one.
+    Propose(Propose),
+    /// Look again whether it would work; writes nothing to its target.
+    DryRun(One),
+    /// Say yes to the plan that was seen.
+    Approve(Consent),
+    /// Say no.
+    Reject(Because),
+    /// Take your yes back.
+    Withdraw(One),
+    /// Stop it after the step under way; what was done is taken back.
+    Stop(Because),
+    /// Take back what was executed.
+    Rollback(Consent),
+    /// Say how one ended that is in doubt, or could not be taken back.
+    Close(Statement),
+    /// What its steps said.
+    Output(Output),
+    /// What can be proposed; with an id everything about it.
+    Definitions(Definition),
+    /// Switch all fixes off, now.
+    Off(Why),
+    /// Switch them on again.
+    On(Why),
+    /// What is not proposed any more since it was rolled back.
+    Suppressions,
+    /// Let a suppressed one be proposed again.
+    Lift(Lift),
+    /// List the windows in which no fix starts; with --for or --until add one.
+    Maintenance(Window),
+}
+
+#[derive(Debug, Clone, Args)]
+struct Ls {
+    /// In this state; may be given several times.
+    #[arg(long, value_name = "STATUS", value_parser = status, conflicts_with = "all")]
+    status: Vec<FixStatus>,
+    /// In every state.
+    #[arg(long)]
+    all: bool,
+    /// For this alert.
+    #[arg(long, value_name = "ALERT")]
+    alert: Option<String>,
+    /// At most so many, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+struct One {
+    /// Its id, or enough of it.
+    #[arg(value_name = "FIX")]
+    id: String,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Propose {
+    /// The definition, or enough of its id.
+    definition: String,
+    /// For this alert.
+    #[arg(long, value_name = "ALERT")]
+    alert: Option<String>,
+    /// A value that the alert does not give; may be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    values: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Consent {
+    /// Its id, or enough of it.
+    #[arg(value_name = "FIX")]
+    id: String,
+    /// The plan that you saw: its digest, or the first 8 digits of it and more.
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    plan_digest: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Because {
+    /// Its id, or enough of it.
+    #[arg(value_name = "FIX")]
+    id: String,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT", value_parser = something)]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Statement {
+    /// Its id, or enough of it.
+    #[arg(value_name = "FIX")]
+    id: String,
+    /// What you found at the target, and what you did.
+    #[arg(long, value_name = "TEXT", value_parser = something)]
+    statement: String,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Output {
+    /// Its id, or enough of it.
+    #[arg(value_name = "FIX")]
+    id: String,
+    /// Of this step only, from 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    step: Option<u32>,
+    /// Go on until it ends: 0 when it helped, 1 when it did not.
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Definition {
+    /// The definition, or enough of its id.
+    #[arg(value_name = "DEFINITION")]
+    id: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Why {
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Lift {
+    /// Its id (`sup-N`), or enough of it.
+    #[arg(value_name = "SUPPRESSION")]
+    id: String,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Window {
+    /// Targets that begin so, like `service:search`; all when absent.
+    #[arg(long, value_name = "TARGET", requires = "end")]
+    target: Option<String>,
+    /// From then on, in RFC 3339; now when absent.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "end")]
+    from: Option<Timestamp>,
+    /// Up to then, in RFC 3339.
+    #[arg(long, value_name = "TIME", value_parser = time, group = "end")]
+    until: Option<Timestamp>,
+    /// For so long: 90s, 15m, 2h, 3d.
+    #[arg(long = "for", value_name = "TIME", value_parser = span, group = "end")]
+    lasts: Option<i64>,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT", requires = "end")]
+    reason: Option<String>,
+}
+
+impl Verb {
+    /// True when it changes something on the server.
+    fn changes(&self) -> bool {
+        match self {
+            Self::Ls(_) | Self::Show(_) | Self::Output(_) | Self::Definitions(_) | Self::Suppressions => false,
+            Self::Maintenance(window) => window.is_new(),
+            _ => true,
+        }
+    }
+}
+
+impl Window {
+    fn is_new(&self) -> bool {
+        self.until.is_some() || self.lasts.is_some()
+    }
+}
+
+fn status(word: &str) -> Result<FixStatus, String> {
+    let known = FixStatus::ALL.into_iter().find(|status| status.word() == word.replace('-', "_"));
+    known.ok_or_else(|| format!("want one of {}", FixStatus::ALL.map(FixStatus::word).join(", ")))
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("want NAME=VALUE")?;
+    if name.is_empty() { Err("want NAME=VALUE".to_owned()) } else { Ok((name.to_owned(), value.to_owned())) }
+}
+
+/// Eight digits tell one plan of a fix from its next one; fewer are typed by chance.
+fn digest(text: &str) -> Result<String, String> {
+    let is_one = (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_one { Ok(text.to_ascii_lowercase()) } else { Err("want 8 to 64 hexadecimal digits".to_owned()) }
+}
+
+fn something(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("want some words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "want a time like 2026-01-31T18:00:00Z".to_owned())
+}
+
+fn span(text: &str) -> Result<i64, String> {
+    let wrong = || "want a time like 90s, 15m, 2h or 3d".to_owned();
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let count: u32 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        's' => 1_000,
+        'm' => 60_000,
+        'h' => 3_600_000,
+        'd' => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    if count == 0 { Err(wrong()) } else { Ok(i64::from(count) * millis) }
+}
+
+/// Asks one server, and says what it answers.
+struct Desk<'a> {
+    client: Arc<Client>,
+    form: Form,
+    /// Somebody types.
+    is_typed: bool,
+    out: &'a mut dyn Write,
+}
+
+/// Does what is asked; answers with the exit code.
+pub(super) fn run(
+    asked: &Fixes,
+    arguments: &Arguments,
+    around: &Surroundings,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let flags = merged(&arguments.source, &asked.place)?;
+    decide::check(&asked.verb, around.stdin)?;
+    let peer = plan::peer(&flags, &arguments.looks, around)?;
+    if peer.readonly && asked.verb.changes() {
+        return Err(Failure::Denied("this is a place to look only: --readonly, or the profile says so".to_owned()));
+    }
+    super::begin_log(&around.places, peer.warning.as_deref());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(Failure::Terminal)?;
+    let mut out = io::BufWriter::new(out);
+    let done = runtime.block_on(at(peer.way, asked, around.stdin == Stdin::Terminal, &mut out));
+    let done = done.and_then(|code| out.flush().map_err(Failure::Output).map(|()| code));
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    match done {
+        // Whoever read it has read enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        done => done,
+    }
+}
+
+/// Flags may stand on either side of `fixes`; those behind it win.
+fn merged(before: &SourceFlags, behind: &Place) -> Result<SourceFlags, Failure> {
+    let flags = SourceFlags {
+        server: behind.server.clone().or_else(|| before.server.clone()),
+        demo: behind.demo || before.demo,
+        seed: behind.seed.or(before.seed),
+        demo_speed: behind.demo_speed.or(before.demo_speed),
+        tail: Vec::new(),
+    };
+    let wrong = |words: &str| Err(Failure::Usage(format!("read the command line: {words}")));
+    if flags.demo && flags.server.is_some() {
+        return wrong("--server and --demo exclude one another");
+    }
+    if !flags.demo && (flags.seed.is_some() || flags.demo_speed.is_some()) {
+        return wrong("--seed and --demo-speed belong to --demo");
+    }
+    Ok(flags)
+}
+
+async fn at(way: Way, asked: &Fixes, is_typed: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    match way {
+        Way::Server(target) => answer(target, asked, is_typed, out).await,
+        Way::Inside(inside) => {
+            let shutdown = CancellationToken::new();
+            let tell = Arc::new(|event| {
+                if let SourceEvent::Trouble(words) | SourceEvent::Preparing(words) = event {
+                    remark(words.raw());
+                }
+            });
+            let running = embedded::start(inside, Extent::Endless, tell, shutdown.clone()).await;
+            let Running { target, source, server } =
+                running.map_err(|words| Failure::Unreachable(sanitise(words.raw()).into_string()))?;
+            // It ends when the world has been seeded; what became of that the server itself tells.
+            let _ = source.await;
+            let answered = answer(target, asked, is_typed, out).await;
+            shutdown.cancel();
+            // Not ended in time: the process ends anyway.
+            let _ = timeout(LINGER, server).await;
+            answered
+        }
+        Way::Ask => Err(Failure::Nothing),
+    }
+}
+
+async fn answer(target: Target, asked: &Fixes, is_typed: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let client = Client::new(target).map(Arc::new);
+    let client = client.map_err(|trouble| Failure::Denied(sanitise(trouble.cause.what.raw()).into_string()))?;
+    let mut desk = Desk { client, form: asked.form, is_typed, out };
+    match &asked.verb {
+        Verb::Ls(ls) => look::ls(&mut desk, ls).await,
+        Verb::Show(one) => look::show(&mut desk, one).await,
+        Verb::Definitions(definition) => look::definitions(&mut desk, definition).await,
+        Verb::Output(output) => follow::output(&mut desk, output).await,
+        Verb::Propose(propose) => decide::propose(&mut desk, propose).await,
+        Verb::Off(why) => surround::switch(&mut desk, false, why).await,
+        Verb::On(why) => surround::switch(&mut desk, true, why).await,
+        Verb::Suppressions => surround::suppressions(&mut desk).await,
+        Verb::Lift(lift) => surround::lift(&mut desk, lift).await,
+        Verb::Maintenance(window) => surround::maintenance(&mut desk, window).await,
+        verb => decide::decide(&mut desk, verb).await,
+    }
+}
+
+impl Desk<'_> {
+    /// Writes lines that are safe to show.
+    fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
+        lines.iter().try_for_each(|line| writeln!(self.out, "{line}")).map_err(Failure::Output)
+    }
+
+    /// Writes an object of the wire on a line.
+    fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+        let line = words::json(object).map_err(|error| Failure::Output(error.into()))?;
+        writeln!(self.out, "{line}").map_err(Failure::Output)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Output)
+    }
+}
+
+/// Says something that is not the answer.
+fn remark(words: &str) {
+    // Nobody is left to tell that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "stella-tui: {}", sanitise(words));
+}
+
+/// Text from outside, safe to show on one line.
+fn clean(text: &Text) -> String {
+    sanitise(text.raw()).into_string()
+}
+
+#[cfg(test)]
+mod tests;

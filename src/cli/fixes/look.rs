@@ -1,0 +1,95 @@
+//! Questions: which fixes there are, one of them, what can be proposed.
+
+use serde_json::{Value, json};
+use stella_protocol::FixStatus;
+use stella_protocol::fix::FixPlan;
+
+use super::refused::{Asked, failure};
+use super::{Definition, Desk, Failure, Form, Ls, One, find, page, remark};
+use crate::client::fixes::FixAsk;
+
+/// Most fixes that are asked for at once.
+const PAGE: u32 = 200;
+
+/// Nothing matched.
+const NOTHING: u8 = 3;
+
+/// `fixes ls`.
+pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
+    let status: Vec<FixStatus> = match (&ls.status[..], ls.all) {
+        ([], true) => Vec::new(),
+        ([], false) => FixStatus::ALL.into_iter().filter(|status| status.is_open()).collect(),
+        (named, _) => named.to_vec(),
+    };
+    let alert = match &ls.alert {
+        Some(alert) => Some(find::alert(desk, alert).await?),
+        None => None,
+    };
+    let mut ask = FixAsk { status: status.iter().map(|status| status.word()).collect(), alert, ..FixAsk::default() };
+    let (mut bodies, mut fixes) = (Vec::new(), Vec::new());
+    let wanted = ls.limit as usize;
+    while fixes.len() < wanted {
+        ask.limit = PAGE.min((wanted - fixes.len()) as u32);
+        let page = desk.client.fix_page(&ask).await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+        bodies.extend(page.body.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
+        fixes.extend(page.read.items);
+        ask.after = page.read.next;
+        if ask.after.is_none() {
+            break;
+        }
+    }
+    match desk.form {
+        Form::Json => desk.object(&json!({ "items": bodies, "next": ask.after }))?,
+        Form::Table if fixes.is_empty() => remark(if ls.is_narrow() { "no such fix" } else { "no fix is open" }),
+        Form::Table => desk.lines(&page::fixes(&fixes))?,
+    }
+    if ask.after.is_some() {
+        remark("there are more: raise --limit");
+    }
+    Ok(if fixes.is_empty() { NOTHING } else { 0 })
+}
+
+impl Ls {
+    fn is_narrow(&self) -> bool {
+        self.all || !self.status.is_empty() || self.alert.is_some()
+    }
+}
+
+/// `fixes show`.
+pub(super) async fn show(desk: &mut Desk<'_>, one: &One) -> Result<u8, Failure> {
+    let review = find::fix(desk, &one.id).await?;
+    match desk.form {
+        Form::Json => desk.object(&review.body)?,
+        Form::Table => desk.lines(&page::review(&review.read, is_whole(&review.read.fix.plan, &review.body)))?,
+    }
+    Ok(0)
+}
+
+/// True when everything that stands in the plan was read: nothing of it is left out where it is shown.
+pub(super) fn is_whole(plan: &FixPlan, review: &Value) -> bool {
+    let Ok(read) = serde_json::to_value(plan) else { return false };
+    review.pointer("/fix/plan").is_some_and(|sent| *sent == read)
+}
+
+/// `fixes definitions`.
+pub(super) async fn definitions(desk: &mut Desk<'_>, asked: &Definition) -> Result<u8, Failure> {
+    let page = desk.client.fix_definitions().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let Some(id) = &asked.id else {
+        match desk.form {
+            Form::Json => desk.object(&page.body)?,
+            Form::Table if page.read.items.is_empty() => remark("nothing can be proposed: there is no definition"),
+            Form::Table => desk.lines(&page::definitions(&page.read.items))?,
+        }
+        return Ok(if page.read.items.is_empty() { NOTHING } else { 0 });
+    };
+    let items = &page.read.items;
+    let id = find::one("definition", id, items.iter().map(|definition| definition.id.raw()))?;
+    let place = items.iter().position(|definition| definition.id.raw() == id);
+    let missing = || Failure::Missing("the definition".to_owned());
+    let place = place.ok_or_else(missing)?;
+    match desk.form {
+        Form::Json => desk.object(page.body.pointer(&format!("/items/{place}")).ok_or_else(missing)?)?,
+        Form::Table => desk.lines(&page::definition(&items[place]))?,
+    }
+    Ok(0)
+}

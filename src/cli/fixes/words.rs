@@ -1,0 +1,90 @@
+//! Texts, values and objects as they are written: unambiguous, and safe in a terminal.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use stella_protocol::{Text, Timestamp};
+use stella_widgets::text::sanitise;
+
+/// JSON in 7-bit characters: every other one is escaped, so that a program reads what the server sent
+/// and a terminal sees nothing that it could act on.
+///
+/// # Errors
+/// When a map has keys that are no strings; none of the wire has.
+pub(super) fn json(object: &impl Serialize) -> Result<String, serde_json::Error> {
+    let written = serde_json::to_string(object)?;
+    let mut line = String::with_capacity(written.len());
+    for character in written.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            line.push(character);
+            continue;
+        }
+        // Behind ASCII a character stands inside of a string, where an escape means the same.
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(line, "\\u{unit:04x}");
+        }
+    }
+    Ok(line)
+}
+
+/// A text in quotes: where it begins and ends, and every blank in it, can be seen.
+pub(super) fn quoted(text: &Text) -> String {
+    value(&serde_json::Value::from(text.raw()))
+}
+
+/// Texts in quotes, behind one another.
+pub(super) fn list(texts: &[Text]) -> String {
+    texts.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A value as JSON.
+pub(super) fn value(value: &serde_json::Value) -> String {
+    sanitise(&value.to_string()).into_string()
+}
+
+/// A length of time in its largest whole unit.
+pub(super) fn span(millis: i64) -> String {
+    match millis {
+        86_400_000.. if millis % 86_400_000 == 0 => format!("{} d", millis / 86_400_000),
+        3_600_000.. if millis % 3_600_000 == 0 => format!("{} h", millis / 3_600_000),
+        60_000.. if millis % 60_000 == 0 => format!("{} min", millis / 60_000),
+        1_000.. if millis % 1_000 == 0 => format!("{} s", millis / 1_000),
+        _ => format!("{millis} ms"),
+    }
+}
+
+/// A time to the second, in UTC.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.to_utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `1 approval`, `2 approvals`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_read_as_it_was_sent_and_no_terminal_can_act_on_it() {
+        let hostile = "é \u{1b}]0;x\u{7} \u{9b}2J \u{202e} \u{7f} \u{1f600} \u{e0041}\n";
+        let line = json(&hostile).unwrap();
+        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), hostile);
+    }
+
+    #[test]
+    fn where_an_argument_ends_can_be_seen() {
+        let arguments = ["restart", "a b", "", "x\"\u{1b}[2J"].map(Text::from);
+        assert_eq!(list(&arguments), r#""restart" "a b" "" "x\"\u001b[2J""#);
+    }
+
+    #[test]
+    fn a_length_of_time_keeps_all_of_itself() {
+        let spans = [1_500, 90_000, 900_000, 7_200_000, 172_800_000, 0].map(span);
+        assert_eq!(spans, ["1500 ms", "90 s", "15 min", "2 h", "2 d", "0 ms"]);
+    }
+}
