@@ -47,6 +47,14 @@ pub struct Plan {
     pub login: String,
 }
 
+/// The command line of the demo's simulated application, when the arguments begin with its name: its
+/// services are restarted by a command of this program, as yours are by one of your machine's.
+#[cfg(feature = "embedded")]
+pub fn operate(mut arguments: impl Iterator<Item = String>) -> Option<std::process::ExitCode> {
+    let first = arguments.next()?;
+    (first == stella_server::demo::OPERATE).then(|| stella_server::demo::operate(&arguments.collect::<Vec<_>>()))
+}
+
 impl Source {
     /// The word on every screen.
     pub fn badge(&self) -> &'static str {

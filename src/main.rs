@@ -6,6 +6,10 @@ use clap::Parser;
 use stella_tui::cli::Arguments;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "embedded")]
+    if let Some(code) = stella_tui::embedded::operate(std::env::args().skip(1)) {
+        return code;
+    }
     let arguments = Arguments::parse();
     match stella_tui::run(&arguments) {
         Ok(code) => ExitCode::from(code),

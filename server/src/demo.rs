@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use colleague::{COLLEAGUE, op2};
 pub use control::{Control, Effect, Operations};
 pub use documents::documents;
-pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, operate};
+pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, OPERATE, operate};
 pub use script::Truth;
 pub use world::World;
 

@@ -127,6 +127,11 @@ enum Fixes {
 }
 
 fn main() -> ExitCode {
+    // The demo's services are restarted by a command of this program.
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|first| first == stella_server::demo::OPERATE) {
+        return stella_server::demo::operate(&arguments.collect::<Vec<_>>());
+    }
     let cli = Cli::parse();
     say_to_stderr();
     // What is kept names people: also in a folder that others may enter, only the owner reads it.

@@ -179,7 +179,8 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     };
     let play = match &config.demo {
         Some(options) => {
-            let operations = demo::Operations::open().await.map_err(StartError::Operations)?;
+            let operations =
+                demo::Operations::open(Some(ground.folder.path())).await.map_err(StartError::Operations)?;
             let seeding = ground.readiness.pending("seeding the demo");
             Some(Play { options: options.clone(), operations, seeding })
         }
@@ -279,7 +280,7 @@ impl Ground {
     fn workshop(&self, config: &Config, play: Option<&Play>) -> Result<Option<Workshop>, StartError> {
         let Some(settings) = config.remedy.clone() else { return Ok(None) };
         let settings = match play {
-            Some(play) => remedy::of_demo(settings, play.operations.control(), self.folder.path()),
+            Some(play) => remedy::of_demo(settings, &play.operations, self.folder.path()),
             None => settings,
         };
         let single_person = settings.single_person(config.embedded.is_some(), play.is_some());

@@ -84,6 +84,7 @@ fn serve(data: &Path, listen: SocketAddr) {
         redaction: Redaction::Local,
         embedded: None,
         demo: None,
+        remedy: None,
         clock: Clock::system(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -1,8 +1,9 @@
 //! The command line of the operations interface: `operate restart SERVICE`, `operate scale SERVICE N`,
 //! `operate status SERVICE`. For whoever runs commands and cannot speak HTTP.
 //!
-//! Where to speak to stands in the environment, or in the file that a leading `--control FILE` names. What it prints is the application's answer, one line of
-//! JSON on standard output; why it failed, one line on standard error.
+//! Where to speak to stands in the environment, or in the file that a leading `--control FILE` names.
+//! What it prints is the application's answer, one line of JSON on standard output; why it failed, one
+//! line on standard error.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,14 +16,16 @@ use uuid::Uuid;
 use super::control::Control;
 use super::courier::client;
 
+/// The subcommand of either program that is this command line.
+pub const OPERATE: &str = "operate";
 /// Names the address of the operations interface.
 pub const APP_URL: &str = "STELLA_APP_URL";
 /// Names its token.
 pub const APP_TOKEN: &str = "STELLA_APP_TOKEN";
 /// Names the key of the request; without it, each run is a request of its own.
-pub const APP_KEY: &str = "STELLA_APP_KEY";
+pub const APP_KEY: &str = "STELLA_IDEMPOTENCY_KEY";
 /// Names the fence.
-pub const APP_FENCE: &str = "STELLA_APP_FENCE";
+pub const APP_FENCE: &str = "STELLA_FENCE";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -71,8 +71,6 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Names taken over from the server's environment.
     pub environment: Vec<String>,
-    /// Values that stand for variables of these names: for what runs inside this process.
-    pub given: Vec<(String, Hidden)>,
 }
 
 /// A header with a secret.

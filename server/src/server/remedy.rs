@@ -1,6 +1,5 @@
 //! From what the configuration says of fixes to an executor that works, and to the desk that routes ask.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -80,15 +79,13 @@ fn base(base: &Base) -> Result<http::Base, StartError> {
 fn commands(settings: &Settings) -> ArgvCaller {
     let programs = settings.programs.iter().map(|program| program.path.display().to_string()).collect();
     let names = settings.programs.iter().flat_map(|program| program.environment.iter().cloned()).collect();
-    let given = settings.programs.iter().flat_map(|program| &program.given);
-    let given: BTreeMap<String, String> =
-        given.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
-    ArgvCaller::new(programs, names).giving(given)
+    ArgvCaller::new(programs, names)
 }
 
 /// What a demo's fixes may touch: its simulated application by its operations interface, on three names
 /// and by a command, and the documents in its folder.
-pub(super) fn of_demo(settings: Settings, control: &demo::Control, folder: &Path) -> Settings {
+pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder: &Path) -> Settings {
+    let control = operations.control();
     let base = |name: &str| Base {
         name: name.to_owned(),
         url: control.url.clone(),
@@ -99,15 +96,11 @@ pub(super) fn of_demo(settings: Settings, control: &demo::Control, folder: &Path
             place: SecretPlace::Given(Hidden::new(control.token.clone())),
         }),
     };
-    let own = std::env::current_exe().ok().map(|path| Program {
+    let own = std::env::current_exe().ok().zip(operations.file()).map(|(path, file)| Program {
         name: demo::OPERATE.to_owned(),
         path,
-        arguments: vec![demo::OPERATE.to_owned()],
-        environment: vec![demo::APP_URL.to_owned(), demo::APP_TOKEN.to_owned()],
-        given: vec![
-            (demo::APP_URL.to_owned(), Hidden::new(control.url.clone())),
-            (demo::APP_TOKEN.to_owned(), Hidden::new(control.token.clone())),
-        ],
+        arguments: vec![demo::OPERATE.to_owned(), "--control".to_owned(), file.display().to_string()],
+        environment: Vec::new(),
     });
     Settings {
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),

@@ -39,10 +39,6 @@ async fn run(base_url: String, app: &App, play: Play) -> Result<(), Ended> {
     let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Approver, Recording::Refused)?.expose().to_owned();
     let ending: CancellationToken = app.ending.clone();
     let (ready, seeded) = oneshot::channel();
-<<<<<<< HEAD
-=======
-    let operations = demo::Operations::open(options.keep.as_deref()).await?;
->>>>>>> fx-demo
     let world = demo::run(options, operations, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
     let person = async {
         if seeded.await.is_err() || !caught_up(app).await {

@@ -209,7 +209,6 @@ fn read_program(section: &ProgramSection) -> Result<Program, String> {
         path: section.path.clone(),
         arguments: section.arguments.clone(),
         environment: section.environment.clone(),
-        given: Vec::new(),
     })
 }
 

@@ -31,7 +31,6 @@ pub(super) fn settings() -> Settings {
             path: "/usr/local/bin/operate".into(),
             arguments: Vec::new(),
             environment: vec!["STELLA_APP_URL".to_owned()],
-            given: Vec::new(),
         }],
         ..Settings::default()
     }
