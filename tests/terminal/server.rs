@@ -106,6 +106,7 @@ pub fn serves() -> bool {
         redaction: Redaction::Local,
         embedded: None,
         demo: None,
+        remedy: None,
         clock: Clock::system(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
