@@ -278,10 +278,12 @@ fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(),
 impl Ground {
     /// What fixes need, when the configuration says anything of them.
     fn workshop(&self, config: &Config, play: Option<&Play>) -> Result<Option<Workshop>, StartError> {
-        let Some(settings) = config.remedy.clone() else { return Ok(None) };
-        let settings = match play {
-            Some(play) => remedy::of_demo(settings, &play.operations, self.folder.path()),
-            None => settings,
+        let settings = match (config.remedy.clone(), play) {
+            (settings, Some(play)) => {
+                remedy::of_demo(settings.unwrap_or_default(), &play.operations, self.folder.path())
+            }
+            (Some(settings), None) => settings,
+            (None, None) => return Ok(None),
         };
         let single_person = settings.single_person(config.embedded.is_some(), play.is_some());
         let (hub, series, clock) = (&self.hub, &self.series, &config.clock);
