@@ -5,6 +5,11 @@
 //!
 //! Architecture Invariant: knows nothing of fixes, migrations, alerts or the feed.
 
+#[cfg(test)]
+pub(crate) mod conformance;
+pub mod embedded;
+pub mod shape;
+
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
@@ -17,6 +22,24 @@ pub struct DocumentKey {
     pub collection: String,
     /// Its id within it.
     pub id: String,
+}
+
+impl DocumentKey {
+    /// In this collection, with this id.
+    pub fn new(collection: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { collection: collection.into(), id: id.into() }
+    }
+
+    /// From a whole path (`agents/a-7`); None: it names no document.
+    pub fn parse(path: &str) -> Option<Self> {
+        let (collection, id) = path.rsplit_once('/')?;
+        Some(Self::new(collection, id))
+    }
+
+    /// The whole path. It came from outside: for people only through the sanitiser.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.collection, self.id)
+    }
 }
 
 /// A document as it was read.
@@ -67,6 +90,8 @@ pub enum Written {
     Done(u64),
     /// Something else stood there: as it is now, None when there is nothing.
     Conflict(Option<Box<Document>>),
+    /// Nothing was done, and nothing stood in its way: another write of its atomic batch had a conflict.
+    Held,
 }
 
 /// A page of a collection.
@@ -106,10 +131,12 @@ pub trait Documents: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Names of the collections at the root, or below a document (`agents/a-7`), in order.
+    /// Names (the last part of their paths) of the collections at the root, or below a document
+    /// (`agents/a-7`), in order; also those that hold nothing but collections further below.
     fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>>;
 
-    /// Documents with ids after `after` (None: from the first), in order, at most `limit`.
+    /// Documents with ids after `after` (None: from the first), in order, at most `limit`; fewer when they
+    /// are long. Whether there are more is told by `next` alone.
     fn scan<'a>(
         &'a self,
         collection: &'a str,
@@ -120,7 +147,7 @@ pub trait Documents: Send + Sync {
     /// One document; None: there is none.
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>>;
 
-    /// Writes conditionally; one answer a write, in order.
+    /// Writes conditionally; one answer a write, in order. A document stands at most once in a batch.
     fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>>;
 
     /// How many documents a collection has.

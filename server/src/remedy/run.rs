@@ -4,6 +4,8 @@
 //! one step. Whatever may be lost is kept first: the intent before the effect, before-images with it.
 
 pub mod desk;
+pub mod document;
+pub mod repair;
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;
