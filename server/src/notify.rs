@@ -75,12 +75,12 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
             tries: 10,
-            patience: Duration::from_secs(60 * 60),
+            patience: Duration::from_hours(1),
             timeout: Duration::from_secs(10),
             burst: 20,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             settle: Duration::from_secs(5),
             again: Duration::from_secs(1),
         }

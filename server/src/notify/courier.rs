@@ -118,7 +118,7 @@ impl Courier {
                 Try::Again { why, after } => (why, after),
             };
             let pause = jitter(longest).max(after.unwrap_or_default());
-            if tried >= self.pace.tries || began.elapsed() + pause > self.pace.patience {
+            if tried >= self.pace.tries || began.elapsed().saturating_add(pause) > self.pace.patience {
                 return Err(why);
             }
             tracing::debug!(delivery = %message.delivery, why, tried, "a notification is tried again");
@@ -200,8 +200,7 @@ fn signature(secret: &str, now: Timestamp, body: &str) -> Option<String> {
     let unix = now.millis().div_euclid(1000);
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(format!("{unix}.{body}").as_bytes());
-    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(format!("t={unix},v1={digest}"))
+    Some(format!("t={unix},v1={:x}", mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -218,10 +217,11 @@ mod tests {
 
     #[test]
     fn a_receiver_is_asked_again_when_it_said_so() {
-        assert_eq!(after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(after("120"), Some(Duration::from_mins(2)));
         assert_eq!(after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(after("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it is over");
         assert_eq!((after("soon"), after("-1")), (None, None));
+        assert_eq!(after("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
     }
 
     #[test]

@@ -135,12 +135,12 @@ impl Message {
 }
 
 fn alert_text(alert: &Alert, title: &str, service: &str) -> String {
-    let came = if alert.reopened > 0 { "Critical alert is back" } else { "Critical alert" };
-    let mut text = format!("{came}: {title}");
+    // The name first: whatever else is cut off, it can be looked up.
+    let back = if alert.reopened > 0 { " is back" } else { "" };
+    let mut text = format!("Critical alert {}{back}: {title}", alert.id);
     if !service.is_empty() {
         let _infallible = write!(text, " · {service}");
     }
-    let _infallible = write!(text, " · {}", alert.id);
     if let Some(first) = alert.suggested_actions.first() {
         let _infallible = write!(text, " · {}", clean(first.raw(), SENTENCE));
     }
@@ -181,10 +181,13 @@ mod tests {
         let mut alert = critical(1);
         alert.title = Text::new(format!("\x1b]0;x\x07<!channel>\u{202e}\n{}", "&".repeat(5000)));
         alert.service = Text::new("se\u{200b}arch");
+        alert.suggested_actions = vec![Text::new("look <there>".repeat(99))];
         let message = Message::about(&Subject::Alert(Box::new(alert)), Kind::CriticalAlert, AT);
         let body = serde_json::to_string(&message).unwrap_or_default();
         assert!(!body.contains("\\u00") && !body.contains(['\u{202e}', '\u{200b}']) && !body.contains("\\n"), "{body}");
-        assert!(message.text.starts_with("Critical alert: \u{fffd}]0;x\u{fffd}&lt;!channel&gt;\u{fffd} &amp;"));
+        assert!(
+            message.text.starts_with("Critical alert a-0000001: \u{fffd}]0;x\u{fffd}&lt;!channel&gt;\u{fffd} &amp;")
+        );
         assert!(message.text.chars().count() <= 1000 && message.text.ends_with('…'));
         assert_eq!(message.title.chars().count(), TITLE);
     }

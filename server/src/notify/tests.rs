@@ -1,5 +1,5 @@
 //! The teller on a real hub and store, against a real receiver.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -219,20 +219,20 @@ async fn what_matters_is_told_signed_once_and_the_past_is_not() {
     house.act(Verb::Acknowledge, &old[0]).await;
     let alert = house.finds(&one("search is down")).remove(0);
     let told = receiver.next().await;
-    let text = format!("Critical alert: search is down · 2-0 · {}", alert.id);
+    let text = format!("Critical alert {}: search is down · 2-0", alert.id);
     assert_eq!((told.said("text"), told.said("id")), (text, alert.id.to_string()));
     assert_eq!((told.said("kind").as_str(), told.said("severity").as_str()), ("critical_alert", "critical"));
     assert!(told.header("stella-delivery").ends_with(alert.id.as_str()));
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(format!("1700000000.{}", told.body).as_bytes());
-    let digest = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(told.header("stella-signature"), format!("t=1700000000,v1={digest}"));
+    let digest = mac.finalize().into_bytes();
+    assert_eq!(told.header("stella-signature"), format!("t=1700000000,v1={digest:x}"));
 
     house.act(Verb::Note, &alert).await;
     house.act(Verb::Resolve, &alert).await;
     house.act(Verb::Reopen, &alert).await;
     let told = receiver.next().await;
-    assert_eq!((told.said("id"), told.said("kind").as_str()), (alert.id.to_string(), "critical_alert"));
+    assert!(told.said("text").starts_with(&format!("Critical alert {} is back: ", alert.id)), "{}", told.body);
     let fix = house.pending_fix("service:search").await;
     let told = receiver.next().await;
     assert_eq!((told.said("id"), told.said("kind").as_str()), (fix.id.to_string(), "fix_pending"));
@@ -273,7 +273,7 @@ async fn a_restart_tells_exactly_what_was_not_delivered() {
     house.finds(&one("delivered"));
     assert!(receiver.next().await.said("text").contains("delivered"));
     house.noted().await;
-    let patient = Duration::from_secs(3600);
+    let patient = Duration::from_hours(1);
     telling.end().await;
     receiver.answers(&[500]);
     let telling = house.tell(&receiver, Pace { first_pause: patient, longest_pause: patient, ..quick() });
@@ -297,7 +297,7 @@ async fn a_restart_tells_exactly_what_was_not_delivered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_becomes_one_line_with_its_count_also_across_a_restart() {
     let (mut house, mut receiver) = (House::new(), Receiver::new().await);
-    let long = Duration::from_secs(3600);
+    let long = Duration::from_hours(1);
     let telling = house.telling(&receiver, Pace { settle: long, ..quick() }).await;
     let titles: Vec<String> = (0..70).map(|number| format!("alert {number}")).collect();
     house.finds(&titles);
@@ -327,7 +327,7 @@ async fn hostile_text_comes_out_clean() {
     house.finds(&one("\x1b[2J\u{202e}<!channel> & \u{200b}\u{7}\r\n<https://evil|ok>"));
     let told = receiver.next().await;
     let text = told.said("text");
-    assert!(text.starts_with("Critical alert: \u{fffd}[2J\u{fffd}&lt;!channel&gt; &amp; "), "{text}");
+    assert!(text.contains(": \u{fffd}[2J\u{fffd}&lt;!channel&gt; &amp; "), "{text}");
     assert!(!text.contains(['<', '>', '\u{202e}', '\u{200b}']) && !text.contains(char::is_control));
     assert!(!told.said("title").contains(char::is_control));
     telling.end().await;
