@@ -3,6 +3,7 @@
 //! The executor's loop claims what is approved and takes it from state to state; a [`Runner`] performs
 //! one step. Whatever may be lost is kept first: the intent before the effect, before-images with it.
 
+<<<<<<< HEAD
 pub mod argv;
 pub mod desk;
 pub mod document;
@@ -18,6 +19,11 @@ mod verify;
 
 pub mod load;
 pub mod propose;
+=======
+pub mod desk;
+pub mod document;
+pub mod repair;
+>>>>>>> fx-exec
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;
