@@ -136,7 +136,7 @@ mod with_server {
     use tokio::task::JoinSet;
     use tokio_util::sync::CancellationToken;
 
-    use super::intake::{Fate, Input, Joiner, carry, read_apart};
+    use super::intake::{Fate, Input, Joiner, carry, end, read_apart};
     use super::tail::Follower;
     use super::waiting::Waiting;
     use super::{Extent, Plan, Running, Source, SourceEvent, Taken, Target, Tell, Text};
@@ -245,7 +245,11 @@ mod with_server {
             }
             Source::Pipe => {
                 tell(SourceEvent::Ready);
-                let (taken, fate) = bring_in("pipe", read_apart(std::io::stdin()), client, &tell, &shutdown).await;
+                let input = read_apart(std::io::stdin());
+                let (taken, fate) = bring_in("pipe", input, client.clone(), &tell, &shutdown).await;
+                if !shutdown.is_cancelled() {
+                    end(&client, "pipe", &tell).await;
+                }
                 if fate == Fate::Ended {
                     tell(SourceEvent::Ended(Text::from("the pipe")));
                 }
@@ -284,6 +288,9 @@ mod with_server {
             all.accepted += taken.accepted;
             all.rejected += taken.rejected;
             is_whole &= fate == Fate::Ended;
+        }
+        if !shutdown.is_cancelled() {
+            end(client, "tail", tell).await;
         }
         if is_whole {
             tell(SourceEvent::Ended(Text::from("every file")));

@@ -64,6 +64,34 @@ fn a_pipe_that_ends_is_dealt_with_to_its_last_line() {
     assert!(summary.starts_with("summary: lines 60, not readable 0, alerts "), "{summary}");
 }
 
+/// Guessers of passwords, eight tries from each address; `time` is what every line begins with.
+fn crowd(addresses: usize, time: &str) -> String {
+    let mut lines = String::new();
+    for address in 0..addresses {
+        for attempt in 0..8 {
+            let (user, port) = (address * 10 + attempt, 40_000 + attempt);
+            let _ = writeln!(
+                lines,
+                "{time}sshd[900]: Failed password for user{user} from 203.0.113.{address} port {port} ssh2"
+            );
+        }
+    }
+    lines
+}
+
+#[test]
+fn nothing_that_was_found_in_the_last_second_is_left_unsaid() {
+    for time in ["Jan  5 03:12:07 bastion ", ""] {
+        let said = text(&piped(&crowd(200, time)).stdout);
+        let is_told = |address: &usize| {
+            let address = format!("203.0.113.{address}");
+            said.lines().any(|line| line.contains(" NEW ") && line.split_whitespace().any(|word| word == address))
+        };
+        let untold: Vec<_> = (0..200).filter(|address| !is_told(address)).collect();
+        assert!(untold.is_empty(), "{time:?}: of 200 addresses {untold:?} are not told\n{said}");
+    }
+}
+
 #[test]
 fn no_escape_byte_comes_out_whatever_went_in() {
     let output = piped(&attack().replace("root", "\u{1b}[2J\u{9b}31m\u{202e}root"));

@@ -8,6 +8,7 @@
 //! When lines come faster than they can be kept, the senders are told to come back; nothing is dropped.
 
 mod diagnostic;
+mod group;
 mod time;
 mod worker;
 
@@ -81,6 +82,14 @@ struct Request {
     answer: oneshot::Sender<Result<(), IngestError>>,
 }
 
+/// What the engine thread is asked for.
+enum Order {
+    /// To keep lines and look at them.
+    Take(Request),
+    /// To say what was held back, since a recording has ended; answered once that is told.
+    End(oneshot::Sender<()>),
+}
+
 /// What the handle and the engine thread both see.
 struct Shared {
     waiting_bytes: AtomicUsize,
@@ -98,7 +107,7 @@ impl Shared {
 /// The way in for lines. Clones are the same pipeline; its thread ends when the last one is gone.
 #[derive(Clone)]
 pub struct Pipeline {
-    queue: SyncSender<Request>,
+    queue: SyncSender<Order>,
     reading: Arc<Semaphore>,
     shared: Arc<Shared>,
     clock: Clock,
@@ -129,6 +138,9 @@ impl Pipeline {
     }
 
     /// Takes one request. `source` says in words who sent it. On return every accepted line survives SIGKILL.
+    ///
+    /// An empty body of a recording says that it has ended: engine time is led on by seconds until the engine
+    /// has nothing left to say of it, and on return that is told.
     pub async fn take(
         &self,
         body: Bytes,
@@ -137,6 +149,9 @@ impl Pipeline {
         redactor: Arc<Redactor>,
         source: Text,
     ) -> Result<IngestResponse, IngestError> {
+        if body.is_empty() && matches!(mode, EngineTimeMode::Recording(_)) {
+            return self.end().await;
+        }
         let received = self.clock.now();
         let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| IngestError::Ending)?;
         let read = tokio::task::spawn_blocking(move || {
@@ -153,6 +168,13 @@ impl Pipeline {
         Ok(response)
     }
 
+    async fn end(&self) -> Result<IngestResponse, IngestError> {
+        let (told, is_told) = oneshot::channel();
+        self.send(Order::End(told))?;
+        is_told.await.map_err(|_| IngestError::Ending)?;
+        Ok(IngestResponse::default())
+    }
+
     /// Where the engine's clock stands.
     pub fn engine_clock(&self) -> EngineClock {
         self.shared.clock().clone()
@@ -167,15 +189,15 @@ impl Pipeline {
         let busy = IngestError::Busy { retry_after_s: RETRY_AFTER_S };
         let bytes = request.packed.bytes();
         let waiting = self.shared.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-        let sent = if waiting > QUEUE_BYTES { Err(busy) } else { self.send(request) };
+        let sent = if waiting > QUEUE_BYTES { Err(busy) } else { self.send(Order::Take(request)) };
         if sent.is_err() {
             self.shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
         }
         sent
     }
 
-    fn send(&self, request: Request) -> Result<(), IngestError> {
-        self.queue.try_send(request).map_err(|error| match error {
+    fn send(&self, order: Order) -> Result<(), IngestError> {
+        self.queue.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => IngestError::Busy { retry_after_s: RETRY_AFTER_S },
             TrySendError::Disconnected(_) => IngestError::Ending,
         })

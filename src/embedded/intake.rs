@@ -135,6 +135,12 @@ pub(super) async fn carry(
     }
 }
 
+/// Says that no more lines come, so that the server tells what it held back. The server takes an empty
+/// body of a recording as its end.
+pub(super) async fn end(client: &Client, name: &str, tell: &Tell) {
+    send(client, &recording_name(name), String::new(), &mut Taken::default(), tell).await;
+}
+
 async fn fate(name: &str, broken: oneshot::Receiver<io::Error>, tell: &Tell) -> Fate {
     let Ok(error) = broken.await else {
         return Fate::Ended;

@@ -104,6 +104,11 @@ impl EngineTime {
         }
     }
 
+    /// Engine time was led on to `to`: no line comes before it any more.
+    pub(super) fn lead(&mut self, to: Timestamp) {
+        self.last = self.last.map(|last| last.max(to));
+    }
+
     /// The time of one line; `before` is that of the line before it in the request, `ahead` the first
     /// possible one in the request.
     fn one(

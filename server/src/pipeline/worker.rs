@@ -17,8 +17,9 @@ use stella_protocol::series::MetricsSample;
 use stella_protocol::{FeedEvent, LineId, LogEvent, Timestamp};
 use tokio::sync::oneshot;
 
+use super::group::{Group, gather};
 use super::time::{EngineTime, NEAR_MS};
-use super::{IngestError, Request, Shared, diagnostic};
+use super::{IngestError, Order, Request, Shared, diagnostic};
 use crate::clock::Clock;
 use crate::hub::{Hub, HubError};
 use crate::lines::{Lines, LinesError, Stamped};
@@ -37,16 +38,15 @@ const LED_THROUGH_S: i64 = 900;
 /// A problem that lasts speaks each 10 s at the latest (see `stella_detect::Engine`), so after this many
 /// seconds nothing is left unsaid.
 const LAST_WORDS_S: i64 = 11;
+/// Seconds that the end of a recording leads the engine on at most: enough for all problems that it may have
+/// open at the pace that it allows itself, and their last words. A silence that lasts speaks for ever.
+const END_S: i64 = 30;
 /// After a restart a recording that is read on has this long to come before the clock takes over.
 /// Milliseconds.
 const GRACE_MS: i64 = 10_000;
 /// Findings of a recording read at full speed are handed over at least once in so many seconds of its
 /// time, so that what ended in it ends before what began later.
 const HAND_OVER_S: i64 = 60;
-/// Requests kept in one transaction.
-const GROUP: usize = 64;
-/// Bytes of packed lines in one transaction.
-const GROUP_BYTES: usize = 32 << 20;
 /// Diagnostic log events, and raw lines, told to readers of one group of requests; the newest win.
 const TOLD: usize = 100;
 /// How often old lines are forgotten, in milliseconds.
@@ -66,6 +66,10 @@ pub(super) struct Worker {
     time: EngineTime,
     /// The last whole second of engine time that the engine was told.
     second: Option<i64>,
+    /// The second that the end of a recording led the engine on to; it counts while it is ahead of `second`.
+    led: i64,
+    /// The last line seen when a recording last ended.
+    ended: LineId,
     /// No step of engine time was taken since the start: the first may bridge a time that nobody watched.
     starting: bool,
     /// The last step was at the present, not in a recording.
@@ -96,10 +100,15 @@ impl Worker {
         let (now, applied) = (clock.now(), hub.applied_line());
         // A file of lines begun anew must not give out numbers that alerts already speak of.
         lines.start_after(applied);
+        // Beyond the newest line when the engine was led on before the restart: what comes stays behind that.
+        let newest =
+            lines.newest().map(|newest| newest.engine_time).map(|at| at.max(hub.engine_clock().last.unwrap_or(at)));
         Self {
-            time: EngineTime::new(lines.newest().map(|newest| newest.engine_time)),
+            time: EngineTime::new(newest),
             engine: Engine::new(rules.clone()),
             second: None,
+            led: i64::MIN,
+            ended: applied,
             starting: true,
             at_present: true,
             findings: Vec::new(),
@@ -122,7 +131,7 @@ impl Worker {
     }
 
     /// Works until the last handle is gone.
-    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+    pub(super) fn run(mut self, requests: &Receiver<Order>) {
         if let Err(error) = self.warm_up() {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to read the kept lines again");
         }
@@ -130,7 +139,7 @@ impl Worker {
         loop {
             let until_next_second = 1000 - self.clock.now().millis().rem_euclid(1000);
             match requests.recv_timeout(Duration::from_millis(until_next_second as u64)) {
-                Ok(first) => self.take(gather(first, requests)),
+                Ok(first) => self.follow(gather(first, requests)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -183,6 +192,38 @@ impl Worker {
             self.lead_to(last, self.at_present);
             self.engine.drain();
         }
+    }
+
+    fn follow(&mut self, Group { requests, end }: Group) {
+        if !requests.is_empty() {
+            self.take(requests);
+        }
+        if let Some(told) = end {
+            self.end();
+            let _hung_up = told.send(());
+        }
+    }
+
+    /// A recording has ended: nothing will drive engine time, so the engine is led on, second by second, until
+    /// it has said what it held back. Lines that come later get times behind that, so that reading the kept
+    /// lines again takes the same steps. At the present the clock brings what is not due yet.
+    fn end(&mut self) {
+        let Some(second) = self.second.filter(|_| self.seen != self.ended) else { return };
+        self.ended = self.seen;
+        let patience = if self.time.is_live() { 1 } else { LAST_WORDS_S };
+        let latest = (second + END_S).min(self.clock.now().plus_millis(NEAR_MS).seconds());
+        let (mut at, mut quiet) = (second.max(self.led), 0);
+        while quiet < patience && at < latest {
+            at += 1;
+            self.engine.advance(Timestamp::from_millis(at * 1000));
+            let said = self.engine.drain();
+            quiet = if said.is_empty() { quiet + 1 } else { 0 };
+            self.findings.extend(said);
+        }
+        self.led = at;
+        self.time.lead(Timestamp::from_millis(at * 1000));
+        self.note_clock(0);
+        self.hand_over();
     }
 
     /// Keeps a group of requests in one transaction, answers their senders, then looks at the lines.
@@ -266,7 +307,10 @@ impl Worker {
         };
         for second in (from + 1..=through).chain([to]) {
             let at = Timestamp::from_millis(second * 1000);
-            self.engine.advance(at);
+            // The series were not led on when a recording ended: it has no rate where it has no lines.
+            if afresh || second > self.led {
+                self.engine.advance(at);
+            }
             if counted || second == to {
                 self.sample = book(&self.series).advance(at).or(self.sample.take());
             }
@@ -285,7 +329,7 @@ impl Worker {
     /// Makes what was found durable, and lets time pass for all alerts.
     fn hand_over(&mut self) {
         self.findings.extend(self.engine.drain());
-        let Some(second) = self.second else { return };
+        let Some(second) = self.second.map(|second| second.max(self.led)) else { return };
         self.handed_over = second;
         let engine_now = Timestamp::from_millis(second * 1000);
         if !self.findings.is_empty() || self.seen != self.applied {
@@ -422,18 +466,6 @@ fn tell_senders(senders: Vec<oneshot::Sender<Result<(), IngestError>>>, what: Re
 /// the kept lines again takes the same steps.
 fn is_at_present(event: &LogEvent<'_>) -> bool {
     event.received_at.since(event.engine_time) <= NEAR_MS
-}
-
-/// `first` and what waits behind it, as much as goes into one transaction.
-fn gather(first: Request, requests: &Receiver<Request>) -> Vec<Request> {
-    let mut bytes = first.packed.bytes();
-    let mut group = vec![first];
-    while group.len() < GROUP && bytes < GROUP_BYTES {
-        let Ok(next) = requests.try_recv() else { break };
-        bytes += next.packed.bytes();
-        group.push(next);
-    }
-    group
 }
 
 /// The newest lines that fit, oldest first.
