@@ -1,7 +1,8 @@
 //! What is to be done: named by `update`, performed by the runtime, answered by an event.
 
 use stella_protocol::fix::{
-    DefinitionPage, FixPage, FixRequest, FixReview, Maintenance, MaintenanceRequest, OutputPage, Proposal, SwitchRequest,
+    DefinitionPage, FixPage, FixRequest, FixReview, Maintenance, MaintenanceRequest, OutputPage, Proposal,
+    SwitchRequest,
 };
 use stella_protocol::query::QueryError;
 use stella_protocol::series::SeriesPage;

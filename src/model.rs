@@ -373,6 +373,7 @@ impl Model {
         self.ui.last_interrupt = Some(now.steady);
         self.ui.begun = None;
         self.ui.dialog = None;
+        self.ui.armed = None;
         self.ui.help = None;
         self.say(now, "Ctrl-c again within a second quits".to_owned());
     }

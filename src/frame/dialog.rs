@@ -254,12 +254,9 @@ impl Dialog {
             },
             Kind::Steps(steps) => steps.lines(),
             Kind::Command(palette) => palette.lines(),
-            Kind::Choose { fixes } => Lines {
-                question: "which fix?".to_owned(),
-                field: None,
-                hint: choices(fixes),
-                wrong: false,
-            },
+            Kind::Choose { fixes } => {
+                Lines { question: "which fix?".to_owned(), field: None, hint: choices(fixes), wrong: false }
+            }
             Kind::Quit => Lines {
                 question: "quit?  q or y yes   any other key no".to_owned(),
                 field: None,

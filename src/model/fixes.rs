@@ -5,7 +5,7 @@
 //! was asked. Once it is answered the fix is read again; only if it is still the same one, and the
 //! answer came at once over a live feed, is the decision sent.
 
-use stella_protocol::fix::{FixRequest, FixReview, SwitchRequest};
+use stella_protocol::fix::{FixRequest, FixReview, StepState, SwitchRequest};
 use stella_protocol::{Fix, FixId, FixStatus, FixVerb, Remedy, Text, Verb};
 use stella_widgets::text::sanitise;
 
@@ -98,11 +98,14 @@ impl Model {
         if let Some(why) = off(verb, fix, &self.view(now)) {
             return self.say(now, format!("{} is off: {why}", verb.word()));
         }
-        let order =
-            Order::Decide { fix: fix.id.clone(), verb, version: fix.version, digest: fix.plan_digest.clone() };
+        let order = Order::Decide { fix: fix.id.clone(), verb, version: fix.version, digest: fix.plan_digest.clone() };
         let typed = Step::Type(fix.id.to_string());
         let badge = sanitise(self.ui.setup.badge.raw());
-        let what = format!("{} {} on {badge}", verb.word(), fix.id);
+        let what = match verb {
+            FixVerb::Approve => format!("APPROVE {} on {badge}", fix.id),
+            FixVerb::Rollback => format!("ROLL BACK {} on {badge}, {}", fix.id, put_back(fix)),
+            verb => format!("{} {} on {badge}", verb.word(), fix.id),
+        };
         let text = |about: &str, needed: bool| Step::Text { about: about.to_owned(), needed };
         let steps = match verb {
             FixVerb::DryRun | FixVerb::Stop => return self.ordered(now, order, Vec::new(), effects),
@@ -144,15 +147,7 @@ impl Model {
     }
 
     /// Reads the fix once more before the command is sent.
-    fn arm(
-        &mut self,
-        now: Now,
-        fix: FixId,
-        version: u64,
-        digest: Text,
-        command: Command,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn arm(&mut self, now: Now, fix: FixId, version: u64, digest: Text, command: Command, effects: &mut Vec<Effect>) {
         let request = self.ui.requests.next_id();
         effects.push(Effect::Fetch(request, Query::Fix(fix.clone())));
         self.say(now, format!("reading {fix} once more before it is sent …"));
@@ -228,6 +223,15 @@ impl Model {
             _ => "fixes are on".to_owned(),
         };
         self.say(now, words);
+    }
+}
+
+/// What a rollback would put back.
+fn put_back(fix: &Fix) -> String {
+    let done = fix.steps.iter().zip(&fix.plan.steps).filter(|(step, _)| step.state == StepState::Done);
+    match done.filter(|(_, planned)| planned.undo.is_some()).count() {
+        1 => "takes back 1 step".to_owned(),
+        count => format!("takes back {count} steps"),
     }
 }
 

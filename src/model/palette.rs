@@ -64,7 +64,9 @@ impl Model {
             _ => true,
         };
         let (mut words, others): (Vec<_>, Vec<_>) = WORDS.iter().partition(|(_, intent)| is_here(intent));
-        words.sort_by_key(|(_, intent)| matches!(intent, Intent::Show(_) | Intent::Help | Intent::Quit | Intent::Refresh));
+        words.sort_by_key(|(_, intent)| {
+            matches!(intent, Intent::Show(_) | Intent::Help | Intent::Quit | Intent::Refresh)
+        });
         let mut all: Vec<String> = words.into_iter().chain(others).map(|(word, _)| (*word).to_owned()).collect();
         all.extend(["fixes off", "fixes on"].map(str::to_owned));
         all.extend(self.ui.definitions.iter().map(|known| format!("propose {}", sanitise(known.id.raw()))));
@@ -135,7 +137,8 @@ impl Model {
             return self.say(now, why);
         }
         let known = self.board.fixes.remedy().suppressions.iter().find(|one| one.id.raw() == suppression);
-        let is_id = suppression.strip_prefix("sup-").is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()));
+        let is_id =
+            suppression.strip_prefix("sup-").is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()));
         let Some(known) = known.filter(|_| is_id) else {
             return self.say(now, "there is no such suppression; Tab after `fixes lift` lists them".to_owned());
         };
@@ -177,7 +180,8 @@ impl Model {
         let steps: Vec<Step> = names
             .iter()
             .map(|name| {
-                let kind = known.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default();
+                let kind =
+                    known.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default();
                 let else_alert = if alert.is_some() { "; empty: as the alert says" } else { "" };
                 Step::Text { about: format!("{name} ({kind}{else_alert})"), needed: alert.is_none() }
             })

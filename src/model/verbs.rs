@@ -179,7 +179,8 @@ impl Model {
     }
 
     pub(super) fn copy(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
-        let copied = if self.ui.place == Place::Fixes { self.copied_fix(intent) } else { self.copied_alert(now, intent) };
+        let copied =
+            if self.ui.place == Place::Fixes { self.copied_fix(intent) } else { self.copied_alert(now, intent) };
         let Some(text) = copied else { return };
         let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");
         effects.push(Effect::Copy(clean));

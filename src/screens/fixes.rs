@@ -83,7 +83,7 @@ impl State {
     pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
         match intent {
             Intent::Move(motion) => self.go(motion, cx),
-            Intent::Open | Intent::Review => return self.cursor.clone().map_or(Go::Stay, Go::Review),
+            Intent::Open => return self.cursor.clone().map_or(Go::Stay, Go::Review),
             Intent::Back => return Go::Back,
             _ => {}
         }
@@ -125,7 +125,8 @@ impl State {
 
     /// Which rows stand in `height` lines, when every row has one and headings are among them.
     fn window(&self, height: usize) -> Window {
-        Window::new(self.rows.len(), height.saturating_sub(Group::ALL.len()).max(1)).following(self.position(), self.offset)
+        Window::new(self.rows.len(), height.saturating_sub(Group::ALL.len()).max(1))
+            .following(self.position(), self.offset)
     }
 
     fn go(&mut self, motion: Motion, cx: &mut Context<'_>) {

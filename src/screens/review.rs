@@ -58,6 +58,8 @@ pub struct State {
     output_begun: bool,
     top: usize,
     last: usize,
+    /// Rows that scroll.
+    height: usize,
     raw: bool,
     explains: bool,
 }
@@ -85,6 +87,7 @@ impl State {
             output_begun: false,
             top: 0,
             last: 0,
+            height: 0,
             raw: false,
             explains: false,
         }
@@ -128,6 +131,7 @@ impl State {
             self.evidence_asked = true;
             cx.fetch(Query::Evidence(alert));
         }
+        self.height = cx.rows;
         self.last = self.hidden(&cx.view(), cx.size.0, cx.rows);
         self.top = self.top.min(self.last);
     }

@@ -49,7 +49,7 @@ impl Palette {
         let offers = self.offers();
         let hint = match (offers.is_empty(), self.input.value().trim().is_empty()) {
             (true, false) => "no command begins so; Esc leaves".to_owned(),
-            _ => sanitise(&format!("Tab completes: {}", offers.join(" | "))).into_string(),
+            _ => sanitise(&format!("Enter runs, Tab completes: {}", offers.join(" | "))).into_string(),
         };
         Lines {
             question: "command".to_owned(),

@@ -98,7 +98,11 @@ impl Steps {
             (Step::Yes, KeyCode::Char('n') | KeyCode::Enter) => Outcome::Cancelled,
             (Step::Yes, _) => Outcome::More,
             (Step::Type(word), KeyCode::Enter) => {
-                if self.input.value().trim().eq_ignore_ascii_case(word) { self.next(now) } else { Outcome::More }
+                if self.input.value().trim().eq_ignore_ascii_case(word) {
+                    self.next(now)
+                } else {
+                    Outcome::More
+                }
             }
             (Step::Text { needed: true, .. }, KeyCode::Enter) if self.input.value().trim().is_empty() => Outcome::More,
             (Step::Text { .. }, KeyCode::Enter) => {
@@ -147,7 +151,10 @@ impl Steps {
                 wrong: false,
             },
             Some(Step::Yes) | None => Lines {
-                question: format!("{what}?"),
+                question: match self.given.last().filter(|text| !text.is_empty()) {
+                    Some(text) => format!("{what}: {text}?"),
+                    None => format!("{what}?"),
+                },
                 field: None,
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,

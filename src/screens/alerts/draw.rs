@@ -315,12 +315,9 @@ pub fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     );
     let open = view.board.fixes.of(&alert.id).into_iter().find(|fix| fix.status.is_open());
     let next = match (open, alert.suggested_actions.first()) {
-        (Some(fix), _) => format!(
-            " fix {}: {}   {}   f opens it",
-            status(fix.status),
-            sanitise(fix.title.raw()),
-            when(view, fix)
-        ),
+        (Some(fix), _) => {
+            format!(" fix {}: {}   {}   f opens it", status(fix.status), sanitise(fix.title.raw()), when(view, fix))
+        }
         (None, Some(action)) => format!(" next: {}", sanitise(action.raw())),
         (None, None) => format!(" {}", sanitise(alert.description.raw())),
     };

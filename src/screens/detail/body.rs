@@ -190,4 +190,3 @@ fn trail_rows(alert: &Alert, rows: &mut Vec<Row>) {
     rows.push(row(Kind::Heading, "trail"));
     rows.extend(trail.into_iter().map(|(at, words)| row(Kind::Trail(at), words)));
 }
-

@@ -192,7 +192,8 @@ fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame
 
 /// Shows the line under the cursor in full below the others when it is cut; returns what is left.
 fn unfolded(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) -> Rect {
-    let time = u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading | Kind::Fix(_))) * 9;
+    let time =
+        u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading | Kind::Fix(_))) * 9;
     if width(&row.words) + 2 + time <= area.width || area.height < 6 {
         return area;
     }

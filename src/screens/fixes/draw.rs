@@ -35,6 +35,9 @@ const COLUMNS: [Column; 8] = [
 /// From this width on the requester has a column.
 const ROOMY: u16 = 110;
 
+/// From this width on long targets and requesters stand whole.
+const WIDE: u16 = 160;
+
 /// Rows of the peek.
 const PEEK: u16 = 4;
 
@@ -68,8 +71,11 @@ fn places(width: u16) -> Vec<Option<Place>> {
     let mut columns = COLUMNS;
     if width < ROOMY {
         columns[0].ideal = columns[0].min;
-        columns[4].ideal = 20;
+        columns[4].ideal = 16;
         columns[7].min = u16::MAX;
+    } else if width < WIDE {
+        columns[4].ideal = 20;
+        columns[7].ideal = 16;
     }
     lay_out(&columns, width.saturating_sub(3), 1)
 }
@@ -108,7 +114,9 @@ fn around(remedy: &Remedy) -> String {
     }
     match remedy.suppressions.as_slice() {
         [] => {}
-        [one] => notes.push(format!("{} suppressed on {}", sanitise(one.definition_id.raw()), sanitise(one.target.raw()))),
+        [one] => {
+            notes.push(format!("{} suppressed on {}", sanitise(one.definition_id.raw()), sanitise(one.target.raw())))
+        }
         many => notes.push(format!("{} suppressed", many.len())),
     }
     notes.join(", ")

@@ -23,11 +23,9 @@ pub(crate) fn status_role(status: FixStatus) -> Role {
     match status {
         FixStatus::Pending => Role::Waiting,
         FixStatus::InDoubt | FixStatus::RollbackFailed | FixStatus::Failed => Role::Danger,
-        FixStatus::Proposed
-        | FixStatus::Approved
-        | FixStatus::Running
-        | FixStatus::Verifying
-        | FixStatus::Undoing => Role::Accent,
+        FixStatus::Proposed | FixStatus::Approved | FixStatus::Running | FixStatus::Verifying | FixStatus::Undoing => {
+            Role::Accent
+        }
         FixStatus::Executed => Role::Ok,
         _ => Role::Muted,
     }

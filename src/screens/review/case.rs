@@ -1,7 +1,7 @@
 //! Why now, what stands in the way, who said yes, what happened.
 
 use stella_protocol::fix::{Approval, Gate, GateState, Record};
-use stella_protocol::{Alert, FixStatus, FixVerb};
+use stella_protocol::{Alert, Fix, FixStatus, FixVerb};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
@@ -15,7 +15,7 @@ pub(super) fn write(page: &mut Page<'_>) {
     if page.state.explains {
         keys(page);
     }
-    if page.fix.status.is_open() {
+    if is_undecided(page.fix) {
         gates(page);
     }
     why_now(page);
@@ -49,6 +49,11 @@ fn keys(page: &mut Page<'_>) {
             Some(why) => page.marked((key, Role::Faint), Role::Muted, &format!("{}: off, {why}", verb.word())),
         }
     }
+}
+
+/// True while its gates say something: it has not begun, and may.
+pub(super) fn is_undecided(fix: &Fix) -> bool {
+    matches!(fix.status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved)
 }
 
 /// The mark of a gate.

@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use stella_protocol::Fix;
-use stella_protocol::fix::GateState;
+use stella_protocol::fix::{FixStep, GateState, StepState};
 use stella_widgets::Rule;
 use stella_widgets::text::{cut, sanitise, width};
 
-use super::case::{self, gate_mark};
+use super::case::{self, gate_mark, is_undecided};
 use super::page::{Page, Row, clean};
 use super::{State, live, plan};
 use crate::frame::put;
@@ -133,16 +133,16 @@ fn first(view: &View<'_>, fix: &Fix) -> Line<'static> {
     let muted = view.style(Role::Muted);
     let under_way = match view.requests.fix_progress(&fix.id) {
         None => "",
-        Some(Progress::Pending) => "  a change is on its way",
-        Some(Progress::Unknown) => "  a change is UNKNOWN: asked again once the feed is back",
+        Some(Progress::Pending) => "   sent, not confirmed",
+        Some(Progress::Unknown) => "   sent, UNKNOWN: asked again",
     };
     Line::from(vec![
         Span::styled(format!(" {}", status(fix.status).to_uppercase()), view.style(status_role(fix.status))),
+        Span::styled(under_way, view.style(Role::Waiting)),
         Span::styled("   risk ", muted),
         Span::styled(risk(fix.risk), view.style(risk_role(fix.risk))),
         Span::styled(format!("   yes {}   {}", approvals(fix), when(view, fix)), view.style(Role::Text)),
         Span::styled(format!("   by {} {}", clean(&fix.proposed_by), view.clock(fix.proposed_at)), muted),
-        Span::styled(under_way, view.style(Role::Waiting)),
     ])
 }
 
@@ -160,10 +160,11 @@ fn second(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
     ])
 }
 
-/// How many gates are open, and the first that is not; what it will not put back must not be missed.
+/// Before it runs: how many gates are open, and the first that is not; while it runs the step; after that
+/// how it ended.
 fn third(state: &State, view: &View<'_>, fix: &Fix) -> Line<'static> {
     let mut spans = Vec::new();
-    if let Some(review) = state.review.as_ref().filter(|_| fix.status.is_open()) {
+    if let Some(review) = state.review.as_ref().filter(|_| is_undecided(fix)) {
         let count = |wanted: GateState| review.gates.iter().filter(|gate| gate.state == wanted).count();
         spans.push(Span::styled(format!(" gates {} [ok]", count(GateState::Open)), view.style(Role::Muted)));
         let order = [GateState::Shut, GateState::Unknown, GateState::Warning];
@@ -177,7 +178,19 @@ fn third(state: &State, view: &View<'_>, fix: &Fix) -> Line<'static> {
         }
     }
     if spans.is_empty() {
-        spans.push(Span::styled(format!(" {}", clean(&fix.definition_id)), view.style(Role::Muted)));
+        let words = standing(fix).unwrap_or_else(|| clean(&fix.definition_id));
+        spans.push(Span::styled(format!(" {words}"), view.style(Role::Muted)));
     }
     Line::from(spans)
+}
+
+/// Which step runs, or how it ended.
+fn standing(fix: &Fix) -> Option<String> {
+    if !fix.result.is_empty() {
+        return Some(clean(&fix.result));
+    }
+    let is_current = |step: &FixStep| matches!(step.state, StepState::Begun | StepState::Undoing);
+    let at = fix.steps.iter().position(is_current)?;
+    let title = fix.plan.steps.get(at).map(|step| clean(&step.title)).unwrap_or_default();
+    Some(format!("step {} of {}: {title}", at + 1, fix.steps.len()))
 }

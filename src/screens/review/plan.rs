@@ -159,7 +159,8 @@ fn argv(command: &ArgvAct) -> (String, Vec<String>) {
 /// An argument as it is passed: in quotes where its ends could be mistaken.
 fn argument(text: &Text) -> String {
     let shown = clean(text);
-    let is_plain = !shown.is_empty() && shown.chars().all(|letter| letter.is_alphanumeric() || "-_=./:@,+".contains(letter));
+    let is_plain =
+        !shown.is_empty() && shown.chars().all(|letter| letter.is_alphanumeric() || "-_=./:@,+".contains(letter));
     if is_plain { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
 }
 
