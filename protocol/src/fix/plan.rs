@@ -85,6 +85,7 @@ pub struct PlanStep {
 /// What takes a step back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "how")]
+#[expect(clippy::large_enum_variant, reason = "plans are few, and their parts are matched as they stand")]
 pub enum Undo {
     /// By this.
     Act {

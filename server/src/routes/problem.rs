@@ -64,11 +64,10 @@ pub(crate) fn status(code: Code) -> StatusCode {
         | Code::BadVersion
         | Code::BadCursor
         | Code::TooManyTargets => StatusCode::BAD_REQUEST,
-        Code::BadParameter => StatusCode::UNPROCESSABLE_ENTITY,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::VersionMissing => StatusCode::PRECONDITION_REQUIRED,
-        Code::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::KeyReused | Code::BadParameter => StatusCode::UNPROCESSABLE_ENTITY,
         Code::InFlight
         | Code::VersionConflict
         | Code::AlreadyAcknowledged
