@@ -3,27 +3,20 @@
 //! The executor's loop claims what is approved and takes it from state to state; a [`Runner`] performs
 //! one step. Whatever may be lost is kept first: the intent before the effect, before-images with it.
 
-<<<<<<< HEAD
 pub mod argv;
 pub mod desk;
 pub mod document;
 pub mod executor;
 pub mod http;
 mod lines;
+pub mod load;
 pub mod performer;
 mod probe;
+pub mod propose;
 pub mod repair;
 #[cfg(test)]
 mod rig;
 mod verify;
-
-pub mod load;
-pub mod propose;
-=======
-pub mod desk;
-pub mod document;
-pub mod repair;
->>>>>>> fx-exec
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;

@@ -12,6 +12,7 @@ use crate::demo;
 use crate::documents::embedded::Embedded;
 use crate::documents::{DocumentKey, DocumentWrite, Documents, Expect, Leave};
 use crate::hub::Hub;
+use crate::notify;
 use crate::remedy::run::Runner;
 use crate::remedy::run::argv::ArgvCaller;
 use crate::remedy::run::document::DocumentRunner;
@@ -20,7 +21,6 @@ use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::notify;
 use crate::remedy::settings::{self, Base, Hidden, People, Program, SecretHeader, SecretPlace, Settings};
 use crate::series::SeriesBook;
 
