@@ -49,7 +49,7 @@ fn plan() -> Value {
                 "title": "rebuild the index", "fenced": true,
                 "act": {
                     "kind": "argv", "program": "/opt/search/bin/reindex", "arguments": ["--shard", "7", "--note", "by stella"],
-                    "environment": ["PATH"], "clean": [64], "timeoutMs": 600000
+                    "environment": ["PATH"], "clean": [64], "timeoutMs": 600_000
                 },
                 "undo": {"how": "restore"}
             }
@@ -156,7 +156,7 @@ fn review(fix: &Fix) -> FixReview {
 }
 
 fn line(number: u64, text: &str) -> FixOutput {
-    let line = json!({"id": "fx-12", "number": number, "step": 1, "stream": if number % 4 == 0 { "err" } else { "out" },
+    let line = json!({"id": "fx-12", "number": number, "step": 1, "stream": if number.is_multiple_of(4) { "err" } else { "out" },
         "at": at(-70 + i64::try_from(number).unwrap()), "text": text});
     serde_json::from_value(line).unwrap()
 }

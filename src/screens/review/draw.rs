@@ -11,7 +11,7 @@ use stella_widgets::text::{cut, sanitise, width};
 
 use super::case::{self, gate_mark, is_undecided};
 use super::page::{Page, Row, clean};
-use super::{State, live, plan};
+use super::{Shows, State, live, plan};
 use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::View;
@@ -36,13 +36,13 @@ fn split(columns: u16) -> Option<u16> {
 
 /// The rows of both columns; the second is empty where there is one.
 pub(super) fn columns(state: &State, view: &View<'_>, fix: &Fix, width: u16) -> (Vec<Row>, Vec<Row>) {
-    if state.raw {
+    if state.shows == Shows::Raw {
         return (raw(state, view, fix, width), Vec::new());
     }
     let Some(at) = split(width) else {
         let mut page = Page::new(state, view, fix, width);
         live::write(&mut page);
-        if fix.status.is_under_way() || !fix.status.is_open() || state.explains {
+        if fix.status.is_under_way() || !fix.status.is_open() || state.shows == Shows::Keys {
             case::write(&mut page);
             plan::write(&mut page);
         } else {

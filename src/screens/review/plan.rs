@@ -80,7 +80,9 @@ fn write_step(page: &mut Page<'_>, at: usize, step: &PlanStep) {
             let again = if *idempotent { ", safe to repeat" } else { "" };
             page.words(5, Role::Text, &format!("undo   {}{again}", clean(title)));
             write_act(page, "  ", act);
-            probe.iter().for_each(|probe| write_probe(page, "  probe", probe));
+            if let Some(probe) = probe {
+                write_probe(page, "  probe", probe);
+            }
         }
         Some(Undo::Unknown) => page.words(5, Role::Danger, &format!("undo   {UNKNOWN}")),
     }
@@ -108,7 +110,9 @@ fn write_act(page: &mut Page<'_>, indent: &str, act: &Act) {
     let indent = 5 + u16::try_from(indent.len()).unwrap_or(0);
     let (what, more) = act_words(act);
     page.words(indent, if *act == Act::Unknown { Role::Danger } else { Role::Link }, &what);
-    more.iter().for_each(|words| page.words(indent + 2, Role::Muted, words));
+    for words in more {
+        page.words(indent + 2, Role::Muted, &words);
+    }
 }
 
 /// What an act is, and what belongs to it.
