@@ -10,6 +10,7 @@ use stella_protocol::fix::{
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
+use super::case::is_undecided;
 use super::page::{Page, clean};
 use crate::theme::Role;
 
@@ -18,7 +19,8 @@ const UNKNOWN: &str = "of a kind that this console does not know: it cannot be s
 
 pub(super) fn write(page: &mut Page<'_>) {
     let plan = &page.fix.plan;
-    page.heading(format!("what will run -- plan {}", short(&page.fix.plan_digest)));
+    let when = if is_undecided(page.fix) { "what will run" } else { "what was planned" };
+    page.heading(format!("{when} -- plan {}", short(&page.fix.plan_digest)));
     for what in &plan.will_not_undo {
         page.marked(("will NOT revert:", Role::Danger), Role::Danger, &clean(what));
     }
