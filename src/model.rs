@@ -312,7 +312,8 @@ impl Model {
                 self.with_context(now, effects, |ui, cx| match place {
                     Place::Log => ui.log.opened(cx),
                     Place::Metrics => ui.metrics.opened(cx),
-                    Place::Alerts | Place::Fixes => {}
+                    Place::Fixes => ui.fixes.opened(cx),
+                    Place::Alerts => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),

@@ -94,6 +94,28 @@ fn what_changed_while_somebody_typed_is_said_and_nothing_is_sent() {
 }
 
 #[test]
+fn what_the_feed_told_before_the_last_look_came_back_counts() {
+    let mut scene = reviewed((80, 24), &pending(), Role::Approver);
+    scene.keys("Yfx-12<Enter><Enter>");
+    let mut told = running();
+    told.trail.push(serde_json::from_value(json!({"at": at(0), "by": "system", "what": "began it"})).unwrap());
+    scene.feed(FeedEvent::Fix(Box::new(told)));
+    answer(&mut scene, &pending());
+    assert!(decided(&scene).is_none());
+}
+
+#[test]
+fn one_decision_at_a_time() {
+    let mut scene = reviewed((80, 24), &pending(), Role::Approver);
+    scene.keys("D");
+    assert!(decided(&scene).is_some());
+    scene.effects.clear();
+    scene.keys("DYX");
+    assert!(decided(&scene).is_none() && scene.model.ui.dialog.is_none());
+    assert!(scene.screen().contains("a change of it is under way"), "{}", scene.screen());
+}
+
+#[test]
 fn a_look_that_came_late_or_over_a_dead_feed_sends_nothing() {
     let mut scene = reviewed((80, 24), &pending(), Role::Approver);
     scene.keys("Yfx-12<Enter><Enter>");
@@ -301,6 +323,17 @@ fn an_unknown_decision_is_asked_again_under_the_same_name() {
     hello.role = Role::Approver;
     scene.feed(FeedEvent::Hello(hello));
     assert_eq!(scene.sent(), Some((id, command)));
+}
+
+#[test]
+fn the_smallest_terminal_shows_a_queue_and_a_review() {
+    let mut scene = approver((60, 15), queue());
+    scene.keys("2");
+    insta::assert_snapshot!("fixes_60x15", scene.screen());
+    scene.keys("<Enter>");
+    answer(&mut scene, &pending());
+    scene.keys("Yfx-1");
+    insta::assert_snapshot!("approve_60x15", scene.screen());
 }
 
 #[test]
