@@ -7,6 +7,7 @@ pub mod fixes;
 mod palette;
 pub mod requests;
 mod settle;
+mod typing;
 mod verbs;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
 use crate::event::{Event, LinkEvent, Now, SourceEvent};
 use crate::frame::{self, dialog::Dialog};
-use crate::keys::{self, Intent, Key, Mode, Place, Press};
+use crate::keys::{Intent, Key, Mode, Place};
 use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, metrics, review};
 use crate::theme::Theme;
 use fixes::Armed;
@@ -303,81 +304,6 @@ impl Model {
         }
     }
 
-    fn key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
-        self.ui.last_key = Some(now.steady);
-        if key == Key::ctrl('c') {
-            return self.interrupt(now, effects);
-        }
-        if !frame::fits(self.ui.size) {
-            return self.blind_key(now, key, effects);
-        }
-        if self.ui.dialog.is_some() {
-            return self.dialog_key(now, key, effects);
-        }
-        if let Some(page) = &mut self.ui.first_run {
-            let choice = page.key(key);
-            effects.extend(choice);
-            return;
-        }
-        if let Some(page) = &mut self.ui.help {
-            if page.key(key, self.ui.size.1) {
-                self.ui.help = None;
-            }
-            return;
-        }
-        let mode = self.mode();
-        let begun = self.ui.begun.take();
-        match keys::press(mode, begun, key) {
-            Press::Begun => self.ui.begun = Some(key),
-            Press::Complete(row) if key.repeat && row.class > keys::Class::View => {}
-            Press::Complete(row) => self.intent(now, row.intent, effects),
-            Press::Nothing => self.nothing(now, mode, begun, key),
-        }
-    }
-
-    /// Nothing can be seen, so nothing can be meant but quitting.
-    fn blind_key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
-        if self.ui.dialog.as_ref().is_some_and(Dialog::is_quit) {
-            self.dialog_key(now, key, effects);
-        } else if key == Key::char('q') {
-            self.ui.dialog = Some(Dialog::quit(now.steady));
-        }
-    }
-
-    /// Says where a key would work, rather than swallowing it.
-    fn nothing(&mut self, now: Now, mode: Mode, begun: Option<Key>, key: Key) {
-        if begun.is_none() {
-            let elsewhere = Mode::ALL
-                .into_iter()
-                .filter(|other| *other != mode)
-                .any(|other| matches!(keys::press(other, None, key), Press::Complete(_)));
-            if elsewhere {
-                self.say(now, format!("{} does nothing here; ? lists the keys of this view", keys::name(key)));
-            }
-        }
-    }
-
-    fn paste(&mut self, text: &str) {
-        if let Some(dialog) = &mut self.ui.dialog {
-            dialog.paste(text);
-        } else if let Some(page) = &mut self.ui.first_run {
-            page.paste(text);
-        }
-    }
-
-    fn interrupt(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.ui.last_interrupt.is_some_and(|at| now.steady - at <= TWICE_MS) {
-            effects.push(Effect::Quit);
-            return;
-        }
-        self.ui.last_interrupt = Some(now.steady);
-        self.ui.begun = None;
-        self.ui.dialog = None;
-        self.ui.armed = None;
-        self.ui.help = None;
-        self.say(now, "Ctrl-c again within a second quits".to_owned());
-    }
-
     fn intent(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
         match intent {
             Intent::Show(place) => {
@@ -386,7 +312,8 @@ impl Model {
                 self.with_context(now, effects, |ui, cx| match place {
                     Place::Log => ui.log.opened(cx),
                     Place::Metrics => ui.metrics.opened(cx),
-                    Place::Alerts | Place::Fixes => {}
+                    Place::Fixes => ui.fixes.opened(cx),
+                    Place::Alerts => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),

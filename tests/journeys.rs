@@ -4,6 +4,8 @@
 
 #[path = "journeys/fixes.rs"]
 mod fixes;
+#[path = "journeys/remedies.rs"]
+mod remedies;
 #[path = "journeys/scene.rs"]
 mod scene;
 

@@ -298,13 +298,13 @@ impl Dialog {
     }
 
     fn edit(&mut self, key: Key) {
-        let input = match &mut self.kind {
-            Kind::Filter { input, .. }
-            | Kind::Search { input, .. }
-            | Kind::Series { input }
-            | Kind::Note { input, .. }
-            | Kind::Reason { input, .. } => input,
-            _ => return,
+        let (Kind::Filter { input, .. }
+        | Kind::Search { input, .. }
+        | Kind::Series { input }
+        | Kind::Note { input, .. }
+        | Kind::Reason { input, .. }) = &mut self.kind
+        else {
+            return;
         };
         type_into(input, key);
     }

@@ -98,6 +98,9 @@ impl Model {
         if let Some(why) = off(verb, fix, &self.view(now)) {
             return self.say(now, format!("{} is off: {why}", verb.word()));
         }
+        if self.ui.armed.is_some() || self.ui.requests.fix_progress(&fix.id).is_some() {
+            return self.say(now, "a change of it is under way: wait for its answer".to_owned());
+        }
         let order = Order::Decide { fix: fix.id.clone(), verb, version: fix.version, digest: fix.plan_digest.clone() };
         let typed = Step::Type(fix.id.to_string());
         let badge = sanitise(self.ui.setup.badge.raw());
@@ -191,7 +194,10 @@ impl Model {
         if fix.plan_digest != armed.digest {
             return Some("its plan is another one than the one you saw; read it again".to_owned());
         }
-        (fix.version != armed.version).then(|| changed_words(fix))
+        // The feed may have been faster than the answer.
+        let told = self.board.fixes.get(&armed.fix).filter(|told| told.version > fix.version);
+        let newest = told.unwrap_or(fix);
+        (newest.version != armed.version).then(|| changed_words(newest))
     }
 
     /// The server answered a verb on a fix, or a proposal.

@@ -113,6 +113,7 @@ impl Model {
                 self.say(now, "that is for alerts: 1 shows them".to_owned());
             }
             Intent::Review if self.mode() == Mode::Review => {}
+            Intent::Quit => self.ui.dialog = Some(Dialog::quit(now.steady)),
             intent => self.intent(now, intent, effects),
         }
     }

@@ -63,6 +63,11 @@ impl State {
         fixes.get(id).or_else(|| self.past.fixes.iter().find(|fix| fix.id == *id))
     }
 
+    /// The screen was opened by its number: nothing stands under a finger yet.
+    pub fn opened(&mut self, cx: &Context<'_>) {
+        self.arrange(&cx.board.fixes);
+    }
+
     /// Brings the rows up to date, unless a hand is on the keys.
     pub fn settle(&mut self, cx: &Context<'_>, since_key: u64) {
         let is_new = self.seen_revision != cx.board.fixes.revision();

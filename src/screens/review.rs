@@ -60,8 +60,18 @@ pub struct State {
     last: usize,
     /// Rows that scroll.
     height: usize,
-    raw: bool,
-    explains: bool,
+    shows: Shows,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// The fix, explained.
+    Case,
+    /// The same, and which keys are off.
+    Keys,
+    /// The fix as the server sent it.
+    Raw,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +98,7 @@ impl State {
             top: 0,
             last: 0,
             height: 0,
-            raw: false,
-            explains: false,
+            shows: Shows::Case,
         }
     }
 
@@ -214,20 +223,19 @@ impl State {
     pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
         match intent {
             Intent::Move(motion) => self.top = motion.lead(self.top, self.last, cx.rows.max(1)),
-            Intent::Raw => {
-                self.raw = !self.raw;
-                self.top = 0;
-            }
-            Intent::Why => {
-                self.explains = !self.explains;
-                self.top = 0;
-            }
-            Intent::Back if self.explains => self.explains = false,
-            Intent::Back if self.raw => self.raw = false,
+            Intent::Raw => self.show(Shows::Raw),
+            Intent::Why => self.show(Shows::Keys),
+            Intent::Back if self.shows != Shows::Case => self.show(Shows::Case),
             Intent::Back => return Go::Back,
             _ => {}
         }
         Go::Stay
+    }
+
+    /// Shows this from its top; what is shown already is left.
+    fn show(&mut self, what: Shows) {
+        self.shows = if self.shows == what { Shows::Case } else { what };
+        self.top = 0;
     }
 
     /// How many rows do not fit.

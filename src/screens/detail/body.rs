@@ -66,7 +66,9 @@ pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
     let mut rows = Vec::new();
     let (open, ended): (Vec<&Fix>, Vec<&Fix>) =
         view.board.fixes.of(&alert.id).into_iter().partition(|fix| fix.status.is_open());
-    open.iter().for_each(|fix| fix_rows(view, fix, &mut rows));
+    for fix in open {
+        fix_rows(view, fix, &mut rows);
+    }
     if state.evidence.is_none() && !alert.description.is_empty() {
         rows.push(row(Kind::Plain, clean(&alert.description)));
     }
@@ -75,7 +77,9 @@ pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
         (None, Some(failure)) => rows.push(row(Kind::Muted, format!("no evidence: {failure}"))),
         (None, None) => rows.push(row(Kind::Muted, "asking the server for the evidence …")),
     }
-    ended.iter().for_each(|fix| fix_rows(view, fix, &mut rows));
+    for fix in ended {
+        fix_rows(view, fix, &mut rows);
+    }
     action_rows(alert, &mut rows);
     if let Some(evidence) = &state.evidence {
         sample_rows(evidence, &mut rows);

@@ -115,7 +115,7 @@ fn around(remedy: &Remedy) -> String {
     match remedy.suppressions.as_slice() {
         [] => {}
         [one] => {
-            notes.push(format!("{} suppressed on {}", sanitise(one.definition_id.raw()), sanitise(one.target.raw())))
+            notes.push(format!("{} suppressed on {}", sanitise(one.definition_id.raw()), sanitise(one.target.raw())));
         }
         many => notes.push(format!("{} suppressed", many.len())),
     }
@@ -123,16 +123,16 @@ fn around(remedy: &Remedy) -> String {
 }
 
 fn rows(state: &State, view: &View<'_>, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
-    let fixes: Vec<&Fix> = state.rows.iter().filter_map(|id| state.find(&view.board.fixes, id)).collect();
+    let found = |id| state.find(&view.board.fixes, id);
     let window = state.window(usize::from(area.height));
     let mut group = None;
     let mut y = area.y;
     for row in window.range() {
-        let Some(fix) = fixes.get(row) else { continue };
+        let Some(fix) = state.rows.get(row).and_then(found) else { continue };
         let own = Group::of(fix);
         if group != Some(own) && y < area.bottom() {
             group = Some(own);
-            let count = fixes.iter().filter(|fix| Group::of(fix) == own).count();
+            let count = state.rows.iter().filter_map(found).filter(|fix| Group::of(fix) == own).count();
             heading(view, own, count, Rect { y, height: 1, ..area }, buffer);
             y += 1;
         }
@@ -149,7 +149,7 @@ fn rows(state: &State, view: &View<'_>, area: Rect, places: &[Option<Place>], bu
 
 fn heading(view: &View<'_>, group: Group, count: usize, area: Rect, buffer: &mut Buffer) {
     let note = count.to_string();
-    let role = match group {
+    let colour = match group {
         Group::Waiting => Role::Waiting,
         Group::InDoubt => Role::Danger,
         Group::UnderWay => Role::Accent,
@@ -159,7 +159,7 @@ fn heading(view: &View<'_>, group: Group, count: usize, area: Rect, buffer: &mut
         .title(group.words())
         .note(&note)
         .style(view.style(Role::Border))
-        .title_style(view.style(role))
+        .title_style(view.style(colour))
         .note_style(view.style(Role::Muted));
     (&rule).render(area, buffer);
 }

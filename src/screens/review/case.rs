@@ -5,6 +5,7 @@ use stella_protocol::{Alert, Fix, FixStatus, FixVerb};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
+use super::Shows;
 use super::page::{Page, clean};
 use super::verbs::off;
 use crate::screens::alerts::word;
@@ -12,7 +13,7 @@ use crate::screens::fixes::{approvals, left};
 use crate::theme::Role;
 
 pub(super) fn write(page: &mut Page<'_>) {
-    if page.state.explains {
+    if page.state.shows == Shows::Keys {
         keys(page);
     }
     if is_undecided(page.fix) {

@@ -11,7 +11,7 @@ use stella_widgets::text::{cut, sanitise, width};
 
 use super::case::{self, gate_mark, is_undecided};
 use super::page::{Page, Row, clean};
-use super::{State, live, plan};
+use super::{Shows, State, live, plan};
 use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::View;
@@ -36,13 +36,13 @@ fn split(columns: u16) -> Option<u16> {
 
 /// The rows of both columns; the second is empty where there is one.
 pub(super) fn columns(state: &State, view: &View<'_>, fix: &Fix, width: u16) -> (Vec<Row>, Vec<Row>) {
-    if state.raw {
+    if state.shows == Shows::Raw {
         return (raw(state, view, fix, width), Vec::new());
     }
     let Some(at) = split(width) else {
         let mut page = Page::new(state, view, fix, width);
         live::write(&mut page);
-        if fix.status.is_under_way() || !fix.status.is_open() || state.explains {
+        if !is_undecided(fix) || state.shows == Shows::Keys {
             case::write(&mut page);
             plan::write(&mut page);
         } else {
@@ -160,8 +160,8 @@ fn second(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
     ])
 }
 
-/// Before it runs: how many gates are open, and the first that is not; while it runs the step; after that
-/// how it ended.
+/// Before it runs: how many gates are open, and the first that is not; while it runs the step; then whose
+/// plan it was.
 fn third(state: &State, view: &View<'_>, fix: &Fix) -> Line<'static> {
     let mut spans = Vec::new();
     if let Some(review) = state.review.as_ref().filter(|_| is_undecided(fix)) {
@@ -178,17 +178,14 @@ fn third(state: &State, view: &View<'_>, fix: &Fix) -> Line<'static> {
         }
     }
     if spans.is_empty() {
-        let words = standing(fix).unwrap_or_else(|| clean(&fix.definition_id));
+        let words = standing(fix).unwrap_or_else(|| format!("by the definition {}", clean(&fix.definition_id)));
         spans.push(Span::styled(format!(" {words}"), view.style(Role::Muted)));
     }
     Line::from(spans)
 }
 
-/// Which step runs, or how it ended.
+/// Which step runs.
 fn standing(fix: &Fix) -> Option<String> {
-    if !fix.result.is_empty() {
-        return Some(clean(&fix.result));
-    }
     let is_current = |step: &FixStep| matches!(step.state, StepState::Begun | StepState::Undoing);
     let at = fix.steps.iter().position(is_current)?;
     let title = fix.plan.steps.get(at).map(|step| clean(&step.title)).unwrap_or_default();

@@ -10,6 +10,7 @@ use stella_protocol::fix::{
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
+use super::case::is_undecided;
 use super::page::{Page, clean};
 use crate::theme::Role;
 
@@ -18,7 +19,8 @@ const UNKNOWN: &str = "of a kind that this console does not know: it cannot be s
 
 pub(super) fn write(page: &mut Page<'_>) {
     let plan = &page.fix.plan;
-    page.heading(format!("what will run -- plan {}", short(&page.fix.plan_digest)));
+    let when = if is_undecided(page.fix) { "what will run" } else { "what was planned" };
+    page.heading(format!("{when} -- plan {}", short(&page.fix.plan_digest)));
     for what in &plan.will_not_undo {
         page.marked(("will NOT revert:", Role::Danger), Role::Danger, &clean(what));
     }
@@ -80,7 +82,9 @@ fn write_step(page: &mut Page<'_>, at: usize, step: &PlanStep) {
             let again = if *idempotent { ", safe to repeat" } else { "" };
             page.words(5, Role::Text, &format!("undo   {}{again}", clean(title)));
             write_act(page, "  ", act);
-            probe.iter().for_each(|probe| write_probe(page, "  probe", probe));
+            if let Some(probe) = probe {
+                write_probe(page, "  probe", probe);
+            }
         }
         Some(Undo::Unknown) => page.words(5, Role::Danger, &format!("undo   {UNKNOWN}")),
     }
@@ -108,7 +112,9 @@ fn write_act(page: &mut Page<'_>, indent: &str, act: &Act) {
     let indent = 5 + u16::try_from(indent.len()).unwrap_or(0);
     let (what, more) = act_words(act);
     page.words(indent, if *act == Act::Unknown { Role::Danger } else { Role::Link }, &what);
-    more.iter().for_each(|words| page.words(indent + 2, Role::Muted, words));
+    for words in more {
+        page.words(indent + 2, Role::Muted, &words);
+    }
 }
 
 /// What an act is, and what belongs to it.

@@ -33,12 +33,10 @@ fn by_status(verb: FixVerb, fix: &Fix, view: &View<'_>) -> Option<String> {
     let waits = matches!(status, FixStatus::Pending | FixStatus::Approved);
     let only = |wanted: &str| Some(format!("it is {}, not {wanted}", status.word().replace('_', " ")));
     match verb {
-        FixVerb::Approve if status != FixStatus::Pending => only("pending"),
+        FixVerb::Approve | FixVerb::DryRun if status != FixStatus::Pending => only("pending"),
         FixVerb::Approve => not_mine_to_approve(fix, view),
-        FixVerb::Reject if !waits => only("waiting for a decision"),
-        FixVerb::Withdraw if !waits => only("waiting for a decision"),
+        FixVerb::Reject | FixVerb::Withdraw if !waits => only("waiting for a decision"),
         FixVerb::Withdraw if !is_mine(fix, view) => Some("you have not approved it".to_owned()),
-        FixVerb::DryRun if status != FixStatus::Pending => only("pending"),
         FixVerb::Stop if !matches!(status, FixStatus::Running | FixStatus::Verifying) => only("running"),
         FixVerb::Rollback if !matches!(status, FixStatus::Executed | FixStatus::Failed) => only("executed or failed"),
         FixVerb::Close if !matches!(status, FixStatus::InDoubt | FixStatus::RollbackFailed) => only("in doubt"),
