@@ -28,8 +28,10 @@ pub mod redact;
 pub mod remedy;
 pub mod routes;
 pub mod series;
+pub mod migrate;
 mod server;
 pub mod store;
+pub mod toml_source;
 
 pub use auth::Secret;
 pub use clock::Clock;

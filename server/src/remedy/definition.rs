@@ -11,7 +11,6 @@ pub mod catalogue;
 pub mod limits;
 pub mod matching;
 mod parse;
-pub mod reader;
 pub mod shipped;
 pub mod template;
 
@@ -25,7 +24,7 @@ pub use catalogue::Catalogue;
 pub use limits::Limits;
 pub use matching::{Match, Seen};
 pub use parse::parse;
-pub use reader::Problem;
+pub use crate::toml_source::Problem;
 use template::Template;
 
 /// What may be done about what.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use stella_protocol::Timestamp;
 
-use super::definition::reader::{Problem, Section, Source, shown, span_words};
+use crate::toml_source::{Problem, Section, Source, shown, span_words};
 use super::definition::template::Value;
 use super::parameter::is_id;
 

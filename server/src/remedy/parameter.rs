@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::definition::reader::shown;
+use crate::toml_source::shown;
 use super::definition::template::{Value, is_unprintable};
 use super::inventory::Entry;
 

@@ -222,7 +222,7 @@ impl Filling<'_> {
         forms.dedup();
         forms.retain(|form| form != user.raw());
         if let Some(bad) = forms.iter().find(|form| !is_id(form)) {
-            return Err(format!("`{}` is no form of an id", super::definition::reader::shown(bad)));
+            return Err(format!("`{}` is no form of an id", crate::toml_source::shown(bad)));
         }
         if forms.is_empty() {
             return Err("no wrong form of this user's id is known".to_owned());

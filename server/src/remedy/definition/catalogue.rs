@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::Problem;
+use crate::toml_source::Problem;
 use super::{Definition, parse};
 use crate::remedy::inventory::Inventory;
 use crate::remedy::settings::Settings;
@@ -55,8 +55,8 @@ impl Catalogue {
             let Some(file) = files.get(&definition.id) else { return Vec::new() };
             let names = definition.inventories().filter(|name| !self.inventories.contains_key(*name));
             let problem = |name: &str| {
-                let hint = super::reader::suggestion(name, self.inventories.keys().map(String::as_str));
-                let what = format!("there is no inventory `{}`{hint}", super::reader::shown(name));
+                let hint = crate::toml_source::suggestion(name, self.inventories.keys().map(String::as_str));
+                let what = format!("there is no inventory `{}`{hint}", crate::toml_source::shown(name));
                 Problem { file: (*file).clone(), line: 0, what }
             };
             names.map(problem).collect()

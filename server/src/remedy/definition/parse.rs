@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use stella_protocol::fix::{Policy, Risk};
 
 use super::limits::{LEAST_EVERY_MS, MOST_AN_HOUR, MOST_EVERY_MS, MOST_OPEN};
-use super::reader::{Placed, Problem, Section, Source, shown, suggestion};
+use crate::toml_source::{Placed, Problem, Section, Source, shown, suggestion};
 use super::template::{Place, Template, is_name};
 use super::{Definition, Given, Limits, Parameter};
 use crate::remedy::parameter::{Kind, is_readable};

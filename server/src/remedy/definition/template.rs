@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{shown, suggestion};
+use crate::toml_source::{shown, suggestion};
 
 /// The values of one plan, by parameter.
 pub type Values = BTreeMap<String, Value>;

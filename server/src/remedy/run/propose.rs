@@ -20,7 +20,7 @@ use stella_protocol::{Alert, AlertId, Code, Principal, Text, Timestamp};
 use crate::clock::Clock;
 use crate::documents::Documents;
 use crate::remedy::definition::catalogue::{self, Catalogue};
-use crate::remedy::definition::reader::{shown, suggestion};
+use crate::toml_source::{shown, suggestion};
 use crate::remedy::definition::template::Values;
 use crate::remedy::definition::{Definition, Parameter, Seen};
 use crate::remedy::settings::Settings;

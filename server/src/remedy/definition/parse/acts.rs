@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value as Json;
 use stella_protocol::fix::{Condition, HttpMethod};
 
-use super::super::reader::{Placed, Section, shown};
+use crate::toml_source::{Placed, Section, shown};
 use super::super::template::{Place, Template};
 use super::super::{
     ActTemplate, ArgvTemplate, ConditionTemplate, HttpTemplate, JsonTemplate, ProbeTemplate, Step, UndoTemplate,

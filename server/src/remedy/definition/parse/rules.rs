@@ -2,7 +2,7 @@
 
 use stella_protocol::fix::{Check, Policy, Risk};
 
-use super::super::reader::Section;
+use crate::toml_source::Section;
 use super::super::{ActTemplate, Definition, Precondition, Step, UndoTemplate};
 
 /// Tells what does not go together.

@@ -4,7 +4,7 @@ use stella_protocol::fix::{Check, Side};
 use stella_protocol::{AlertType, Category, Severity, Text};
 
 use super::super::matching::{Match, Pattern};
-use super::super::reader::{Section, shown};
+use crate::toml_source::{Section, shown};
 use super::super::template::Place;
 use super::super::{CheckTemplate, Precondition, Verify};
 use super::{Names, acts};

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Proposer;
 use crate::documents::{Document, DocumentKey, Documents};
-use crate::remedy::definition::reader::shown;
+use crate::toml_source::shown;
 use crate::remedy::definition::template::{Value, Values};
 use crate::remedy::definition::{Definition, Precondition};
 use crate::remedy::inventory::{Entry, Inventory, Origin, texts_of};

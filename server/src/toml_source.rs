@@ -1,7 +1,7 @@
 //! Reads TOML with its places, and collects every problem instead of stopping at the first.
 //!
-//! Whoever writes a definition wants to hear of all mistakes at once, each with file, line and what to
-//! write instead. A key that nobody asked for is a mistake too. Knows nothing of fixes.
+//! Whoever writes a definition or a data map wants to hear of all mistakes at once, each with file, line and what to
+//! write instead. A key that nobody asked for is a mistake too. Knows neither fixes nor migrations.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,0 +1,20 @@
+//! The migration of user ids: every reference to a user, wherever it stands, to that user's one hash id.
+//!
+//! What stands here looks and tells: the forms of ids ([`form`]), who the users are ([`roll`]), where
+//! references stand ([`map`]), the references of one document and the document with other ids
+//! ([`reference`]), and what a whole store holds ([`survey`]).
+//!
+//! Architecture Invariant: pure. Nothing here knows a store, a file, a clock or the network, and nothing
+//! here knows of fixes. Documents come in as they were read; nobody here writes one.
+
+pub mod form;
+pub mod map;
+pub mod reference;
+pub mod roll;
+pub mod survey;
+
+pub use form::{Email, Form, HashId, MintKey};
+pub use map::DataMap;
+pub use reference::{Mapping, Rewritten};
+pub use roll::Roll;
+pub use survey::{Report, Survey};

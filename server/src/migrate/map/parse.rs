@@ -1,0 +1,243 @@
+//! From the TOML of a data map to the map, or to everything that is wrong with it.
+
+use std::collections::BTreeSet;
+
+use super::place::{Place, Step};
+use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, Rank, Users};
+use crate::documents::shape;
+use crate::toml_source::{Placed, Problem, Section, Source, shown};
+
+/// Lowest priority.
+const LAST: i64 = 3;
+
+/// The keys of places, and what stands at them.
+const KINDS: [(&str, Kind); 4] =
+    [("refs", Kind::Id), ("mixed", Kind::Mixed), ("pseudonyms", Kind::Pseudonym), ("storage", Kind::Storage)];
+
+#[derive(Clone, Copy)]
+enum Word {
+    Park,
+    Merge,
+    Newest,
+}
+
+pub(super) fn parse(file: &str, text: &str) -> Result<DataMap, Vec<Problem>> {
+    let source = Source::new(file, text);
+    let map = source.parse().and_then(|table| {
+        let root = Section::root(&source, &table);
+        let map = whole(&root);
+        root.finish();
+        map
+    });
+    match map {
+        Some(map) if source.is_clean() => Ok(map),
+        _ => Err(source.into_problems()),
+    }
+}
+
+fn whole(root: &Section<'_>) -> Option<DataMap> {
+    let title = root.need_text("title", "whose data it is");
+    let users = match root.section("users") {
+        Some(section) => users(&section),
+        None => {
+            root.problem(root.at(), "`[users]` is missing; want where the users are");
+            None
+        }
+    };
+    let mut names = BTreeSet::new();
+    let mut collections = Vec::new();
+    for section in root.sections("collection") {
+        for collection in collection(&section) {
+            if !names.insert(collection.name.clone()) {
+                root.problem(section.at(), format!("collection `{}` is there twice", shown(&collection.name)));
+            }
+            collections.push(collection);
+        }
+    }
+    Some(DataMap { title: title?.value.to_owned(), users: users?, collections })
+}
+
+fn users(section: &Section<'_>) -> Option<Users> {
+    let collection = section.need_text("collection", "the collection whose documents are users");
+    let email = places(section, "email");
+    let ids = places(section, "ids");
+    if !section.has("email") {
+        section.problem(section.at(), "`users.email` is missing; want the field with the e-mail");
+    }
+    let collection = collection.filter(|name| is_collection(section, *name));
+    section.finish();
+    Some(Users { collection: collection?.value.to_owned(), email, ids })
+}
+
+/// A table, once for each of its names.
+fn collection(section: &Section<'_>) -> Vec<Collection> {
+    let names = section.texts("name");
+    if names.is_empty() {
+        section.problem(section.at(), "`name` is missing; want the path of a collection, or several");
+    }
+    let shape = Collection {
+        name: String::new(),
+        priority: section.whole("priority", 0..=LAST).unwrap_or(LAST) as u8,
+        clash: clash(section),
+        id: id(section),
+        places: declared(section),
+        copies: places(section, "copies"),
+    };
+    if shape.id.is_none() && shape.places.is_empty() && shape.copies.is_empty() {
+        section.problem(section.at(), "nothing is declared; want `id`, `refs`, `mixed`, `pseudonyms` or `storage`");
+    }
+    section.finish();
+    let good = names.into_iter().filter(|name| is_collection(section, *name));
+    good.map(|name| Collection { name: name.value.to_owned(), ..shape.clone() }).collect()
+}
+
+fn is_collection(section: &Section<'_>, name: Placed<&str>) -> bool {
+    let wrong = shape::collection(name.value).err();
+    if wrong.is_some() {
+        let what = format!("`{}` is no collection; want `users`, or `agents/*/shares`", shown(name.value));
+        section.problem(name.at, what);
+    }
+    wrong.is_none()
+}
+
+fn id(section: &Section<'_>) -> Option<IdPattern> {
+    let text = section.text("id")?;
+    let pattern = IdPattern::parse(text.value);
+    pattern.map_err(|want| section.problem(text.at, format!("`{}` is no pattern; {want}", shown(text.value)))).ok()
+}
+
+fn declared(section: &Section<'_>) -> Vec<Declared> {
+    let mut seen = BTreeSet::new();
+    let mut declared = Vec::new();
+    for (key, kind) in KINDS {
+        for (place, at) in placed(section, key) {
+            if kind != Kind::Id && (place.is_unique() || place.steps().contains(&Step::Key)) {
+                section.problem(at, format!("`unique` and `{{userId}}` are for `refs`, not for `{key}`"));
+            }
+            if !seen.insert(place.to_string()) {
+                section.problem(at, format!("`{}` is declared twice", shown(&place.to_string())));
+            }
+            declared.push(Declared { place, kind });
+        }
+    }
+    declared
+}
+
+fn places(section: &Section<'_>, key: &'static str) -> Vec<Place> {
+    placed(section, key).into_iter().map(|(place, _)| place).collect()
+}
+
+fn placed(section: &Section<'_>, key: &'static str) -> Vec<(Place, usize)> {
+    let read = |text: Placed<&str>| match Place::parse(text.value) {
+        Ok(place) => Some((place, text.at)),
+        Err(why) => {
+            section.problem(text.at, format!("`{}` is no place: {why}", shown(text.value)));
+            None
+        }
+    };
+    section.texts(key).into_iter().filter_map(read).collect()
+}
+
+fn clash(section: &Section<'_>) -> ClashPolicy {
+    let words = [("park", Word::Park), ("merge", Word::Merge), ("newest", Word::Newest)];
+    let word = section.word("clash", &words);
+    let (rank, newest) = (section.text("rank"), section.text("newest"));
+    let chosen = word.as_ref().map_or(Word::Park, |word| word.value);
+    if let (Some(rank), false) = (&rank, matches!(chosen, Word::Merge)) {
+        section.problem(rank.at, "`rank` goes with `clash = \"merge\"`");
+    }
+    match (chosen, newest) {
+        (Word::Newest, Some(field)) => return ClashPolicy::Newest(field.value.to_owned()),
+        (Word::Newest, None) => {
+            let at = word.map_or(section.at(), |word| word.at);
+            section.problem(at, "`newest` is missing; want the field with the time, like `updatedAt`");
+        }
+        (_, Some(field)) => section.problem(field.at, "`newest` goes with `clash = \"newest\"`"),
+        (_, None) => {}
+    }
+    match chosen {
+        Word::Merge => ClashPolicy::Merge(rank.and_then(|rank| ranked(section, rank))),
+        Word::Park | Word::Newest => ClashPolicy::Park,
+    }
+}
+
+fn ranked(section: &Section<'_>, text: Placed<&str>) -> Option<Rank> {
+    let rank = text.value.split_once(':').map(|(field, words)| Rank {
+        field: field.trim().to_owned(),
+        words: words.split('<').map(|word| word.trim().to_owned()).collect(),
+    });
+    let good = |rank: &Rank| {
+        let different: BTreeSet<&String> = rank.words.iter().collect();
+        !rank.field.is_empty() && different.len() == rank.words.len() && different.len() > 1 && !different.contains(&String::new())
+    };
+    let rank = rank.filter(good);
+    if rank.is_none() {
+        let what = format!("`{}` is no rank; want a field and its words, like `access: view < edit`", shown(text.value));
+        section.problem(text.at, what);
+    }
+    rank
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "title = \"t\"\n[users]\ncollection = \"users\"\nemail = \"email\"\n";
+
+    fn problems(text: &str) -> Vec<String> {
+        parse("m.toml", text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_key_of_a_map_is_read() {
+        let text = format!(
+            "{HEAD}ids = [\"googleUserId\"]\n[[collection]]\nname = [\"a\", \"b/*/c\"]\npriority = 0\n\
+             clash = \"merge\"\nrank = \"access: view < edit\"\nid = \"{{userId}}_{{x}}\"\n\
+             refs = [\"userId\", \"s[].id where type = user unique\"]\nmixed = \"by\"\n\
+             pseudonyms = \"hashed\"\nstorage = \"m.path\"\ncopies = \"userEmail\"\n\
+             [[collection]]\nname = \"d\"\nclash = \"newest\"\nnewest = \"updatedAt\"\nrefs = \"m.{{userId}}\"\n"
+        );
+        let map = parse("m.toml", &text).unwrap();
+        assert_eq!(map.collections.len(), 3);
+        let a = &map.collections[0];
+        assert_eq!((a.priority, a.places.len(), a.copies.len()), (0, 5, 1));
+        assert_eq!(map.collections[1], Collection { name: "b/*/c".to_owned(), ..a.clone() });
+        assert!(a.places[1].place.is_unique());
+        let words = ["view", "edit"].map(str::to_owned).to_vec();
+        assert_eq!(a.clash, ClashPolicy::Merge(Some(Rank { field: "access".to_owned(), words })));
+        assert_eq!(map.collections[2].clash, ClashPolicy::Newest("updatedAt".to_owned()));
+        assert_eq!(map.collections[2].priority, 3, "the last, when nothing is said");
+    }
+
+    #[test]
+    fn everything_wrong_is_told_with_its_line_and_what_to_write() {
+        let text = format!(
+            "{HEAD}[[collection]]\nname = \"a\"\nrefss = \"userId\"\n\
+             [[collection]]\nname = \"a\"\nclash = \"merg\"\nrefs = [\"x\", \"x\", \"y[0]\"]\nid = \"{{user}}\"\n\
+             [[collection]]\nname = \"a/b\"\nclash = \"newest\"\nrank = \"access\"\nmixed = \"m.{{userId}}\"\n"
+        );
+        let told = problems(&text);
+        for want in [
+            "m.toml:5: nothing is declared",
+            "m.toml:7: unknown key `collection.refss`; did you mean `refs`?",
+            "m.toml:8: collection `a` is there twice",
+            "m.toml:10: `collection.clash` is `merg`; did you mean `merge`?",
+            "m.toml:11: `x` is declared twice",
+            "m.toml:11: `y[0]` is no place: a path is made of",
+            "m.toml:12: `{user}` is no pattern; want `{userId}`",
+            "m.toml:14: `a/b` is no collection",
+            "m.toml:15: `newest` is missing",
+            "m.toml:16: `rank` goes with",
+            "m.toml:17: `unique` and `{userId}` are for `refs`",
+        ] {
+            assert!(told.iter().any(|line| line.starts_with(want)), "{want}\n{told:#?}");
+        }
+    }
+
+    #[test]
+    fn a_map_without_users_is_none() {
+        let told = problems("title = \"t\"\n");
+        assert_eq!(told, ["m.toml:1: `[users]` is missing; want where the users are"]);
+    }
+}
