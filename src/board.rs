@@ -4,6 +4,7 @@
 //! here only once the feed has brought it back.
 
 pub mod alerts;
+pub mod fixes;
 pub mod link;
 pub mod series;
 
@@ -12,6 +13,7 @@ use stella_protocol::{Envelope, FeedEvent, Health, Role, Snapshot, Text, Timesta
 
 use crate::event::{LinkEvent, Now, SourceEvent};
 use alerts::Alerts;
+use fixes::Fixes;
 use link::Link;
 use series::SeriesBoard;
 
@@ -20,6 +22,8 @@ use series::SeriesBoard;
 pub struct Board {
     /// The alerts.
     pub alerts: Alerts,
+    /// The fixes.
+    pub fixes: Fixes,
     /// The series.
     pub series: SeriesBoard,
     /// The connection.
@@ -58,7 +62,9 @@ impl Board {
             FeedEvent::Metrics(sample) => self.series.sample(&sample),
             FeedEvent::Reset(_) => self.link.resyncing(),
             FeedEvent::Unknown => self.not_shown += 1,
-            FeedEvent::Fix(_) | FeedEvent::FixOutput(_) | FeedEvent::Remedy(_) => {}
+            FeedEvent::Fix(fix) => self.fixes.put(*fix),
+            FeedEvent::FixOutput(line) => self.fixes.said(*line),
+            FeedEvent::Remedy(remedy) => self.fixes.surround(*remedy),
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }
@@ -101,6 +107,7 @@ impl Board {
         self.health = Some(snapshot.health);
         self.engine = Some(snapshot.engine);
         self.alerts.replace(snapshot.alerts);
+        self.fixes.replace(snapshot.fixes, snapshot.remedy);
         self.series.replace(snapshot.series);
     }
 }

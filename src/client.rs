@@ -19,7 +19,7 @@ mod reference;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +45,16 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// How often a command is tried altogether when the network fails.
 const TRIES: u32 = 3;
+
+/// A request that changes something.
+struct Change {
+    /// Under whose key.
+    id: RequestId,
+    method: Method,
+    path: String,
+    /// The version that was seen, where the route wants one.
+    version: Option<u64>,
+}
 
 /// Asks one server.
 #[derive(Debug)]
@@ -78,14 +88,31 @@ impl Client {
 
     /// Performs a command; network failures are tried again with the same key.
     pub async fn send(&self, id: RequestId, command: &Command) -> Reply {
-        let answer = match command {
-            Command::Act(request) => self.change(id, "alerts/actions", Some(request)).await,
+        let post = |path: &str| Change { id, method: Method::POST, path: path.to_owned(), version: None };
+        match command {
+            Command::Act(request) => Reply::Acted(self.change(post("alerts/actions"), Some(request)).await),
             Command::Undo(action) => {
-                let path = format!("actions/{}/undo", action.as_str());
-                self.change(id, &path, None::<&()>).await
+                Reply::Acted(self.change(post(&format!("actions/{action}/undo")), None::<&()>).await)
             }
-        };
-        Reply::Acted(answer)
+            Command::Propose(proposal) => {
+                Reply::Decided(self.change(post("fixes"), Some(proposal)).await.map(Box::new))
+            }
+            Command::DecideFix { id: fix, version, verb, request } => {
+                let change = Change { version: Some(*version), ..post(&format!("fixes/{fix}/{}", verb.word())) };
+                Reply::Decided(self.change(change, Some(request)).await.map(Box::new))
+            }
+            Command::SwitchFixes(request) => {
+                let change = Change { method: Method::PUT, ..post("fixes/switch") };
+                Reply::Surrounded(self.change(change, Some(request)).await.map(Box::new))
+            }
+            Command::Maintain(request) => {
+                Reply::Maintained(self.change(post("maintenance"), Some(request)).await.map(Box::new))
+            }
+            Command::LiftSuppression(suppression) => {
+                let change = Change { method: Method::DELETE, ..post(&format!("suppressions/{suppression}")) };
+                Reply::Surrounded(self.change(change, None::<&()>).await.map(Box::new))
+            }
+        }
     }
 
     /// Answers a question.
@@ -100,6 +127,16 @@ impl Client {
                 Err(error) => Err(Refusal::Query(error)),
             }),
             Query::Series(ask) => Reply::Series(self.ask("series", &series_parameters(ask)).await),
+            Query::Fix(id) => Reply::Review(id.clone(), self.ask(&format!("fixes/{id}"), &[]).await.map(Box::new)),
+            Query::FixOutput { id, after } => {
+                let path = format!("fixes/{id}/output");
+                Reply::Output(id.clone(), self.ask(&path, &[("after", after.to_string())]).await)
+            }
+            Query::Definitions => Reply::Definitions(self.ask("fix-definitions", &[]).await),
+            Query::FixHistory(after) => {
+                let behind: Vec<(&str, String)> = after.iter().map(|after| ("after", after.clone())).collect();
+                Reply::FixHistory(self.ask("fixes", &behind).await)
+            }
         }
     }
 
@@ -153,15 +190,16 @@ impl Client {
         answer.is_ok_and(|response| response.status().is_success())
     }
 
-    async fn change<T: DeserializeOwned>(
-        &self,
-        id: RequestId,
-        path: &str,
-        body: Option<&impl Serialize>,
-    ) -> Result<T, Refusal> {
+    async fn change<T: DeserializeOwned>(&self, change: Change, body: Option<&impl Serialize>) -> Result<T, Refusal> {
+        let Change { id, method, path, version } = change;
         let key = self.keys.key_of(id);
         let request = || {
-            let request = self.request(&self.api, Method::POST, path).header("Idempotency-Key", key.uuid.to_string());
+            let request = self.request(&self.api, method.clone(), &path);
+            let request = request.header("Idempotency-Key", key.uuid.to_string());
+            let request = match version {
+                Some(version) => request.header(IF_MATCH, format!("\"{version}\"")),
+                None => request,
+            };
             match body {
                 Some(body) => request.json(body),
                 None => request,

@@ -1,9 +1,16 @@
 //! What is to be done: named by `update`, performed by the runtime, answered by an event.
 
+use stella_protocol::fix::{
+    DefinitionPage, FixPage, FixRequest, FixReview, Maintenance, MaintenanceRequest, OutputPage, Proposal,
+    SwitchRequest,
+};
 use stella_protocol::query::QueryError;
 use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
-use stella_protocol::{ActionId, ActionRequest, ActionResponse, AlertId, Evidence, LineId, Problem, Text, Timestamp};
+use stella_protocol::{
+    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Problem, Remedy, Text,
+    Timestamp,
+};
 
 /// Names a request of this console. A command asked again keeps its id, and with it its
 /// idempotency key: the client gives one key to one id.
@@ -55,6 +62,25 @@ pub enum Command {
     Act(ActionRequest),
     /// Take an action back.
     Undo(ActionId),
+    /// Propose a fix.
+    Propose(Proposal),
+    /// A verb on a fix.
+    DecideFix {
+        /// Which.
+        id: FixId,
+        /// As it was seen.
+        version: u64,
+        /// What is done to it.
+        verb: FixVerb,
+        /// With what.
+        request: FixRequest,
+    },
+    /// Switch all fixes off, or on again.
+    SwitchFixes(SwitchRequest),
+    /// Let no fix start for a time.
+    Maintain(MaintenanceRequest),
+    /// Let a definition be proposed again where it was rolled back: `sup-N`.
+    LiftSuppression(String),
 }
 
 /// A question to the server.
@@ -66,6 +92,19 @@ pub enum Query {
     Logs(LogAsk),
     /// Buckets of series.
     Series(SeriesAsk),
+    /// A fix, and what a decision on it needs besides.
+    Fix(FixId),
+    /// What the steps of a fix said.
+    FixOutput {
+        /// Which fix.
+        id: FixId,
+        /// Lines behind this one; 0: from the first.
+        after: u64,
+    },
+    /// What can be proposed.
+    Definitions,
+    /// Fixes, the newest first, behind this page.
+    FixHistory(Option<String>),
 }
 
 /// Which lines.
@@ -111,8 +150,49 @@ pub enum Reply {
     Logs(Result<LogPage, Refusal>),
     /// Of `Query::Series`.
     Series(Result<SeriesPage, Refusal>),
+    /// Of `Command::Propose` and `Command::DecideFix`: the fix as it is then.
+    Decided(Result<Box<Fix>, Refusal>),
+    /// Of `Command::SwitchFixes` and `Command::LiftSuppression`.
+    Surrounded(Result<Box<Remedy>, Refusal>),
+    /// Of `Command::Maintain`.
+    Maintained(Result<Box<Maintenance>, Refusal>),
+    /// Of `Query::Fix`.
+    Review(FixId, Result<Box<FixReview>, Refusal>),
+    /// Of `Query::FixOutput`.
+    Output(FixId, Result<OutputPage, Refusal>),
+    /// Of `Query::Definitions`.
+    Definitions(Result<DefinitionPage, Refusal>),
+    /// Of `Query::FixHistory`.
+    FixHistory(Result<FixPage, Refusal>),
     /// Of `Effect::Copy`: whether the terminal was asked to take it (and how many bytes).
     Copied(Result<usize, Text>),
+}
+
+impl Command {
+    /// The answer to it that says no.
+    pub fn refused(&self, refusal: Refusal) -> Reply {
+        match self {
+            Self::Act(_) | Self::Undo(_) => Reply::Acted(Err(refusal)),
+            Self::Propose(_) | Self::DecideFix { .. } => Reply::Decided(Err(refusal)),
+            Self::SwitchFixes(_) | Self::LiftSuppression(_) => Reply::Surrounded(Err(refusal)),
+            Self::Maintain(_) => Reply::Maintained(Err(refusal)),
+        }
+    }
+}
+
+impl Query {
+    /// The answer to it that brings nothing.
+    pub fn refused(self, refusal: Refusal) -> Reply {
+        match self {
+            Self::Evidence(alert) => Reply::Evidence(alert, Err(refusal)),
+            Self::Logs(_) => Reply::Logs(Err(refusal)),
+            Self::Series(_) => Reply::Series(Err(refusal)),
+            Self::Fix(id) => Reply::Review(id, Err(refusal)),
+            Self::FixOutput { id, .. } => Reply::Output(id, Err(refusal)),
+            Self::Definitions => Reply::Definitions(Err(refusal)),
+            Self::FixHistory(_) => Reply::FixHistory(Err(refusal)),
+        }
+    }
 }
 
 /// Why a request brought nothing.

@@ -3,7 +3,7 @@
 //! A lower-case key only looks or does something that can be taken back; every closing verb is
 //! upper case. One letter is one verb in every view (a test asserts it).
 
-use stella_protocol::Verb;
+use stella_protocol::{FixVerb, Verb};
 
 /// A key as the console understands it, free of any terminal library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,6 +131,14 @@ pub enum Intent {
     Act(Verb),
     /// Take back the last action.
     Undo,
+    /// Open the review of a fix.
+    Review,
+    /// Do something to the fix under review.
+    Decide(FixVerb),
+    /// Copy what would run.
+    CopyPlan,
+    /// Type a command.
+    Palette,
     /// Give the terminal back to the shell.
     Suspend,
     /// Draw everything anew.
@@ -181,6 +189,8 @@ pub enum Place {
     /// The list.
     #[default]
     Alerts,
+    /// Fixes.
+    Fixes,
     /// Series.
     Metrics,
     /// Lines.
@@ -194,21 +204,34 @@ pub enum Mode {
     List,
     /// One alert.
     Detail,
+    /// The fixes.
+    Fixes,
+    /// One fix.
+    Review,
     /// Series.
     Metrics,
     /// Lines.
     Log,
 }
 
-/// What a verb may do to the world (5.2): 0 looks, 1 can be undone, 2 closes.
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::List, Self::Detail, Self::Fixes, Self::Review, Self::Metrics, Self::Log];
+}
+
+/// What a verb may do to the world (5.2): 0 looks, 1 is safe or can be undone, 2 closes, 3 acts outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Only looks.
     View,
+    /// Makes nothing worse: happens at once.
+    Safe,
     /// Can be undone.
     Reversible,
     /// Closes something: asks first.
     Closing,
+    /// Acts on the world: the id is typed.
+    Outside,
 }
 
 /// One row of the table.
@@ -228,10 +251,12 @@ pub struct Binding {
     pub class: Class,
 }
 
-const ALL: &[Mode] = &[Mode::List, Mode::Detail, Mode::Metrics, Mode::Log];
+const ALL: &[Mode] = &Mode::ALL;
 const ALERTS: &[Mode] = &[Mode::List, Mode::Detail];
 const LIST: &[Mode] = &[Mode::List];
 const DETAIL: &[Mode] = &[Mode::Detail];
+const FIXES: &[Mode] = &[Mode::Fixes];
+const REVIEW: &[Mode] = &[Mode::Review];
 const CHARTS: &[Mode] = &[Mode::Detail, Mode::Metrics];
 const SEARCHED: &[Mode] = &[Mode::Log];
 
@@ -243,7 +268,10 @@ const fn row(
     words: &'static str,
 ) -> Binding {
     let class = match intent {
-        Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive) => Class::Closing,
+        Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive)
+        | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Close) => Class::Closing,
+        Intent::Decide(FixVerb::Approve | FixVerb::Rollback) => Class::Outside,
+        Intent::Decide(FixVerb::DryRun | FixVerb::Stop) => Class::Safe,
         Intent::Act(_) | Intent::Undo => Class::Reversible,
         _ => Class::View,
     };
@@ -255,6 +283,18 @@ pub const TABLE: &[Binding] = &[
     row(ALERTS, &["a"], Intent::Act(Verb::Acknowledge), "ack", "acknowledge (on another's: take over)"),
     row(ALERTS, &["R"], Intent::Act(Verb::Resolve), "resolve", "resolve (on a resolved one: reopen)"),
     row(ALERTS, &["F"], Intent::Act(Verb::FalsePositive), "false+", "false positive"),
+    row(REVIEW, &["Y"], Intent::Decide(FixVerb::Approve), "approve", "approve this plan; its id is typed"),
+    row(REVIEW, &["X"], Intent::Decide(FixVerb::Reject), "reject", "reject (on your own approval: withdraw)"),
+    row(REVIEW, &["D"], Intent::Decide(FixVerb::DryRun), "dry run", "dry run again: looks, writes nothing"),
+    row(
+        REVIEW,
+        &["S"],
+        Intent::Decide(FixVerb::Stop),
+        "stop",
+        "stop after the step under way, take back what was done",
+    ),
+    row(REVIEW, &["B"], Intent::Decide(FixVerb::Rollback), "roll back", "roll back; its id is typed"),
+    row(REVIEW, &["R"], Intent::Act(Verb::Resolve), "close", "in doubt, or not taken back: close with a statement"),
     row(LIST, &["Enter"], Intent::Open, "open", "open"),
     row(
         DETAIL,
@@ -263,6 +303,8 @@ pub const TABLE: &[Binding] = &[
         "",
         "on a reason or figure: the lines it was counted from; on an action: copy it",
     ),
+    row(FIXES, &["Enter", "f"], Intent::Open, "review", "open the review"),
+    row(ALERTS, &["f"], Intent::Review, "fix", "open the review of its fix"),
     row(&[Mode::Metrics, Mode::Log], &["Enter"], Intent::Open, "open", "open"),
     row(ALERTS, &["c"], Intent::Act(Verb::Note), "note", "write a note"),
     row(ALERTS, &["A"], Intent::Act(Verb::Release), "", "release"),
@@ -293,15 +335,26 @@ pub const TABLE: &[Binding] = &[
     row(ALL, &["Ctrl-f", "PgDn"], Intent::Move(Motion::PageDown), "", "a page down"),
     row(ALL, &["PgUp"], Intent::Move(Motion::PageUp), "", "a page up"),
     row(ALL, &["1"], Intent::Show(Place::Alerts), "", "alerts"),
+    row(ALL, &["2"], Intent::Show(Place::Fixes), "", "fixes"),
     row(ALL, &["4"], Intent::Show(Place::Metrics), "", "metrics"),
     row(ALL, &["5"], Intent::Show(Place::Log), "", "log"),
     row(ALERTS, &["i"], Intent::Why, "", "why this row stands here, why a verb is off"),
+    row(REVIEW, &["i"], Intent::Why, "why", "which keys are off, and why"),
     row(ALERTS, &["d"], Intent::Raw, "", "the alert as the server sent it"),
-    row(ALERTS, &["y y"], Intent::CopyId, "", "copy the id"),
-    row(ALERTS, &["y j"], Intent::CopyJson, "", "copy as JSON"),
+    row(REVIEW, &["d"], Intent::Raw, "", "the fix as the server sent it"),
+    row(&[Mode::List, Mode::Detail, Mode::Fixes], &["y y"], Intent::CopyId, "", "copy the id"),
+    row(&[Mode::List, Mode::Detail, Mode::Fixes], &["y j"], Intent::CopyJson, "", "copy as JSON"),
+    row(REVIEW, &["y"], Intent::CopyPlan, "copy plan", "copy the plan, as it would run"),
     row(ALERTS, &["y m"], Intent::CopyMarkdown, "", "copy as Markdown"),
     row(ALL, &["t"], Intent::TimeFormat, "", "times as ages, UTC or local"),
     row(ALL, &["r"], Intent::Refresh, "", "reconnect, or load everything anew"),
+    row(
+        ALL,
+        &[":"],
+        Intent::Palette,
+        "command",
+        "type a command: every verb, fixes off, propose, maintenance; Tab completes",
+    ),
     row(ALL, &["?"], Intent::Help, "help", "all keys of this view"),
     row(ALL, &["Esc"], Intent::Back, "back", "peel back one layer"),
     row(ALL, &["q"], Intent::Quit, "", "close the view; at the root quit (asks)"),
@@ -402,7 +455,7 @@ mod tests {
     fn a_closing_verb_is_upper_case_and_nothing_acts_on_ctrl() {
         for row in TABLE {
             for keys in row.keys {
-                if row.class == Class::Closing {
+                if row.class >= Class::Closing {
                     assert!(keys.chars().all(|letter| letter.is_ascii_uppercase()), "{keys}");
                 }
                 assert!(row.class == Class::View || !keys.starts_with("Ctrl"), "{keys}");
@@ -412,7 +465,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_mode_or_hides_a_sequence() {
-        for mode in [Mode::List, Mode::Detail, Mode::Metrics, Mode::Log] {
+        for mode in Mode::ALL {
             let all: Vec<&str> = of(mode).flat_map(|row| row.keys.iter().copied()).collect();
             for (at, keys) in all.iter().enumerate() {
                 let clash = all

@@ -3,22 +3,27 @@
 //! `update` is a router: each screen and each board topic has its own room. It does no IO, reads no
 //! clock and draws nothing.
 
+pub mod fixes;
+mod palette;
 pub mod requests;
 mod settle;
+mod typing;
 mod verbs;
 
 use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
-use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, Text};
+use stella_protocol::fix::DefinitionView;
+use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Text, Verb};
 
 use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
 use crate::event::{Event, LinkEvent, Now, SourceEvent};
 use crate::frame::{self, dialog::Dialog};
-use crate::keys::{self, Intent, Key, Mode, Place, Press};
-use crate::screens::{Go, View, alerts, detail, first_run, help, log, metrics};
+use crate::keys::{Intent, Key, Mode, Place};
+use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, metrics, review};
 use crate::theme::Theme;
+use fixes::Armed;
 use requests::Requests;
 
 /// A message in the footer stays this long, in ms.
@@ -91,6 +96,14 @@ pub struct Ui {
     pub detail: detail::State,
     /// The detail fills the screen.
     pub detail_open: bool,
+    /// The fixes.
+    pub fixes: fix_list::State,
+    /// The fix under review, over the fixes.
+    pub review: Option<review::State>,
+    /// A decision that waits for one more look.
+    pub armed: Option<Armed>,
+    /// What can be proposed, as last heard.
+    pub definitions: Vec<DefinitionView>,
     /// The series.
     pub metrics: metrics::State,
     /// The lines.
@@ -127,6 +140,10 @@ impl Model {
             alerts: alerts::State::default(),
             detail: detail::State::default(),
             detail_open: false,
+            fixes: fix_list::State::default(),
+            review: None,
+            armed: None,
+            definitions: Vec::new(),
             metrics: metrics::State::default(),
             log: log::State::default(),
             dialog: None,
@@ -174,6 +191,12 @@ impl Model {
         if self.shows_detail() {
             self.ui.detail.wakes_at().into_iter().for_each(&mut sooner);
         }
+        if self.shown() == Shown::Place(Place::Fixes) && self.ui.fixes.will_settle() {
+            self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
+        }
+        if let (Shown::Review, Some(review)) = (self.shown(), &self.ui.review) {
+            review.wakes_at(&self.board).into_iter().for_each(&mut sooner);
+        }
         if self.shown() == Shown::Place(Place::Log) {
             self.ui.log.wakes_at(now).into_iter().for_each(&mut sooner);
         }
@@ -201,6 +224,8 @@ impl Model {
             Shown::Help
         } else if self.ui.place == Place::Alerts && self.ui.detail_open {
             Shown::Detail
+        } else if self.ui.place == Place::Fixes && self.ui.review.is_some() {
+            Shown::Review
         } else {
             Shown::Place(self.ui.place)
         }
@@ -211,6 +236,8 @@ impl Model {
         match (self.ui.place, self.ui.detail_open) {
             (Place::Alerts, true) => Mode::Detail,
             (Place::Alerts, false) => Mode::List,
+            (Place::Fixes, _) if self.ui.review.is_some() => Mode::Review,
+            (Place::Fixes, _) => Mode::Fixes,
             (Place::Metrics, _) => Mode::Metrics,
             (Place::Log, _) => Mode::Log,
         }
@@ -249,101 +276,56 @@ impl Model {
             Reply::Copied(Err(why)) => {
                 self.say(now, format!("not copied: {}", stella_widgets::text::sanitise(why.raw())));
             }
-            Reply::Evidence(alert, answer) => self.ui.detail.evidence(id, &alert, answer),
+            Reply::Evidence(alert, answer) => {
+                if let Some(review) = &mut self.ui.review {
+                    review.evidence(&alert, &answer);
+                }
+                self.ui.detail.evidence(id, &alert, answer);
+            }
             Reply::Logs(answer) => {
                 self.with_context(now, effects, |ui, cx| ui.log.lines(cx, id, answer));
             }
             Reply::Series(answer) => self.ui.metrics.series(id, answer),
-        }
-    }
-
-    fn key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
-        self.ui.last_key = Some(now.steady);
-        if key == Key::ctrl('c') {
-            return self.interrupt(now, effects);
-        }
-        if !frame::fits(self.ui.size) {
-            return self.blind_key(now, key, effects);
-        }
-        if self.ui.dialog.is_some() {
-            return self.dialog_key(now, key, effects);
-        }
-        if let Some(page) = &mut self.ui.first_run {
-            let choice = page.key(key);
-            effects.extend(choice);
-            return;
-        }
-        if let Some(page) = &mut self.ui.help {
-            if page.key(key, self.ui.size.1) {
-                self.ui.help = None;
+            Reply::Decided(answer) => self.decided(now, id, answer),
+            Reply::Surrounded(answer) => self.surrounded(now, id, answer),
+            Reply::Maintained(Ok(_)) => {
+                self.ui.requests.done(id);
+                self.say(now, "no fix starts there until the window is over".to_owned());
             }
-            return;
+            Reply::Maintained(Err(refusal)) => self.refused(now, id, refusal),
+            Reply::Review(fix, answer) => self.reviewed(now, id, &fix, &answer, effects),
+            Reply::Output(_, answer) => self.with_context(now, effects, |ui, cx| {
+                if let Some(review) = &mut ui.review {
+                    review.said(cx, id, answer);
+                }
+            }),
+            Reply::Definitions(answer) => self.define(answer),
+            Reply::FixHistory(answer) => self.with_context(now, effects, |ui, cx| ui.fixes.history(cx, id, answer)),
         }
-        let mode = self.mode();
-        let begun = self.ui.begun.take();
-        match keys::press(mode, begun, key) {
-            Press::Begun => self.ui.begun = Some(key),
-            Press::Complete(row) if key.repeat && row.class > keys::Class::View => {}
-            Press::Complete(row) => self.intent(now, row.intent, effects),
-            Press::Nothing => self.nothing(now, mode, begun, key),
-        }
-    }
-
-    /// Nothing can be seen, so nothing can be meant but quitting.
-    fn blind_key(&mut self, now: Now, key: Key, effects: &mut Vec<Effect>) {
-        if self.ui.dialog.as_ref().is_some_and(Dialog::is_quit) {
-            self.dialog_key(now, key, effects);
-        } else if key == Key::char('q') {
-            self.ui.dialog = Some(Dialog::quit(now.steady));
-        }
-    }
-
-    /// Says where a key would work, rather than swallowing it.
-    fn nothing(&mut self, now: Now, mode: Mode, begun: Option<Key>, key: Key) {
-        if begun.is_none() {
-            let elsewhere = [Mode::List, Mode::Detail, Mode::Metrics, Mode::Log]
-                .into_iter()
-                .filter(|other| *other != mode)
-                .any(|other| matches!(keys::press(other, None, key), Press::Complete(_)));
-            if elsewhere {
-                self.say(now, format!("{} does nothing here; ? lists the keys of this view", keys::name(key)));
-            }
-        }
-    }
-
-    fn paste(&mut self, text: &str) {
-        if let Some(dialog) = &mut self.ui.dialog {
-            dialog.paste(text);
-        } else if let Some(page) = &mut self.ui.first_run {
-            page.paste(text);
-        }
-    }
-
-    fn interrupt(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.ui.last_interrupt.is_some_and(|at| now.steady - at <= TWICE_MS) {
-            effects.push(Effect::Quit);
-            return;
-        }
-        self.ui.last_interrupt = Some(now.steady);
-        self.ui.begun = None;
-        self.ui.dialog = None;
-        self.ui.help = None;
-        self.say(now, "Ctrl-c again within a second quits".to_owned());
     }
 
     fn intent(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
         match intent {
             Intent::Show(place) => {
+                self.close_review();
                 self.ui.place = place;
                 self.with_context(now, effects, |ui, cx| match place {
                     Place::Log => ui.log.opened(cx),
                     Place::Metrics => ui.metrics.opened(cx),
+                    Place::Fixes => ui.fixes.opened(cx),
                     Place::Alerts => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
             Intent::Quit => self.leave(now, effects),
+            Intent::Act(Verb::Resolve) if self.mode() == Mode::Review => self.decide(now, FixVerb::Close, effects),
             Intent::Act(verb) => self.act(now, verb, effects),
+            Intent::Decide(_) => match self.fix_verb(intent) {
+                Some(verb) => self.decide(now, verb, effects),
+                None => self.say(now, "that is done inside a review: f opens it".to_owned()),
+            },
+            Intent::Review if matches!(self.mode(), Mode::List | Mode::Detail) => self.review_of_focus(now),
+            Intent::Palette => self.ask_command(now, effects),
             Intent::Undo => self.undo(now, effects),
             Intent::Filter => self.ask_filter(now),
             Intent::TimeFormat => self.next_time_format(now),
@@ -352,8 +334,10 @@ impl Model {
             Intent::Refresh => {
                 effects.push(if self.board.link.state(now).is_old() { Effect::Reconnect } else { Effect::Resync });
             }
-            Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown => self.copy(now, intent, effects),
-            Intent::Why => self.why(now),
+            Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown | Intent::CopyPlan => {
+                self.copy(now, intent, effects);
+            }
+            Intent::Why if self.mode() != Mode::Review => self.why(now),
             Intent::LogAround => {
                 if let Some(id) = self.focus().map(|alert| alert.id.clone()) {
                     self.lines_around(now, &id, effects);
@@ -370,6 +354,8 @@ impl Model {
             Mode::List if intent == Intent::Raw => ui.alerts.update(cx, Intent::Open),
             Mode::List => ui.alerts.update(cx, intent),
             Mode::Detail => ui.detail.update(cx, intent),
+            Mode::Fixes => ui.fixes.update(cx, intent),
+            Mode::Review => ui.review.as_mut().map_or(Go::Back, |review| review.update(cx, intent)),
             Mode::Metrics => ui.metrics.update(cx, intent),
             Mode::Log => ui.log.update(cx, intent),
         });
@@ -381,6 +367,7 @@ impl Model {
                 self.ui.detail.show(&id);
                 self.ui.detail.set_raw(intent == Intent::Raw);
             }
+            Go::Review(id) => self.open_review(id),
             Go::Lines(link, alert) => {
                 self.ui.place = Place::Log;
                 self.with_context(now, effects, |ui, cx| ui.log.open_link(cx, &link, alert));
@@ -399,7 +386,9 @@ impl Model {
     }
 
     fn back(&mut self) {
-        if self.ui.place == Place::Alerts {
+        if self.mode() == Mode::Review {
+            self.close_review();
+        } else if self.ui.place == Place::Alerts {
             self.ui.detail_open = false;
         } else {
             self.ui.place = Place::Alerts;
@@ -416,7 +405,7 @@ impl Model {
         self.with_rows(now, effects, rows, |ui, cx| match place {
             Place::Log => ui.log.closed(cx),
             Place::Metrics => ui.metrics.closed(),
-            Place::Alerts => {}
+            Place::Alerts | Place::Fixes => {}
         });
         self.back();
     }
@@ -466,6 +455,8 @@ pub enum Shown {
     Help,
     /// One alert, over all of the body.
     Detail,
+    /// One fix.
+    Review,
     /// A screen.
     Place(Place),
 }

@@ -6,16 +6,19 @@
 pub mod alerts;
 pub mod detail;
 pub mod first_run;
+pub mod fixes;
 pub mod help;
 pub mod log;
 pub mod metrics;
 pub mod plot;
+pub mod review;
 
 use ratatui::style::Style;
-use stella_protocol::{AlertId, LogLink, Role as Rank, Timestamp};
+use stella_protocol::{AlertId, FixId, LogLink, Role as Rank, Timestamp};
+use stella_widgets::text::sanitise;
 
 use crate::board::Board;
-use crate::effect::{Effect, Query, RequestId};
+use crate::effect::{Effect, Query, Refusal, RequestId};
 use crate::event::Now;
 use crate::model::requests::Requests;
 use crate::model::{Setup, TimeFormat};
@@ -33,6 +36,10 @@ pub struct Context<'a> {
     pub now: Now,
     /// Rows that the screen's list has on the terminal.
     pub rows: usize,
+    /// Size of the terminal.
+    pub size: (u16, u16),
+    /// How times are written.
+    pub time: TimeFormat,
     /// Changes under way.
     pub requests: &'a mut Requests,
     /// What is to be done.
@@ -45,6 +52,11 @@ impl Context<'_> {
     /// Who we are: as the server says, else as configured.
     pub fn me(&self) -> &str {
         self.board.me().unwrap_or(self.setup.me.raw())
+    }
+
+    /// What the drawing will read.
+    pub fn view(&self) -> View<'_> {
+        View { board: self.board, setup: self.setup, now: self.now, time: self.time, requests: self.requests }
     }
 
     /// Asks the server something.
@@ -112,6 +124,21 @@ impl View<'_> {
         (!role.allows(Rank::Responder)).then_some(Bar::Role(*role))
     }
 
+    /// Who we are: as the server says, else as configured.
+    pub fn me(&self) -> &str {
+        self.board.me().unwrap_or(self.setup.me.raw())
+    }
+
+    /// Why whoever looks may not do what asks for this role; None: they may, or nobody said who they are.
+    pub fn lacks(&self, wanted: Rank) -> Option<String> {
+        if self.setup.readonly {
+            return Some(Bar::ReadOnly.words());
+        }
+        let (_, role) = self.board.principal.as_ref()?;
+        let words = || format!("your role is {}: this needs {}", role.word(), wanted.word());
+        (!role.allows(wanted)).then(words)
+    }
+
     /// The style of a role.
     pub fn style(&self, role: Role) -> Style {
         self.theme().style(role)
@@ -125,12 +152,29 @@ impl View<'_> {
     /// A moment as the operator wants it: an age in the list, a clock time otherwise. Ages count up
     /// to the last minute edge, so that nothing on an idle screen moves in between.
     pub fn age(&self, at: Timestamp) -> String {
-        match self.time {
-            TimeFormat::Ages if !self.board.link.state(self.now).is_old() => {
-                let edge = self.board.clock(self.now).millis().div_euclid(MINUTE_MS) * MINUTE_MS;
-                stella_widgets::number::age((edge - at.millis()).max(0))
-            }
-            _ => self.clock(at),
+        if self.tells_ages() {
+            stella_widgets::number::age((self.minute() - at.millis()).max(0))
+        } else {
+            self.clock(at)
+        }
+    }
+
+    /// True when ages are told: what is shown is fresh, and nobody asked for clock times.
+    pub fn tells_ages(&self) -> bool {
+        self.time == TimeFormat::Ages && !self.board.link.state(self.now).is_old()
+    }
+
+    /// The last minute edge, in ms.
+    fn minute(&self) -> i64 {
+        self.board.clock(self.now).millis().div_euclid(MINUTE_MS) * MINUTE_MS
+    }
+
+    /// How long it is until a moment, as [`Self::age`] tells how long it was since.
+    pub fn until(&self, at: Timestamp) -> String {
+        if self.tells_ages() {
+            stella_widgets::number::age((at.millis() - self.minute()).max(0))
+        } else {
+            self.clock(at)
         }
     }
 
@@ -191,4 +235,15 @@ pub enum Go {
     Detail(AlertId),
     /// To the lines of this link, marking those of the alert.
     Lines(LogLink, Option<AlertId>),
+    /// To the review of this fix.
+    Review(FixId),
+}
+
+/// A refusal in words.
+pub fn refusal_words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Problem(problem) => format!("{} {}", sanitise(problem.title.raw()), sanitise(problem.detail.raw())),
+        Refusal::Unknown(why) => sanitise(why.raw()).into_string(),
+        Refusal::Query(error) => error.to_string(),
+    }
 }

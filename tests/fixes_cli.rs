@@ -43,6 +43,7 @@ fn pending(number: u64, target: &str) -> FixState {
         policy: Policy::Approve,
         target: text(target),
         parameters: Vec::new(),
+        preconditions: Vec::new(),
         steps: vec![step],
         touches: Vec::new(),
         will_not_undo: Vec::new(),

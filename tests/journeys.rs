@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "journeys/fixes.rs"]
+mod fixes;
+#[path = "journeys/remedies.rs"]
+mod remedies;
 #[path = "journeys/scene.rs"]
 mod scene;
 

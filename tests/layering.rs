@@ -71,6 +71,38 @@ const WALLS: &[Wall] = &[
         ],
     },
     Wall {
+        // The engine of fixes; `remedy/run` performs and is the only part that touches the world.
+        room: &[
+            "server/src/remedy/machine",
+            "server/src/remedy/policy",
+            "server/src/remedy/definition",
+            "server/src/remedy/plan",
+            "server/src/remedy/parameter",
+            "server/src/remedy/inventory",
+            "server/src/remedy/event",
+            "server/src/remedy/state",
+        ],
+        must_not_name: &[
+            "tokio",
+            "axum",
+            "reqwest",
+            "rusqlite",
+            "std::fs",
+            "std::net::Tcp",
+            "std::process",
+            "SystemTime::now",
+            "Instant::now",
+            "Utc::now",
+            "crate::routes",
+            "crate::store",
+            "crate::hub",
+        ],
+    },
+    Wall {
+        room: &["server/src/documents"],
+        must_not_name: &["crate::remedy", "crate::alerts", "crate::hub", "crate::routes", "axum"],
+    },
+    Wall {
         room: &["server/src/ingest", "server/src/redact"],
         must_not_name: &["tokio", "axum", "std::fs", "SystemTime::now", "Utc::now"],
     },

@@ -20,15 +20,19 @@ fn table() -> String {
             .map(|mode| match mode {
                 Mode::List => "list",
                 Mode::Detail => "alert",
+                Mode::Fixes => "fixes",
+                Mode::Review => "review",
                 Mode::Metrics => "metrics",
                 Mode::Log => "log",
             })
             .collect();
-        let place = if places.len() == 4 { "everywhere".to_owned() } else { places.join(", ") };
+        let place = if places.len() == Mode::ALL.len() { "everywhere".to_owned() } else { places.join(", ") };
         let class = match row.class {
             Class::View => "",
+            Class::Safe => "at once",
             Class::Reversible => "`u` undoes",
             Class::Closing => "asks first",
+            Class::Outside => "its id is typed",
         };
         let written = keys::written(row).replace('|', "\\|");
         rows.push_str(&format!("| `{written}` | {} | {place} | {class} |\n", row.words));

@@ -38,7 +38,9 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::problem::problem;
-use crate::store::{AlertQuery, AuditEntry, Commit, Found, Head, Store, StoreError, StoredToken, Tx, Verdict, Write};
+use crate::store::{
+    AlertQuery, AuditEntry, Commit, Found, Head, Meta, Replay, Store, StoreError, StoredToken, Tx, Verdict, Write,
+};
 use board::Shared;
 use writer::{Job, Writer};
 
@@ -290,6 +292,22 @@ impl Hub {
     /// Where the feed stands.
     pub fn head(&self) -> Head {
         self.shared.ring().head()
+    }
+
+    /// What another room noted for itself. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn room_note(&self, room: &'static str) -> Result<Option<String>, StoreError> {
+        self.store.meta(Meta::Room(room))
+    }
+
+    /// At most `limit` kept events after number `after`. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn events_after(&self, after: u64, limit: u32) -> Result<Replay, StoreError> {
+        self.store.events(after, limit)
     }
 
     /// Follows the feed from a place in it.

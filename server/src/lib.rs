@@ -20,6 +20,7 @@ pub mod hub;
 pub mod ingest;
 pub mod lines;
 mod listener;
+pub mod notify;
 pub mod pipeline;
 mod problem;
 mod readiness;

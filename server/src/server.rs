@@ -35,7 +35,7 @@ use crate::remedy::settings::SecretError;
 use crate::routes::{self, App, Rooms};
 use crate::series::{SeriesBook, SeriesError, SeriesFile};
 use crate::store::{SqliteStore, Store, StoreError};
-use crate::{demo, listener};
+use crate::{demo, listener, notify};
 use simulation::simulate;
 
 /// How long streams and requests under way may take to end.
@@ -144,6 +144,7 @@ struct Play {
 /// Fixes that are about to be worked on.
 struct Workshop {
     parts: Arc<Parts>,
+    webhook: Option<notify::Webhook>,
 }
 
 /// Starts a server up to the point where it listens.
@@ -278,16 +279,19 @@ fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(),
 impl Ground {
     /// What fixes need, when the configuration says anything of them.
     fn workshop(&self, config: &Config, play: Option<&Play>) -> Result<Option<Workshop>, StartError> {
-        let Some(settings) = config.remedy.clone() else { return Ok(None) };
-        let settings = match play {
-            Some(play) => remedy::of_demo(settings, &play.operations, self.folder.path()),
-            None => settings,
+        let settings = match (config.remedy.clone(), play) {
+            (settings, Some(play)) => {
+                remedy::of_demo(settings.unwrap_or_default(), &play.operations, self.folder.path())
+            }
+            (Some(settings), None) => settings,
+            (None, None) => return Ok(None),
         };
         let single_person = settings.single_person(config.embedded.is_some(), play.is_some());
         let (hub, series, clock) = (&self.hub, &self.series, &config.clock);
         let ground = remedy::Ground { hub, series, clock, single_person };
         let parts = remedy::furnish(&settings, &ground)?;
-        Ok(Some(Workshop { parts }))
+        let webhook = settings.notify.as_ref().map(remedy::webhook).transpose()?;
+        Ok(Some(Workshop { parts, webhook }))
     }
 
     fn into_server(self, config: Config, door: Door, play: Option<Play>, workshop: Option<Workshop>) -> Server {
@@ -354,7 +358,10 @@ impl Server {
             let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
             tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
         }
-        if let Some(Workshop { parts }) = workshop {
+        if let Some(Workshop { parts, webhook }) = workshop {
+            if let Some(webhook) = webhook {
+                tasks.spawn(notify::run(webhook, app.hub.clone(), app.clock.clone(), ending.clone()));
+            }
             tasks.spawn(Executor::new(parts).run(ending.clone()));
         }
         let router = routes::router(&app);

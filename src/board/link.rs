@@ -81,6 +81,11 @@ impl LinkState {
         }
     }
 
+    /// True when nothing is late: what has an outside effect may be sent.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Live)
+    }
+
     /// True when what is shown may be older than it looks.
     pub fn is_old(&self) -> bool {
         matches!(self, Self::Stale { .. } | Self::Resyncing | Self::Refused(_) | Self::Buffered)

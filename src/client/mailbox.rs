@@ -2,7 +2,8 @@
 //! that a burst costs the screen no more than its last state; nothing that must not be lost is merged.
 //!
 //! Alerts are whole objects: the latest of one id stands for all of it, at its own place in the order.
-//! Counters merge and go last. Diagnostic log events are kept up to a bound, oldest dropped first.
+//! Counters merge and go last. Diagnostic log events and lines of running fixes are kept up to a bound,
+//! oldest dropped first; a fix and what holds for all fixes are never merged: each of their steps counts.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,9 @@ use crate::event::{Event, LinkEvent};
 
 /// Diagnostic log events that may wait; the screen shows fewer.
 const LOGS: usize = 512;
+
+/// Lines of running fixes that may wait; what was dropped can be asked for.
+const OUTPUT: usize = 2_048;
 
 /// Between the receive task and the loop.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +40,7 @@ struct Pending {
     alive: Option<usize>,
     counts: BTreeMap<AlertId, AlertCount>,
     logs: VecDeque<usize>,
+    output: VecDeque<usize>,
     is_urgent: bool,
 }
 
@@ -110,14 +115,8 @@ impl Pending {
                     self.items[older] = None;
                 }
             }
-            FeedEvent::Log(_) => {
-                self.logs.push_back(self.items.len());
-                if self.logs.len() > LOGS
-                    && let Some(oldest) = self.logs.pop_front()
-                {
-                    self.items[oldest] = None;
-                }
-            }
+            FeedEvent::Log(_) => bound(&mut self.logs, LOGS, &mut self.items),
+            FeedEvent::FixOutput(_) => bound(&mut self.output, OUTPUT, &mut self.items),
             _ => {}
         }
         self.items.push(Some(Event::Feed(Box::new(envelope))));
@@ -150,6 +149,16 @@ impl Pending {
             events.push(Event::Feed(Box::new(Envelope { cursor: None, event })));
         }
         events
+    }
+}
+
+/// Notes where the next item of a kind will stand; of more than `most` the oldest goes.
+fn bound(places: &mut VecDeque<usize>, most: usize, items: &mut [Option<Event>]) {
+    places.push_back(items.len());
+    if places.len() > most
+        && let Some(oldest) = places.pop_front()
+    {
+        items[oldest] = None;
     }
 }
 
@@ -215,6 +224,44 @@ mod tests {
             mailbox.feed([envelope]);
         }
         assert_eq!(told(&mailbox), [("a-1".to_owned(), 6), ("+a-2".to_owned(), 9)]);
+    }
+
+    fn fix(version: u64) -> Envelope {
+        let at = "2026-01-01T00:00:00.000Z";
+        let fix = serde_json::from_value(json!({
+            "id": "fx-1", "definitionId": "d", "title": "t", "risk": "low", "policy": "approve", "planDigest": "00",
+            "proposedBy": "op", "proposedAt": at, "status": "running", "quorum": 1, "approveBy": at, "steps": [],
+            "version": version, "plan": {
+                "definitionId": "d", "definitionDigest": "00", "risk": "low", "policy": "approve", "target": "t",
+                "parameters": [], "steps": []
+            }
+        }));
+        Envelope { cursor: None, event: FeedEvent::Fix(fix.unwrap()) }
+    }
+
+    fn output(number: u64) -> Envelope {
+        let line = serde_json::from_value(json!({
+            "id": "fx-1", "number": number, "step": 0, "stream": "out", "at": "2026-01-01T00:00:00.000Z", "text": "x"
+        }));
+        Envelope { cursor: None, event: FeedEvent::FixOutput(line.unwrap()) }
+    }
+
+    #[test]
+    fn every_step_of_a_fix_comes_out_and_of_its_lines_the_last_ones() {
+        let mailbox = Mailbox::default();
+        mailbox.feed((1..=5_000).map(output).chain([fix(1), fix(2)]));
+        mailbox.feed([output(5_001), fix(3)]);
+        let (mut versions, mut lines) = (Vec::new(), Vec::new());
+        for event in mailbox.take() {
+            let Event::Feed(envelope) = event else { continue };
+            match envelope.event {
+                FeedEvent::Fix(fix) => versions.push(fix.version),
+                FeedEvent::FixOutput(line) => lines.push(line.number),
+                _ => {}
+            }
+        }
+        assert_eq!(versions, [1, 2, 3]);
+        assert_eq!((lines.len(), lines.last()), (OUTPUT, Some(&5_001)));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::net::Ipv4Addr;
 
+use stella_protocol::FixVerb;
+use stella_protocol::fix::{FixRequest, Proposal, SwitchRequest};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -47,4 +49,41 @@ async fn a_command_that_may_have_arrived_is_unknown_and_stays_so_until_somebody_
     assert!(server.await.is_err_and(|ended| ended.is_cancelled()));
     assert!(matches!(undo(&client, 1).await, Refusal::Unknown(_)), "it may have happened the first time");
     assert!(matches!(undo(&client, 2).await, Refusal::Problem(_)), "this one cannot have");
+}
+
+/// Takes one request, says nothing useful, and hands its head over.
+async fn head(listener: TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let mut part = [0; 1024];
+        let count = stream.read(&mut part).await.unwrap();
+        head.extend_from_slice(&part[..count]);
+    }
+    String::from_utf8_lossy(&head).to_lowercase()
+}
+
+#[tokio::test]
+async fn a_change_of_fixes_has_its_method_its_key_and_the_version_that_was_seen() {
+    let request = FixRequest { plan_digest: Some("7c1e".into()), text: None };
+    let id = "fx-1".parse().unwrap();
+    let decide = Command::DecideFix { id, version: 3, verb: FixVerb::DryRun, request };
+    for (command, line, version) in [
+        (decide, "post /api/stella/fixes/fx-1/dry-run http", Some("if-match: \"3\"")),
+        (Command::Propose(Proposal::default()), "post /api/stella/fixes http", None),
+        (
+            Command::SwitchFixes(SwitchRequest { on: false, reason: "x".into() }),
+            "put /api/stella/fixes/switch http",
+            None,
+        ),
+        (Command::LiftSuppression("sup-3".to_owned()), "delete /api/stella/suppressions/sup-3 http", None),
+    ] {
+        let (listener, client) = listener().await;
+        let server = tokio::spawn(head(listener));
+        drop(tokio::spawn(async move { client.send(RequestId(1), &command).await }));
+        let head = server.await.unwrap();
+        assert!(head.starts_with(line) && head.contains("idempotency-key: "), "{head}");
+        assert_eq!(head.contains("if-match"), version.is_some(), "{head}");
+        assert!(version.is_none_or(|version| head.contains(version)), "{head}");
+    }
 }

@@ -1,14 +1,22 @@
-//! What is asked in the lines above the footer: filter, search, a note, a closing verb, quitting.
+//! What is asked in the lines above the footer: filter, search, a note, a closing verb, a decision on a
+//! fix, a command, quitting.
 //!
 //! A dialog is deaf for 400 ms after it opens, a paste reaches only a text field, key repeat never
 //! confirms, and Enter never means yes to a closing verb.
 
+mod palette;
+mod steps;
+
 use stella_protocol::query::QueryError;
-use stella_protocol::{ActionRequest, Text};
+use stella_protocol::{ActionRequest, FixId, Text};
 use tui_input::{Input, InputRequest};
 
 use crate::filter::Filter;
 use crate::keys::{Key, KeyCode};
+use palette::Palette;
+use steps::{Outcome, Steps};
+
+pub use steps::{Order, Step};
 
 /// Keys are ignored for this long after a dialog opened, in ms.
 pub const DEAF_MS: u64 = 400;
@@ -30,6 +38,9 @@ enum Kind {
     Note { input: Input, request: ActionRequest, what: String },
     Reason { input: Input, request: ActionRequest, what: String },
     Confirm { request: ActionRequest, what: String },
+    Steps(Steps),
+    Command(Palette),
+    Choose { fixes: Vec<(FixId, String)> },
     Quit,
 }
 
@@ -59,6 +70,12 @@ pub enum Answer {
     Series(String),
     /// Send this.
     Send(ActionRequest),
+    /// Do this, with these texts.
+    Order(Order, Vec<String>),
+    /// Do what this says.
+    Command(String),
+    /// Open the review of this fix.
+    Review(FixId),
 }
 
 /// What is painted.
@@ -100,6 +117,28 @@ impl Dialog {
         Self { kind, opened: now }
     }
 
+    /// Asks for what a decision needs.
+    pub fn steps(order: Order, what: String, steps: impl IntoIterator<Item = Step>, now: u64) -> Self {
+        Self { kind: Kind::Steps(Steps::new(order, what, steps, now)), opened: now }
+    }
+
+    /// Asks for a command, one of these or something longer.
+    pub fn command(known: Vec<String>, now: u64) -> Self {
+        Self { kind: Kind::Command(Palette::new(known)), opened: now }
+    }
+
+    /// Asks which of these fixes is meant.
+    pub fn choose(fixes: Vec<(FixId, String)>, now: u64) -> Self {
+        Self { kind: Kind::Choose { fixes }, opened: now }
+    }
+
+    /// Tells the command line what else there is.
+    pub fn learn(&mut self, known: Vec<String>) {
+        if let Kind::Command(palette) = &mut self.kind {
+            palette.learn(known);
+        }
+    }
+
     /// Asks whether to quit.
     pub fn quit(now: u64) -> Self {
         Self { kind: Kind::Quit, opened: now }
@@ -109,6 +148,18 @@ impl Dialog {
     pub fn key(&mut self, key: Key, now: u64) -> Answer {
         if key.code == KeyCode::Esc {
             return Answer::Cancelled;
+        }
+        match &mut self.kind {
+            Kind::Steps(steps) => {
+                return match steps.key(key, now) {
+                    Outcome::More => Answer::More,
+                    Outcome::Cancelled => Answer::Cancelled,
+                    Outcome::Complete(order, given) => Answer::Order(order, given),
+                };
+            }
+            Kind::Command(palette) => return palette.key(key).map_or(Answer::More, Answer::Command),
+            Kind::Choose { fixes } => return chosen(fixes, key),
+            _ => {}
         }
         let confirms = matches!(self.kind, Kind::Confirm { .. } | Kind::Quit);
         if confirms && (now < self.opened + DEAF_MS || key.repeat) {
@@ -138,7 +189,11 @@ impl Dialog {
     pub fn paste(&mut self, text: &str) {
         let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
         for letter in line.chars() {
-            self.edit(Key::char(letter));
+            match &mut self.kind {
+                Kind::Steps(steps) => steps.paste(Key::char(letter)),
+                Kind::Command(palette) => palette.edit(Key::char(letter)),
+                _ => self.edit(Key::char(letter)),
+            }
         }
     }
 
@@ -197,6 +252,11 @@ impl Dialog {
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,
             },
+            Kind::Steps(steps) => steps.lines(),
+            Kind::Command(palette) => palette.lines(),
+            Kind::Choose { fixes } => {
+                Lines { question: "which fix?".to_owned(), field: None, hint: choices(fixes), wrong: false }
+            }
             Kind::Quit => Lines {
                 question: "quit?  q or y yes   any other key no".to_owned(),
                 field: None,
@@ -233,33 +293,51 @@ impl Dialog {
                 self.opened = now;
                 Answer::More
             }
-            Kind::Confirm { .. } | Kind::Quit => Answer::Cancelled,
+            _ => Answer::Cancelled,
         }
     }
 
     fn edit(&mut self, key: Key) {
-        let input = match &mut self.kind {
-            Kind::Filter { input, .. }
-            | Kind::Search { input, .. }
-            | Kind::Series { input }
-            | Kind::Note { input, .. }
-            | Kind::Reason { input, .. } => input,
-            Kind::Confirm { .. } | Kind::Quit => return,
+        let (Kind::Filter { input, .. }
+        | Kind::Search { input, .. }
+        | Kind::Series { input }
+        | Kind::Note { input, .. }
+        | Kind::Reason { input, .. }) = &mut self.kind
+        else {
+            return;
         };
-        let request = match (key.code, key.ctrl) {
-            (KeyCode::Char(letter), false) if input.value().len() < LONGEST => InputRequest::InsertChar(letter),
-            (KeyCode::Char('u'), true) => InputRequest::DeleteLine,
-            (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
-            (KeyCode::Char('a'), true) | (KeyCode::Home, _) => InputRequest::GoToStart,
-            (KeyCode::Char('e'), true) | (KeyCode::End, _) => InputRequest::GoToEnd,
-            (KeyCode::Backspace, _) => InputRequest::DeletePrevChar,
-            (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
-            (KeyCode::Left, _) => InputRequest::GoToPrevChar,
-            (KeyCode::Right, _) => InputRequest::GoToNextChar,
-            _ => return,
-        };
-        input.handle(request);
+        type_into(input, key);
     }
+}
+
+/// Types a key into a field.
+fn type_into(input: &mut Input, key: Key) {
+    let request = match (key.code, key.ctrl) {
+        (KeyCode::Char(letter), false) if input.value().len() < LONGEST => InputRequest::InsertChar(letter),
+        (KeyCode::Char('u'), true) => InputRequest::DeleteLine,
+        (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
+        (KeyCode::Char('a'), true) | (KeyCode::Home, _) => InputRequest::GoToStart,
+        (KeyCode::Char('e'), true) | (KeyCode::End, _) => InputRequest::GoToEnd,
+        (KeyCode::Backspace, _) => InputRequest::DeletePrevChar,
+        (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
+        (KeyCode::Left, _) => InputRequest::GoToPrevChar,
+        (KeyCode::Right, _) => InputRequest::GoToNextChar,
+        _ => return,
+    };
+    input.handle(request);
+}
+
+/// The digit's fix.
+fn chosen(fixes: &[(FixId, String)], key: Key) -> Answer {
+    let KeyCode::Char(letter) = key.code else { return Answer::Cancelled };
+    let at = letter.to_digit(10).and_then(|digit| usize::try_from(digit).ok()?.checked_sub(1));
+    at.and_then(|at| fixes.get(at)).map_or(Answer::Cancelled, |(id, _)| Answer::Review(id.clone()))
+}
+
+/// `1 fx-3 title   2 fx-4 title`, as many as there are digits.
+fn choices(fixes: &[(FixId, String)]) -> String {
+    let one = |(at, (id, title)): (usize, &(FixId, String))| format!("{} {id} {title}", at + 1);
+    fixes.iter().take(9).enumerate().map(one).collect::<Vec<_>>().join("   ")
 }
 
 fn with_text(request: &ActionRequest, text: &str) -> ActionRequest {

@@ -8,9 +8,9 @@ use stella_widgets::text::{sanitise, width};
 use super::dialog::Dialog;
 use super::put;
 use crate::board::link::LinkState;
-use crate::keys::{self, Class, Place};
+use crate::keys::{self, Class, Intent, Place};
 use crate::model::{Model, Shown};
-use crate::screens::View;
+use crate::screens::{View, review};
 use crate::theme::Role;
 
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
@@ -84,15 +84,22 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
             add("Esc".to_owned(), "back");
             return Line::from(spans);
         }
-        Shown::Detail | Shown::Place(_) => {}
+        Shown::Detail | Shown::Review | Shown::Place(_) => {}
     }
     add("?".to_owned(), "help");
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
-        if view.bar().is_none() || row.class == Class::View {
+        let may = || view.bar().is_none() && !is_off(model, view, row.intent);
+        if row.class == Class::View || may() {
             add(row.keys.first().map(|keys| keys.replace(' ', "")).unwrap_or_default(), row.short);
         }
     }
     Line::from(spans)
+}
+
+/// True for a verb that the fix under review would not take now.
+fn is_off(model: &Model, view: &View<'_>, intent: Intent) -> bool {
+    let (Some(fix), Some(verb)) = (model.reviewed_fix(), model.fix_verb(intent)) else { return false };
+    review::off(verb, fix, view).is_some()
 }
 
 /// Lines that a dialog takes.

@@ -122,13 +122,19 @@ fn health(view: &View<'_>, room: u16) -> Vec<Span<'static>> {
 
 fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![Span::raw(" ")];
-    for (key, name, place) in
-        [("1", "Alerts", Place::Alerts), ("4", "Metrics", Place::Metrics), ("5", "Log", Place::Log)]
-    {
+    for (key, name, place) in [
+        ("1", "Alerts", Place::Alerts),
+        ("2", "Fixes", Place::Fixes),
+        ("4", "Metrics", Place::Metrics),
+        ("5", "Log", Place::Log),
+    ] {
         let here = model.ui.place == place;
         let style = if here { view.style(Role::Focus) } else { view.style(Role::Muted) };
         spans.push(Span::styled(format!("{key} "), view.style(Role::Faint)));
         spans.push(Span::styled(name, style));
+        if place == Place::Fixes {
+            spans.extend(fixes(view));
+        }
         spans.push(Span::raw("   "));
     }
     let used: u16 = spans.iter().map(|span| width(&span.content)).sum();
@@ -138,6 +144,15 @@ fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let words = cut(&words, room);
     let at = area.right().saturating_sub(width(&words) + 1);
     put(buffer, at, area.y, room, &Line::styled(words.into_owned(), view.style(Role::Muted)));
+}
+
+/// How many fixes wait for people, and that all are off.
+fn fixes(view: &View<'_>) -> Vec<Span<'static>> {
+    let waiting = view.board.fixes.waiting();
+    let count = (waiting > 0).then(|| Span::styled(format!("*{waiting}"), view.style(Role::Waiting)));
+    let is_off = view.board.fixes.remedy().switched_off.is_some();
+    let style = view.style(Role::Danger).add_modifier(Modifier::BOLD);
+    count.into_iter().chain(is_off.then(|| Span::styled(" OFF", style))).collect()
 }
 
 /// What is watched and as whom; what is being prepared or has ended, when that is the news.

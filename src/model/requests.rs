@@ -1,13 +1,14 @@
 //! Requests under way: pending, confirmed by the feed, refused with the reason, or unknown.
 //!
-//! There is no optimistic truth: an action shows as pending until the feed brings the alert at the
-//! version the action left. An unknown one is asked again with the same key, never guessed.
+//! There is no optimistic truth: an action shows as pending until the feed brings the alert or the fix
+//! at the version the action left. An unknown one is asked again with the same key, never guessed.
 
 use std::collections::BTreeMap;
 
-use stella_protocol::{ActionId, ActionResponse, AlertId, Outcome, Verb};
+use stella_protocol::command::TargetResult;
+use stella_protocol::{ActionId, ActionResponse, AlertId, Fix, FixId, Outcome, Verb};
 
-use crate::board::alerts::Alerts;
+use crate::board::Board;
 use crate::effect::{Command, Effect, RequestId};
 
 /// All requests of this console that change something.
@@ -29,9 +30,16 @@ struct Undoable {
 #[derive(Debug)]
 struct Pending {
     command: Command,
-    /// The alerts that it means to change.
-    alerts: Vec<AlertId>,
+    /// What it means to change.
+    things: Vec<Thing>,
     stage: Stage,
+}
+
+/// Something that has a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Thing {
+    Alert(AlertId),
+    Fix(FixId),
 }
 
 /// How far it is.
@@ -41,8 +49,8 @@ enum Stage {
     Sent,
     /// No answer came: the change may or may not have happened.
     Unknown,
-    /// The server did it; the feed has not brought these alerts at these versions yet.
-    Answered(Vec<(AlertId, u64)>),
+    /// The server did it; the feed has not brought these at these versions yet.
+    Answered(Vec<(Thing, u64)>),
 }
 
 /// What a row says of a change under way.
@@ -64,24 +72,36 @@ impl Requests {
     /// Sends a change.
     pub fn send(&mut self, command: Command) -> Effect {
         let id = self.next_id();
-        let alerts = self.meant(&command);
-        self.pending.insert(id, Pending { command: command.clone(), alerts, stage: Stage::Sent });
+        let things = self.meant(&command);
+        self.pending.insert(id, Pending { command: command.clone(), things, stage: Stage::Sent });
         Effect::Send(id, command)
     }
 
-    fn meant(&self, command: &Command) -> Vec<AlertId> {
+    fn meant(&self, command: &Command) -> Vec<Thing> {
         match command {
-            Command::Act(request) => request.targets.iter().map(|target| target.id.clone()).collect(),
+            Command::Act(request) => request.targets.iter().map(|target| Thing::Alert(target.id.clone())).collect(),
             Command::Undo(action) => {
                 let known = self.undoable.iter().find(|known| known.action == *action);
-                known.map(|known| known.alerts.clone()).unwrap_or_default()
+                known.map(|known| known.alerts.iter().cloned().map(Thing::Alert).collect()).unwrap_or_default()
             }
+            Command::DecideFix { id, .. } => vec![Thing::Fix(id.clone())],
+            Command::Propose(proposal) => proposal.alert_id.iter().cloned().map(Thing::Alert).collect(),
+            Command::SwitchFixes(_) | Command::Maintain(_) | Command::LiftSuppression(_) => Vec::new(),
         }
     }
 
     /// What is under way for this alert.
     pub fn progress(&self, alert: &AlertId) -> Option<Progress> {
-        let mine = self.pending.values().filter(|pending| pending.touches(alert));
+        self.progress_of(&Thing::Alert(alert.clone()))
+    }
+
+    /// What is under way for this fix.
+    pub fn fix_progress(&self, fix: &FixId) -> Option<Progress> {
+        self.progress_of(&Thing::Fix(fix.clone()))
+    }
+
+    fn progress_of(&self, thing: &Thing) -> Option<Progress> {
+        let mine = self.pending.values().filter(|pending| pending.touches(thing));
         mine.map(|pending| if pending.stage == Stage::Unknown { Progress::Unknown } else { Progress::Pending })
             .max_by_key(|progress| match progress {
                 Progress::Pending => 0,
@@ -116,11 +136,24 @@ impl Requests {
                 self.undoable.push(Undoable { action: response.action_id.clone(), alerts });
             }
             Command::Undo(action) => self.undoable.retain(|known| known.action != *action),
-            Command::Act(_) => {}
+            _ => {}
         }
-        let awaited = changed.filter_map(|result| Some((result.id.clone(), result.alert.as_ref()?.version))).collect();
+        let version = |result: &TargetResult| Some((Thing::Alert(result.id.clone()), result.alert.as_ref()?.version));
+        let awaited = changed.filter_map(version).collect();
         pending.stage = Stage::Answered(awaited);
         Some(command)
+    }
+
+    /// Takes the server's answer: the fix as the change left it. Returns the command it answers.
+    pub fn decided(&mut self, id: RequestId, fix: &Fix) -> Option<Command> {
+        let pending = self.pending.get_mut(&id)?;
+        pending.stage = Stage::Answered(vec![(Thing::Fix(fix.id.clone()), fix.version)]);
+        Some(pending.command.clone())
+    }
+
+    /// The server did it, and what it changed has no version to wait for. Returns the command.
+    pub fn done(&mut self, id: RequestId) -> Option<Command> {
+        Some(self.pending.remove(&id)?.command)
     }
 
     /// The server refused: nothing is under way any more. Returns the command.
@@ -151,11 +184,11 @@ impl Requests {
     }
 
     /// Lets go of what the feed has confirmed. Returns true when something was.
-    pub fn confirm(&mut self, alerts: &Alerts) -> bool {
+    pub fn confirm(&mut self, board: &Board) -> bool {
         let before = self.pending.len();
         self.pending.retain(|_, pending| match &pending.stage {
             Stage::Answered(awaited) => {
-                awaited.iter().any(|(id, version)| alerts.get(id).is_none_or(|alert| alert.version < *version))
+                awaited.iter().any(|(thing, version)| thing.version(board).is_none_or(|now| now < *version))
             }
             Stage::Sent | Stage::Unknown => true,
         });
@@ -164,10 +197,20 @@ impl Requests {
 }
 
 impl Pending {
-    fn touches(&self, alert: &AlertId) -> bool {
+    fn touches(&self, thing: &Thing) -> bool {
         match &self.stage {
-            Stage::Answered(awaited) => awaited.iter().any(|(id, _)| id == alert),
-            Stage::Sent | Stage::Unknown => self.alerts.contains(alert),
+            Stage::Answered(awaited) => awaited.iter().any(|(other, _)| other == thing),
+            Stage::Sent | Stage::Unknown => self.things.contains(thing),
+        }
+    }
+}
+
+impl Thing {
+    /// As the board has it.
+    fn version(&self, board: &Board) -> Option<u64> {
+        match self {
+            Self::Alert(id) => board.alerts.get(id).map(|alert| alert.version),
+            Self::Fix(id) => board.fixes.get(id).map(|fix| fix.version),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::effect::Effect;
 use crate::event::Now;
 use crate::frame;
 use crate::keys::Place;
-use crate::screens::{Context, alerts, detail, log, metrics};
+use crate::screens::{Context, alerts, detail, fixes, log, metrics, review};
 
 impl Model {
     /// After every event: what follows from it.
@@ -18,7 +18,7 @@ impl Model {
         if self.ui.notice.as_ref().is_some_and(|(_, until)| *until <= now.steady) {
             self.ui.notice = None;
         }
-        self.ui.requests.confirm(&self.board.alerts);
+        self.ui.requests.confirm(&self.board);
         let since_key = self.ui.last_key.map_or(u64::MAX, |at| now.steady.saturating_sub(at));
         let rows = frame::list_rows(self);
         let beside = frame::detail_beside(self.ui.size) && self.ui.place == Place::Alerts;
@@ -35,6 +35,8 @@ impl Model {
                 ui.detail.settle(cx);
             }
             match shown {
+                Shown::Review => ui.review.iter_mut().for_each(|review| review.settle(cx)),
+                Shown::Place(Place::Fixes) => ui.fixes.settle(cx, since_key),
                 Shown::Place(Place::Log) => ui.log.settle(cx),
                 Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
                 _ => {}
@@ -107,6 +109,8 @@ impl Model {
             setup: &ui.setup,
             now,
             rows,
+            size: ui.size,
+            time: ui.time,
             requests: &mut ui.requests,
             effects,
             notice: &mut notice,
@@ -114,6 +118,8 @@ impl Model {
         let mut rooms = Rooms {
             alerts: &mut ui.alerts,
             detail: &mut ui.detail,
+            fixes: &mut ui.fixes,
+            review: ui.review.as_mut(),
             metrics: &mut ui.metrics,
             log: &mut ui.log,
             detail_open: ui.detail_open,
@@ -130,6 +136,8 @@ impl Model {
 pub(super) struct Rooms<'a> {
     pub(super) alerts: &'a mut alerts::State,
     pub(super) detail: &'a mut detail::State,
+    pub(super) fixes: &'a mut fixes::State,
+    pub(super) review: Option<&'a mut review::State>,
     pub(super) metrics: &'a mut metrics::State,
     pub(super) log: &'a mut log::State,
     pub(super) detail_open: bool,

@@ -80,13 +80,18 @@ impl Model {
         self.say(now, words);
     }
 
-    fn send(&mut self, now: Now, command: Command, effects: &mut Vec<Effect>) {
+    pub(super) fn send(&mut self, now: Now, command: Command, effects: &mut Vec<Effect>) {
         let words = match &command {
             Command::Act(request) if request.targets.len() == 1 => {
                 format!("{} {} …", request.verb.word(), request.targets[0].id)
             }
             Command::Act(request) => format!("{} {} alerts …", request.verb.word(), request.targets.len()),
             Command::Undo(action) => format!("undo {action} …"),
+            Command::DecideFix { id, verb, .. } => format!("{} {id} …", verb.word()),
+            Command::Propose(proposal) => format!("propose {} …", sanitise(proposal.definition_id.raw())),
+            Command::SwitchFixes(request) => format!("fixes {} …", if request.on { "on" } else { "off" }),
+            Command::Maintain(_) => "maintenance …".to_owned(),
+            Command::LiftSuppression(suppression) => format!("lift {suppression} …"),
         };
         self.say(now, words);
         effects.push(self.ui.requests.send(command));
@@ -99,16 +104,24 @@ impl Model {
                 let command = self.ui.requests.answered(id, &response);
                 answered_words(command.as_ref(), &response, self.me())
             }
-            Err(Refusal::Problem(problem)) => {
+            Err(refusal) => return self.refused(now, id, refusal),
+        };
+        self.say(now, words);
+    }
+
+    /// The server said no, or nothing.
+    pub(super) fn refused(&mut self, now: Now, id: RequestId, refusal: Refusal) {
+        let words = match refusal {
+            Refusal::Problem(problem) => {
                 self.ui.requests.refused(id);
                 let (title, detail) = (sanitise(problem.title.raw()), sanitise(problem.detail.raw()));
                 format!("refused: {title}; {detail}")
             }
-            Err(Refusal::Unknown(why)) => {
+            Refusal::Unknown(why) => {
                 self.ui.requests.unknown(id);
                 format!("unknown whether it happened ({}); asked again with the same key", sanitise(why.raw()))
             }
-            Err(Refusal::Query(error)) => {
+            Refusal::Query(error) => {
                 self.ui.requests.refused(id);
                 error.to_string()
             }
@@ -118,6 +131,7 @@ impl Model {
 
     pub(super) fn ask_filter(&mut self, now: Now) {
         self.ui.dialog = match self.ui.place {
+            Place::Fixes => None,
             Place::Alerts => Some(Dialog::filter(self.ui.alerts.filter().text(), now.steady)),
             Place::Log => Some(Dialog::search(self.ui.log.search_text(), now.steady)),
             Place::Metrics => Some(Dialog::series(self.ui.metrics.filter_text(), now.steady)),
@@ -142,6 +156,18 @@ impl Model {
                 self.ui.dialog = None;
                 self.ui.metrics.set_filter(&text);
             }
+            Answer::Order(order, texts) => {
+                self.ui.dialog = None;
+                self.ordered(now, order, texts, effects);
+            }
+            Answer::Command(typed) => {
+                self.ui.dialog = None;
+                self.command(now, &typed, effects);
+            }
+            Answer::Review(id) => {
+                self.ui.dialog = None;
+                self.open_review(id);
+            }
             Answer::Send(request) => {
                 self.ui.dialog = None;
                 match self.forbidden(now, request.verb) {
@@ -153,14 +179,30 @@ impl Model {
     }
 
     pub(super) fn copy(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
-        let Some(alert) = self.focus() else { return };
-        let text = match intent {
+        let copied =
+            if self.ui.place == Place::Fixes { self.copied_fix(intent) } else { self.copied_alert(now, intent) };
+        let Some(text) = copied else { return };
+        let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");
+        effects.push(Effect::Copy(clean));
+    }
+
+    fn copied_fix(&self, intent: Intent) -> Option<String> {
+        let under_cursor = || self.ui.fixes.find(&self.board.fixes, self.ui.fixes.cursor()?);
+        let fix = self.reviewed_fix().or_else(under_cursor)?;
+        Some(match intent {
+            Intent::CopyJson => serde_json::to_string_pretty(fix).unwrap_or_default(),
+            Intent::CopyPlan => serde_json::to_string_pretty(&fix.plan).unwrap_or_default(),
+            _ => fix.id.to_string(),
+        })
+    }
+
+    fn copied_alert(&self, now: Now, intent: Intent) -> Option<String> {
+        let alert = self.focus()?;
+        Some(match intent {
             Intent::CopyJson => serde_json::to_string_pretty(alert).unwrap_or_default(),
             Intent::CopyMarkdown => self.ui.detail.markdown(alert, &self.view(now)),
             _ => alert.id.to_string(),
-        };
-        let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");
-        effects.push(Effect::Copy(clean));
+        })
     }
 }
 

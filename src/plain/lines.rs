@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use stella_protocol::{Alert, AlertId, FeedEvent, Severity, Snapshot, Status, Timestamp};
+use stella_protocol::{Alert, AlertId, FeedEvent, Fix, FixId, FixStatus, Severity, Snapshot, Status, Text, Timestamp};
 use stella_widgets::text::sanitise;
 
 use crate::embedded::Taken;
@@ -23,6 +23,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Printer {
     known: HashMap<AlertId, Known>,
+    fixes: HashMap<FixId, (u64, FixStatus)>,
     tells_link: bool,
     is_linked: bool,
 }
@@ -43,11 +44,16 @@ impl Printer {
         match event {
             Event::Feed(envelope) => match &envelope.event {
                 FeedEvent::Alert(alert) => self.alert(alert),
+                FeedEvent::Fix(fix) => self.fix(fix),
                 _ => Vec::new(),
             },
             Event::Link(LinkEvent::Snapshot(snapshot)) => {
                 let mut lines = self.linked(now);
                 lines.extend(snapshot.alerts.iter().flat_map(|alert| self.alert(alert)));
+                // What ended before anybody listened is history.
+                let news = snapshot.fixes.iter().filter(|fix| fix.status.is_open() || self.fixes.contains_key(&fix.id));
+                let news: Vec<&Fix> = news.collect();
+                lines.extend(news.into_iter().flat_map(|fix| self.fix(fix)));
                 lines
             }
             Event::Link(LinkEvent::Lost { cause, .. } | LinkEvent::Refused(cause)) if self.tells_link => {
@@ -62,6 +68,16 @@ impl Printer {
     fn linked(&mut self, now: Timestamp) -> Vec<String> {
         let is_news = self.tells_link && !std::mem::replace(&mut self.is_linked, true);
         if is_news { vec![format!("{now} LINK - - - connected")] } else { Vec::new() }
+    }
+
+    /// A line for each status that a fix has; who approved it stands in its own list.
+    fn fix(&mut self, fix: &Fix) -> Vec<String> {
+        let before = self.fixes.get(&fix.id).copied();
+        if before.is_some_and(|(version, _)| version >= fix.version) {
+            return Vec::new();
+        }
+        self.fixes.insert(fix.id.clone(), (fix.version, fix.status));
+        if before.is_some_and(|(_, status)| status == fix.status) { Vec::new() } else { vec![fix_line(fix)] }
     }
 
     fn alert(&mut self, alert: &Alert) -> Vec<String> {
@@ -87,6 +103,21 @@ impl Printer {
     }
 }
 
+/// A fix in a line: in the place of the severity its risk, in that of the service its target.
+fn fix_line(fix: &Fix) -> String {
+    let at = fix.trail.last().map_or(fix.proposed_at, |last| last.at);
+    let status = fix.status.word().replace('_', " ");
+    let after = if fix.result.is_empty() { String::new() } else { format!("; {}", sanitise(fix.result.raw())) };
+    let (target, title) = (one_word(&fix.plan.target), sanitise(fix.title.raw()));
+    format!("{at} FIX {} {} {target} {status}: {title}{after}", fix.risk.word(), fix.id)
+}
+
+/// Text that stands as one word of a line.
+fn one_word(text: &Text) -> String {
+    let clean = sanitise(text.raw());
+    if clean.is_empty() { "-".to_owned() } else { clean.replace(char::is_whitespace, "_") }
+}
+
 /// What happened since `before`, and when.
 fn word(alert: &Alert, before: Option<&Known>) -> (&'static str, Timestamp) {
     let same_status = before.is_some_and(|before| before.status == alert.status);
@@ -104,8 +135,7 @@ fn word(alert: &Alert, before: Option<&Known>) -> (&'static str, Timestamp) {
 }
 
 fn line(alert: &Alert, word: &str, at: Timestamp) -> String {
-    let service = sanitise(alert.service.raw());
-    let service = if service.is_empty() { "-".to_owned() } else { service.replace(char::is_whitespace, "_") };
+    let service = one_word(&alert.service);
     format!("{at} {word} {} {} {service} {}", alert.severity.word(), alert.id, sanitise(alert.title.raw()))
 }
 
@@ -174,6 +204,31 @@ mod tests {
     #[test]
     fn an_alert_that_was_resolved_before_it_was_heard_of_is_told_whole() {
         assert_eq!(words(&mut Printer::default(), &alert(2, "resolved", json!({}))), ["NEW", "RES"]);
+    }
+
+    fn fix(version: u64, status: &str) -> Event {
+        let at = "2026-01-01T00:00:00.000Z";
+        let fix = serde_json::from_value(json!({
+            "id": "fx-1", "definitionId": "d", "title": "clear\u{1b}[2J it", "risk": "low", "policy": "approve",
+            "planDigest": "00", "proposedBy": "op", "proposedAt": at, "status": status, "quorum": 1, "approveBy": at,
+            "steps": [], "version": version, "plan": {
+                "definitionId": "d", "definitionDigest": "00", "risk": "low", "policy": "approve",
+                "target": "service:a b", "parameters": [], "steps": []
+            }
+        }));
+        let event = FeedEvent::Fix(Box::new(fix.unwrap()));
+        Event::Feed(Box::new(Envelope { cursor: None, event }))
+    }
+
+    #[test]
+    fn each_status_of_a_fix_is_told_once() {
+        let mut printer = Printer::default();
+        let lines = printer.lines(&fix(1, "pending"), Timestamp::default());
+        assert_eq!(lines, ["2026-01-01T00:00:00.000Z FIX low fx-1 service:a_b pending: clear^[[2J it"]);
+        assert!(words(&mut printer, &fix(1, "pending")).is_empty());
+        assert!(words(&mut printer, &fix(2, "pending")).is_empty(), "an approval is no status");
+        assert_eq!(words(&mut printer, &fix(3, "running")), ["FIX"]);
+        assert!(words(&mut printer, &fix(2, "pending")).is_empty(), "older than what was told");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The open alerts of a server as a table, once.
 
-use stella_protocol::{Alert, Snapshot, Status};
+use stella_protocol::{Alert, FixStatus, Snapshot, Status};
 use stella_widgets::text::sanitise;
 
 /// The rows, worst first, behind a header; a sentence when there are none.
@@ -26,7 +26,14 @@ pub(super) fn open_alerts(snapshot: &Snapshot) -> Vec<String> {
 fn row(alert: &Alert, snapshot: &Snapshot) -> [String; 6] {
     let now = if snapshot.engine.recording { snapshot.engine.last } else { None }.unwrap_or(snapshot.server_time);
     let service = sanitise(alert.service.raw());
-    let state = if alert.snoozed_until.is_some() {
+    let has = |is: fn(FixStatus) -> bool| {
+        snapshot.fixes.iter().any(|fix| fix.alert_id.as_ref() == Some(&alert.id) && is(fix.status))
+    };
+    let state = if has(FixStatus::is_under_way) {
+        "FIXG"
+    } else if has(FixStatus::waits_for_people) {
+        "FIXP"
+    } else if alert.snoozed_until.is_some() {
         "SNZ"
     } else if alert.status == Status::New {
         "FIRE"

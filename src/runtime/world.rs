@@ -77,7 +77,7 @@ impl World {
             Some(client) => {
                 tokio::spawn(async move { answer(&news, id, client.send(id, &command).await).await });
             }
-            None => self.reply(id, Reply::Acted(Err(nobody()))),
+            None => self.reply(id, command.refused(nobody())),
         }
     }
 
@@ -87,9 +87,7 @@ impl World {
             (Some(client), query) => {
                 tokio::spawn(async move { answer(&news, id, client.fetch(&query).await).await });
             }
-            (None, Query::Evidence(alert)) => self.reply(id, Reply::Evidence(alert, Err(nobody()))),
-            (None, Query::Logs(_)) => self.reply(id, Reply::Logs(Err(nobody()))),
-            (None, Query::Series(_)) => self.reply(id, Reply::Series(Err(nobody()))),
+            (None, query) => self.reply(id, query.refused(nobody())),
         }
     }
 

@@ -11,13 +11,14 @@
 //!  1 look at the query plan …
 //! ```
 //!
-//! The cursor is a line: Enter opens the log lines that a reason was counted from, copies an action.
+//! The cursor is a line: Enter opens the log lines that a reason was counted from, copies an action,
+//! opens the review of a fix. A fix that waits or runs stands first, so that it is seen without scrolling.
 
 mod body;
 mod draw;
 mod markdown;
 
-use stella_protocol::{Alert, AlertId, Evidence, LogLink, Timestamp};
+use stella_protocol::{Alert, AlertId, Evidence, FixId, LogLink, Timestamp};
 
 use super::plot::Window as TimeWindow;
 use super::{Context, Go, View};
@@ -59,6 +60,8 @@ pub(super) enum Target {
     Lines(LogLink),
     /// Copy these words.
     Copy(String),
+    /// Open the review of this fix.
+    Fix(FixId),
 }
 
 impl State {
@@ -117,7 +120,7 @@ impl State {
                 self.evidence = Some(evidence);
                 self.failure = None;
             }
-            Err(refusal) => self.failure = Some(body::refusal_words(&refusal)),
+            Err(refusal) => self.failure = Some(super::refusal_words(&refusal)),
         }
     }
 
@@ -145,13 +148,14 @@ impl State {
 
     fn open(&mut self, cx: &mut Context<'_>) -> Go {
         let Some(alert) = self.alert.as_ref().and_then(|id| cx.board.alerts.get(id)) else { return Go::Stay };
-        let rows = body::targets(self, alert);
+        let rows = body::targets(self, &cx.view(), alert);
         match rows.into_iter().nth(self.line) {
             Some(Target::Lines(link)) => Go::Lines(link, self.alert.clone()),
             Some(Target::Copy(words)) => {
                 cx.effects.push(Effect::Copy(words));
                 Go::Stay
             }
+            Some(Target::Fix(id)) => Go::Review(id),
             Some(Target::Nothing) | None => Go::Stay,
         }
     }
@@ -161,7 +165,7 @@ impl State {
             .alert
             .as_ref()
             .and_then(|id| cx.board.alerts.get(id))
-            .map_or(0, |alert| body::targets(self, alert).len());
+            .map_or(0, |alert| body::targets(self, &cx.view(), alert).len());
         let last = count.saturating_sub(1);
         let page = cx.rows.max(1);
         let to = motion.lead(self.line, last, page);

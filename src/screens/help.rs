@@ -50,6 +50,8 @@ fn title(mode: Mode) -> &'static str {
     match mode {
         Mode::List => "keys of the alert list",
         Mode::Detail => "keys of an alert",
+        Mode::Fixes => "keys of the fixes",
+        Mode::Review => "keys of a review",
         Mode::Metrics => "keys of the metrics",
         Mode::Log => "keys of the log",
     }
@@ -63,8 +65,10 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     for (binding, y) in keys::of(state.mode).skip(state.top).zip(area.y + 1..area.bottom()) {
         let (words_after, colour) = match binding.class {
             Class::View => ("", Role::Muted),
+            Class::Safe => ("at once", Role::Ok),
             Class::Reversible => ("undo: u", Role::Ok),
             Class::Closing => ("asks first", Role::Waiting),
+            Class::Outside => ("typed id", Role::Danger),
         };
         let off = view.bar().filter(|_| binding.class > Class::View);
         let words = view.style(if off.is_some() { Role::Faint } else { Role::Text });

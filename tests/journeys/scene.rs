@@ -158,6 +158,7 @@ pub fn text(buffer: &Buffer) -> String {
 fn named(name: &str) -> Key {
     match name {
         "Enter" => Key::plain(KeyCode::Enter),
+        "Tab" => Key::plain(KeyCode::Tab),
         "Esc" => Key::plain(KeyCode::Esc),
         "Left" => Key::plain(KeyCode::Left),
         "Right" => Key::plain(KeyCode::Right),

@@ -365,6 +365,10 @@ fn fixed(state: &AlertState, notes: &Text, now: Moment) -> Step {
     if state.alert.status.is_open() {
         end_itself(&mut step, now.engine.max(state.alert.last_seen), Cause::Fixed);
         step.state.alert.resolution_notes = Some(clip(notes, 1024));
+    } else if by_system(state) && state.alert.resolution_notes.is_none() {
+        // It recovered before the watch on the fix was over: what made it recover is still said.
+        step.state.alert.resolution_notes = Some(clip(notes, 1024));
+        step.changed(Cause::Fixed);
     }
     step
 }

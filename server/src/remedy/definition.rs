@@ -112,6 +112,7 @@ impl Given {
 
 /// What must hold before a fix runs.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "definitions are few, and their parts are matched as they stand")]
 pub enum Precondition {
     /// An answer must be like this; it stands in the plan and is asked in every dry run.
     Asked(ProbeTemplate),
@@ -151,6 +152,7 @@ pub struct Step {
 
 /// What takes a step back.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "definitions are few, and their parts are matched as they stand")]
 pub enum UndoTemplate {
     /// This.
     Act {

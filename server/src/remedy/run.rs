@@ -9,15 +9,14 @@ pub mod document;
 pub mod executor;
 pub mod http;
 mod lines;
+pub mod load;
 pub mod performer;
 mod probe;
+pub mod propose;
 pub mod repair;
 #[cfg(test)]
 mod rig;
 mod verify;
-
-pub mod load;
-pub mod propose;
 
 use futures_util::future::BoxFuture;
 use stella_protocol::FixId;

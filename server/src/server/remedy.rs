@@ -12,6 +12,7 @@ use crate::demo;
 use crate::documents::embedded::Embedded;
 use crate::documents::{DocumentKey, DocumentWrite, Documents, Expect, Leave};
 use crate::hub::Hub;
+use crate::notify;
 use crate::remedy::run::Runner;
 use crate::remedy::run::argv::ArgvCaller;
 use crate::remedy::run::document::DocumentRunner;
@@ -20,7 +21,7 @@ use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::settings::{Base, Hidden, People, Program, SecretHeader, SecretPlace, Settings};
+use crate::remedy::settings::{self, Base, Hidden, People, Program, SecretHeader, SecretPlace, Settings};
 use crate::series::SeriesBook;
 
 /// What fixes need of the rest of the server.
@@ -80,6 +81,15 @@ fn commands(settings: &Settings) -> ArgvCaller {
     let programs = settings.programs.iter().map(|program| program.path.display().to_string()).collect();
     let names = settings.programs.iter().flat_map(|program| program.environment.iter().cloned()).collect();
     ArgvCaller::new(programs, names)
+}
+
+/// Where to tell of what waits.
+///
+/// # Errors
+/// When its secret is not there.
+pub(super) fn webhook(settings: &settings::Webhook) -> Result<notify::Webhook, StartError> {
+    let secret = settings.secret.as_ref().map(SecretPlace::read).transpose()?;
+    Ok(notify::Webhook { url: settings.url.clone(), secret: secret.map(|secret| secret.expose().to_owned()) })
 }
 
 /// What a demo's fixes may touch: its simulated application by its operations interface, on three names

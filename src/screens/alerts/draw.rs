@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Activity, Alert, HealthStatus, Severity, Status};
+use stella_protocol::{Activity, Alert, Fix, HealthStatus, Severity, Status};
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::sparkline::spark_string;
 use stella_widgets::text::{cut, fit, sanitise, width as text_width};
@@ -16,6 +16,7 @@ use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
 use crate::screens::View;
+use crate::screens::fixes::{status, when};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["SEV", "AGE", "STATE", "SERVICE", "SUMMARY", "N", "30m", "OWNER"];
@@ -185,9 +186,13 @@ pub fn severity(view: &View<'_>, severity: Severity) -> Style {
     })
 }
 
-/// `FIRE`, `ACK`, `RES`, `FP`; while a change is under way with `..`, unknown with `??`.
+/// `FIRE`, `ACK`, `FIXP` (a fix waits), `FIXG` (one runs), `RES`, `FP`; while a change is under way with `..`, unknown with `??`.
 fn state_cell(view: &View<'_>, alert: &Alert) -> (String, Style) {
     let (word, role) = match alert.status {
+        status if status.is_open() && has_fix(view, alert, |fix| fix.status.is_under_way()) => ("FIXG", Role::Accent),
+        status if status.is_open() && has_fix(view, alert, |fix| fix.status.waits_for_people()) => {
+            ("FIXP", Role::Waiting)
+        }
         Status::New => ("FIRE", Role::Text),
         Status::Acknowledged => ("ACK", Role::Ok),
         Status::Resolved => ("RES", Role::Muted),
@@ -199,6 +204,10 @@ fn state_cell(view: &View<'_>, alert: &Alert) -> (String, Style) {
         Some(Progress::Pending) => (format!("{word:.3}.."), view.style(Role::Waiting)),
         Some(Progress::Unknown) => (format!("{word:.3}??"), view.style(Role::Danger).add_modifier(Modifier::BOLD)),
     }
+}
+
+fn has_fix(view: &View<'_>, alert: &Alert, is: impl Fn(&Fix) -> bool) -> bool {
+    view.board.fixes.iter().any(|fix| fix.alert_id.as_ref() == Some(&alert.id) && is(fix))
 }
 
 /// The title, and what must not be cut off it.
@@ -304,9 +313,13 @@ pub fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         brief.reasons_against,
         view.seconds(alert.first_seen),
     );
-    let next = match alert.suggested_actions.first() {
-        Some(action) => format!(" next: {}", sanitise(action.raw())),
-        None => format!(" {}", sanitise(alert.description.raw())),
+    let open = view.board.fixes.of(&alert.id).into_iter().find(|fix| fix.status.is_open());
+    let next = match (open, alert.suggested_actions.first()) {
+        (Some(fix), _) => {
+            format!(" fix {}: {}   {}   f opens it", status(fix.status), sanitise(fix.title.raw()), when(view, fix))
+        }
+        (None, Some(action)) => format!(" next: {}", sanitise(action.raw())),
+        (None, None) => format!(" {}", sanitise(alert.description.raw())),
     };
     let width = area.width;
     put(buffer, area.x, area.y + 1, width, &Line::from(Span::styled(facts, view.style(Role::Text))));

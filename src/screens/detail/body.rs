@@ -3,12 +3,15 @@
 //! Lines are not wrapped but cut, so that the number of lines does not depend on the width and
 //! `update` can count them; the picture shows the line under the cursor in full below the others.
 
-use stella_protocol::{Alert, Evidence, Reason, SampleRole, Text, Timestamp};
+use stella_protocol::fix::StepState;
+use stella_protocol::{Alert, Evidence, Fix, FixStatus, Reason, SampleRole, Text, Timestamp};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
 use super::{State, Target};
-use crate::effect::Refusal;
+use crate::screens::View;
+use crate::screens::fixes::{approvals, risk, status, status_role, when};
+use crate::theme::Role;
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,8 @@ pub(super) enum Kind {
     Line(Timestamp),
     /// Something that happened to the alert.
     Trail(Timestamp),
+    /// A fix, and how it stands.
+    Fix(Role),
 }
 
 /// One line.
@@ -48,17 +53,22 @@ fn clean(text: &Text) -> String {
 }
 
 /// What Enter does on each line, top first.
-pub(super) fn targets(state: &State, alert: &Alert) -> Vec<Target> {
-    rows(state, alert).into_iter().map(|row| row.target).collect()
+pub(super) fn targets(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Target> {
+    rows(state, view, alert).into_iter().map(|row| row.target).collect()
 }
 
 /// All lines, top first.
-pub(super) fn rows(state: &State, alert: &Alert) -> Vec<Row> {
+pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
     if state.raw {
         let text = serde_json::to_string_pretty(alert).unwrap_or_default();
         return text.lines().map(|line| row(Kind::Plain, sanitise(line).into_string())).collect();
     }
     let mut rows = Vec::new();
+    let (open, ended): (Vec<&Fix>, Vec<&Fix>) =
+        view.board.fixes.of(&alert.id).into_iter().partition(|fix| fix.status.is_open());
+    for fix in open {
+        fix_rows(view, fix, &mut rows);
+    }
     if state.evidence.is_none() && !alert.description.is_empty() {
         rows.push(row(Kind::Plain, clean(&alert.description)));
     }
@@ -66,6 +76,9 @@ pub(super) fn rows(state: &State, alert: &Alert) -> Vec<Row> {
         (Some(evidence), _) => evidence_rows(evidence, &mut rows),
         (None, Some(failure)) => rows.push(row(Kind::Muted, format!("no evidence: {failure}"))),
         (None, None) => rows.push(row(Kind::Muted, "asking the server for the evidence …")),
+    }
+    for fix in ended {
+        fix_rows(view, fix, &mut rows);
     }
     action_rows(alert, &mut rows);
     if let Some(evidence) = &state.evidence {
@@ -110,6 +123,26 @@ fn reason_row(reason: &Reason) -> Row {
     let kind = if reason.weight < 0.0 { Kind::Against(reason.at) } else { Kind::For(reason.at) };
     let target = reason.figures.first().map_or(Target::Nothing, |figure| Target::Lines(figure.lines.clone()));
     Row { kind, words, target }
+}
+
+/// What is proposed, runs or ran: who has to say yes, and until when.
+fn fix_rows(view: &View<'_>, fix: &Fix, rows: &mut Vec<Row>) {
+    let heading = format!("fix {} -- {} -- risk {}", fix.id, status(fix.status), risk(fix.risk));
+    rows.push(row(Kind::Heading, heading));
+    let target = Target::Fix(fix.id.clone());
+    let words = format!("{}   f review", clean(&fix.title));
+    rows.push(Row { kind: Kind::Fix(status_role(fix.status)), words, target: target.clone() });
+    let more = match fix.status {
+        FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved => {
+            format!("{} approvals   {}   on {}", approvals(fix), when(view, fix), clean(&fix.plan.target))
+        }
+        status if status.is_under_way() => {
+            let done = fix.steps.iter().filter(|step| step.state == StepState::Done).count();
+            format!("{done} of {} steps done   {}   on {}", fix.steps.len(), when(view, fix), clean(&fix.plan.target))
+        }
+        _ => format!("{}   {}", when(view, fix), clean(&fix.result)),
+    };
+    rows.push(Row { target, ..row(Kind::Muted, more) });
 }
 
 fn action_rows(alert: &Alert, rows: &mut Vec<Row>) {
@@ -160,13 +193,4 @@ fn trail_rows(alert: &Alert, rows: &mut Vec<Row>) {
     trail.sort_by_key(|(at, _)| *at);
     rows.push(row(Kind::Heading, "trail"));
     rows.extend(trail.into_iter().map(|(at, words)| row(Kind::Trail(at), words)));
-}
-
-/// A refusal in words.
-pub(super) fn refusal_words(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Problem(problem) => format!("{} {}", clean(&problem.title), clean(&problem.detail)),
-        Refusal::Unknown(why) => clean(why),
-        Refusal::Query(error) => error.to_string(),
-    }
 }

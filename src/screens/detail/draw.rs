@@ -172,7 +172,7 @@ fn draw_chart(state: &State, view: &View<'_>, alert: &Alert, area: Rect, buffer:
 }
 
 fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame, buffer: &mut Buffer) {
-    let rows = rows(state, alert);
+    let rows = rows(state, view, alert);
     let selected = (frame == Frame::Whole).then(|| state.line.min(rows.len().saturating_sub(1)));
     let area = match selected.and_then(|at| rows.get(at)) {
         Some(row) => unfolded(view, row, area, buffer),
@@ -192,7 +192,8 @@ fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame
 
 /// Shows the line under the cursor in full below the others when it is cut; returns what is left.
 fn unfolded(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) -> Rect {
-    let time = u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading)) * 9;
+    let time =
+        u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading | Kind::Fix(_))) * 9;
     if width(&row.words) + 2 + time <= area.width || area.height < 6 {
         return area;
     }
@@ -218,6 +219,7 @@ fn draw_row(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) {
         Kind::Plain => (view.style(Role::Text), None),
         Kind::Muted => (view.style(Role::Muted), None),
         Kind::Action => (view.style(Role::Link), None),
+        Kind::Fix(role) => (view.style(*role), None),
         Kind::Against(at) => (view.style(Role::Ok), Some(*at)),
         Kind::For(at) | Kind::Line(at) | Kind::Trail(at) => (view.style(Role::Text), Some(*at)),
     };

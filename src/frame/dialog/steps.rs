@@ -1,0 +1,210 @@
+//! What a decision asks before it is sent, one step after the other: a word typed as it stands, a
+//! reason, a yes.
+//!
+//! A typed word and a yes are deaf for a moment after they appear, take no paste and no held key.
+//! Nothing is sent from here: the last step hands the order over.
+
+use std::collections::VecDeque;
+
+use stella_protocol::fix::{MaintenanceRequest, Proposal};
+use stella_protocol::{FixId, FixVerb, Text};
+use tui_input::Input;
+
+use super::{DEAF_MS, Lines, type_into};
+use crate::keys::{Key, KeyCode};
+
+/// What is to be done once every step is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// A verb on the fix that was painted.
+    Decide {
+        /// Which.
+        fix: FixId,
+        /// What is done to it.
+        verb: FixVerb,
+        /// Its version as painted.
+        version: u64,
+        /// Its plan as painted.
+        digest: Text,
+    },
+    /// All fixes on, or off.
+    Switch {
+        /// On.
+        on: bool,
+    },
+    /// Propose this; the texts given are the values of these names.
+    Propose {
+        /// What is known of it.
+        proposal: Proposal,
+        /// What is asked for.
+        names: Vec<String>,
+    },
+    /// Let it be proposed again.
+    Lift(String),
+    /// Let nothing start for a time.
+    Maintain(MaintenanceRequest),
+}
+
+/// One thing that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// This word, typed.
+    Type(String),
+    /// A text.
+    Text {
+        /// Of what.
+        about: String,
+        /// It may not stay empty.
+        needed: bool,
+    },
+    /// A yes.
+    Yes,
+}
+
+/// The steps that are left, and what was given so far.
+#[derive(Debug)]
+pub(super) struct Steps {
+    order: Order,
+    what: String,
+    left: VecDeque<Step>,
+    given: Vec<String>,
+    input: Input,
+    since: u64,
+}
+
+/// What a key brought.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    More,
+    Cancelled,
+    Complete(Order, Vec<String>),
+}
+
+impl Steps {
+    pub(super) fn new(order: Order, what: String, steps: impl IntoIterator<Item = Step>, now: u64) -> Self {
+        let left = steps.into_iter().collect();
+        Self { order, what, left, given: Vec::new(), input: Input::default(), since: now }
+    }
+
+    pub(super) fn key(&mut self, key: Key, now: u64) -> Outcome {
+        let Some(step) = self.left.front() else { return Outcome::Cancelled };
+        let is_guarded = matches!(step, Step::Type(_) | Step::Yes);
+        let is_held = key.repeat && key.code != KeyCode::Backspace;
+        if is_guarded && (now < self.since + DEAF_MS || is_held) {
+            return Outcome::More;
+        }
+        match (step, key.code) {
+            (Step::Yes, KeyCode::Char('y')) => self.next(now),
+            (Step::Yes, KeyCode::Char('n') | KeyCode::Enter) => Outcome::Cancelled,
+            (Step::Yes, _) => Outcome::More,
+            (Step::Type(word), KeyCode::Enter) => {
+                if self.input.value().trim().eq_ignore_ascii_case(word) {
+                    self.next(now)
+                } else {
+                    Outcome::More
+                }
+            }
+            (Step::Text { needed: true, .. }, KeyCode::Enter) if self.input.value().trim().is_empty() => Outcome::More,
+            (Step::Text { .. }, KeyCode::Enter) => {
+                self.given.push(self.input.value().trim().to_owned());
+                self.next(now)
+            }
+            _ => {
+                type_into(&mut self.input, key);
+                Outcome::More
+            }
+        }
+    }
+
+    /// Pasted text reaches a text, and nothing else.
+    pub(super) fn paste(&mut self, key: Key) {
+        if matches!(self.left.front(), Some(Step::Text { .. })) {
+            type_into(&mut self.input, key);
+        }
+    }
+
+    fn next(&mut self, now: u64) -> Outcome {
+        self.left.pop_front();
+        self.input = Input::default();
+        self.since = now;
+        if self.left.is_empty() {
+            Outcome::Complete(self.order.clone(), std::mem::take(&mut self.given))
+        } else {
+            Outcome::More
+        }
+    }
+
+    pub(super) fn lines(&self) -> Lines<'_> {
+        let field = Some((self.input.value(), self.input.visual_cursor()));
+        let what = &self.what;
+        match self.left.front() {
+            Some(Step::Type(word)) => Lines {
+                question: format!("{what}: type {word}, then Enter. Esc leaves"),
+                field,
+                hint: "Enter does nothing until the text matches. Nothing was sent yet.".to_owned(),
+                wrong: false,
+            },
+            Some(Step::Text { about, needed }) => Lines {
+                question: format!("{what}: {about}{}", if *needed { "" } else { " (may stay empty)" }),
+                field,
+                hint: "Enter goes on, Esc leaves. Kept in the audit trail. Nothing was sent yet.".to_owned(),
+                wrong: false,
+            },
+            Some(Step::Yes) | None => Lines {
+                question: match self.given.last().filter(|text| !text.is_empty()) {
+                    Some(text) => format!("{what}: {text}?"),
+                    None => format!("{what}?"),
+                },
+                field: None,
+                hint: "y yes   Enter no   nothing was sent yet".to_owned(),
+                wrong: false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn typed(steps: &mut Steps, text: &str, now: u64) {
+        text.chars().for_each(|letter| {
+            assert!(matches!(steps.key(Key::char(letter), now), Outcome::More));
+        });
+    }
+
+    fn approval() -> Steps {
+        let steps = [Step::Type("fx-12".to_owned()), Step::Text { about: "why".to_owned(), needed: false }];
+        Steps::new(Order::Switch { on: true }, "approve".to_owned(), steps, 0)
+    }
+
+    #[test]
+    fn an_approval_needs_its_id_typed_after_a_pause() {
+        let mut steps = approval();
+        typed(&mut steps, "fx-1", 100);
+        assert_eq!(steps.lines().field, Some(("", 0)), "deaf at first");
+        typed(&mut steps, "fx-1", 500);
+        assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 600), Outcome::More));
+        assert_eq!(steps.lines().field, Some(("fx-1", 4)), "Enter did nothing");
+        steps.paste(Key::char('2'));
+        steps.key(Key { repeat: true, ..Key::char('2') }, 700);
+        assert_eq!(steps.lines().field, Some(("fx-1", 4)), "neither a paste nor a held key types it");
+        typed(&mut steps, "2", 800);
+        assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 900), Outcome::More));
+        steps.paste(Key::char('x'));
+        let Outcome::Complete(_, given) = steps.key(Key::plain(KeyCode::Enter), 1_000) else { panic!("complete") };
+        assert_eq!(given, ["x"]);
+    }
+
+    #[test]
+    fn a_needed_text_may_not_stay_empty_and_enter_is_no_yes() {
+        let steps = [Step::Text { about: "why".to_owned(), needed: true }, Step::Yes];
+        let mut steps = Steps::new(Order::Switch { on: false }, "reject".to_owned(), steps, 0);
+        assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 500), Outcome::More));
+        typed(&mut steps, "no", 600);
+        assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 700), Outcome::More));
+        assert!(matches!(steps.key(Key::char('y'), 800), Outcome::More), "deaf again");
+        assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 2_000), Outcome::Cancelled));
+    }
+}

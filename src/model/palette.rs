@@ -1,0 +1,242 @@
+//! The command line: every verb and screen by its name, and what has no key: the switch of all fixes,
+//! proposals, suppressions, maintenance.
+
+use stella_protocol::fix::{DefinitionPage, DefinitionView, MaintenanceRequest, Proposal};
+use stella_protocol::{Alert, AlertId, FixId, FixVerb, Role as Rank, Text, Verb};
+use stella_widgets::text::sanitise;
+
+use super::Model;
+use crate::effect::{Effect, Query, Refusal};
+use crate::event::Now;
+use crate::frame::dialog::{Dialog, Order, Step};
+use crate::keys::{Intent, Mode, Place};
+
+/// Commands that are one word, and what they are otherwise a key for.
+const WORDS: [(&str, Intent); 21] = [
+    ("alerts", Intent::Show(Place::Alerts)),
+    ("fixes", Intent::Show(Place::Fixes)),
+    ("metrics", Intent::Show(Place::Metrics)),
+    ("log", Intent::Show(Place::Log)),
+    ("help", Intent::Help),
+    ("quit", Intent::Quit),
+    ("acknowledge", Intent::Act(Verb::Acknowledge)),
+    ("release", Intent::Act(Verb::Release)),
+    ("resolve", Intent::Act(Verb::Resolve)),
+    ("false-positive", Intent::Act(Verb::FalsePositive)),
+    ("note", Intent::Act(Verb::Note)),
+    ("undo", Intent::Undo),
+    ("review", Intent::Review),
+    ("approve", Intent::Decide(FixVerb::Approve)),
+    ("reject", Intent::Decide(FixVerb::Reject)),
+    ("withdraw", Intent::Decide(FixVerb::Withdraw)),
+    ("dry-run", Intent::Decide(FixVerb::DryRun)),
+    ("stop", Intent::Decide(FixVerb::Stop)),
+    ("rollback", Intent::Decide(FixVerb::Rollback)),
+    ("close", Intent::Decide(FixVerb::Close)),
+    ("refresh", Intent::Refresh),
+];
+
+impl Model {
+    /// Opens the command line; what can be proposed is asked for anew.
+    pub(super) fn ask_command(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let request = self.ui.requests.next_id();
+        effects.push(Effect::Fetch(request, Query::Definitions));
+        self.ui.dialog = Some(Dialog::command(self.commands(), now.steady));
+    }
+
+    /// Takes what can be proposed.
+    pub(super) fn define(&mut self, answer: Result<DefinitionPage, Refusal>) {
+        // Without an answer nothing can be completed; proposing says so.
+        if let Ok(page) = answer {
+            self.ui.definitions = page.items;
+        }
+        let commands = self.commands();
+        if let Some(dialog) = &mut self.ui.dialog {
+            dialog.learn(commands);
+        }
+    }
+
+    /// Every command that can be completed, whole; those for where we are come first.
+    fn commands(&self) -> Vec<String> {
+        let is_here = |intent: &Intent| match intent {
+            Intent::Decide(_) => self.mode() == Mode::Review,
+            Intent::Act(_) | Intent::Review => matches!(self.mode(), Mode::List | Mode::Detail),
+            _ => true,
+        };
+        let (mut words, others): (Vec<_>, Vec<_>) = WORDS.iter().partition(|(_, intent)| is_here(intent));
+        words.sort_by_key(|(_, intent)| {
+            matches!(intent, Intent::Show(_) | Intent::Help | Intent::Quit | Intent::Refresh)
+        });
+        let mut all: Vec<String> = words.into_iter().chain(others).map(|(word, _)| (*word).to_owned()).collect();
+        all.extend(["fixes off", "fixes on"].map(str::to_owned));
+        all.extend(self.ui.definitions.iter().map(|known| format!("propose {}", sanitise(known.id.raw()))));
+        let fixes = self.board.fixes.iter().filter(|fix| fix.status.is_open());
+        all.extend(fixes.map(|fix| format!("review {}", fix.id)));
+        let suppressed = &self.board.fixes.remedy().suppressions;
+        all.extend(suppressed.iter().map(|one| format!("fixes lift {}", sanitise(one.id.raw()))));
+        all.push("maintenance 1h".to_owned());
+        all
+    }
+
+    /// Does what a command says.
+    pub(super) fn command(&mut self, now: Now, typed: &str, effects: &mut Vec<Effect>) {
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        match words.as_slice() {
+            [] => {}
+            ["fixes", "off"] => self.ask_switch(now, false),
+            ["fixes", "on"] => self.ask_switch(now, true),
+            ["fixes", "lift", suppression] => self.ask_lift(now, suppression),
+            ["propose", definition] => self.propose(now, definition),
+            ["propose"] => self.say(now, "propose what? Tab after it lists what the server can do".to_owned()),
+            ["review", id] => match id.parse::<FixId>() {
+                Ok(id) => self.open_review(id),
+                Err(_) => self.say(now, "a fix is called fx-N".to_owned()),
+            },
+            ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),
+            [word] => match WORDS.iter().find(|(name, _)| name == word) {
+                Some((_, intent)) => self.named(now, *intent, effects),
+                None => self.unknown_command(now, typed),
+            },
+            _ => self.unknown_command(now, typed),
+        }
+    }
+
+    fn unknown_command(&mut self, now: Now, typed: &str) {
+        let typed = sanitise(typed);
+        self.say(now, format!("there is no command {typed}; : and Tab lists them"));
+    }
+
+    /// A command that is a key elsewhere works on what is focused.
+    fn named(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
+        match intent {
+            Intent::Act(_) | Intent::Undo if !matches!(self.mode(), Mode::List | Mode::Detail) => {
+                self.say(now, "that is for alerts: 1 shows them".to_owned());
+            }
+            Intent::Review if self.mode() == Mode::Review => {}
+            Intent::Quit => self.ui.dialog = Some(Dialog::quit(now.steady)),
+            intent => self.intent(now, intent, effects),
+        }
+    }
+
+    fn ask_switch(&mut self, now: Now, on: bool) {
+        if let Some(why) = self.barred(now, Rank::Admin) {
+            return self.say(now, why);
+        }
+        let is_off = self.board.fixes.remedy().switched_off.is_some();
+        if is_off != on {
+            return self.say(now, format!("all fixes are {} already", if on { "on" } else { "off" }));
+        }
+        let word = if on { "on" } else { "off" };
+        let badge = sanitise(self.ui.setup.badge.raw());
+        let steps = [Step::Type(word.to_owned()), Step::Text { about: "why?".to_owned(), needed: !on }];
+        let what = format!("switch ALL fixes {word} on {badge}");
+        self.ui.dialog = Some(Dialog::steps(Order::Switch { on }, what, steps, now.steady));
+    }
+
+    fn ask_lift(&mut self, now: Now, suppression: &str) {
+        if let Some(why) = self.barred(now, Rank::Admin) {
+            return self.say(now, why);
+        }
+        let known = self.board.fixes.remedy().suppressions.iter().find(|one| one.id.raw() == suppression);
+        let is_id =
+            suppression.strip_prefix("sup-").is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()));
+        let Some(known) = known.filter(|_| is_id) else {
+            return self.say(now, "there is no such suppression; Tab after `fixes lift` lists them".to_owned());
+        };
+        let (what, target) = (sanitise(known.definition_id.raw()), sanitise(known.target.raw()));
+        let words = format!("let {what} be proposed for {target} again");
+        let order = Order::Lift(suppression.to_owned());
+        self.ui.dialog = Some(Dialog::steps(order, words, [Step::Yes], now.steady));
+    }
+
+    fn ask_maintenance(&mut self, now: Now, length: &str, rest: &[&str]) {
+        if let Some(why) = self.barred(now, Rank::Admin) {
+            return self.say(now, why);
+        }
+        let Some(millis) = millis(length) else {
+            return self.say(now, "maintenance for how long? 30m, 2h, 1d; then a target and why".to_owned());
+        };
+        let (target, reason) = match rest {
+            [target, reason @ ..] if target.contains(':') => ((*target).to_owned(), reason.join(" ")),
+            reason => (String::new(), reason.join(" ")),
+        };
+        let until = self.board.clock(now).plus_millis(millis);
+        let whose = if target.is_empty() { "any target".to_owned() } else { target.clone() };
+        let what = format!("let no fix start on {whose} for {length}");
+        let request = MaintenanceRequest { target: Text::from(target), from: None, until, reason: Text::from(reason) };
+        self.ui.dialog = Some(Dialog::steps(Order::Maintain(request), what, [Step::Yes], now.steady));
+    }
+
+    /// Asks for what the alert in focus does not give.
+    fn propose(&mut self, now: Now, definition: &str) {
+        if let Some(why) = self.barred(now, Rank::Responder) {
+            return self.say(now, why);
+        }
+        let Some(known) = self.ui.definitions.iter().find(|known| known.id.raw() == definition) else {
+            let name = sanitise(definition);
+            return self.say(now, format!("the server has no definition {name}; Tab after propose lists them"));
+        };
+        let alert = self.alert_in_hand();
+        let names = missing(known, alert);
+        let steps: Vec<Step> = names
+            .iter()
+            .map(|name| {
+                let kind =
+                    known.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default();
+                let else_alert = if alert.is_some() { "; empty: as the alert says" } else { "" };
+                Step::Text { about: format!("{name} ({kind}{else_alert})"), needed: alert.is_none() }
+            })
+            .chain([Step::Yes])
+            .collect();
+        let whom = alert.map_or_else(|| "without an alert".to_owned(), |alert| format!("for {}", alert.id));
+        let what = format!("propose {} {whom}", sanitise(known.id.raw()));
+        let alert_id: Option<AlertId> = alert.map(|alert| alert.id.clone());
+        let proposal = Proposal { definition_id: known.id.clone(), alert_id, ..Proposal::default() };
+        self.ui.dialog = Some(Dialog::steps(Order::Propose { proposal, names }, what, steps, now.steady));
+    }
+
+    /// The alert that a proposal is for: the one in focus, or that of the fix under review.
+    fn alert_in_hand(&self) -> Option<&Alert> {
+        match self.mode() {
+            Mode::List | Mode::Detail => self.focus(),
+            Mode::Review => self.board.alerts.get(self.reviewed_fix()?.alert_id.as_ref()?),
+            Mode::Fixes | Mode::Metrics | Mode::Log => None,
+        }
+    }
+
+    /// Why whoever sits here may not change anything that asks for this role now.
+    fn barred(&self, now: Now, wanted: Rank) -> Option<String> {
+        let is_live = self.board.link.state(now).is_live();
+        self.view(now).lacks(wanted).or_else(|| (!is_live).then(|| "nothing is sent until the feed is live".to_owned()))
+    }
+}
+
+/// The parameters that the alert names no label for.
+fn missing(definition: &DefinitionView, alert: Option<&Alert>) -> Vec<String> {
+    let given = |name: &String| alert.is_some_and(|alert| alert.labels.contains_key(name));
+    definition.parameters.keys().filter(|name| !given(name)).cloned().collect()
+}
+
+/// `30m`, `2h`, `1d`, seven days at most.
+fn millis(length: &str) -> Option<i64> {
+    let (number, unit) = length.split_at_checked(length.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let millis = number.parse::<i64>().ok()?.checked_mul(unit)?;
+    (millis > 0 && millis <= 7 * 86_400_000).then_some(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_has_a_unit_and_a_bound() {
+        assert_eq!([millis("30m"), millis("2h"), millis("7d")], [Some(1_800_000), Some(7_200_000), Some(604_800_000)]);
+        assert_eq!([millis("8d"), millis("0m"), millis("m"), millis("2"), millis(""), millis("2ü")], [None; 6]);
+    }
+}
