@@ -1,0 +1,22 @@
+//! The files that docs/fixes.md lets its readers write, and the definitions that it shows.
+
+const GUIDE: &str = include_str!("../../docs/fixes.md");
+
+/// What stands between `cat > NAME <<…` and `END`.
+pub fn file(name: &str) -> String {
+    let mut lines = GUIDE.lines().skip_while(|line| !line.starts_with(&format!("cat > {name} <<")));
+    assert!(lines.next().is_some(), "the guide writes no {name}");
+    lines.take_while(|line| *line != "END").flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Whole definitions: blocks of TOML that begin with a title.
+pub fn definitions() -> Vec<&'static str> {
+    let blocks = GUIDE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| block.lines().any(|line| line.starts_with("title = "))).collect()
+}
+
+/// Names that stand in the first column of its tables, without their decoration.
+pub fn keys() -> Vec<&'static str> {
+    let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.split('|').next()).flat_map(|cell| cell.split('`').step_by(2)).collect()
+}
