@@ -87,9 +87,9 @@ fn call(what: &str, fix: &Fix, way: &str, fence: u64) -> Call {
 
 /// The alert was ended by the fix, and says so.
 fn is_resolved_by(home: &Home, fix: &Fix) {
-    let alert = home.api.until("the end of the alert", |_| {
-        Some(home.alert_of(fix)).filter(|alert| alert.status == Status::Resolved)
-    });
+    let alert = home
+        .api
+        .until("the end of the alert", |_| Some(home.alert_of(fix)).filter(|alert| alert.status == Status::Resolved));
     let alert = serde_json::to_value(alert).unwrap();
     assert_eq!(alert["resolvedBy"], "system", "{alert}");
     assert_eq!(alert["resolutionNotes"], format!("fixed by {}: {}", fix.id, fix.title.raw()));
@@ -111,8 +111,7 @@ fn the_fix_of_the_guide_is_proposed_approved_run_and_taken_back_by_its_command()
     std::fs::write(&program, guide::file("app/queue")).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
     std::fs::write(application.path().join("mail"), "held\n").unwrap();
-    let (definition, queues) =
-        (guide::file("fixes.d/drain-queue.toml"), guide::file("inventories.d/queues.toml"));
+    let (definition, queues) = (guide::file("fixes.d/drain-queue.toml"), guide::file("inventories.d/queues.toml"));
     let allowed = format!("[[fixes.program]]\nname = \"queue\"\npath = \"{}\"", program.display());
     let files = [("fixes.d/drain-queue.toml", &*definition), ("inventories.d/queues.toml", &*queues)];
     let home = Home::new(name, &files, &allowed);
@@ -333,7 +332,8 @@ fn the_guide_names_every_key_of_a_definition() {
         + include_str!("../server/src/remedy/definition/parse/acts.rs")
         + include_str!("../server/src/remedy/definition/parse/when.rs");
     let named = guide::keys();
-    let asks = ["text(\"", "texts(\"", "flag(\"", "word(\"", "span(\"", "section(\"", "sections(\"", "json(\"", "number(\""];
+    let asks =
+        ["text(\"", "texts(\"", "flag(\"", "word(\"", "span(\"", "section(\"", "sections(\"", "json(\"", "number(\""];
     let asked = asks.iter().flat_map(|ask| reader.split(ask).skip(1)).filter_map(|rest| rest.split('"').next());
     let missing: std::collections::BTreeSet<&str> =
         asked.filter(|key| !named.iter().any(|name| name.split(['.', '[', ']']).any(|part| part == *key))).collect();

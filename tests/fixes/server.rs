@@ -102,7 +102,8 @@ impl Home {
     pub fn decide(&self, by: &str, verb: &str, fix: &Fix, body: &Value) -> (StatusCode, Value) {
         let request = self.api.request(Method::POST, &format!("fixes/{}/{verb}", fix.id), &self.tokens[by]);
         let key = format!("{by} {verb} {} {} {body}", fix.id, fix.version);
-        let request = request.header("Idempotency-Key", key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
+        let request =
+            request.header("Idempotency-Key", key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
         self.api.ask(request.header("If-Match", format!("\"{}\"", fix.version)).json(body)).unwrap()
     }
 
