@@ -10,6 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::remedy::run::rig::{answer, read};
 
+/// What it says to a fence that is too low.
+pub(super) const REFUSAL: &str = "a lower fence than before";
+
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mood {
@@ -94,7 +97,7 @@ impl Desk {
         let known = self.fences.entry(path.clone()).or_default();
         if fence < *known {
             self.refused.push(fence);
-            return Some(answer(409, "", "a lower fence than before"));
+            return Some(answer(409, "", REFUSAL));
         }
         *known = fence;
         if let Mood::Refusing(left @ 1..) = self.mood {
