@@ -97,10 +97,11 @@ impl Hub {
     }
 
     /// Keeps lines of running fixes and tells readers of them; numbers are given here. Beyond 256 KiB a
-    /// fix one line says that more was cut, and the rest is dropped.
-    pub async fn put_fix_output(&self, lines: Vec<FixOutput>) {
+    /// fix one line says that more was cut, and the rest is dropped; so is all that comes under another
+    /// fence than that of its fix.
+    pub async fn put_fix_output(&self, fence: u64, lines: Vec<FixOutput>) {
         let (reply, done) = oneshot::channel();
-        if self.send(Job::Fix(FixJob::Output { lines, reply })).is_err() || done.await.is_err() {
+        if self.send(Job::Fix(FixJob::Output { fence, lines, reply })).is_err() || done.await.is_err() {
             tracing::warn!("lines of a fix were not kept: the writer is busy or ends");
         }
     }

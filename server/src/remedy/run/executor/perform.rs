@@ -85,7 +85,7 @@ impl Work<'_> {
     }
 
     async fn effect(&self, state: &FixState, call: &Call, images: &[BeforeImage]) -> Outcome {
-        let mut voice = Voice::new(self.parts, &state.fix.id, call.number);
+        let mut voice = Voice::new(self.parts, call);
         let outcome = if state.fix.status == FixStatus::Undoing {
             self.parts.runner.undo(call, images, &mut voice).await
         } else {

@@ -15,7 +15,7 @@ use crate::remedy::Draft;
 use crate::remedy::definition::Seen;
 
 /// An alert whose evidence moved is looked at again after this long.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// Most alerts of one look: the rest waits for the next one.
 const MOST: usize = 8;
 
