@@ -368,18 +368,23 @@ impl Server {
             let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
             tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
         }
-        if let Some(Workshop { parts, webhook }) = workshop {
+        let fixes = workshop.map(|Workshop { parts, webhook }| {
             if let Some(webhook) = webhook {
                 tasks.spawn(notify::run(webhook, app.hub.clone(), app.clock.clone(), ending.clone()));
             }
-            tasks.spawn(Executor::new(parts).run(ending.clone()));
-        }
+            tasks.spawn(Executor::new(parts).run(ending.clone()))
+        });
         let router = routes::router(&app);
         let serving = listener::serve(listener, router, ending.clone(), cut.clone());
         tokio::pin!(serving);
+        let mut broken = false;
         tokio::select! {
             () = shutdown.cancelled() => ending.cancel(),
             () = &mut serving => {}
+            () = breaking(fixes) => {
+                broken = true;
+                ending.cancel();
+            }
         }
         if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
             cut.cancel();
@@ -390,7 +395,20 @@ impl Server {
         let hub = app.hub.clone();
         drop(app);
         let ended = tokio::task::spawn_blocking(move || end(threads, &hub, folder)).await;
-        ended.unwrap_or(Err(RunError::Thread("ending")))
+        let ended = ended.unwrap_or(Err(RunError::Thread("ending")));
+        if broken { Err(RunError::Thread("executor of fixes")) } else { ended }
+    }
+}
+
+/// Returns when the executor of fixes panicked, and not before: the server ends then, and what it left
+/// is taken up after its next start.
+async fn breaking(fixes: Option<tokio::task::JoinHandle<()>>) {
+    let broke = match fixes {
+        Some(fixes) => fixes.await.is_err_and(|error| error.is_panic()),
+        None => false,
+    };
+    if !broke {
+        std::future::pending::<()>().await;
     }
 }
 

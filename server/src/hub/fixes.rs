@@ -84,7 +84,8 @@ impl Hub {
 
     /// A step that no person takes. Of a claim the writer sets the fence itself, one above the target's
     /// last, and asks once more whether anything may start; images of an intent are kept with it,
-    /// replacing those of the same step (none given: those that are kept stay).
+    /// replacing those of the same step (none given: those that are kept stay). An intent that names the
+    /// version it was decided on is refused when somebody changed the fix since.
     ///
     /// # Errors
     /// Why the step was not taken; `store_unavailable`: whether it was is not known, ask for the fix.

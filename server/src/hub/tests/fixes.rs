@@ -245,7 +245,7 @@ async fn who_lost_the_lease_is_refused_and_images_are_there_with_the_intent() {
         version: Some(4),
         after: None,
     };
-    let intent = Intent { images: vec![image.clone()] };
+    let intent = Intent { images: vec![image.clone()], seen: None };
     house.hub.advance_fix(id, Event::Intended { fence: 1 }, intent).await.unwrap();
     assert_eq!(house.hub.fix_images(id, 0).unwrap(), std::slice::from_ref(&image));
     let early = house.step(id, house.claim("two")).await.unwrap_err();

@@ -297,6 +297,9 @@ impl Writer {
         let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
         let state = draft.fix(id).map_err(|error| unknown(&error))?;
         let state = state.ok_or_else(|| Refusal::new(Code::NotFound, "no fix has this id"))?;
+        if intent.seen.is_some_and(|seen| seen != state.fix.version) {
+            return Err(Refusal::new(Code::VersionConflict, format!("{id} went on meanwhile; look at it again")));
+        }
         self.complete(&state, &mut event).map_err(|error| unknown(&error))?;
         let author = Author::system();
         let by = By { intent, ..By::plain(&author) };

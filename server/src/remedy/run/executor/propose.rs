@@ -3,19 +3,19 @@
 //! An alert is looked at when it opens, when it comes back and when its evidence moved, at most once in a
 //! while; an attacker's million lines are one alert here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use stella_protocol::fix::Record;
 use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Parts;
 use crate::remedy::Draft;
 use crate::remedy::definition::Seen;
 
 /// An alert whose evidence moved is looked at again after this long.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// Most alerts of one look: the rest waits for the next one.
 const MOST: usize = 8;
 
@@ -57,19 +57,41 @@ pub(super) async fn seen(parts: &Parts, id: Option<&AlertId>) -> Option<Known> {
     tokio::task::spawn_blocking(read).await.ok().flatten()
 }
 
+/// Looks at alerts for as long as the hub lives. A look-up that takes its time holds up nothing but other
+/// proposals.
+pub(super) async fn keep_proposing(parts: &Parts) {
+    let (mut tried, mut changed) = (Tried::default(), parts.hub.changed());
+    loop {
+        tried.look(parts).await;
+        tokio::select! {
+            word = changed.changed() => if word.is_err() { return },
+            () = sleep(parts.pace.idle) => {}
+        }
+        sleep(parts.pace.breath).await;
+    }
+}
+
 impl Tried {
-    /// Proposes for what is new.
-    pub async fn look(&mut self, parts: &Parts) {
+    /// Proposes for what is new; how many alerts were looked at.
+    pub async fn look(&mut self, parts: &Parts) -> usize {
         let open = parts.hub.open_alerts();
-        self.alerts.retain(|id, _| open.iter().any(|state| state.alert.id == *id));
-        let fresh = open.iter().filter(|state| self.wants(&state.alert)).take(MOST);
-        for state in fresh.map(|state| state.alert.clone()).collect::<Vec<_>>() {
-            self.note(&state);
-            let Some(known) = seen(parts, Some(&state.id)).await else { continue };
+        if !self.alerts.is_empty() {
+            let ids: HashSet<&AlertId> = open.iter().map(|state| &state.alert.id).collect();
+            self.alerts.retain(|id, _| ids.contains(id));
+        }
+        let fresh: Vec<_> = open.iter().filter(|state| self.wants(&state.alert)).take(MOST).collect();
+        if fresh.is_empty() {
+            return 0;
+        }
+        let records = records(parts).await;
+        for state in &fresh {
+            self.note(&state.alert);
+            let Some(known) = seen(parts, Some(&state.alert.id)).await else { continue };
             if known.alert.status.is_open() {
-                propose(parts, &known).await;
+                propose(parts, &known, &records).await;
             }
         }
+        fresh.len()
     }
 
     fn wants(&self, alert: &Alert) -> bool {
@@ -89,8 +111,7 @@ fn as_it_is(alert: &Alert) -> (u32, u8) {
     (alert.reopened, alert.severity.rank())
 }
 
-async fn propose(parts: &Parts, known: &Known) {
-    let records = records(parts).await;
+async fn propose(parts: &Parts, known: &Known, records: &HashMap<String, Record>) {
     let record = |definition: &str| records.get(definition).copied().unwrap_or_default();
     for drafted in parts.proposer.for_alert(known.seen(), &record).await {
         match drafted {
