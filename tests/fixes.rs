@@ -13,7 +13,7 @@ mod server;
 #[path = "fixes/target.rs"]
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,11 +22,14 @@ use api::PATIENCE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::Home;
-use stella_protocol::{Fix, FixStatus, Status};
-use stella_server::Clock;
+use stella_protocol::{Fix, FixStatus, Role, Status};
+use stella_server::admin::{self, AdminAnswer, AdminRequest};
 use stella_server::documents::embedded::Embedded;
 use stella_server::documents::{Document, DocumentKey, DocumentWrite, Documents, Expect, Leave};
+use stella_server::remedy::settings::{People, Settings};
+use stella_server::{Clock, Config, StartError};
 use target::{Call, Silence, Target};
+use tokio_util::sync::CancellationToken;
 
 /// The queues that may be drained.
 const QUEUES: &str = "as_of = \"2026-11-01\"\n[[entry]]\nvalue = \"mail\"\naliases = [\"queue-mail\"]\n\
@@ -55,6 +58,7 @@ from = "label.component"
 [[step]]
 title = "Drain {{queue}}"
 fenced = true
+idempotent = true
 http = {{ method = "POST", base = "queues", path = "/queues/{{queue}}/drain", timeout = "60s" }}
 
 [step.probe]
@@ -119,11 +123,13 @@ fn the_fix_of_the_guide_is_proposed_approved_run_and_taken_back_by_its_command()
     let state = || std::fs::read_to_string(application.path().join("mail")).unwrap();
     let _server = home.start();
 
-    home.says_down("queue-mail");
+    home.says("queue-mail", "down");
     let pending = home.until("queue:mail", FixStatus::Pending);
     assert_eq!(pending.proposed_by.raw(), "rule:health");
     assert_eq!(said(), "", "a dry run writes nothing");
     home.approve("ana", &pending);
+    home.until("queue:mail", FixStatus::Verifying);
+    home.says("queue-mail", "ok");
     let executed = home.until("queue:mail", FixStatus::Executed);
     let id = &executed.id;
     assert_eq!((said(), state()), (format!("drain mail fence 1 key {id}.0.do\n"), "moves\n".to_owned()));
@@ -149,22 +155,19 @@ fn an_automatic_fix_ends_its_alert_and_one_that_does_not_help_takes_itself_back(
     let home = home_with_queues(name, &target, &drain("auto", "low", "8s"));
     let _server = home.start();
 
-    home.says_down("queue-mail");
+    home.says("queue-mail", "down");
+    home.until("queue:mail", FixStatus::Verifying);
+    home.says("queue-mail", "ok");
     let executed = home.until("queue:mail", FixStatus::Executed);
     assert!(executed.by_policy && executed.approvals.is_empty(), "{executed:?}");
     is_resolved_by(&home, &executed);
     let done = call("drain mail", &executed, "do", 1);
     assert_eq!(target.effects(), std::slice::from_ref(&done));
 
-    // This queue moves now, and still does not do what it should.
-    let mut said = None::<Instant>;
-    let undone = home.api.until("a fix that takes itself back", |_| {
-        if said.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
-            home.says_down("queue-push");
-            said = Some(Instant::now());
-        }
-        home.fixes().into_iter().find(|fix| fix.plan.target.raw() == "queue:push" && fix.ended_at.is_some())
-    });
+    // This queue moves now, and never says that all is well.
+    home.says("queue-push", "down");
+    let ended = |fix: &Fix| fix.plan.target.raw() == "queue:push" && fix.ended_at.is_some();
+    let undone = home.api.until("a fix that takes itself back", |_| home.fixes().into_iter().find(ended));
     assert_eq!(undone.status, FixStatus::RolledBack, "{undone:?}");
     let effects = target.effects();
     assert_eq!(effects[0], done);
@@ -204,10 +207,12 @@ fn a_document_is_deleted_and_a_rollback_puts_it_back_as_it_was() {
     let untouched = read(&other);
     let _server = home.start();
 
-    home.says_down("agent-7");
+    home.says("agent-7", "down");
     let pending = home.until("agent:agent-7", FixStatus::Pending);
     assert_eq!(store.journal(0, 100).unwrap().len(), 3, "a dry run writes nothing");
     home.approve("ana", &pending);
+    home.until("agent:agent-7", FixStatus::Verifying);
+    home.says("agent-7", "ok");
     let executed = home.until("agent:agent-7", FixStatus::Executed);
     let mut marked = fields("agents/agent-7");
     marked.insert("state".to_owned(), json!("reset"));
@@ -240,7 +245,7 @@ fn an_effect_is_there_exactly_once_when_the_server_is_killed_before_or_after_it(
     target.be_silent("push", Silence::After);
     let first = home.start();
     for queue in ["mail", "push"] {
-        home.says_down(&format!("queue-{queue}"));
+        home.says(&format!("queue-{queue}"), "down");
         home.approve("ana", &home.until(&format!("queue:{queue}"), FixStatus::Pending));
     }
     target.wait_for_calls(2);
@@ -254,6 +259,9 @@ fn an_effect_is_there_exactly_once_when_the_server_is_killed_before_or_after_it(
     while home.fixes().iter().any(|fix| fix.status == FixStatus::Running) {
         assert!(begun.elapsed() < LEASE + PATIENCE, "{:?}", home.fixes());
         std::thread::sleep(Duration::from_millis(200));
+    }
+    for queue in ["mail", "push"] {
+        home.says(&format!("queue-{queue}"), "ok");
     }
     let (mail, push) = (home.until("queue:mail", FixStatus::Executed), home.until("queue:push", FixStatus::Executed));
     assert_eq!(mail.id, running.id);
@@ -277,7 +285,7 @@ fn nobody_decides_who_may_not_and_the_switch_ends_what_waits() {
     let wish = json!({ "definitionId": "drain-queue", "parameters": { "queue": "mail" } });
     let (status, answer) = home.ask("ana", Method::POST, "fixes", &wish);
     assert_eq!(status, StatusCode::OK, "{answer}");
-    home.says_down("queue-push");
+    home.says("queue-push", "down");
     let (mail, push) = (home.until("queue:mail", FixStatus::Pending), home.until("queue:push", FixStatus::Pending));
     let (seen, another) = (json!({ "planDigest": mail.plan_digest }), json!({ "planDigest": push.plan_digest }));
 
@@ -303,12 +311,36 @@ fn nobody_decides_who_may_not_and_the_switch_ends_what_waits() {
     assert_eq!(target.calls(), []);
 }
 
+#[test]
+fn who_approves_alone_is_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let give = |role, name: &str| {
+        let ask = AdminRequest::CreateToken { role, name: name.to_owned(), expires_days: None };
+        matches!(admin::run(folder.path(), &ask).unwrap(), AdminAnswer::Token { .. })
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let bind = || {
+        let remedy = Settings { people: Some(People::One), ..Settings::default() };
+        let data = Some(folder.path().to_owned());
+        let config = Config { data, embedded: None, remedy: Some(remedy), ..Config::embedded(String::new()) };
+        runtime.block_on(stella_server::bind(config))
+    };
+    assert!(give(Role::Ingest, "app") && give(Role::Admin, "ana"));
+    let server = bind().unwrap();
+    let shutdown = CancellationToken::new();
+    let ended = runtime.spawn(server.run(shutdown.clone()));
+    assert!(!give(Role::Viewer, "ben") && give(Role::Approver, "Ana") && give(Role::Ingest, "web"));
+    shutdown.cancel();
+    runtime.block_on(ended).unwrap().unwrap();
+    assert!(give(Role::Viewer, "ben"), "nobody keeps the folder's owner from it while no server runs");
+    assert!(matches!(bind(), Err(StartError::NotAlone)));
+}
+
 /// What `stella-server fixes check` says about a folder with this definition.
 fn checked(text: &str, folder: &Path) -> Vec<String> {
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("shown.toml"), text).unwrap();
-    let settings = stella_server::remedy::settings::Settings::default();
-    let checked = stella_server::admin::fixes::check(&settings, Some(folder)).unwrap();
+    let checked = admin::fixes::check(&Settings::default(), Some(folder)).unwrap();
     if checked.sound { Vec::new() } else { checked.lines }
 }
 
@@ -333,9 +365,9 @@ fn the_guide_names_every_key_of_a_definition() {
         + include_str!("../server/src/remedy/definition/parse/when.rs");
     let named = guide::keys();
     let asks =
-        ["text(\"", "texts(\"", "flag(\"", "word(\"", "span(\"", "section(\"", "sections(\"", "json(\"", "number(\""];
-    let asked = asks.iter().flat_map(|ask| reader.split(ask).skip(1)).filter_map(|rest| rest.split('"').next());
-    let missing: std::collections::BTreeSet<&str> =
-        asked.filter(|key| !named.iter().any(|name| name.split(['.', '[', ']']).any(|part| part == *key))).collect();
+        ["text", "texts", "flag", "word", "words", "span", "section", "sections", "json", "number", "whole", "wholes"];
+    let asked = asks.iter().flat_map(|ask| reader.split(&format!("{ask}(\"")).skip(1).collect::<Vec<_>>());
+    let asked = asked.filter_map(|rest| rest.split('"').next());
+    let missing: BTreeSet<&str> = asked.filter(|key| !named.contains(key)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -1,5 +1,7 @@
 //! The files that docs/fixes.md lets its readers write, and the definitions that it shows.
 
+use std::collections::BTreeSet;
+
 const GUIDE: &str = include_str!("../../docs/fixes.md");
 
 /// What stands between `cat > NAME <<…` and `END`.
@@ -15,8 +17,9 @@ pub fn definitions() -> Vec<&'static str> {
     blocks.filter(|block| block.lines().any(|line| line.starts_with("title = "))).collect()
 }
 
-/// Names that stand in the first column of its tables, without their decoration.
-pub fn keys() -> Vec<&'static str> {
-    let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.filter_map(|row| row.split('|').next()).flat_map(|cell| cell.split('`').step_by(2)).collect()
+/// Names in its tables.
+pub fn keys() -> BTreeSet<&'static str> {
+    let rows = GUIDE.lines().filter(|line| line.starts_with("| `"));
+    let quoted = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    quoted.flat_map(|words| words.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')).collect()
 }

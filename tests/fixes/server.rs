@@ -36,7 +36,7 @@ pub struct Process(Child);
 impl Home {
     /// A new folder with these definitions and inventories (`fixes.d/NAME`, `inventories.d/NAME`), and what is
     /// said of addresses and programs. `test` is the test that serves when it is told to.
-    pub fn new(test: &'static str, files: &[(&str, &str)], fixes: &str) -> Self {
+    pub fn new(test: &'static str, files: &[(&str, &str)], allowed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         for part in ["data", "fixes.d", "inventories.d"] {
@@ -45,7 +45,8 @@ impl Home {
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        std::fs::write(folder.path().join("stella-server.toml"), configuration(address, folder.path(), fixes)).unwrap();
+        std::fs::write(folder.path().join("stella-server.toml"), configuration(address, folder.path(), allowed))
+            .unwrap();
         let roles = [
             ("app", Role::Ingest),
             ("vic", Role::Viewer),
@@ -72,13 +73,12 @@ impl Home {
         process
     }
 
-    /// A component says that it does not work, twice.
-    pub fn says_down(&self, component: &str) {
-        let line = json!({
-            "level": "ERROR", "service": "jobs", "component": component, "health": "down",
-            "message": format!("{component} does not move"),
-        });
-        self.api.send_json(&[line.clone(), line]);
+    /// A component says how it is: `down`, `ok`.
+    pub fn says(&self, component: &str, health: &str) {
+        let message = format!("{component} is {health}");
+        self.api.send_json(&[json!({
+            "level": "WARN", "service": "jobs", "component": component, "health": health, "message": message,
+        })]);
     }
 
     /// Fixes, newest first.
@@ -101,9 +101,7 @@ impl Home {
     /// A verb on a fix as it was seen, by somebody.
     pub fn decide(&self, by: &str, verb: &str, fix: &Fix, body: &Value) -> (StatusCode, Value) {
         let request = self.api.request(Method::POST, &format!("fixes/{}/{verb}", fix.id), &self.tokens[by]);
-        let key = format!("{by} {verb} {} {} {body}", fix.id, fix.version);
-        let request =
-            request.header("Idempotency-Key", key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
+        let request = request.header("Idempotency-Key", uuid::Uuid::now_v7().to_string());
         self.api.ask(request.header("If-Match", format!("\"{}\"", fix.version)).json(body)).unwrap()
     }
 
@@ -116,7 +114,7 @@ impl Home {
     /// Anything else about fixes that somebody asks for.
     pub fn ask(&self, by: &str, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.api.request(method, path, &self.tokens[by]);
-        self.api.ask(request.header("Idempotency-Key", format!("{by}-{path}")).json(body)).unwrap()
+        self.api.ask(request.header("Idempotency-Key", uuid::Uuid::now_v7().to_string()).json(body)).unwrap()
     }
 
     /// The alert that a fix is for, as it is now.
@@ -149,12 +147,12 @@ impl Drop for Process {
     }
 }
 
-fn configuration(address: SocketAddr, folder: &Path, fixes: &str) -> String {
+fn configuration(address: SocketAddr, folder: &Path, allowed: &str) -> String {
     let at = |part: &str| folder.join(part).display().to_string();
     let (data, definitions, inventories) = (at("data"), at("fixes.d"), at("inventories.d"));
     format!(
         "listen = \"{address}\"\ndata = \"{data}\"\n[redact]\nmode = \"local\"\n[fixes]\nfolder = \"{definitions}\"\n\
-         inventories = \"{inventories}\"\n{fixes}\n"
+         inventories = \"{inventories}\"\n{allowed}\n"
     )
 }
 

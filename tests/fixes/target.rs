@@ -57,7 +57,7 @@ impl Target {
             for stream in listener.incoming() {
                 let (serving, stream) = (serving.clone(), stream.unwrap());
                 // Whoever asked may be gone by the answer: that is what some tests are about.
-                std::thread::spawn(move || drop(serving.serve(stream)));
+                std::thread::spawn(move || drop(serving.serve(&stream)));
             }
         });
         target
@@ -90,8 +90,8 @@ impl Target {
         self.books.0.lock().unwrap()
     }
 
-    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
         let mut first = String::new();
         reader.read_line(&mut first)?;
         let mut headers = BTreeMap::new();
@@ -114,9 +114,10 @@ impl Target {
             _ => Some((404, "nothing")),
         };
         // Silence: held open until the other side is gone.
-        let Some((code, state)) = answer else { return reader_ends(&stream) };
+        let Some((code, state)) = answer else { return until_gone(stream) };
         let body = format!("{{\"state\":\"{state}\"}}");
-        write!(&stream, "HTTP/1.1 {code} .\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        let mut stream = stream;
+        write!(stream, "HTTP/1.1 {code} .\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
     }
 
     fn state(&self, queue: &str) -> &'static str {
@@ -143,7 +144,7 @@ impl Target {
     }
 }
 
-fn reader_ends(mut stream: &TcpStream) -> std::io::Result<()> {
+fn until_gone(mut stream: &TcpStream) -> std::io::Result<()> {
     while stream.read(&mut [0; 64])? != 0 {}
     Ok(())
 }
