@@ -60,7 +60,13 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
         plan_digest,
         gates,
     };
-    parts.keep(&state.fix.id, event, decided_on(state)).await.ok()
+    if let Ok(claimed) = parts.keep(&state.fix.id, event, decided_on(state)).await {
+        return Some(claimed);
+    }
+    // The answer may be lost and the claim kept: nobody else claims under this name.
+    let now = parts.hub.fixes().into_iter().find(|now| now.fix.id == state.fix.id)?;
+    let ours = now.work.holder.as_ref() == Some(&parts.holder) && now.work.fence > state.work.fence;
+    ours.then_some(now)
 }
 
 async fn supersede(parts: &Parts, state: &FixState, why: &str) -> Option<Arc<FixState>> {

@@ -11,6 +11,7 @@ use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
+use super::lease::is_silence;
 use crate::remedy::Draft;
 use crate::remedy::definition::Seen;
 
@@ -31,6 +32,15 @@ struct Look {
     as_it_was: (u32, u8),
     evidence: u64,
     at: Instant,
+}
+
+/// What came of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It was kept, or refused.
+    Answered,
+    /// Nobody knows: the alert is looked at again at once.
+    Silence,
 }
 
 /// An alert with its evidence.
@@ -87,8 +97,8 @@ impl Tried {
         for state in &fresh {
             self.note(&state.alert);
             let Some(known) = seen(parts, Some(&state.alert.id)).await else { continue };
-            if known.alert.status.is_open() {
-                propose(parts, &known, &records).await;
+            if known.alert.status.is_open() && propose(parts, &known, &records).await == Kept::Silence {
+                self.alerts.remove(&known.alert.id);
             }
         }
         fresh.len()
@@ -111,17 +121,23 @@ fn as_it_is(alert: &Alert) -> (u32, u8) {
     (alert.reopened, alert.severity.rank())
 }
 
-async fn propose(parts: &Parts, known: &Known, records: &HashMap<String, Record>) {
+async fn propose(parts: &Parts, known: &Known, records: &HashMap<String, Record>) -> Kept {
     let record = |definition: &str| records.get(definition).copied().unwrap_or_default();
+    let mut kept = Kept::Answered;
     for drafted in parts.proposer.for_alert(known.seen(), &record).await {
         match drafted {
-            Ok(draft) => keep(parts, draft).await,
+            Ok(draft) => {
+                if keep(parts, draft).await == Kept::Silence {
+                    kept = Kept::Silence;
+                }
+            }
             Err(unfit) => {
                 let (definition, why) = (unfit.definition_id, unfit.why.raw().escape_debug().to_string());
                 tracing::info!(definition, why, alert = %known.alert.id, "nothing is proposed");
             }
         }
     }
+    kept
 }
 
 /// How each definition fared. What cannot be read counts as unknown: `auto` asks people then.
@@ -135,17 +151,17 @@ pub(super) async fn records(parts: &Parts) -> HashMap<String, Record> {
     tokio::task::spawn_blocking(read).await.unwrap_or_default()
 }
 
-async fn keep(parts: &Parts, draft: Draft) {
+async fn keep(parts: &Parts, draft: Draft) -> Kept {
     let now = parts.clock.now();
     if let Err(refusal) = parts.proposer.admit(&draft, &parts.hub.fixes(), now) {
         tracing::debug!(why = refusal.why.escape_debug().to_string(), "a proposal was held back");
-        return;
+        return Kept::Answered;
     }
     let by = Principal { name: Text::new(draft.proposed_by.raw().to_owned()), role: Role::Admin };
-    if let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await
-        && !matches!(problem.code, Code::TargetBusy)
-    {
+    let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await else { return Kept::Answered };
+    if !matches!(problem.code, Code::TargetBusy) {
         let why = problem.detail.raw().escape_debug().to_string();
         tracing::info!(why, "a proposal was refused");
     }
+    if is_silence(problem.code) { Kept::Silence } else { Kept::Answered }
 }

@@ -2,6 +2,7 @@
 //! no part of what is killed.
 
 mod crash;
+mod images;
 mod lives;
 mod paused;
 mod power;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use stella_protocol::fix::{StepState, SwitchRequest};
-use stella_protocol::{FixStatus, FixVerb, Principal, Role, Status, Text};
+use stella_protocol::{Fix, FixStatus, FixVerb, Principal, Role, Status, Text};
 
 use tokio_util::sync::CancellationToken;
 
 use super::paused::{At, Gate};
 use super::power::Power;
-use super::scene::{Process, Scene, definition};
+use super::scene::{Process, READY, Scene, definition};
 use super::target::Mood;
 use crate::remedy::FixState;
 use crate::remedy::run::executor::Executor;
@@ -121,6 +121,26 @@ async fn a_clean_failure_is_tried_again_as_often_as_the_plan_says() {
     let failed = process.until(FixStatus::Failed).await;
     assert_eq!(steps(&failed), [StepState::Failed, StepState::Waiting]);
     assert_eq!(counts(&scene), [], "nothing was done");
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_hold_before_it_runs_is_asked_again_when_it_begins() {
+    let text = definition("approve", "u", true) + READY;
+    let scene = Scene::new(text).await;
+    scene.target.desk().on.insert("/alpha/ready".to_owned());
+    let process = scene.start(Power::until(None));
+    process.finds("f", "alpha");
+    process.until(FixStatus::Pending).await;
+    scene.target.desk().on.clear();
+    scene.target.desk().asked = 0;
+    process.approve().await;
+    let asked_thrice = |fix: &Fix| fix.status == FixStatus::Approved && scene.target.desk().asked >= 3;
+    process.until_with(asked_thrice, || ()).await;
+    assert_eq!(counts(&scene), []);
+    scene.target.desk().on.insert("/alpha/ready".to_owned());
+    process.watched_until(&scene, FixStatus::Executed).await;
+    assert_eq!(counts(&scene), once(&["fx-1.0.do"]));
     process.end().await;
 }
 

@@ -18,10 +18,11 @@ use crate::store::{
     Meta, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx, Write,
 };
 
-/// Counts points, and cuts everything at one of them.
+/// Counts points, and cuts everything at one of them; or only drops one answer of the store.
 #[derive(Default)]
 pub(super) struct Power {
     cut_at: Option<u64>,
+    blinks: bool,
     seen: AtomicU64,
     pub cut: CancellationToken,
 }
@@ -30,6 +31,11 @@ impl Power {
     /// Until the point with this number, from 1. None: for ever.
     pub fn until(cut_at: Option<u64>) -> Arc<Self> {
         Arc::new(Self { cut_at, ..Self::default() })
+    }
+
+    /// With one point of the store lost, and none after it.
+    pub fn blinking(at: u64) -> Arc<Self> {
+        Arc::new(Self { cut_at: Some(at), blinks: true, ..Self::default() })
     }
 
     pub fn points(&self) -> u64 {
@@ -42,10 +48,16 @@ impl Power {
 
     /// A point; false: there is no power from here on.
     fn point(&self) -> bool {
-        if self.is_on() && Some(self.seen.fetch_add(1, Ordering::SeqCst) + 1) == self.cut_at {
+        let here = self.is_on() && Some(self.seen.fetch_add(1, Ordering::SeqCst) + 1) == self.cut_at;
+        if here && !self.blinks {
             self.cut.cancel();
         }
-        self.is_on()
+        !here && self.is_on()
+    }
+
+    /// A point outside of the store.
+    fn point_outside(&self) -> bool {
+        if self.blinks { self.is_on() } else { self.point() }
     }
 }
 
@@ -112,11 +124,11 @@ pub(super) struct Reach {
 
 impl Reach {
     async fn out<T>(&self, what: impl Future<Output = T>) -> T {
-        if !self.power.point() {
+        if !self.power.point_outside() {
             return pending().await;
         }
         let back = what.await;
-        if self.power.point() { back } else { pending().await }
+        if self.power.point_outside() { back } else { pending().await }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle as Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stella_detect::Rules;
@@ -23,6 +23,7 @@ use crate::documents::embedded::Embedded;
 use crate::documents::{DocumentKey, Documents};
 use crate::hub::{Answer, Hub};
 use crate::remedy::definition::catalogue::Catalogue;
+use crate::remedy::run::Runner;
 use crate::remedy::run::argv::ArgvCaller;
 use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::run::document::DocumentRunner;
@@ -30,11 +31,10 @@ use crate::remedy::run::executor::{Executor, Pace, Parts};
 use crate::remedy::run::http::{Base, HttpCaller};
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::run::Runner;
 use crate::remedy::settings::{self, Settings};
 use crate::remedy::{Decision, FixState};
 use crate::series::SeriesBook;
-use crate::store::{SqliteStore, Store};
+use crate::store::{SqliteStore, Store, StoreError};
 
 pub(super) const START: i64 = 1_700_000_000_000;
 /// Nothing that works takes so long.
@@ -67,6 +67,13 @@ http = { method = "GET", base = "app", path = "/{op}/NAME" }
 done = { status = 200, pointer = "/on", equals = true }
 not_done = { status = 200, pointer = "/on", equals = false }
 "#;
+/// Nothing can tell whether it happened, and twice is not once.
+const BLIND: &str = r#"
+[[step]]
+title = "Switch NAME on"
+fenced = true
+http = { method = "PUT", base = "app", path = "/{op}/NAME", timeout = "10s" }
+"#;
 const UNDO: &str = r#"
 [step.undo]
 title = "Switch NAME off"
@@ -83,6 +90,13 @@ const DOCUMENT: &str = r#"
 title = "Note it"
 document = { collection = "switches", id = "{op}", set = { on = true } }
 "#;
+/// It must be ready, also when it begins.
+pub(super) const READY: &str = r#"
+[[precondition]]
+title = "{op} is ready"
+http = { method = "GET", base = "app", path = "/{op}/ready" }
+done = { status = 200, pointer = "/on", equals = true }
+"#;
 const VERIFY: &str = r#"
 [verify]
 of = "alert_quiet"
@@ -90,12 +104,14 @@ hold = "2s"
 within = "6s"
 "#;
 
-/// A definition with one step a letter: `h` a call, `u` a call with an undo, `d` a document.
+/// A definition with one step a letter: `h` a call, `u` a call with an undo, `b` a call that nobody can ask
+/// about, `d` a document.
 pub(super) fn definition(policy: &str, steps: &str, verify: bool) -> String {
     let mut text = format!("policy = \"{policy}\"{HEAD}");
     for (number, step) in steps.chars().enumerate() {
         let name = format!("s{number}");
         text += &match step {
+            'b' => BLIND.replace("NAME", &name),
             'h' => HTTP.replace("NAME", &name),
             'u' => format!("{HTTP}{UNDO}").replace("NAME", &name),
             _ => DOCUMENT.to_owned(),
@@ -179,9 +195,20 @@ impl Scene {
         })
     }
 
+    /// The store. Whoever had it last may be closing it at this moment.
+    fn store(&self) -> SqliteStore {
+        let began = Instant::now();
+        loop {
+            match SqliteStore::open(self.folder.path(), self.clock.now()) {
+                Err(StoreError::Locked) if began.elapsed() < TOO_LONG => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
     /// A process whose executor does nothing yet.
     pub fn open(&self, power: Arc<Power>) -> Process {
-        let store = Arc::new(SqliteStore::open(self.folder.path(), self.clock.now()).unwrap());
+        let store = Arc::new(self.store());
         let kept = Arc::new(Kept { store: Arc::clone(&store), power: Arc::clone(&power) });
         let (hub, thread) = Hub::start(kept as Arc<dyn Store>, self.clock.clone()).unwrap();
         let reach = Reach { runner: self.performer(), power: Arc::clone(&power) };
@@ -289,7 +316,7 @@ impl Process {
         self.decide("approve", &pending, FixVerb::Approve).await.unwrap().body
     }
 
-    /// Ends it, however it stands, and waits until nothing of it is left.
+    /// Ends it, however it stands, and waits until nobody has its store.
     pub async fn end(self) {
         let Self { hub, parts, store, thread, executor, ending, .. } = self;
         ending.cancel();

@@ -36,9 +36,12 @@ pub(super) struct Effect {
 pub(super) struct Desk {
     pub mood: Mood,
     pub effects: Vec<Effect>,
+    /// How often it was asked how things stand.
+    pub asked: usize,
     /// Fences that it refused.
     pub refused: Vec<u64>,
-    on: BTreeSet<String>,
+    /// Paths of the switches that are on.
+    pub on: BTreeSet<String>,
     fences: BTreeMap<String, u64>,
 }
 
@@ -90,6 +93,7 @@ impl Desk {
         let mut words = request.split(' ');
         let (method, path) = (words.next()?, words.next()?.to_owned());
         if method == "GET" {
+            self.asked += 1;
             let status = if self.mood == Mood::Mute && !self.effects.is_empty() { 503 } else { 200 };
             return Some(answer(status, "", &format!("{{\"on\":{}}}", self.on.contains(&path))));
         }
@@ -105,7 +109,11 @@ impl Desk {
             return Some(answer(429, "", "not now"));
         }
         let on = method == "PUT";
-        if on { self.on.insert(path) } else { self.on.remove(&path) };
+        if on {
+            self.on.insert(path)
+        } else {
+            self.on.remove(&path)
+        };
         self.effects.push(Effect { key: header("idempotency-key: ")?.to_owned(), fence, on });
         (self.mood != Mood::Mute).then(|| answer(200, "", "{}"))
     }
