@@ -143,6 +143,7 @@ fn but_output(state: &FixState) -> FixState {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
 async fn an_executor_that_was_paused_past_its_lease_changes_nothing_any_more() {
     let scene = Scene::new(definition("approve", "u", false)).await;
     let process = scene.open(Power::until(None));

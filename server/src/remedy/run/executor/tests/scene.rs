@@ -38,7 +38,7 @@ use crate::store::{SqliteStore, Store, StoreError};
 
 pub(super) const START: i64 = 1_700_000_000_000;
 /// Nothing that works takes so long.
-const TOO_LONG: Duration = Duration::from_secs(60);
+const TOO_LONG: Duration = Duration::from_mins(1);
 
 /// What the fixes of a scene look like.
 const HEAD: &str = r#"

@@ -45,6 +45,7 @@ fn most(since: Instant) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
 async fn a_hundred_thousand_matches_of_one_rule_and_target_are_one_proposal() {
     let (scene, since) = (Scene::new(definition("approve", "u", true)).await, Instant::now());
     let process = scene.open(Power::until(None));
@@ -73,6 +74,7 @@ async fn a_hundred_thousand_matches_of_one_rule_and_target_are_one_proposal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
 async fn a_thousand_targets_are_at_most_fifty_open_fixes() {
     let (scene, since) = (Scene::new(definition("approve", "u", true)).await, Instant::now());
     let process = scene.open(Power::until(None));
