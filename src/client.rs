@@ -30,6 +30,7 @@ use stella_protocol::{Code, Cursor, Problem, Retry, Snapshot, Text};
 
 use crate::effect::{Command, LogAsk, Query, Refusal, Reply, RequestId, SeriesAsk};
 use backoff::Backoff;
+use fixes::{FixAsk, Wire};
 use idempotency::Keys;
 use target::Target;
 use trouble::{Silence, Trouble};
@@ -45,6 +46,9 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// How often a command is tried altogether when the network fails.
 const TRIES: u32 = 3;
+
+/// Fixes of a page of the past.
+const HISTORY: u32 = 100;
 
 /// A request that changes something.
 struct Change {
@@ -94,23 +98,14 @@ impl Client {
             Command::Undo(action) => {
                 Reply::Acted(self.change(post(&format!("actions/{action}/undo")), None::<&()>).await)
             }
-            Command::Propose(proposal) => {
-                Reply::Decided(self.change(post("fixes"), Some(proposal)).await.map(Box::new))
-            }
+            Command::Propose(proposal) => Reply::Decided(self.propose_fix(id, proposal).await.map(Wire::boxed)),
             Command::DecideFix { id: fix, version, verb, request } => {
-                let change = Change { version: Some(*version), ..post(&format!("fixes/{fix}/{}", verb.word())) };
-                Reply::Decided(self.change(change, Some(request)).await.map(Box::new))
+                Reply::Decided(self.decide_fix(id, fix, *version, *verb, request).await.map(Wire::boxed))
             }
-            Command::SwitchFixes(request) => {
-                let change = Change { method: Method::PUT, ..post("fixes/switch") };
-                Reply::Surrounded(self.change(change, Some(request)).await.map(Box::new))
-            }
-            Command::Maintain(request) => {
-                Reply::Maintained(self.change(post("maintenance"), Some(request)).await.map(Box::new))
-            }
+            Command::SwitchFixes(request) => Reply::Surrounded(self.switch_fixes(id, request).await.map(Wire::boxed)),
+            Command::Maintain(request) => Reply::Maintained(self.put_maintenance(id, request).await.map(Wire::boxed)),
             Command::LiftSuppression(suppression) => {
-                let change = Change { method: Method::DELETE, ..post(&format!("suppressions/{suppression}")) };
-                Reply::Surrounded(self.change(change, None::<&()>).await.map(Box::new))
+                Reply::Surrounded(self.lift_suppression(id, suppression).await.map(Wire::boxed))
             }
         }
     }
@@ -127,15 +122,14 @@ impl Client {
                 Err(error) => Err(Refusal::Query(error)),
             }),
             Query::Series(ask) => Reply::Series(self.ask("series", &series_parameters(ask)).await),
-            Query::Fix(id) => Reply::Review(id.clone(), self.ask(&format!("fixes/{id}"), &[]).await.map(Box::new)),
+            Query::Fix(id) => Reply::Review(id.clone(), self.fix_review(id).await.map(Wire::boxed)),
             Query::FixOutput { id, after } => {
-                let path = format!("fixes/{id}/output");
-                Reply::Output(id.clone(), self.ask(&path, &[("after", after.to_string())]).await)
+                Reply::Output(id.clone(), self.fix_output(id, None, *after).await.map(|wire| wire.read))
             }
-            Query::Definitions => Reply::Definitions(self.ask("fix-definitions", &[]).await),
+            Query::Definitions => Reply::Definitions(self.fix_definitions().await.map(|wire| wire.read)),
             Query::FixHistory(after) => {
-                let behind: Vec<(&str, String)> = after.iter().map(|after| ("after", after.clone())).collect();
-                Reply::FixHistory(self.ask("fixes", &behind).await)
+                let ask = FixAsk { after: after.clone(), limit: HISTORY, ..FixAsk::default() };
+                Reply::FixHistory(self.fix_page(&ask).await.map(|wire| wire.read))
             }
         }
     }

@@ -195,7 +195,7 @@ impl Model {
             self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
         }
         if let (Shown::Review, Some(review)) = (self.shown(), &self.ui.review) {
-            review.wakes_at(&self.board).into_iter().for_each(&mut sooner);
+            review.wakes_at(&self.board, now).into_iter().for_each(&mut sooner);
         }
         if self.shown() == Shown::Place(Place::Log) {
             self.ui.log.wakes_at(now).into_iter().for_each(&mut sooner);

@@ -5,7 +5,8 @@
 
 mod secret;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use stella_protocol::{Code, Principal, Role, Text, Timestamp};
@@ -52,6 +53,8 @@ pub struct Session {
 pub struct Tokens {
     /// By the first half of the fingerprint; the other half is compared in constant time.
     grants: RwLock<HashMap<[u8; 16], (Fingerprint, Grant)>>,
+    /// Nobody else gets a token for people.
+    one_person: AtomicBool,
 }
 
 impl Tokens {
@@ -68,6 +71,25 @@ impl Tokens {
         if let Some((_, grant)) = grants.get_mut(&half(fingerprint)) {
             grant.revoked_at.get_or_insert(at);
         }
+    }
+
+    /// Whoever may do more than send lines, by their names in small letters; not those whose tokens ended.
+    pub fn people(&self, now: Timestamp) -> BTreeSet<String> {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let lives = |grant: &&Grant| grant.revoked_at.is_none() && grant.expires_at.is_none_or(|end| end > now);
+        let people = grants.values().map(|(_, grant)| grant).filter(|grant| grant.role != Role::Ingest).filter(lives);
+        people.map(|grant| grant.name.to_ascii_lowercase()).collect()
+    }
+
+    /// From now on only one person has tokens.
+    pub fn keep_to_one_person(&self) {
+        self.one_person.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody of this name may get a token of this role.
+    pub fn has_room(&self, name: &str, role: Role, now: Timestamp) -> bool {
+        let known = |other: &String| other.eq_ignore_ascii_case(name);
+        role == Role::Ingest || !self.one_person.load(Ordering::Acquire) || self.people(now).iter().all(known)
     }
 
     /// The session of whoever shows `token`.
@@ -159,6 +181,18 @@ mod tests {
         assert_eq!(admit(&tokens, &secret), Ok(Role::Responder));
         assert_eq!(admit(&tokens, &Secret::generate().unwrap()), Err(Code::Unauthenticated));
         assert_eq!(tokens.admit("stella_x", Timestamp::from_millis(NOW)).err(), Some(Code::Unauthenticated));
+    }
+
+    #[test]
+    fn where_one_person_is_at_home_nobody_else_gets_a_token_but_to_send_lines() {
+        let (tokens, secret) = granted(None);
+        let now = Timestamp::from_millis(NOW);
+        assert!(tokens.has_room("sre-2", Role::Viewer, now));
+        tokens.keep_to_one_person();
+        assert!(!tokens.has_room("sre-2", Role::Viewer, now));
+        assert!(tokens.has_room("SRE-1", Role::Admin, now) && tokens.has_room("app", Role::Ingest, now));
+        tokens.revoke(&secret.fingerprint(), now);
+        assert!(tokens.has_room("sre-2", Role::Viewer, now));
     }
 
     #[test]

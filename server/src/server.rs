@@ -31,7 +31,7 @@ use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::run::executor::{Executor, Parts};
 use crate::remedy::run::http::BadBase;
 use crate::remedy::run::load::LoadError;
-use crate::remedy::settings::SecretError;
+use crate::remedy::settings::{People, SecretError};
 use crate::routes::{self, App, Rooms};
 use crate::series::{SeriesBook, SeriesError, SeriesFile};
 use crate::store::{SqliteStore, Store, StoreError};
@@ -88,6 +88,9 @@ pub enum StartError {
     /// No token could be made.
     #[error(transparent)]
     Token(#[from] NoRandomness),
+    /// One person is said to use this server, and several have tokens.
+    #[error("let one person approve alone: `fixes.people` is \"one\", and tokens of several names are valid")]
+    NotAlone,
     /// A folder of definitions cannot be read.
     #[error(transparent)]
     Definitions(#[from] LoadError),
@@ -187,7 +190,7 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
         }
         None => None,
     };
-    let workshop = ground.workshop(&config, play.as_ref())?;
+    let workshop = ground.workshop(&config, play.as_ref(), &tokens)?;
     if let (Some(play), Some(workshop)) = (&play, &workshop) {
         remedy::fill(&workshop.parts, play.options.seed).await;
     }
@@ -278,7 +281,7 @@ fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(),
 
 impl Ground {
     /// What fixes need, when the configuration says anything of them.
-    fn workshop(&self, config: &Config, play: Option<&Play>) -> Result<Option<Workshop>, StartError> {
+    fn workshop(&self, config: &Config, play: Option<&Play>, tokens: &Tokens) -> Result<Option<Workshop>, StartError> {
         let settings = match (config.remedy.clone(), play) {
             (settings, Some(play)) => {
                 remedy::of_demo(settings.unwrap_or_default(), &play.operations, self.folder.path())
@@ -286,7 +289,14 @@ impl Ground {
             (Some(settings), None) => settings,
             (None, None) => return Ok(None),
         };
-        let single_person = settings.single_person(config.embedded.is_some(), play.is_some());
+        let alone = tokens.people(config.clock.now()).len() < 2;
+        if settings.people == Some(People::One) {
+            if !alone {
+                return Err(StartError::NotAlone);
+            }
+            tokens.keep_to_one_person();
+        }
+        let single_person = alone && settings.single_person(config.embedded.is_some(), play.is_some());
         let (hub, series, clock) = (&self.hub, &self.series, &config.clock);
         let ground = remedy::Ground { hub, series, clock, single_person };
         let parts = remedy::furnish(&settings, &ground)?;
@@ -358,18 +368,23 @@ impl Server {
             let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
             tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
         }
-        if let Some(Workshop { parts, webhook }) = workshop {
+        let fixes = workshop.map(|Workshop { parts, webhook }| {
             if let Some(webhook) = webhook {
                 tasks.spawn(notify::run(webhook, app.hub.clone(), app.clock.clone(), ending.clone()));
             }
-            tasks.spawn(Executor::new(parts).run(ending.clone()));
-        }
+            tasks.spawn(Executor::new(parts).run(ending.clone()))
+        });
         let router = routes::router(&app);
         let serving = listener::serve(listener, router, ending.clone(), cut.clone());
         tokio::pin!(serving);
+        let mut broken = false;
         tokio::select! {
             () = shutdown.cancelled() => ending.cancel(),
             () = &mut serving => {}
+            () = breaking(fixes) => {
+                broken = true;
+                ending.cancel();
+            }
         }
         if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
             cut.cancel();
@@ -380,7 +395,20 @@ impl Server {
         let hub = app.hub.clone();
         drop(app);
         let ended = tokio::task::spawn_blocking(move || end(threads, &hub, folder)).await;
-        ended.unwrap_or(Err(RunError::Thread("ending")))
+        let ended = ended.unwrap_or(Err(RunError::Thread("ending")));
+        if broken { Err(RunError::Thread("executor of fixes")) } else { ended }
+    }
+}
+
+/// Returns when the executor of fixes panicked, and not before: the server ends then, and what it left
+/// is taken up after its next start.
+async fn breaking(fixes: Option<tokio::task::JoinHandle<()>>) {
+    let broke = match fixes {
+        Some(fixes) => fixes.await.is_err_and(|error| error.is_panic()),
+        None => false,
+    };
+    if !broke {
+        std::future::pending::<()>().await;
     }
 }
 

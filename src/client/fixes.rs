@@ -6,7 +6,7 @@
 
 use reqwest::Method;
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use stella_protocol::fix::{
     DefinitionPage, Fix, FixPage, FixRequest, FixReview, FixVerb, Maintenance, MaintenanceRequest, OutputPage,
@@ -14,7 +14,7 @@ use stella_protocol::fix::{
 };
 use stella_protocol::{Alert, AlertId, FixId, Timestamp};
 
-use super::{Client, Failure};
+use super::{Change, Client};
 use crate::effect::{Refusal, RequestId};
 
 /// An answer: as it came, with what this reader does not know, and as it was read.
@@ -24,6 +24,13 @@ pub struct Wire<T> {
     pub body: Value,
     /// What it says.
     pub read: T,
+}
+
+impl<T> Wire<T> {
+    /// What it says, for a reply.
+    pub(super) fn boxed(self) -> Box<T> {
+        Box::new(self.read)
+    }
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Wire<T> {
@@ -62,14 +69,6 @@ pub struct Surrounding {
     pub server_time: Timestamp,
     /// Open alerts, and those closed in the last hour.
     pub alerts: Vec<Alert>,
-}
-
-/// How a change is sent.
-struct Change<'a> {
-    method: Method,
-    path: &'a str,
-    /// The version that was seen, where the route wants one.
-    version: Option<u64>,
 }
 
 impl Client {
@@ -121,8 +120,8 @@ impl Client {
 
     /// Proposes a fix.
     pub async fn propose_fix(&self, id: RequestId, proposal: &Proposal) -> Result<Wire<Fix>, Refusal> {
-        let change = Change { method: Method::POST, path: "fixes", version: None };
-        self.alter(id, &change, Some(proposal)).await
+        let change = Change { id, method: Method::POST, path: "fixes".to_owned(), version: None };
+        self.change(change, Some(proposal)).await
     }
 
     /// A verb on the fix that was seen at `version`.
@@ -135,21 +134,21 @@ impl Client {
         request: &FixRequest,
     ) -> Result<Wire<Fix>, Refusal> {
         let path = format!("fixes/{fix}/{}", verb.word());
-        let change = Change { method: Method::POST, path: &path, version: Some(version) };
-        self.alter(id, &change, Some(request)).await
+        let change = Change { id, method: Method::POST, path, version: Some(version) };
+        self.change(change, Some(request)).await
     }
 
     /// Switches all fixes off, or on again.
     pub async fn switch_fixes(&self, id: RequestId, request: &SwitchRequest) -> Result<Wire<Remedy>, Refusal> {
-        let change = Change { method: Method::PUT, path: "fixes/switch", version: None };
-        self.alter(id, &change, Some(request)).await
+        let change = Change { id, method: Method::PUT, path: "fixes/switch".to_owned(), version: None };
+        self.change(change, Some(request)).await
     }
 
     /// Lets a definition be proposed again where it was rolled back. `suppression` is an id from the server.
     pub async fn lift_suppression(&self, id: RequestId, suppression: &str) -> Result<Wire<Remedy>, Refusal> {
         let path = format!("suppressions/{suppression}");
-        let change = Change { method: Method::DELETE, path: &path, version: None };
-        self.alter(id, &change, None::<&()>).await
+        let change = Change { id, method: Method::DELETE, path, version: None };
+        self.change(change, None::<&()>).await
     }
 
     /// Lets no fix start for a time.
@@ -158,39 +157,8 @@ impl Client {
         id: RequestId,
         request: &MaintenanceRequest,
     ) -> Result<Wire<Maintenance>, Refusal> {
-        let change = Change { method: Method::POST, path: "maintenance", version: None };
-        self.alter(id, &change, Some(request)).await
-    }
-
-    /// Sends a change until it is answered, under one key.
-    async fn alter<T: DeserializeOwned>(
-        &self,
-        id: RequestId,
-        change: &Change<'_>,
-        body: Option<&impl Serialize>,
-    ) -> Result<T, Refusal> {
-        let key = self.keys.key_of(id);
-        let request = || {
-            let request = self.request(&self.api, change.method.clone(), change.path);
-            let request = request.header("Idempotency-Key", key.uuid.to_string());
-            let request = match change.version {
-                Some(version) => request.header("If-Match", format!("\"{version}\"")),
-                None => request,
-            };
-            match body {
-                Some(body) => request.json(body),
-                None => request,
-            }
-        };
-        let answer = self.persist(request).await.map_err(|failure| match failure {
-            // One that was asked before may have happened then.
-            Failure::Silence(silence) if silence.nothing_was_sent && !key.is_known => silence.refusal(),
-            failure => failure.into(),
-        });
-        if !matches!(answer, Err(Refusal::Unknown(_))) {
-            self.keys.forget(id);
-        }
-        answer
+        let change = Change { id, method: Method::POST, path: "maintenance".to_owned(), version: None };
+        self.change(change, Some(request)).await
     }
 }
 

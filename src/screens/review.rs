@@ -32,6 +32,7 @@ use super::{Context, Go, View, refusal_words};
 use crate::board::Board;
 use crate::board::fixes::LINES;
 use crate::effect::{Query, Refusal, RequestId};
+use crate::event::Now;
 use crate::keys::{Intent, Place};
 
 pub use draw::{draw, list_area};
@@ -146,11 +147,7 @@ impl State {
     }
 
     fn is_due(&self, cx: &Context<'_>) -> bool {
-        let Some(asked) = self.asked else { return true };
-        if !asked.answered || cx.now.steady < asked.at + OFTEN_MS {
-            return false;
-        }
-        self.is_older(cx.board) || (self.is_open(cx.board) && cx.now.steady >= asked.at + REFRESH_MS)
+        self.asked.is_none() || self.wakes_at(cx.board, cx.now).is_some_and(|at| cx.now.steady >= at)
     }
 
     /// True when what surrounds the fix was asked for before its last change.
@@ -163,13 +160,13 @@ impl State {
         self.fix(board).is_none_or(|fix| fix.status.is_open())
     }
 
-    /// When it asks again: steady ms.
-    pub fn wakes_at(&self, board: &Board) -> Option<u64> {
-        let asked = self.asked.filter(|asked| asked.answered)?;
-        if self.is_older(board) {
+    /// When it asks again: steady ms. A dead feed is not asked about; who says no is not asked often.
+    pub fn wakes_at(&self, board: &Board, now: Now) -> Option<u64> {
+        let asked = self.asked.filter(|asked| asked.answered && board.link.state(now).is_live())?;
+        if self.failure.is_none() && self.is_older(board) {
             return Some(asked.at + OFTEN_MS);
         }
-        self.is_open(board).then_some(asked.at + REFRESH_MS)
+        (self.failure.is_some() || self.is_open(board)).then_some(asked.at + REFRESH_MS)
     }
 
     /// Takes the fix and what surrounds it, as it is now.

@@ -89,6 +89,7 @@ impl Painter {
 mod tests {
     use proptest::prelude::*;
     use ratatui::style::{Color, Modifier, Style};
+    use stella_widgets::sweep::sweep;
 
     use super::*;
 
@@ -132,6 +133,21 @@ mod tests {
         (0..39u16, 0..8u16, symbol, prop::option::of(0..16u8), any::<bool>())
     }
 
+    #[test]
+    fn what_was_drawn_over_half_of_a_wide_character_is_on_the_screen() {
+        let (mut painter, mut terminal) = (Painter::new(6, 1), vt100::Parser::new(1, 6, 0));
+        for text in ["日本", " 本"] {
+            let draw = |buffer: &mut Buffer| {
+                buffer.set_string(0, 0, text, Style::new());
+                buffer.set_string(1, 0, "│", Style::new());
+                sweep(buffer);
+                None
+            };
+            terminal.process(painter.frame(draw).unwrap());
+            assert_eq!(terminal.screen().cell(0, 1).unwrap().contents(), "│", "{text}");
+        }
+    }
+
     proptest! {
         /// The bytes, replayed by a terminal, give the frame that was drawn (figure T-4 in small).
         #[test]
@@ -152,6 +168,7 @@ mod tests {
                             buffer.set_string(*x, *y, symbol.to_string(), style);
                         }
                     }
+                    sweep(buffer);
                     None
                 };
                 terminal.process(painter.frame(draw).unwrap());

@@ -8,7 +8,8 @@ use stella_tui::event::{Cause, Event, LinkEvent};
 
 use crate::SIZES;
 use crate::remedies::{
-    answer, approver, at, decided, explain, fix, in_doubt, line, live, pending, plan, queue, review, reviewed, running,
+    answer, approver, at, decided, executed, explain, fix, in_doubt, line, live, pending, plan, queue, review,
+    reviewed, running,
 };
 use crate::scene::{self, NOON, Scene, morning};
 
@@ -102,6 +103,27 @@ fn what_the_feed_told_before_the_last_look_came_back_counts() {
     scene.feed(FeedEvent::Fix(Box::new(told)));
     answer(&mut scene, &pending());
     assert!(decided(&scene).is_none());
+}
+
+#[test]
+fn a_server_that_says_no_is_not_asked_often_and_a_dead_feed_not_at_all() {
+    let mut scene = approver((80, 24), vec![pending()]);
+    scene.keys("f");
+    let asked =
+        |scene: &Scene| scene.effects.iter().filter(|effect| matches!(effect, Effect::Fetch(_, Query::Fix(_)))).count();
+    scene.answer(|query| match query {
+        Query::Fix(id) => Some(Reply::Review(id.clone(), Err(Refusal::Unknown("no answer".into())))),
+        _ => None,
+    });
+    scene.rest(4);
+    assert_eq!(asked(&scene), 1);
+    scene.rest(2);
+    assert_eq!(asked(&scene), 2, "after a while it is asked again");
+    answer(&mut scene, &pending());
+    let cause = Cause { what: "connection refused".into(), then: "is the server up?".into() };
+    scene.event(Event::Link(LinkEvent::Lost { cause, retry_ms: 4_000 }));
+    scene.rest(20);
+    assert_eq!(asked(&scene), 2);
 }
 
 #[test]
@@ -202,6 +224,16 @@ fn what_is_in_doubt_is_closed_with_a_statement_by_an_admin() {
     assert_eq!(decided(&scene), Some((FixVerb::Close, 9, None, Some("reset by hand".to_owned()))));
     scene.keys("<Esc>");
     assert!(scene.screen().contains("in doubt: somebody has to look"), "back in the list:\n{}", scene.screen());
+}
+
+#[test]
+fn what_was_executed_is_rolled_back_by_its_typed_id() {
+    let mut scene = reviewed((80, 24), &executed(), Role::Approver);
+    scene.keys("Bfx-12");
+    insta::assert_snapshot!("rollback_80x24", scene.screen());
+    scene.keys("<Enter>");
+    answer(&mut scene, &executed());
+    assert_eq!(decided(&scene), Some((FixVerb::Rollback, 11, Some("7c1e5a90d3".to_owned()), None)));
 }
 
 #[test]

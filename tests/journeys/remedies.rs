@@ -102,6 +102,18 @@ pub fn running() -> Fix {
     )
 }
 
+pub fn executed() -> Fix {
+    let done = json!([
+        {"state": "done", "attempt": 1, "startedAt": at(-500), "endedAt": at(-497), "note": "204"},
+        {"state": "done", "attempt": 1, "startedAt": at(-497), "endedAt": at(-420)}
+    ]);
+    let more = json!({"steps": done, "endedAt": at(-300), "result": "the alert was quiet for 2m", "approvals": [
+        {"by": "op2", "at": at(-520), "planDigest": "7c1e5a90d3", "simulated": true},
+        {"by": "sre-1", "at": at(-510), "planDigest": "7c1e5a90d3"}
+    ]});
+    fix("fx-12", "executed", 11, more)
+}
+
 pub fn in_doubt() -> Fix {
     fix(
         "fx-9",

@@ -16,20 +16,34 @@ pub const SWEPT_MARK: char = '\u{fffd}';
 const WIDEST: u16 = 4;
 
 /// Replaces every cell that is not fit for a terminal; returns how many there were.
+///
+/// A wide character that something was drawn over (the edge of a dialog) becomes a blank, uncounted:
+/// a terminal would show it whole, and what was drawn over it not at all.
 pub fn sweep(buffer: &mut Buffer) -> usize {
     let columns = usize::from(buffer.area.width).max(1);
     let mut swept = 0;
-    for (index, cell) in buffer.content.iter_mut().enumerate() {
+    for index in 0..buffer.content.len() {
+        let cell = &buffer.content[index];
         if is_plain(cell) {
             continue;
         }
         let room = columns - index % columns;
         if !is_fit(cell.symbol(), room) {
-            cell.set_char(SWEPT_MARK);
+            buffer.content[index].set_char(SWEPT_MARK);
             swept += 1;
+        } else if is_cut(&buffer.content[index..index + room]) {
+            buffer.content[index].set_char(' ');
         }
     }
     swept
+}
+
+/// Whether anything stands in the cells that the first one covers.
+fn is_cut(row: &[Cell]) -> bool {
+    row.first().is_some_and(|first| {
+        let covered = usize::from(width(first.symbol()));
+        row.iter().take(covered).skip(1).any(|cell| cell.symbol() != " ")
+    })
 }
 
 /// The common case, decided without Unicode tables: one printable ASCII byte, or one of the shapes
@@ -73,6 +87,14 @@ mod tests {
             cell.set_symbol(symbol);
         }
         buffer
+    }
+
+    #[test]
+    fn a_wide_character_that_was_drawn_over_makes_room() {
+        let mut buffer = row_of(&["日", "│", "日", " ", "x", "日", "日"]);
+        assert_eq!(sweep(&mut buffer), 1);
+        let left: String = buffer.content.iter().map(Cell::symbol).collect();
+        assert_eq!(left, " │日 x \u{fffd}");
     }
 
     #[test]

@@ -198,6 +198,9 @@ fn create(
     if [SYSTEM, LOCAL_ADMINISTRATOR].iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
         return Err("this name is the server's own");
     }
+    if !tokens.has_room(name, role, now) {
+        return Err("the configuration says `fixes.people = \"one\"`, and that one has a token of another name");
+    }
     if role == Role::Unknown {
         return Err("there is no such role");
     }

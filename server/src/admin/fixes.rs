@@ -47,8 +47,8 @@ pub fn check(settings: &Settings, folder: Option<&Path>) -> Result<Checked, Load
 
 fn listed(catalogue: &Catalogue, settings: &Settings) -> Vec<String> {
     let definition = |definition: &crate::remedy::definition::Definition| {
-        let lacks =
-            lacking(definition, settings, true).map_or(String::new(), |lacks| format!(" (not usable: {lacks})"));
+        let lacks = lacking(definition, settings, settings.documents.is_some())
+            .map_or(String::new(), |lacks| format!(" (not usable: {lacks})"));
         let (risk, policy) = (definition.risk.word(), definition.policy.word());
         format!("{}: {policy}, {risk} risk, {}{lacks}", definition.id, definition.match_words())
     };

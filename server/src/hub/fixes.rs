@@ -84,7 +84,8 @@ impl Hub {
 
     /// A step that no person takes. Of a claim the writer sets the fence itself, one above the target's
     /// last, and asks once more whether anything may start; images of an intent are kept with it,
-    /// replacing those of the same step (none given: those that are kept stay).
+    /// replacing those of the same step (none given: those that are kept stay). An intent that names the
+    /// version it was decided on is refused when somebody changed the fix since.
     ///
     /// # Errors
     /// Why the step was not taken; `store_unavailable`: whether it was is not known, ask for the fix.
@@ -96,10 +97,11 @@ impl Hub {
     }
 
     /// Keeps lines of running fixes and tells readers of them; numbers are given here. Beyond 256 KiB a
-    /// fix one line says that more was cut, and the rest is dropped.
-    pub async fn put_fix_output(&self, lines: Vec<FixOutput>) {
+    /// fix one line says that more was cut, and the rest is dropped; so is all that comes under another
+    /// fence than that of its fix.
+    pub async fn put_fix_output(&self, fence: u64, lines: Vec<FixOutput>) {
         let (reply, done) = oneshot::channel();
-        if self.send(Job::Fix(FixJob::Output { lines, reply })).is_err() || done.await.is_err() {
+        if self.send(Job::Fix(FixJob::Output { fence, lines, reply })).is_err() || done.await.is_err() {
             tracing::warn!("lines of a fix were not kept: the writer is busy or ends");
         }
     }

@@ -160,4 +160,7 @@ impl Refusal {
 pub struct Intent {
     /// Documents as they are before.
     pub images: Vec<BeforeImage>,
+    /// The version of the fix that this was decided on: refused when it is another one by now. None: whatever
+    /// the version, the machine alone decides.
+    pub seen: Option<u64>,
 }

@@ -16,7 +16,7 @@ use crate::notify;
 use crate::remedy::run::Runner;
 use crate::remedy::run::argv::ArgvCaller;
 use crate::remedy::run::document::DocumentRunner;
-use crate::remedy::run::executor::Parts;
+use crate::remedy::run::executor::{Pace, Parts};
 use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
@@ -62,6 +62,7 @@ pub(super) fn furnish(settings: &Settings, ground: &Ground<'_>) -> Result<Arc<Pa
         runner: Arc::new(runner),
         series: Arc::clone(ground.series),
         clock: ground.clock.clone(),
+        pace: Pace::default(),
         holder: Text::new(format!("executor-{:08x}", rand::rng().random::<u32>())),
     }))
 }

@@ -120,7 +120,8 @@ fn said(page: &mut Page<'_>, fix: &Fix) {
     let count = if hidden > 0 { format!(" -- the last {most} of {} lines", lines.len()) } else { String::new() };
     page.heading(format!("output{count}"));
     if lines.is_empty() {
-        page.words(1, Role::Muted, "it has said nothing");
+        let is_asked = page.state.output_asked.is_some();
+        page.words(1, Role::Muted, if is_asked { "asking for what it said …" } else { "it has said nothing" });
     }
     let rows: Vec<(String, Role, String)> = lines
         .into_iter()

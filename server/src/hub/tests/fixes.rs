@@ -245,7 +245,7 @@ async fn who_lost_the_lease_is_refused_and_images_are_there_with_the_intent() {
         version: Some(4),
         after: None,
     };
-    let intent = Intent { images: vec![image.clone()] };
+    let intent = Intent { images: vec![image.clone()], seen: None };
     house.hub.advance_fix(id, Event::Intended { fence: 1 }, intent).await.unwrap();
     assert_eq!(house.hub.fix_images(id, 0).unwrap(), std::slice::from_ref(&image));
     let early = house.step(id, house.claim("two")).await.unwrap_err();
@@ -378,22 +378,24 @@ async fn output_is_numbered_kept_to_a_limit_and_told_without_an_event() {
     };
     let (head, version) = (house.hub.head(), house.fix(&id).version);
     let mut reader = house.hub.subscribe(CursorAsk::None);
-    house.hub.put_fix_output(lines(3, "hello")).await;
+    house.hub.put_fix_output(0, lines(3, "hello")).await;
     let told: FixOutput = serde_json::from_str(&named(&mut reader, "fix_output").await).unwrap();
     assert_eq!((told.number, told.text.raw()), (1, "hello"));
     assert_eq!((house.hub.head(), house.fix(&id).version), (head, version));
+    house.hub.put_fix_output(1, lines(1, "of another executor")).await;
     let (few, long) = (lines(1, "again"), lines(100, &"x".repeat(10_000)));
     drop(reader);
     let house = house.reopened();
-    house.hub.put_fix_output(few).await;
-    house.hub.put_fix_output(long.clone()).await;
-    house.hub.put_fix_output(long).await;
+    house.hub.put_fix_output(0, few).await;
+    house.hub.put_fix_output(0, long.clone()).await;
+    house.hub.put_fix_output(0, long).await;
     let kept = house.hub.fix_output(&id, None, 0, 1000).unwrap();
     let numbers: Vec<u64> = kept.iter().map(|line| line.number).collect();
     assert_eq!(numbers, (1..=kept.len() as u64).collect::<Vec<_>>());
     assert!(kept.iter().map(|line| line.text.len()).sum::<usize>() <= (256 << 10) + 100);
     let cut: Vec<&FixOutput> = kept.iter().filter(|line| line.stream == Stream::Stella).collect();
     assert_eq!((cut.len(), cut[0].number), (1, kept.len() as u64), "one line says so, the last");
+    assert!(kept.iter().all(|line| !line.text.raw().starts_with("of another")));
     assert_eq!(house.hub.fix_output(&id, Some(0), 0, 10).unwrap(), []);
 }
 

@@ -59,7 +59,7 @@ pub(in crate::hub) enum FixJob {
     Propose { by: Principal, key: Option<String>, asked: [u8; 32], draft: Box<remedy::Draft>, reply: Reply<Fix> },
     Decide { keyed: Keyed, id: FixId, version: u64, decision: Box<Decision>, reply: Reply<Fix> },
     Advance { id: FixId, event: Box<Event>, intent: Intent, reply: oneshot::Sender<Result<Arc<FixState>, Refusal>> },
-    Output { lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
+    Output { fence: u64, lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
     Switch { keyed: Keyed, ask: SwitchRequest, reply: Reply<Remedy> },
     Maintain { keyed: Keyed, ask: MaintenanceRequest, reply: Reply<Maintenance> },
     Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
@@ -116,8 +116,8 @@ impl Writer {
             FixJob::Advance { id, event, intent, reply } => {
                 let _gone = reply.send(self.advance(&id, *event, intent));
             }
-            FixJob::Output { lines, reply } => {
-                self.put_output(lines);
+            FixJob::Output { fence, lines, reply } => {
+                self.put_output(fence, lines);
                 let _gone = reply.send(());
             }
             FixJob::Switch { keyed, ask, reply } => {
@@ -297,6 +297,9 @@ impl Writer {
         let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
         let state = draft.fix(id).map_err(|error| unknown(&error))?;
         let state = state.ok_or_else(|| Refusal::new(Code::NotFound, "no fix has this id"))?;
+        if intent.seen.is_some_and(|seen| seen != state.fix.version) {
+            return Err(Refusal::new(Code::VersionConflict, format!("{id} went on meanwhile; look at it again")));
+        }
         self.complete(&state, &mut event).map_err(|error| unknown(&error))?;
         let author = Author::system();
         let by = By { intent, ..By::plain(&author) };
@@ -327,7 +330,7 @@ impl Writer {
         Ok(())
     }
 
-    fn put_output(&mut self, lines: Vec<FixOutput>) {
+    fn put_output(&mut self, fence: u64, lines: Vec<FixOutput>) {
         let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
         let (draft, mut change) = (Draft::new(&shared, &*store), Change::default());
         let mut states: Vec<Arc<FixState>> = Vec::new();
@@ -336,7 +339,8 @@ impl Writer {
             if states.iter().all(|state| state.fix.id != line.id) {
                 states.extend(draft.fix(&line.id).ok().flatten());
             }
-            if let Some(state) = states.iter_mut().find(|state| state.fix.id == line.id) {
+            let ours = |state: &&mut Arc<FixState>| state.fix.id == line.id && state.work.fence == fence;
+            if let Some(state) = states.iter_mut().find(ours) {
                 told.extend(number_line(Arc::make_mut(state), line));
             }
         }

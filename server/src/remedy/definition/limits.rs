@@ -54,9 +54,11 @@ impl Limits {
         }
         let same = mine().filter(|fix| fix.plan.target == draft.plan.target);
         match same.map(|fix| now.since(fix.proposed_at)).min() {
-            Some(since) if since < self.every_ms => {
+            // Within the cap of all fixes, what refuses is that one: it knows of suppressions and the switch.
+            Some(since) if (LEAST_EVERY_MS..self.every_ms).contains(&since) => {
                 let wait = (self.every_ms - since).div_euclid(60_000) + 1;
-                refused(format!("it was proposed for this target a short time ago; again in {wait} min"))
+                let why = format!("{id} was proposed for this target a short time ago; again in {wait} min");
+                Err(Refusal::new(Code::TargetBusy, why))
             }
             _ => Ok(()),
         }

@@ -8,7 +8,12 @@
 mod answers;
 mod carry;
 mod lease;
+mod perform;
 mod propose;
+mod rehearse;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;
 mod voice;
 
 use std::collections::HashMap;
@@ -16,26 +21,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stella_protocol::{FixId, FixStatus, Text};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Runner, verify};
+use super::{Runner, verify};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::remedy::machine::is_due;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::{Event, FixState, Intent, Said};
+use crate::remedy::{Event, FixState, Intent, Refusal};
 use crate::series::SeriesBook;
 
-/// Most fixes under way at once.
+/// Most fixes that act, or are rehearsed, at once. Those that are only watched come on top: they cost a
+/// look a second, and nothing else should wait for the minutes that this takes.
 const AT_ONCE: usize = 4;
-/// From one look around to the next, at least.
-const BREATH: Duration = Duration::from_millis(100);
-/// And at most: leases and expiries pass without a word.
-const SECOND: Duration = Duration::from_secs(1);
-/// A fix whose step was refused is looked at again after this long.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// Everything that the work needs.
 pub struct Parts {
@@ -49,14 +49,56 @@ pub struct Parts {
     pub series: Arc<Mutex<SeriesBook>>,
     /// Server time.
     pub clock: Clock,
+    /// How long it waits where it has to wait.
+    pub pace: Pace,
     /// Names this executor in leases: another one at every start.
     pub holder: Text,
+}
+
+/// How long an executor waits between two looks at the same thing. Not how long it may act: that is
+/// its lease.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// From one look around to the next, at least.
+    breath: Duration,
+    /// And at most: leases and expiries pass without a word.
+    idle: Duration,
+    /// A fix that was worked on is left alone for so long.
+    again: Duration,
+    /// From one look at success to the next.
+    watch: Duration,
+    /// A step that surely did nothing is tried again after this long, doubled with each try, …
+    retry: Duration,
+    /// … and at most this long.
+    longest_retry: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            breath: Duration::from_millis(100),
+            idle: Duration::from_secs(1),
+            again: Duration::from_secs(2),
+            watch: Duration::from_secs(1),
+            retry: Duration::from_millis(500),
+            longest_retry: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Pace {
+    /// How long to wait before the next try: not at all before the first, then longer and longer.
+    fn back_off(&self, tries: u32) -> Duration {
+        match tries {
+            0 => Duration::ZERO,
+            tries => self.retry.saturating_mul(1 << (tries - 1).min(8)).min(self.longest_retry),
+        }
+    }
 }
 
 /// The executor.
 pub struct Executor {
     parts: Arc<Parts>,
-    tried: propose::Tried,
     busy: JoinSet<FixId>,
     /// Fixes that a task has, or that are left alone until then.
     taken: HashMap<FixId, Option<Instant>>,
@@ -65,41 +107,51 @@ pub struct Executor {
 impl Executor {
     /// An executor that has done nothing yet.
     pub fn new(parts: Arc<Parts>) -> Self {
-        let tried = propose::Tried::default();
-        Self { parts, tried, busy: JoinSet::new(), taken: HashMap::new() }
+        Self { parts, busy: JoinSet::new(), taken: HashMap::new() }
     }
 
-    /// Works until it is told to end. Steps under way are dropped then: their intent is kept, and
-    /// whoever comes next asks what became of them.
+    /// Works until it is told to end. Steps under way are dropped then: their intent is
+    /// kept, and whoever comes next asks what became of them.
+    ///
+    /// # Panics
+    /// When the work on a fix panicked: whoever spawned this ends the server, since recovery is the way
+    /// that is tested.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        let parts = Arc::clone(&self.parts);
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.work() => {}
+            () = propose::keep_proposing(&parts) => {}
+        }
+    }
+
+    async fn work(&mut self) {
         let mut changed = self.parts.hub.changed();
         loop {
             self.look().await;
             tokio::select! {
-                () = shutdown.cancelled() => return,
                 Some(done) = self.busy.join_next() => self.settle(done),
                 word = changed.changed() => if word.is_err() { return },
-                () = sleep(SECOND) => {}
+                () = sleep(self.parts.pace.idle) => {}
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = sleep(BREATH) => {}
-            }
+            sleep(self.parts.pace.breath).await;
         }
     }
 
     /// A task ended: its fix may be looked at again, after a breath, so that nothing runs hot.
-    fn settle(&mut self, done: Result<FixId, tokio::task::JoinError>) {
+    fn settle(&mut self, done: Result<FixId, JoinError>) {
         match done {
-            Ok(id) => {
-                self.taken.insert(id, Some(Instant::now() + AGAIN));
-            }
+            Ok(id) => self.leave_alone(id),
             Err(error) => {
-                // A panic: its lease passes, and the state is taken up as after a crash.
-                tracing::error!(%error, "the work on a fix broke off");
-                self.taken.retain(|_, until| until.is_some());
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
             }
         }
+    }
+
+    fn leave_alone(&mut self, id: FixId) {
+        self.taken.insert(id, Some(Instant::now() + self.parts.pace.again));
     }
 
     async fn look(&mut self) {
@@ -108,27 +160,36 @@ impl Executor {
         }
         let now = Instant::now();
         self.taken.retain(|_, until| until.is_none_or(|until| until > now));
-        self.tried.look(&self.parts).await;
-        for state in self.parts.hub.fixes() {
+        let states = self.parts.hub.fixes();
+        let acts = |state: &&Arc<FixState>| state.fix.status != FixStatus::Verifying;
+        let mut acting = states.iter().filter(acts).filter(|state| self.has(state)).count();
+        for state in states {
             if self.taken.contains_key(&state.fix.id) {
                 continue;
             }
             if is_due(&state, self.parts.clock.now()) {
-                self.parts.say(&state.fix.id, Event::Tick).await;
+                if self.parts.say(&state.fix.id, Event::Tick).await.is_none() {
+                    self.leave_alone(state.fix.id.clone());
+                }
                 continue;
             }
-            if self.wants_work(&state) {
+            let watched = state.fix.status == FixStatus::Verifying;
+            if (watched || acting < AT_ONCE) && self.wants_work(&state) {
+                acting += usize::from(!watched);
                 self.begin(state);
             }
         }
     }
 
+    fn has(&self, state: &FixState) -> bool {
+        self.taken.get(&state.fix.id).is_some_and(Option::is_none)
+    }
+
     fn wants_work(&self, state: &FixState) -> bool {
-        let has_room = self.busy.len() < AT_ONCE;
         match state.fix.status {
-            FixStatus::Proposed | FixStatus::Approved => has_room,
+            FixStatus::Proposed | FixStatus::Approved => true,
             status if status.is_under_way() => {
-                has_room && state.work.lease_until.is_none_or(|until| until <= self.parts.clock.now())
+                state.work.lease_until.is_none_or(|until| until <= self.parts.clock.now())
             }
             _ => false,
         }
@@ -139,7 +200,7 @@ impl Executor {
         self.taken.insert(id.clone(), None);
         self.busy.spawn(async move {
             if state.fix.status == FixStatus::Proposed {
-                rehearse(&parts, &state).await;
+                rehearse::rehearse(&parts, &state).await;
             } else {
                 carry::carry(&parts, state).await;
             }
@@ -151,47 +212,13 @@ impl Executor {
 impl Parts {
     /// One step without an intent; None: it was refused, and why is in the log.
     async fn say(&self, id: &FixId, event: Event) -> Option<Arc<FixState>> {
-        self.keep(id, event, Intent::default()).await
+        self.keep(id, event, Intent::default()).await.ok()
     }
 
-    async fn keep(&self, id: &FixId, event: Event, intent: Intent) -> Option<Arc<FixState>> {
-        match self.hub.advance_fix(id, event, intent).await {
-            Ok(state) => Some(state),
-            Err(refusal) => {
-                tracing::info!(fix = %id, why = refusal.why.escape_debug().to_string(), "a step was refused");
-                None
-            }
-        }
+    async fn keep(&self, id: &FixId, event: Event, intent: Intent) -> Result<Arc<FixState>, Refusal> {
+        let kept = self.hub.advance_fix(id, event, intent).await;
+        kept.inspect_err(|refusal| {
+            tracing::info!(fix = %id, why = refusal.why.escape_debug().to_string(), "a step was refused");
+        })
     }
-}
-
-/// Row 2: whether it would work. Reads only.
-async fn rehearse(parts: &Parts, state: &FixState) {
-    let said = rehearsal(parts, state).await;
-    parts.say(&state.fix.id, Event::Rehearsed(said)).await;
-}
-
-async fn rehearsal(parts: &Parts, state: &FixState) -> Result<Vec<Text>, Text> {
-    let mut lines = Vec::new();
-    for condition in &state.fix.plan.preconditions {
-        let mut call = carry::call(state, 0, 0);
-        call.step.act = condition.act.clone();
-        call.step.probe = Some(condition.clone());
-        match parts.runner.probe(&call, &[], false).await {
-            Said::Done(note) => lines.push(Text::new(format!("holds: {} ({})", condition.title.raw(), note.raw()))),
-            Said::NotDone(why) | Said::CannotTell(why) => {
-                return Err(Text::new(format!("{} does not hold: {}", condition.title.raw(), why.raw())));
-            }
-        }
-    }
-    for number in 0..state.fix.plan.steps.len() {
-        let call: Call = carry::call(state, number, 0);
-        let said = parts.runner.rehearse(&call).await;
-        let at = format!("step {}", number + 1);
-        lines.extend(said.map_err(|why| Text::new(format!("{at}: {}", why.raw())))?);
-    }
-    if let Some(wanted) = &state.fix.plan.verification {
-        lines.push(verify::words(wanted));
-    }
-    Ok(lines)
 }

@@ -55,26 +55,31 @@ impl Performer {
 
     /// Asks a probe. Whatever goes wrong with asking leaves the question open.
     async fn look(&self, asked: &Probe) -> Said {
-        let open = |why: &str| Said::CannotTell(Text::from(format!("{}: {why}", asked.title.raw())));
+        self.ask(asked).await.unwrap_or_else(Said::CannotTell)
+    }
+
+    /// What a probe's answer says. Err: there was none, and why.
+    async fn ask(&self, asked: &Probe) -> Result<Said, Text> {
+        let silent = |why: &str| Text::from(format!("{}: {why}", asked.title.raw()));
         match &asked.act {
             Act::Http(act) => match self.http.ask(act).await {
                 Ok(answer) => {
                     let (status, body) = (Some(answer.status), answer.body.as_deref());
-                    probe::judge(asked, &probe::Answer { status, exit: None, body })
+                    Ok(probe::judge(asked, &probe::Answer { status, exit: None, body }))
                 }
-                Err(Failed::Before(why) | Failed::After(why)) => open(&why),
+                Err(Failed::Before(why) | Failed::After(why)) => Err(silent(&why)),
             },
             Act::Argv(act) => match self.argv.ask(act).await {
                 Ok(ran) => match ran.end {
                     End::Exit(code) => {
                         let body = ran.out.as_deref();
-                        probe::judge(asked, &probe::Answer { status: None, exit: Some(code), body })
+                        Ok(probe::judge(asked, &probe::Answer { status: None, exit: Some(code), body }))
                     }
-                    other => open(&other.words()),
+                    other => Err(silent(&other.words())),
                 },
-                Err(why) => open(&why),
+                Err(why) => Err(silent(&why)),
             },
-            Act::Document(_) | Act::Repair(_) | Act::Unknown => open("this is nothing that reads"),
+            Act::Document(_) | Act::Repair(_) | Act::Unknown => Err(silent("this is nothing that reads")),
         }
     }
 
@@ -91,8 +96,12 @@ impl Performer {
         }
         match &step.probe {
             None => {}
-            Some(asked) => match self.look(asked).await {
+            Some(asked) => match self.ask(asked).await? {
                 Said::NotDone(seen) => words.push(seen),
+                // The target answers, and is in a state between both: twice would do no harm.
+                Said::CannotTell(seen) if step.idempotent && step.fenced => {
+                    words.push(Text::from(format!("{}; it may be done all the same", seen.raw())));
+                }
                 Said::Done(seen) | Said::CannotTell(seen) => return Err(seen),
             },
         }

@@ -85,7 +85,7 @@ async fn serve(mut stream: TcpStream, answer: String, requests: Arc<Mutex<Vec<St
     let _ = stream.shutdown().await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<String> {
+pub(super) async fn read(stream: &mut TcpStream) -> Option<String> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let text = String::from_utf8_lossy(&bytes);

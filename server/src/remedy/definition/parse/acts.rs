@@ -46,18 +46,13 @@ pub(super) fn step(section: &Section<'_>, names: &Names) -> Option<Step> {
     let probe = section.section("probe").and_then(|probe_section| probe(&probe_section, names));
     let from_documents = matches!(act, Some(ActTemplate::Document { .. } | ActTemplate::Repair { .. }));
     let undo = undo(section, names, from_documents);
-    let step = Step {
-        title: title?,
-        act: act?,
-        probe,
-        undo,
-        // A document is written on the condition of its version: twice is once.
-        idempotent: section.flag("idempotent").unwrap_or(from_documents),
-        fenced: section.flag("fenced").unwrap_or(from_documents),
-        retries: section.whole("retries", RETRIES).unwrap_or_default() as u32,
-    };
+    // A document is written on the condition of its version: twice is once.
+    let idempotent = section.flag("idempotent").unwrap_or(from_documents);
+    let fenced = section.flag("fenced").unwrap_or(from_documents);
+    let retries = section.whole("retries", RETRIES).unwrap_or_default() as u32;
+    // All of it is read before anything is found missing: a misspelled key is told with its right name.
     section.finish();
-    Some(step)
+    Some(Step { title: title?, act: act?, probe, undo, idempotent, fenced, retries })
 }
 
 fn undo(section: &Section<'_>, names: &Names, from_documents: bool) -> Option<UndoTemplate> {
@@ -116,18 +111,11 @@ fn http(section: &Section<'_>, names: &Names) -> Option<HttpTemplate> {
     if let (Some(Placed { value: HttpMethod::Get, at }), true) = (&method, body.is_some()) {
         section.problem(*at, "a GET has no body");
     }
-    let template = HttpTemplate {
-        method: method?.value,
-        base: base?.value.to_owned(),
-        path: path?,
-        query,
-        headers,
-        body,
-        success: section.wholes("success", &STATUSES).into_iter().map(|status| status as u16).collect(),
-        timeout_ms: timeout(section),
-    };
+    let success = section.wholes("success", &STATUSES).into_iter().map(|status| status as u16).collect();
+    let timeout_ms = timeout(section);
     section.finish();
-    Some(template)
+    let (method, base, path) = (method?.value, base?.value.to_owned(), path?);
+    Some(HttpTemplate { method, base, path, query, headers, body, success, timeout_ms })
 }
 
 /// A path, each segment a template of its own.
@@ -196,15 +184,10 @@ fn argv(section: &Section<'_>, names: &Names) -> Option<ArgvTemplate> {
         section.problem(program.at, format!("`program` is `{}`; {what}", shown(program.value)));
     }
     let codes = |key| section.wholes(key, &EXITS).into_iter().map(|code| code as i32).collect();
-    let template = ArgvTemplate {
-        program: program?.value.to_owned(),
-        arguments: names.list(section, "arguments", Place::Argument),
-        success: codes("success"),
-        clean: codes("clean"),
-        timeout_ms: timeout(section),
-    };
+    let (success, clean, timeout_ms) = (codes("success"), codes("clean"), timeout(section));
+    let arguments = names.list(section, "arguments", Place::Argument);
     section.finish();
-    Some(template)
+    Some(ArgvTemplate { program: program?.value.to_owned(), arguments, success, clean, timeout_ms })
 }
 
 fn document(section: &Section<'_>, names: &Names) -> Option<ActTemplate> {

@@ -49,11 +49,11 @@ fn step_holds(section: &Section<'_>, definition: &Definition, step: &Step) {
              as once, or raise `risk` and let people approve it",
         );
     }
-    if !step.fenced && !step.idempotent && definition.risk != Risk::High {
+    if !step.fenced && definition.risk != Risk::High {
         section.problem(
             section.at(),
-            "this is neither `fenced` (the target refuses an executor that lost its lease) nor `idempotent`: it could \
-             happen twice, and needs `risk = \"high\"`",
+            "this is not `fenced` (the target refuses an executor that lost its lease): it could happen late, or twice, \
+             and needs `risk = \"high\"`",
         );
     }
     if let Some(UndoTemplate::Act { probe: None, idempotent: false, .. }) = &step.undo

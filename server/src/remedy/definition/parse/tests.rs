@@ -132,7 +132,8 @@ fn an_effect_that_could_happen_twice_unseen_needs_high_risk() {
     let unfenced = GOOD.replace("fenced = true", "");
     assert!(!problems(&unfenced).is_empty());
     assert_eq!(problems(&unfenced.replace("medium", "high")), Vec::<String>::new());
-    assert_eq!(problems(&unfenced.replace("[[step]]", "[[step]]\nidempotent = true")), Vec::<String>::new());
+    // The same that nothing unfenced is proposed by: what is checked here can be proposed there.
+    assert!(!problems(&unfenced.replace("[[step]]", "[[step]]\nidempotent = true")).is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use stella_protocol::fix::{DefinitionView, Proposal, StepState};
 use stella_protocol::{Alert, Principal, Text};
 
 use super::propose::{Known, records, seen};
-use super::{Parts, carry};
+use super::{Parts, carry, perform};
 use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::{Draft, FixState, Refusal};
 
@@ -50,7 +50,7 @@ impl RemedyDesk for Parts {
             };
             for number in (0..state.fix.plan.steps.len()).filter(undone) {
                 let call = carry::call(state, number, state.work.fence);
-                let found = match carry::images(self, state, number).await {
+                let found = match perform::images(self, state, number).await {
                     Some(images) => self.runner.changed(&call, &images).await,
                     None => Err(Text::from("the store does not answer")),
                 };

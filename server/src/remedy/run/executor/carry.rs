@@ -1,66 +1,77 @@
-//! One fix, from its claim to its end or to a halt: intent, effect, outcome; probe where that is unknown.
+//! One fix, from its claim to its end or to a halt: which step of the machine comes next.
+//!
+//! What is decided here is decided on a state that may be another one by the time it is said: a person
+//! stops it, another executor takes it over. So every intent names the version that it is for, and what
+//! is refused is looked at again instead of guessed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use stella_protocol::fix::{Act, StepState};
+use stella_protocol::fix::StepState;
 use stella_protocol::{FixStatus, Text};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::lease::Lease;
-use super::voice::Voice;
+use super::rehearse::preconditions;
 use super::{Parts, verify};
 use crate::remedy::run::Call;
-use crate::remedy::{BeforeImage, Event, FixState, Intent, Outcome, Verdict};
+use crate::remedy::{Event, FixState, Intent, Verdict};
 
-/// From one look at success to the next.
-const WATCH: Duration = Duration::from_secs(1);
-/// A step that surely did nothing is tried again after this long, doubled with each try, …
-const RETRY: Duration = Duration::from_millis(500);
-/// … and at most this long.
-const LONGEST_RETRY: Duration = Duration::from_secs(10);
+/// So many refusals one after another, and the fix is left to whoever takes it up once the lease is over.
+const MOST_REFUSED: u32 = 6;
 
-/// Claims the fix and takes it as far as it goes. Ends early when the lease is lost or a step refused:
-/// then the kept state says where whoever comes next begins.
-pub(super) async fn carry(parts: &Parts, state: Arc<FixState>) {
-    let Some(claimed) = claim(parts, &state).await else { return };
-    let mut lease = Lease::of(&claimed, parts);
-    let mut next = Some(claimed);
-    while let Some(state) = next.take() {
-        if !state.fix.status.is_under_way() || !lease.is_fresh() {
-            return;
-        }
-        let acted = lease.guard(parts, act(parts, &state)).await;
-        next = acted.flatten();
-    }
+/// A fix that this executor has.
+pub(super) struct Work<'a> {
+    pub parts: &'a Parts,
+    pub lease: &'a Lease,
+    /// The step under way was tried under this claim, and the try surely did nothing: it may be prepared
+    /// afresh. What others tried is not known that well, and its images stay.
+    pub clean: bool,
 }
 
-/// Rows 7 and 17. A plan that is another one by now is superseded (row 6) instead of begun.
+/// Claims the fix and takes it as far as it goes. Ends early when the lease is lost: then the kept state
+/// says where whoever comes next begins.
+pub(super) async fn carry(parts: &Parts, state: Arc<FixState>) {
+    let asked = Instant::now();
+    let Some(claimed) = claim(parts, &state).await else { return };
+    let lease = Lease::of(&claimed, asked);
+    let work = Work { parts, lease: &lease, clean: false };
+    lease.guard(parts, work.carry(claimed)).await;
+}
+
+/// Rows 7 and 17. A plan that is another one by now is superseded (row 6) instead of begun; what does not
+/// hold by now stands in the way of starting.
 async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
-    let plan_digest = if state.fix.status == FixStatus::Approved {
-        match now_planned(parts, state).await {
-            Ok(digest) if digest == state.fix.plan_digest => digest,
+    let (mut plan_digest, mut gates) = (state.fix.plan_digest.clone(), Ok(()));
+    if state.fix.status == FixStatus::Approved {
+        plan_digest = match now_planned(parts, state).await {
+            Ok(digest) if digest == plan_digest => digest,
             Ok(_) => return supersede(parts, state, "its plan is another one by now; propose it again").await,
             Err(why) => {
                 return supersede(parts, state, &format!("it cannot be planned any more: {}", why.raw())).await;
             }
-        }
-    } else {
-        state.fix.plan_digest.clone()
-    };
+        };
+        gates = preconditions(parts, state).await.map(drop);
+    }
     let event = Event::Claimed {
         holder: parts.holder.clone(),
         until: Lease::until(parts),
         // The writer gives the target's next one.
         fence: 0,
         plan_digest,
-        gates: Ok(()),
+        gates,
     };
-    parts.say(&state.fix.id, event).await
+    if let Ok(claimed) = parts.keep(&state.fix.id, event, decided_on(state)).await {
+        return Some(claimed);
+    }
+    // The answer may be lost and the claim kept: nobody else claims under this name.
+    let now = parts.hub.fixes().into_iter().find(|now| now.fix.id == state.fix.id)?;
+    let ours = now.work.holder.as_ref() == Some(&parts.holder) && now.work.fence > state.work.fence;
+    ours.then_some(now)
 }
 
 async fn supersede(parts: &Parts, state: &FixState, why: &str) -> Option<Arc<FixState>> {
-    parts.say(&state.fix.id, Event::Superseded(Text::from(why.to_owned()))).await
+    let event = Event::Superseded(Text::from(why.to_owned()));
+    parts.keep(&state.fix.id, event, decided_on(state)).await.ok()
 }
 
 async fn now_planned(parts: &Parts, state: &FixState) -> Result<Text, Text> {
@@ -69,100 +80,77 @@ async fn now_planned(parts: &Parts, state: &FixState) -> Result<Text, Text> {
     parts.proposer.again(state, seen).await.map(|(_, digest)| digest)
 }
 
-/// The one next step of the machine; None: it was refused.
-async fn act(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
-    if state.fix.status == FixStatus::Verifying {
-        return watch(parts, state).await;
-    }
-    let (number, undoing) = (state.work.at, state.fix.status == FixStatus::Undoing);
-    let call = call(state, number, state.work.fence);
-    let fence = state.work.fence;
-    match state.fix.steps.get(number).map(|step| step.state)? {
-        // Begun by somebody else, or by us with an unknown outcome: never repeated unasked.
-        StepState::Begun | StepState::Undoing | StepState::Unknown => {
-            let images = images(parts, state, number).await?;
-            let said = parts.runner.probe(&call, &images, undoing).await;
-            parts.say(&state.fix.id, Event::Probed { fence, said }).await
+/// Holds for the state that it was decided on, and for no other.
+pub(super) fn decided_on(state: &FixState) -> Intent {
+    Intent { images: Vec::new(), seen: Some(state.fix.version) }
+}
+
+impl Work<'_> {
+    async fn carry(mut self, mut state: Arc<FixState>) {
+        let mut refused = 0;
+        while state.fix.status.is_under_way() && self.lease.is_fresh() && refused < MOST_REFUSED {
+            if let Some(next) = self.act(&state).await {
+                (state, refused) = (next, 0);
+                continue;
+            }
+            refused += 1;
+            sleep(self.parts.pace.back_off(refused)).await;
+            match self.standing(&state) {
+                Some(now) => state = now,
+                None => return,
+            }
         }
-        _ if undoing => perform(parts, state, &call, true).await,
-        _ => match guard(parts, state).await {
-            Ok(()) => perform(parts, state, &call, false).await,
-            Err(why) => parts.say(&state.fix.id, Event::Stopped(why)).await,
-        },
     }
-}
 
-/// Rows 8, 9 and 15.
-async fn perform(parts: &Parts, state: &FixState, call: &Call, undoing: bool) -> Option<Arc<FixState>> {
-    let (id, fence) = (&state.fix.id, state.work.fence);
-    sleep(back_off(state.fix.steps[call.number].attempt)).await;
-    let prepared = if undoing { Ok(Vec::new()) } else { parts.runner.prepare(call).await };
-    let (fresh, unfit) = match prepared {
-        Ok(fresh) => (fresh, None),
-        Err(why) => (Vec::new(), Some(why)),
-    };
-    parts.keep(id, Event::Intended { fence }, Intent { images: fresh.clone() }).await?;
-    let outcome = match unfit {
-        Some(why) => Outcome::Clean(why),
-        None => {
-            let mut voice = Voice::new(parts, id, call.number);
-            let outcome = if undoing {
-                let images = images(parts, state, call.number).await?;
-                parts.runner.undo(call, &images, &mut voice).await
-            } else {
-                parts.runner.perform(call, &fresh, &mut voice).await
-            };
-            voice.finish().await;
-            outcome
+    /// The fix as it is now. None: it is not ours any more.
+    pub fn standing(&self, state: &FixState) -> Option<Arc<FixState>> {
+        let now = self.parts.hub.fixes().into_iter().find(|now| now.fix.id == state.fix.id)?;
+        (now.work.fence == state.work.fence && now.work.holder.as_ref() == Some(&self.parts.holder)).then_some(now)
+    }
+
+    /// The one next step of the machine; None: it was refused, or could not be asked for.
+    async fn act(&mut self, state: &FixState) -> Option<Arc<FixState>> {
+        if state.fix.status == FixStatus::Verifying {
+            return self.watch(state).await;
         }
-    };
-    parts.say(id, Event::Performed { fence, outcome }).await
-}
-
-/// None for the first try; then longer and longer.
-fn back_off(tries: u32) -> Duration {
-    match tries {
-        0 => Duration::ZERO,
-        tries => RETRY.saturating_mul(1 << (tries - 1).min(8)).min(LONGEST_RETRY),
-    }
-}
-
-/// What must stay so while it runs.
-async fn guard(parts: &Parts, state: &FixState) -> Result<(), Text> {
-    let Some(check) = &state.fix.plan.guard else { return Ok(()) };
-    match verify::look(parts, state, check) {
-        Verdict::Holds => Ok(()),
-        Verdict::Broken(why) => Err(Text::new(format!("its guard broke: {}", why.raw()))),
-    }
-}
-
-/// Row 13. Waits a second before it looks, so that what a step did can be seen.
-async fn watch(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
-    let verdict = match &state.fix.plan.verification {
-        None => Verdict::Holds,
-        Some(wanted) => {
-            sleep(WATCH).await;
-            verify::look(parts, state, &wanted.check)
+        match state.fix.steps.get(state.work.at).map(|step| step.state)? {
+            // Begun by somebody else, or by us with an unknown outcome: never repeated unasked.
+            StepState::Begun | StepState::Undoing | StepState::Unknown => self.look(state).await,
+            _ if state.fix.status == FixStatus::Undoing => self.perform(state).await,
+            _ => match self.guarded(state) {
+                Ok(()) => self.perform(state).await,
+                Err(why) => self.stop(state, why).await,
+            },
         }
-    };
-    let fence = state.work.fence;
-    parts.say(&state.fix.id, Event::Watched { fence, verdict }).await
-}
-
-/// The images that were kept with the step's intent. None: the store does not answer.
-pub(super) async fn images(parts: &Parts, state: &FixState, number: usize) -> Option<Vec<BeforeImage>> {
-    if !matches!(state.fix.plan.steps[number].act, Act::Document(_) | Act::Repair(_)) {
-        return Some(Vec::new());
     }
-    let (hub, id) = (parts.hub.clone(), state.fix.id.clone());
-    let kept = tokio::task::spawn_blocking(move || hub.fix_images(&id, number)).await;
-    match kept {
-        Ok(Ok(images)) => Some(images),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the images of a step cannot be read");
-            None
+
+    /// What must stay so while it runs.
+    fn guarded(&self, state: &FixState) -> Result<(), Text> {
+        let Some(check) = &state.fix.plan.guard else { return Ok(()) };
+        match verify::look(self.parts, state, check) {
+            Verdict::Holds => Ok(()),
+            Verdict::Broken(why) => Err(Text::new(format!("its guard broke: {}", why.raw()))),
         }
-        Err(_) => None,
+    }
+
+    async fn stop(&self, state: &FixState, why: Text) -> Option<Arc<FixState>> {
+        self.parts.keep(&state.fix.id, Event::Stopped(why), decided_on(state)).await.ok()
+    }
+
+    /// Row 13. Waits before it looks, so that what a step did can be seen.
+    async fn watch(&self, state: &FixState) -> Option<Arc<FixState>> {
+        let verdict = match &state.fix.plan.verification {
+            None => Verdict::Holds,
+            Some(wanted) => {
+                sleep(self.parts.pace.watch).await;
+                if let Err(why) = self.guarded(state) {
+                    return self.stop(state, why).await;
+                }
+                verify::look(self.parts, state, &wanted.check)
+            }
+        };
+        let fence = state.work.fence;
+        self.parts.say(&state.fix.id, Event::Watched { fence, verdict }).await
     }
 }
 

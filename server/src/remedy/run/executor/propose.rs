@@ -3,19 +3,20 @@
 //! An alert is looked at when it opens, when it comes back and when its evidence moved, at most once in a
 //! while; an attacker's million lines are one alert here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use stella_protocol::fix::Record;
 use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Parts;
+use super::lease::is_silence;
 use crate::remedy::Draft;
 use crate::remedy::definition::Seen;
 
 /// An alert whose evidence moved is looked at again after this long.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// Most alerts of one look: the rest waits for the next one.
 const MOST: usize = 8;
 
@@ -31,6 +32,15 @@ struct Look {
     as_it_was: (u32, u8),
     evidence: u64,
     at: Instant,
+}
+
+/// What came of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It was kept, or refused.
+    Answered,
+    /// Nobody knows: the alert is looked at again at once.
+    Silence,
 }
 
 /// An alert with its evidence.
@@ -57,19 +67,41 @@ pub(super) async fn seen(parts: &Parts, id: Option<&AlertId>) -> Option<Known> {
     tokio::task::spawn_blocking(read).await.ok().flatten()
 }
 
+/// Looks at alerts for as long as the hub lives. A look-up that takes its time holds up nothing but other
+/// proposals.
+pub(super) async fn keep_proposing(parts: &Parts) {
+    let (mut tried, mut changed) = (Tried::default(), parts.hub.changed());
+    loop {
+        tried.look(parts).await;
+        tokio::select! {
+            word = changed.changed() => if word.is_err() { return },
+            () = sleep(parts.pace.idle) => {}
+        }
+        sleep(parts.pace.breath).await;
+    }
+}
+
 impl Tried {
-    /// Proposes for what is new.
-    pub async fn look(&mut self, parts: &Parts) {
+    /// Proposes for what is new; how many alerts were looked at.
+    pub async fn look(&mut self, parts: &Parts) -> usize {
         let open = parts.hub.open_alerts();
-        self.alerts.retain(|id, _| open.iter().any(|state| state.alert.id == *id));
-        let fresh = open.iter().filter(|state| self.wants(&state.alert)).take(MOST);
-        for state in fresh.map(|state| state.alert.clone()).collect::<Vec<_>>() {
-            self.note(&state);
-            let Some(known) = seen(parts, Some(&state.id)).await else { continue };
-            if known.alert.status.is_open() {
-                propose(parts, &known).await;
+        if !self.alerts.is_empty() {
+            let ids: HashSet<&AlertId> = open.iter().map(|state| &state.alert.id).collect();
+            self.alerts.retain(|id, _| ids.contains(id));
+        }
+        let fresh: Vec<_> = open.iter().filter(|state| self.wants(&state.alert)).take(MOST).collect();
+        if fresh.is_empty() {
+            return 0;
+        }
+        let records = records(parts).await;
+        for state in &fresh {
+            self.note(&state.alert);
+            let Some(known) = seen(parts, Some(&state.alert.id)).await else { continue };
+            if known.alert.status.is_open() && propose(parts, &known, &records).await == Kept::Silence {
+                self.alerts.remove(&known.alert.id);
             }
         }
+        fresh.len()
     }
 
     fn wants(&self, alert: &Alert) -> bool {
@@ -89,18 +121,23 @@ fn as_it_is(alert: &Alert) -> (u32, u8) {
     (alert.reopened, alert.severity.rank())
 }
 
-async fn propose(parts: &Parts, known: &Known) {
-    let records = records(parts).await;
+async fn propose(parts: &Parts, known: &Known, records: &HashMap<String, Record>) -> Kept {
     let record = |definition: &str| records.get(definition).copied().unwrap_or_default();
+    let mut kept = Kept::Answered;
     for drafted in parts.proposer.for_alert(known.seen(), &record).await {
         match drafted {
-            Ok(draft) => keep(parts, draft).await,
+            Ok(draft) => {
+                if keep(parts, draft).await == Kept::Silence {
+                    kept = Kept::Silence;
+                }
+            }
             Err(unfit) => {
                 let (definition, why) = (unfit.definition_id, unfit.why.raw().escape_debug().to_string());
                 tracing::info!(definition, why, alert = %known.alert.id, "nothing is proposed");
             }
         }
     }
+    kept
 }
 
 /// How each definition fared. What cannot be read counts as unknown: `auto` asks people then.
@@ -114,17 +151,17 @@ pub(super) async fn records(parts: &Parts) -> HashMap<String, Record> {
     tokio::task::spawn_blocking(read).await.unwrap_or_default()
 }
 
-async fn keep(parts: &Parts, draft: Draft) {
+async fn keep(parts: &Parts, draft: Draft) -> Kept {
     let now = parts.clock.now();
     if let Err(refusal) = parts.proposer.admit(&draft, &parts.hub.fixes(), now) {
         tracing::debug!(why = refusal.why.escape_debug().to_string(), "a proposal was held back");
-        return;
+        return Kept::Answered;
     }
     let by = Principal { name: Text::new(draft.proposed_by.raw().to_owned()), role: Role::Admin };
-    if let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await
-        && !matches!(problem.code, Code::TargetBusy)
-    {
+    let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await else { return Kept::Answered };
+    if !matches!(problem.code, Code::TargetBusy) {
         let why = problem.detail.raw().escape_debug().to_string();
         tracing::info!(why, "a proposal was refused");
     }
+    if is_silence(problem.code) { Kept::Silence } else { Kept::Answered }
 }

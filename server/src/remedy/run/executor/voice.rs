@@ -12,7 +12,7 @@ use super::Parts;
 use crate::alerts::clip;
 use crate::clock::Clock;
 use crate::hub::Hub;
-use crate::remedy::run::Output;
+use crate::remedy::run::{Call, Output};
 
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(100);
@@ -32,11 +32,11 @@ pub(super) struct Voice {
 
 impl Voice {
     /// Of a step that begins. What a runner says is bounded by the runner (256 KiB a stream).
-    pub fn new(parts: &Parts, id: &FixId, number: usize) -> Self {
+    pub fn new(parts: &Parts, call: &Call) -> Self {
         let (lines, said) = unbounded_channel();
-        let speaker = tokio::spawn(speak(parts.hub.clone(), said));
-        let step = u32::try_from(number).unwrap_or(u32::MAX);
-        Self { lines, speaker, id: id.clone(), step, clock: parts.clock.clone() }
+        let speaker = tokio::spawn(speak(parts.hub.clone(), call.fence, said));
+        let step = u32::try_from(call.number).unwrap_or(u32::MAX);
+        Self { lines, speaker, id: call.fix.clone(), step, clock: parts.clock.clone() }
     }
 
     /// Waits until all of it is kept: before the outcome of the step is.
@@ -55,7 +55,7 @@ impl Output for Voice {
     }
 }
 
-async fn speak(hub: Hub, mut said: UnboundedReceiver<FixOutput>) {
+async fn speak(hub: Hub, fence: u64, mut said: UnboundedReceiver<FixOutput>) {
     while let Some(first) = said.recv().await {
         tokio::time::sleep(GATHER).await;
         let mut lines = vec![first];
@@ -64,6 +64,6 @@ async fn speak(hub: Hub, mut said: UnboundedReceiver<FixOutput>) {
         {
             lines.push(line);
         }
-        hub.put_fix_output(lines).await;
+        hub.put_fix_output(fence, lines).await;
     }
 }

@@ -53,6 +53,13 @@ async fn a_rehearsal_only_reads_and_wants_the_probe_to_say_not_done() {
         // A probe is no effect: it carries neither its name nor its fence.
         assert!(!requests[0].contains("idempotency-key") && !requests[0].contains("stella-fence"));
     }
+    // Between both: twice does no harm where the target also refuses who lost the lease.
+    for (fenced, idempotent) in [(false, false), (false, true), (true, false), (true, true)] {
+        let target = target(&[&answer(200, "", "{\"state\":\"leaking\"}")]).await;
+        let mut call = step(&target);
+        (call.step.fenced, call.step.idempotent) = (fenced, idempotent);
+        assert_eq!(performer(&target).rehearse(&call).await.is_ok(), fenced && idempotent);
+    }
     let target = target(&[&answer(200, "", "{\"state\":\"off\"}")]).await;
     let mut writing = step(&target);
     writing.step.probe = Some(probe(http(&target, HttpMethod::Post, "/blocks/x")));

@@ -1,0 +1,120 @@
+//! An HTTP service with switches that can be put on and off. Its own log tells which effects there were;
+//! it does not deduplicate them, and refuses a fence that is lower than one it has seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::remedy::run::rig::{answer, read};
+
+/// What it says to a fence that is too low.
+pub(super) const REFUSAL: &str = "a lower fence than before";
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Mood {
+    #[default]
+    Plain,
+    /// It refuses so many calls that do something, cleanly.
+    Refusing(usize),
+    /// It does what it is asked to, closes the connection without a word, and then cannot be asked.
+    Mute,
+}
+
+/// An effect that there was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Effect {
+    pub key: String,
+    pub fence: u64,
+    pub on: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Desk {
+    pub mood: Mood,
+    pub effects: Vec<Effect>,
+    /// How often it was asked how things stand.
+    pub asked: usize,
+    /// Fences that it refused.
+    pub refused: Vec<u64>,
+    /// Paths of the switches that are on.
+    pub on: BTreeSet<String>,
+    fences: BTreeMap<String, u64>,
+}
+
+pub(super) struct Target {
+    pub at: SocketAddr,
+    desk: Arc<Mutex<Desk>>,
+}
+
+impl Target {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let target = Self { at: listener.local_addr().unwrap(), desk: Arc::default() };
+        let desk = Arc::clone(&target.desk);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&desk)));
+            }
+        });
+        target
+    }
+
+    pub fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap()
+    }
+
+    /// How often each effect happened, by its key.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for effect in &self.desk().effects {
+            *counts.entry(effect.key.clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+async fn serve(mut stream: TcpStream, desk: Arc<Mutex<Desk>>) {
+    let Some(request) = read(&mut stream).await else { return };
+    let said = desk.lock().unwrap().hear(&request);
+    if let Some(said) = said {
+        let _ = stream.write_all(said.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+}
+
+impl Desk {
+    /// The answer; None: the connection is closed without one.
+    fn hear(&mut self, request: &str) -> Option<String> {
+        let header = |name: &str| request.lines().find_map(|line| line.strip_prefix(name));
+        let mut words = request.split(' ');
+        let (method, path) = (words.next()?, words.next()?.to_owned());
+        if method == "GET" {
+            self.asked += 1;
+            let status = if self.mood == Mood::Mute && !self.effects.is_empty() { 503 } else { 200 };
+            return Some(answer(status, "", &format!("{{\"on\":{}}}", self.on.contains(&path))));
+        }
+        let fence: u64 = header("stella-fence: ")?.parse().ok()?;
+        let known = self.fences.entry(path.clone()).or_default();
+        if fence < *known {
+            self.refused.push(fence);
+            return Some(answer(409, "", REFUSAL));
+        }
+        *known = fence;
+        if let Mood::Refusing(left @ 1..) = self.mood {
+            self.mood = Mood::Refusing(left - 1);
+            return Some(answer(429, "", "not now"));
+        }
+        let on = method == "PUT";
+        if on {
+            self.on.insert(path)
+        } else {
+            self.on.remove(&path)
+        };
+        self.effects.push(Effect { key: header("idempotency-key: ")?.to_owned(), fence, on });
+        (self.mood != Mood::Mute).then(|| answer(200, "", "{}"))
+    }
+}
