@@ -42,7 +42,7 @@ pub struct Source<'a> {
 }
 
 /// A value and where it stands: bytes from the file's begin.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed<T> {
     /// The value.
     pub value: T,

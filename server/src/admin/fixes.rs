@@ -11,10 +11,10 @@ use stella_protocol::{Alert, Evidence, Principal, Role, Text};
 use crate::clock::Clock;
 use crate::remedy::definition::Seen;
 use crate::remedy::definition::catalogue::{Catalogue, lacking};
-use crate::toml_source::span_words;
 use crate::remedy::run::load::{self, LoadError};
 use crate::remedy::run::propose::Proposer;
 use crate::remedy::settings::Settings;
+use crate::toml_source::span_words;
 
 /// What a check found.
 #[derive(Debug)]

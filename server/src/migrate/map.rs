@@ -37,7 +37,8 @@ pub struct Users {
 /// A collection with references.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Collection {
-    /// Its path: `users`, or `agents/*/shares` where `*` is any document.
+    /// Its path: `users`, or `agents/*/shares` where `*` is any document and `{userId}` one whose id is that
+    /// of a user.
     pub name: String,
     /// 0: what people see is gone without it; 3: nobody notices.
     pub priority: u8,
@@ -110,12 +111,15 @@ impl DataMap {
     }
 }
 
+/// Stands for a document whose id is that of a user, in the path of a collection.
+pub(super) const OWNER: &str = "{userId}";
+
 fn fits(name: &str, path: &str) -> bool {
     let (mut name, mut path) = (name.split('/'), path.split('/'));
     loop {
         match (name.next(), path.next()) {
             (None, None) => return true,
-            (Some(name), Some(part)) if name == "*" || name == part => {}
+            (Some(name), Some(part)) if name == "*" || name == OWNER || name == part => {}
             _ => return false,
         }
     }
@@ -130,6 +134,7 @@ mod tests {
         assert!(fits("agents/*/shares", "agents/a-7/shares"));
         assert!(!fits("agents/*/shares", "agents/a-7/shares/s/more"));
         assert!(!fits("agents/*/shares", "agents/shares"));
+        assert!(fits("users/{userId}/keys", "users/ana/keys"));
         let text = "title = \"t\"\n[users]\ncollection = \"users\"\nemail = \"email\"\n\
                     [[collection]]\nname = \"a/*/b\"\nrefs = \"x\"\n[[collection]]\nname = \"a/1/b\"\nrefs = \"y\"\n";
         let map = DataMap::parse("m.toml", text).unwrap_or_else(|problems| unreachable!("{problems:?}"));

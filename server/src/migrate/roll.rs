@@ -49,7 +49,8 @@ impl Roll {
     pub fn learn(&mut self, users: &Users, id: &str, fields: &BTreeMap<String, Value>) {
         self.documents += 1;
         let email = texts(&users.email, fields).iter().find_map(|text| Email::parse(text)).or_else(|| Email::parse(id));
-        let others: BTreeSet<String> = texts(&users.ids, fields).into_iter().filter(|other| !other.is_empty()).collect();
+        let others: BTreeSet<String> =
+            texts(&users.ids, fields).into_iter().filter(|other| !other.is_empty()).collect();
         let place = self.place(email);
         for certain in others.iter().map(String::as_str).chain([id]) {
             self.hold(certain.to_owned(), place);
@@ -118,7 +119,11 @@ impl Roll {
             self.people[place].email.as_ref().is_some_and(|email| email.pseudo_hashes().iter().any(|one| one == id))
         };
         let holders = self.holders.get(id);
-        if holders.is_some_and(|holders| holders.iter().any(|place| is_email(*place))) { Form::PseudoHash } else { form }
+        if holders.is_some_and(|holders| holders.iter().any(|place| is_email(*place))) {
+            Form::PseudoHash
+        } else {
+            form
+        }
     }
 
     /// Ids that user documents of several people name as their own.
@@ -129,7 +134,9 @@ impl Roll {
         };
         self.holders
             .iter()
-            .filter(move |(id, places)| places.len() > 1 && places.iter().filter(|place| certain(place, id)).count() > 1)
+            .filter(move |(id, places)| {
+                places.len() > 1 && places.iter().filter(|place| certain(place, id)).count() > 1
+            })
             .map(|(id, places)| (id.as_str(), places))
     }
 }

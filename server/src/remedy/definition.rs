@@ -20,11 +20,11 @@ use serde_json::Value as Json;
 use stella_protocol::fix::{Check, Condition, HttpMethod, Policy, Risk};
 
 use super::parameter::Kind;
+pub use crate::toml_source::Problem;
 pub use catalogue::Catalogue;
 pub use limits::Limits;
 pub use matching::{Match, Seen};
 pub use parse::parse;
-pub use crate::toml_source::Problem;
 use template::Template;
 
 /// What may be done about what.

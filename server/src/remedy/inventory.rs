@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use stella_protocol::Timestamp;
 
-use crate::toml_source::{Problem, Section, Source, shown, span_words};
 use super::definition::template::Value;
 use super::parameter::is_id;
+use crate::toml_source::{Problem, Section, Source, shown, span_words};
 
 /// Longest `max_age`, in milliseconds: two years.
 const LONGEST_AGE: i64 = 730 * DAY_MS;

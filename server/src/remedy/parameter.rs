@@ -7,9 +7,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::toml_source::shown;
 use super::definition::template::{Value, is_unprintable};
 use super::inventory::Entry;
+use crate::toml_source::shown;
 
 /// Longest value, in bytes.
 pub const LONGEST: usize = 128;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::place::{Place, Step};
-use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, Rank, Users};
+use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, OWNER, Rank, Users};
 use crate::documents::shape;
 use crate::toml_source::{Placed, Problem, Section, Source, shown};
 
@@ -54,7 +54,14 @@ fn whole(root: &Section<'_>) -> Option<DataMap> {
             collections.push(collection);
         }
     }
-    Some(DataMap { title: title?.value.to_owned(), users: users?, collections })
+    let users = users?;
+    for own in collections.iter().filter(|one| one.name == users.collection).flat_map(|one| &one.places) {
+        if users.ids.iter().any(|stays| stays.path() == own.place.path()) {
+            let what = format!("`{}` is in `users.ids`, which stay; want it in one of the two", own.place);
+            root.problem(root.at(), what);
+        }
+    }
+    Some(DataMap { title: title?.value.to_owned(), users, collections })
 }
 
 fn users(section: &Section<'_>) -> Option<Users> {
@@ -92,12 +99,16 @@ fn collection(section: &Section<'_>) -> Vec<Collection> {
 }
 
 fn is_collection(section: &Section<'_>, name: Placed<&str>) -> bool {
-    let wrong = shape::collection(name.value).err();
-    if wrong.is_some() {
-        let what = format!("`{}` is no collection; want `users`, or `agents/*/shares`", shown(name.value));
-        section.problem(name.at, what);
+    let wild = |part: &str| part == "*" || part.contains(['{', '}']);
+    let whole = |part: &str| !wild(part) || part == "*" || part == OWNER;
+    // Names of collections and ids of documents take turns.
+    let mut names = name.value.split('/').step_by(2);
+    let good = shape::collection(name.value).is_ok() && !names.any(wild) && name.value.split('/').all(whole);
+    if !good {
+        let want = "want `users`, `agents/*/shares` or `users/{userId}/keys`";
+        section.problem(name.at, format!("`{}` is no collection; {want}", shown(name.value)));
     }
-    wrong.is_none()
+    good
 }
 
 fn id(section: &Section<'_>) -> Option<IdPattern> {
@@ -168,11 +179,15 @@ fn ranked(section: &Section<'_>, text: Placed<&str>) -> Option<Rank> {
     });
     let good = |rank: &Rank| {
         let different: BTreeSet<&String> = rank.words.iter().collect();
-        !rank.field.is_empty() && different.len() == rank.words.len() && different.len() > 1 && !different.contains(&String::new())
+        !rank.field.is_empty()
+            && different.len() == rank.words.len()
+            && different.len() > 1
+            && !different.contains(&String::new())
     };
     let rank = rank.filter(good);
     if rank.is_none() {
-        let what = format!("`{}` is no rank; want a field and its words, like `access: view < edit`", shown(text.value));
+        let what =
+            format!("`{}` is no rank; want a field and its words, like `access: view < edit`", shown(text.value));
         section.problem(text.at, what);
     }
     rank
@@ -226,13 +241,26 @@ mod tests {
             "m.toml:11: `x` is declared twice",
             "m.toml:11: `y[0]` is no place: a path is made of",
             "m.toml:12: `{user}` is no pattern; want `{userId}`",
-            "m.toml:14: `a/b` is no collection",
+            "m.toml:14: `a/b` is no collection; want `users`, `agents/*/shares` or `users/{userId}/keys`",
             "m.toml:15: `newest` is missing",
             "m.toml:16: `rank` goes with",
             "m.toml:17: `unique` and `{userId}` are for `refs`",
         ] {
             assert!(told.iter().any(|line| line.starts_with(want)), "{want}\n{told:#?}");
         }
+    }
+
+    #[test]
+    fn only_documents_are_any_in_a_path_and_what_says_who_a_user_is_stays() {
+        let named = |name: &str| format!("{HEAD}[[collection]]\nname = \"{name}\"\nrefs = \"x\"\n");
+        for good in ["a/*/b", "a/{userId}/b", "a/b/c"] {
+            assert!(parse("m.toml", &named(good)).is_ok(), "{good}");
+        }
+        for bad in ["*", "a/b/*", "{userId}", "a/{user}/b", "a/x{userId}/b", "", "a//b"] {
+            assert!(problems(&named(bad))[0].contains("is no collection"), "{bad}");
+        }
+        let both = format!("{HEAD}ids = \"sub\"\n[[collection]]\nname = \"users\"\nrefs = \"sub\"\n");
+        assert_eq!(problems(&both), ["m.toml:1: `sub` is in `users.ids`, which stay; want it in one of the two"]);
     }
 
     #[test]

@@ -9,9 +9,13 @@
 //! | `… where f = v` | only where field `f` beside the last field is the text `v` |
 //! | `… unique` | a person stands at most once in the array |
 //!
-//! A name of a field with a dot in it cannot be written. What stands for one typed value (`$timestamp`,
-//! `$bytes` …) is no object here.
+//! A name of a field with a dot in it cannot be written: `*` passes through it. What stands for one typed
+//! value (`$timestamp`, `$bytes` …) is no object here.
+//!
+//! Concrete paths (`sharedWith[2].id`, `upvotes.{ana}`, ``domains.`x.com`.owner``) never mean two places of
+//! one document: a name with a mark of paths in it stands between backticks.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -92,6 +96,10 @@ impl Place {
         if unique && !steps.contains(&Step::Each) {
             return Err("`unique` is said of arrays: write the path with `[]`".to_owned());
         }
+        let behind = steps.iter().rev().take_while(|step| **step != Step::Each);
+        if unique && behind.into_iter().any(|step| !matches!(step, Step::Field(_))) {
+            return Err("`unique` wants names alone behind the last `[]`: one text says whose an item is".to_owned());
+        }
         if condition.is_some() && !matches!(steps.last(), Some(Step::Field(_))) {
             return Err("`where` looks beside the last field: the path must end with a name".to_owned());
         }
@@ -154,21 +162,21 @@ impl Place {
             }
             (Step::Key, Value::Object(object)) if !is_typed(object) => {
                 for key in object.keys() {
-                    tell(&join(path, key), Found::Key(key));
+                    tell(&key_path(path, key), Found::Key(key));
                 }
             }
             _ => {}
         }
     }
 
-    /// Gives every value that stands there to `change`, with the path of the innermost array around it.
-    /// Keys are not given: an object is made anew for them.
-    pub fn change(&self, fields: &mut BTreeMap<String, Value>, change: &mut dyn FnMut(Option<&str>, &mut Value)) {
+    /// Gives every value that stands there to `change`, with its concrete path. Keys are not given: an
+    /// object is made anew for them.
+    pub fn change(&self, fields: &mut BTreeMap<String, Value>, change: &mut dyn FnMut(&str, &mut Value)) {
         if let [Step::Field(name), rest @ ..] = self.steps.as_slice()
             && (!rest.is_empty() || self.holds_in(Parent::Document(fields)))
             && let Some(value) = fields.get_mut(name)
         {
-            self.go_changing(value, rest, name, None, change);
+            self.go_changing(value, rest, &join("", name), change);
         }
     }
 
@@ -177,62 +185,56 @@ impl Place {
         self.condition.as_ref().is_none_or(holds)
     }
 
-    fn go_changing(
-        &self,
-        value: &mut Value,
-        steps: &[Step],
-        path: &str,
-        array: Option<&str>,
-        change: &mut dyn FnMut(Option<&str>, &mut Value),
-    ) {
-        let Some((step, rest)) = steps.split_first() else { return change(array, value) };
+    fn go_changing(&self, value: &mut Value, steps: &[Step], path: &str, change: &mut dyn FnMut(&str, &mut Value)) {
+        let Some((step, rest)) = steps.split_first() else { return change(path, value) };
         match (step, value) {
             (Step::Field(name), Value::Object(object)) if !is_typed(object) => {
                 if (!rest.is_empty() || self.holds_in(Parent::Object(object)))
                     && let Some(value) = object.get_mut(name)
                 {
-                    self.go_changing(value, rest, &join(path, name), array, change);
+                    self.go_changing(value, rest, &join(path, name), change);
                 }
             }
             (Step::Each, Value::Array(items)) => {
                 for (number, item) in items.iter_mut().enumerate() {
-                    self.go_changing(item, rest, &item_path(path, number), Some(path), change);
+                    self.go_changing(item, rest, &item_path(path, number), change);
                 }
             }
             (Step::Any, Value::Object(object)) if !is_typed(object) => {
                 for (key, value) in object.iter_mut() {
-                    self.go_changing(value, rest, &join(path, key), array, change);
+                    self.go_changing(value, rest, &join(path, key), change);
                 }
             }
             _ => {}
         }
     }
 
-    /// Gives every object or array that the way leads through before its last step of this kind.
+    /// Gives every array (`last` is [`Step::Each`]) or object ([`Step::Key`]) that the last such step goes
+    /// into, with its concrete path, always in the same order.
     pub fn containers(
         &self,
         fields: &mut BTreeMap<String, Value>,
         last: &Step,
-        give: &mut dyn FnMut(&str, &mut Value, &[Step]),
+        give: &mut dyn FnMut(&str, &mut Value),
     ) {
         let Some(split) = self.steps.iter().rposition(|step| step == last) else { return };
-        let (way, rest) = self.steps.split_at(split);
-        if let [Step::Field(name), way @ ..] = way
+        if let [Step::Field(name), way @ ..] = &self.steps[..split]
             && let Some(value) = fields.get_mut(name)
         {
-            lead(value, way, name, &mut |path, value| give(path, value, &rest[1..]));
+            lead(value, way, &join("", name), give);
         }
     }
 
-    /// The text in an item of a unique array that says who it is of, with the condition looked at.
-    pub fn text_in<'v>(&self, item: &'v Value, rest: &[Step]) -> Option<&'v str> {
-        let mut text = None;
-        self.go(item, rest, "", &mut |_, found| {
-            if let Found::Value(Value::String(found)) = found {
-                text = Some(found.as_str());
+    /// What says whose an item of the innermost array is; None: nothing does, or it is no such item.
+    pub fn in_item<'v>(&self, item: &'v Value) -> Option<&'v Value> {
+        let split = self.steps.iter().rposition(|step| *step == Step::Each)?;
+        let mut held = None;
+        self.go(item, &self.steps[split + 1..], "", &mut |_, found| {
+            if let Found::Value(value) = found {
+                held = Some(value);
             }
         });
-        text
+        held
     }
 }
 
@@ -270,7 +272,23 @@ impl fmt::Display for Place {
 
 /// The path of a field of what stands at `path`.
 pub fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    let name = plain(name);
+    if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
+}
+
+/// The path of a key of the object at `path`: of the key itself, not of what stands behind it.
+pub fn key_path(path: &str, key: &str) -> String {
+    let key = format!("{{{}}}", plain(key));
+    if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+/// A name as it stands in a path.
+fn plain(name: &str) -> Cow<'_, str> {
+    let marks = ['.', '[', ']', '{', '}', '(', ')', '*', '`', '\\'];
+    if !name.is_empty() && !name.contains(marks) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`")))
 }
 
 /// The path of an item of the array at `path`.
@@ -342,11 +360,21 @@ mod tests {
         assert_eq!(found("s[].id where type = user", shares.clone()), pairs(&[("s[0].id", "\"a\"")]));
         assert_eq!(found("s[].id", shares).len(), 3);
         assert_eq!(found("v[]", json!({"v": ["a", null]})), pairs(&[("v[0]", "\"a\""), ("v[1]", "null")]));
-        assert_eq!(found("m.{userId}", json!({"m": {"a": 1, "b": 2}})), pairs(&[("m.a", "a"), ("m.b", "b")]));
+        assert_eq!(found("m.{userId}", json!({"m": {"a": 1, "b": 2}})), pairs(&[("m.{a}", "a"), ("m.{b}", "b")]));
         let domains = json!({"d": {"x.com": {"p": [{"u": "a"}]}, "y.com": {"p": []}}});
-        assert_eq!(found("d.*.p[].u", domains), pairs(&[("d.x.com.p[0].u", "\"a\"")]));
+        assert_eq!(found("d.*.p[].u", domains), pairs(&[("d.`x.com`.p[0].u", "\"a\"")]));
         assert_eq!(found("a.b where t = x", json!({"a": {"b": "1", "t": "y"}})), []);
         assert_eq!(found("b where t = x", json!({"b": "1", "t": "x"})).len(), 1);
+    }
+
+    #[test]
+    fn no_two_places_of_a_document_have_one_path() {
+        let names = ["a", "a.b", "a[0]", "{a}", "`a`", "a\\", "", "(id)"];
+        let mut paths: Vec<String> = names.iter().map(|name| join("m", name)).collect();
+        paths.extend(names.iter().map(|name| key_path("m", name)));
+        paths.extend([join(&join("m", "a"), "b"), item_path(&join("m", "a"), 0)]);
+        let different: std::collections::BTreeSet<&String> = paths.iter().collect();
+        assert_eq!(different.len(), paths.len(), "{paths:?}");
     }
 
     #[test]
@@ -372,6 +400,8 @@ mod tests {
             "a where b.c = d",
             "a[] where t = user",
             "a unique",
+            "a[].* unique",
+            "a[].{userId} unique",
         ] {
             assert!(Place::parse(bad).is_err(), "{bad}");
         }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::toml_source::Problem;
 use super::{Definition, parse};
 use crate::remedy::inventory::Inventory;
 use crate::remedy::settings::Settings;
+use crate::toml_source::Problem;
 
 /// A file: its name with its end, and its text.
 pub type File = (String, String);

@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use stella_protocol::fix::{Policy, Risk};
 
 use super::limits::{LEAST_EVERY_MS, MOST_AN_HOUR, MOST_EVERY_MS, MOST_OPEN};
-use crate::toml_source::{Placed, Problem, Section, Source, shown, suggestion};
 use super::template::{Place, Template, is_name};
 use super::{Definition, Given, Limits, Parameter};
 use crate::remedy::parameter::{Kind, is_readable};
 use crate::remedy::plan::hex_digest;
+use crate::toml_source::{Placed, Problem, Section, Source, shown, suggestion};
 
 const RISKS: [(&str, Risk); 3] = [("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 const POLICIES: [(&str, Policy); 3] = [("auto", Policy::Auto), ("approve", Policy::Approve), ("off", Policy::Off)];

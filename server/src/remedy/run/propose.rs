@@ -20,11 +20,11 @@ use stella_protocol::{Alert, AlertId, Code, Principal, Text, Timestamp};
 use crate::clock::Clock;
 use crate::documents::Documents;
 use crate::remedy::definition::catalogue::{self, Catalogue};
-use crate::toml_source::{shown, suggestion};
 use crate::remedy::definition::template::Values;
 use crate::remedy::definition::{Definition, Parameter, Seen};
 use crate::remedy::settings::Settings;
 use crate::remedy::{Draft, FixState, Refusal, plan, policy};
+use crate::toml_source::{shown, suggestion};
 
 /// Begins the source of a value that a person gave: `person ana`.
 const PERSON: &str = "person ";

@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 use serde_json::Value as Json;
 use stella_protocol::fix::{Condition, HttpMethod};
 
-use crate::toml_source::{Placed, Section, shown};
 use super::super::template::{Place, Template};
 use super::super::{
     ActTemplate, ArgvTemplate, ConditionTemplate, HttpTemplate, JsonTemplate, ProbeTemplate, Step, UndoTemplate,
 };
 use super::Names;
+use crate::toml_source::{Placed, Section, shown};
 
 const METHODS: [(&str, HttpMethod); 5] = [
     ("GET", HttpMethod::Get),

@@ -2,8 +2,8 @@
 
 use stella_protocol::fix::{Check, Policy, Risk};
 
-use crate::toml_source::Section;
 use super::super::{ActTemplate, Definition, Precondition, Step, UndoTemplate};
+use crate::toml_source::Section;
 
 /// Tells what does not go together.
 pub(super) fn hold(root: &Section<'_>, definition: &Definition) {

@@ -4,10 +4,10 @@ use stella_protocol::fix::{Check, Side};
 use stella_protocol::{AlertType, Category, Severity, Text};
 
 use super::super::matching::{Match, Pattern};
-use crate::toml_source::{Section, shown};
 use super::super::template::Place;
 use super::super::{CheckTemplate, Precondition, Verify};
 use super::{Names, acts};
+use crate::toml_source::{Section, shown};
 
 const KINDS: [AlertType; 12] = [
     AlertType::PerformanceDegradation,

@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 
 use super::Proposer;
 use crate::documents::{Document, DocumentKey, Documents};
-use crate::toml_source::shown;
 use crate::remedy::definition::template::{Value, Values};
 use crate::remedy::definition::{Definition, Precondition};
 use crate::remedy::inventory::{Entry, Inventory, Origin, texts_of};
 use crate::remedy::parameter::{self, Kind, is_id, is_readable};
 use crate::remedy::plan;
+use crate::toml_source::shown;
 
 /// Documents of one page, and most pages of one look-up: beyond that a collection is no inventory.
 const PAGE: usize = 500;

@@ -1,0 +1,107 @@
+//! Which id becomes which: made once, by a plan, and never changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::migrate::form::{self, HashId};
+
+/// Why some pairs are no mapping.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MappingError {
+    /// Nothing is nobody's id.
+    #[error("map ids: an id is empty")]
+    Empty,
+    /// One id cannot become two.
+    #[error("map ids: one of them is to become two different ids")]
+    Twice,
+    /// Doing it again would change what was changed.
+    #[error("map ids: one that others become is itself to become another")]
+    Chain,
+}
+
+/// Old ids and the hash ids that they become. Nothing but a hash id can be a target; several old ids may
+/// have the same one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping {
+    ids: BTreeMap<String, HashId>,
+    pseudonyms: BTreeMap<String, String>,
+    targets: BTreeSet<String>,
+}
+
+impl Mapping {
+    /// From pairs; a pair of equal ids says that this one stays.
+    ///
+    /// # Errors
+    /// When the pairs contradict each other.
+    pub fn new(pairs: impl IntoIterator<Item = (String, HashId)>) -> Result<Self, MappingError> {
+        let mut mapping = Self::default();
+        for (old, new) in pairs {
+            if old.is_empty() {
+                return Err(MappingError::Empty);
+            }
+            let pseudonym = form::pseudonym(new.as_str());
+            mapping.targets.insert(new.as_str().to_owned());
+            let other = mapping.pseudonyms.insert(form::pseudonym(&old), pseudonym.clone());
+            let twice = other.is_some_and(|other| other != pseudonym);
+            if mapping.ids.insert(old, new.clone()).is_some_and(|other| other != new) || twice {
+                return Err(MappingError::Twice);
+            }
+        }
+        for target in &mapping.targets {
+            let own = form::pseudonym(target);
+            mapping.pseudonyms.entry(own.clone()).or_insert(own);
+        }
+        let moves = |target: &String| mapping.ids.get(target).is_some_and(|further| further.as_str() != target);
+        if mapping.targets.iter().any(moves) { Err(MappingError::Chain) } else { Ok(mapping) }
+    }
+
+    /// What this id becomes; None: it stays as it is. Where case says nothing, it makes no difference.
+    pub fn target(&self, id: &str) -> Option<&str> {
+        let target = self.ids.get(id).or_else(|| self.ids.get(form::folded(id).as_ref()))?.as_str();
+        (target != id).then_some(target)
+    }
+
+    /// What this pseudonym of an id becomes; None: it stays.
+    pub fn pseudonym_target(&self, pseudonym: &str) -> Option<&str> {
+        let target = self.pseudonyms.get(pseudonym)?;
+        (target != pseudonym).then_some(target)
+    }
+
+    /// True for an id that becomes another or that others become.
+    pub fn knows(&self, id: &str) -> bool {
+        self.targets.contains(id) || self.ids.contains_key(id) || self.ids.contains_key(form::folded(id).as_ref())
+    }
+
+    /// The same for pseudonyms.
+    pub(super) fn knows_pseudonym(&self, pseudonym: &str) -> bool {
+        self.pseudonyms.contains_key(pseudonym)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn hash(letter: char) -> HashId {
+        HashId::parse(&format!("usr_{}", letter.to_string().repeat(20))).unwrap()
+    }
+
+    fn mapping(pairs: &[(&str, HashId)]) -> Result<Mapping, MappingError> {
+        Mapping::new(pairs.iter().map(|(old, new)| ((*old).to_owned(), new.clone())))
+    }
+
+    #[test]
+    fn several_ids_may_become_one_but_one_never_two_and_none_goes_on() {
+        let (a, b) = (hash('a'), hash('b'));
+        let good = mapping(&[("ana_example_com", a.clone()), ("7", a.clone()), (a.as_str(), a.clone())]).unwrap();
+        assert_eq!(good.target("ana_example_com"), Some(a.as_str()));
+        assert_eq!(good.target("ANA_example_com"), Some(a.as_str()), "case says nothing in an e-mail");
+        assert_eq!(good.target(a.as_str()), None, "it is there already");
+        assert_eq!(good.target("bo"), None);
+        assert_eq!(good.pseudonym_target(&form::pseudonym("7")), Some(form::pseudonym(a.as_str()).as_str()));
+        assert_eq!(mapping(&[("7", a.clone()), ("7", b.clone())]), Err(MappingError::Twice));
+        assert_eq!(mapping(&[("7", a.clone()), (a.as_str(), b.clone())]), Err(MappingError::Chain));
+        assert_eq!(mapping(&[(a.as_str(), b), ("7", a.clone())]), Err(MappingError::Chain), "in any order");
+        assert_eq!(mapping(&[("", hash('c'))]), Err(MappingError::Empty));
+    }
+}
