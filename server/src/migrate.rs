@@ -17,3 +17,4 @@ pub use form::{Email, Form, HashId, MintKey};
 pub use map::DataMap;
 pub use reference::{Mapping, Rewritten};
 pub use roll::Roll;
+pub use survey::{Report, Survey};

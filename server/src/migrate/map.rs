@@ -8,6 +8,8 @@ mod parse;
 pub mod place;
 pub mod shipped;
 
+use serde::Serialize;
+
 use crate::toml_source::Problem;
 pub use id_pattern::IdPattern;
 use place::Place;
@@ -63,7 +65,8 @@ pub struct Declared {
 }
 
 /// What stands at a declared place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// The id of a user, in any form.
     Id,

@@ -35,6 +35,8 @@ const ODD_LETTERS: usize = 40;
 pub struct Reference<'d> {
     /// Where: a concrete path of a field, [`ID`], or [`PATH`].
     pub path: String,
+    /// Which of the collection's places it is; None: the document's key holds it.
+    pub place: Option<usize>,
     /// What the map says stands there.
     pub kind: Kind,
     /// The id; empty when there is none; as JSON, and perhaps cut, when it is no text.
@@ -51,42 +53,38 @@ pub fn references<'d>(
     document: &'d Document,
     known: &dyn Fn(&str) -> bool,
 ) -> Vec<Reference<'d>> {
-    let mut found = Vec::new();
-    let text = |path: String, kind, id: &'d str| Reference { path, kind, id: id.into(), form: Form::of(id) };
-    found.extend(owners(collection, &document.key).map(|owner| text(PATH.to_owned(), Kind::Id, owner)));
+    let key = |path: &str, kind, id: &'d str| {
+        Reference { path: path.to_owned(), place: None, kind, id: id.into(), form: Form::of(id) }
+    };
+    let mut found: Vec<Reference<'d>> =
+        owners(collection, &document.key).map(|owner| key(PATH, Kind::Id, owner)).collect();
     if let Some(pattern) = &collection.id {
         let kind = if pattern.is_pseudonym() { Kind::Pseudonym } else { Kind::Id };
         let id = cut(pattern, &document.key.id, known).map_or(document.key.id.as_str(), |cut| cut.user);
-        found.push(text(ID.to_owned(), kind, id));
+        found.push(key(ID, kind, id));
     }
-    for declared in &collection.places {
+    for (place, declared) in collection.places.iter().enumerate() {
         let kind = declared.kind;
         declared.place.visit(&document.fields, &mut |path, seen| {
-            let reference = match seen {
-                Found::Key(key) => text(path.to_owned(), kind, key),
-                Found::Value(value) => at(path, kind, value, &map.users.collection),
+            let (id, form) = match seen {
+                Found::Key(key) => (Cow::Borrowed(key), Form::of(key)),
+                Found::Value(value) => told(value, kind, &map.users.collection),
             };
-            if kind != Kind::Mixed || known(&reference.id) {
-                found.push(reference);
+            if kind != Kind::Mixed || known(&id) {
+                found.push(Reference { path: path.to_owned(), place: Some(place), kind, id, form });
             }
         });
     }
     found
 }
 
-/// A value at a declared place.
-fn at<'d>(path: &str, kind: Kind, value: &'d Value, users: &str) -> Reference<'d> {
-    let path = path.to_owned();
+/// What a value at a declared place says.
+fn told<'d>(value: &'d Value, kind: Kind, users: &str) -> (Cow<'d, str>, Form) {
     match (id_in(value, users), value) {
-        (Some(id), _) => {
-            let id = if kind == Kind::Storage { first_segment(id) } else { id };
-            Reference { path, kind, id: id.into(), form: Form::of(id) }
-        }
-        (None, Value::Null) => Reference { path, kind, id: "".into(), form: Form::Empty },
-        (None, odd) => {
-            let json: String = odd.to_string().chars().take(ODD_LETTERS).collect();
-            Reference { path, kind, id: json.into(), form: Form::NotText }
-        }
+        (Some(path), _) if kind == Kind::Storage => (first_segment(path).into(), Form::of(first_segment(path))),
+        (Some(id), _) => (id.into(), Form::of(id)),
+        (None, Value::Null) => ("".into(), Form::Empty),
+        (None, odd) => (odd.to_string().chars().take(ODD_LETTERS).collect(), Form::NotText),
     }
 }
 
