@@ -6,9 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::health::EngineClock;
+use crate::migration::Progress;
 use crate::series::MetricsSample;
 use crate::{
-    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Remedy, Role, Severity, Text, Timestamp,
+    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Migration, Remedy, Role, Severity, Text,
+    Timestamp,
 };
 
 /// First on every connection.
@@ -169,6 +171,10 @@ pub enum FeedEvent {
     FixOutput(Box<FixOutput>),
     /// What holds for all fixes, whole.
     Remedy(Box<Remedy>),
+    /// A migration, whole.
+    Migration(Box<Migration>),
+    /// How far a migration is; replaceable.
+    MigrationProgress(Box<Progress>),
     /// A sample of every series.
     Metrics(MetricsSample),
     /// A raw line.
@@ -205,6 +211,8 @@ impl FeedEvent {
             Self::Fix(_) => "fix",
             Self::FixOutput(_) => "fix_output",
             Self::Remedy(_) => "remedy",
+            Self::Migration(_) => "migration",
+            Self::MigrationProgress(_) => "migration_progress",
             Self::Metrics(_) => "metrics",
             Self::LogLine(_) => "log_line",
             Self::Heartbeat(_) => "heartbeat",
@@ -225,6 +233,8 @@ impl FeedEvent {
             Self::Fix(body) => serde_json::to_string(body),
             Self::FixOutput(body) => serde_json::to_string(body),
             Self::Remedy(body) => serde_json::to_string(body),
+            Self::Migration(body) => serde_json::to_string(body),
+            Self::MigrationProgress(body) => serde_json::to_string(body),
             Self::Metrics(body) => serde_json::to_string(body),
             Self::LogLine(body) => serde_json::to_string(body),
             Self::Heartbeat(body) => serde_json::to_string(body),
@@ -248,6 +258,8 @@ impl FeedEvent {
             "fix" => Self::Fix(serde_json::from_str(body)?),
             "fix_output" => Self::FixOutput(serde_json::from_str(body)?),
             "remedy" => Self::Remedy(serde_json::from_str(body)?),
+            "migration" => Self::Migration(serde_json::from_str(body)?),
+            "migration_progress" => Self::MigrationProgress(serde_json::from_str(body)?),
             "metrics" => Self::Metrics(serde_json::from_str(body)?),
             "log_line" => Self::LogLine(serde_json::from_str(body)?),
             "heartbeat" => Self::Heartbeat(serde_json::from_str(body)?),

@@ -81,6 +81,11 @@ id!(
     "fx-"
 );
 id!(
+    /// One migration: `mig-N`.
+    MigrationId,
+    "mig-"
+);
+id!(
     /// A user report: `tkt-N` (written `TKT-N` by people).
     TicketId,
     "tkt-"

@@ -15,6 +15,7 @@ pub mod health;
 pub mod id;
 pub mod ingest;
 pub mod log;
+pub mod migration;
 pub mod principal;
 pub mod problem;
 pub mod query;
@@ -30,8 +31,9 @@ pub use evidence::{Evidence, Figure, LogLink, Measure, Reason, Sample, SampleRol
 pub use feed::{Envelope, FeedEvent};
 pub use fix::{Fix, FixOutput, FixStatus, FixVerb, Remedy};
 pub use health::{Health, HealthStatus};
-pub use id::{ActionId, AlertId, Cursor, FixId, LineId};
+pub use id::{ActionId, AlertId, Cursor, FixId, LineId, MigrationId};
 pub use log::{Category, Level, LogEvent, Severity};
+pub use migration::{Migration, MigrationStatus, MigrationVerb};
 pub use principal::{Principal, Role};
 pub use problem::{Code, Current, Problem, Retry};
 pub use searchable::AlertView;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Alert, Fix, Text};
+use crate::{Alert, Fix, Migration, Text};
 
 /// Why a request was refused. One enum for both sides; unknown ones read as `Unknown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,6 +72,10 @@ pub enum Code {
     TooManyFixes,
     /// What a rollback would put back was changed since.
     TargetChanged,
+    /// Nothing says that readers understand both ids: the application was not asked, and nobody stated it.
+    DualReadMissing,
+    /// Decisions are open, or this one is not among the ways to decide.
+    NotDecided,
     /// The action can no longer be undone.
     UndoExpired,
     /// The action was undone already.
@@ -118,6 +122,8 @@ pub enum Current {
     Alert(Box<Alert>),
     /// A fix.
     Fix(Box<Fix>),
+    /// A migration.
+    Migration(Box<Migration>),
 }
 
 /// The body. Never holds a stack trace, SQL or a path.

@@ -7,14 +7,18 @@
 //! Architecture Invariant: pure. Nothing here knows a store, a file, a clock or the network, and nothing
 //! here knows of fixes. Documents come in as they were read; nobody here writes one.
 
+pub mod event;
 pub mod form;
 pub mod map;
 pub mod reference;
 pub mod roll;
+pub mod state;
 pub mod survey;
 
+pub use event::{Decision, Effect, Event, Refusal, Step};
 pub use form::{Email, Form, HashId, MintKey};
 pub use map::DataMap;
 pub use reference::{Mapping, Rewritten};
 pub use roll::Roll;
+pub use state::{Draft, MigrationState, Stop, Work};
 pub use survey::{Report, Survey};

@@ -10,8 +10,8 @@ mod report;
 mod undeclared;
 
 pub use report::{
-    CollectionReport, Contested, Copy, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceReport, Report, SameEmail,
-    SeenId, SeveralIds, SharedId, Where,
+    CollectionReport, Contested, Copy, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceReport, Report,
+    SameEmail, SeenId, SeveralIds, SharedId, Where,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +117,13 @@ impl<'m> Survey<'m> {
         let copies = copies(collection, document);
         for reference in references(self.map, collection, document, &|id| roll.knows(id)) {
             let form = if reference.form == Form::Hash { roll.form(&reference.id) } else { reference.form };
-            let at = if reference.place.is_some() { "" } else if reference.path == PATH { PATH } else { ID };
+            let at = if reference.place.is_some() {
+                ""
+            } else if reference.path == PATH {
+                PATH
+            } else {
+                ID
+            };
             let seen = self.collections.entry(name.to_owned()).or_default();
             *seen.places.entry((reference.kind, reference.place, at)).or_default().entry(form).or_default() += 1;
             if !matches!(form, Form::Empty | Form::NotText) {
