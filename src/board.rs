@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod fixes;
 pub mod link;
+pub mod migrations;
 pub mod series;
 
 use stella_protocol::health::EngineClock;
@@ -15,6 +16,7 @@ use crate::event::{LinkEvent, Now, SourceEvent};
 use alerts::Alerts;
 use fixes::Fixes;
 use link::Link;
+use migrations::Migrations;
 use series::SeriesBoard;
 
 /// Everything the server has told us.
@@ -24,6 +26,8 @@ pub struct Board {
     pub alerts: Alerts,
     /// The fixes.
     pub fixes: Fixes,
+    /// The migrations.
+    pub migrations: Migrations,
     /// The series.
     pub series: SeriesBoard,
     /// The connection.
@@ -65,6 +69,8 @@ impl Board {
             FeedEvent::Fix(fix) => self.fixes.put(*fix),
             FeedEvent::FixOutput(line) => self.fixes.said(*line),
             FeedEvent::Remedy(remedy) => self.fixes.surround(*remedy),
+            FeedEvent::Migration(migration) => self.migrations.put(*migration),
+            FeedEvent::MigrationProgress(progress) => self.migrations.went_on(*progress),
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }
@@ -108,6 +114,7 @@ impl Board {
         self.engine = Some(snapshot.engine);
         self.alerts.replace(snapshot.alerts);
         self.fixes.replace(snapshot.fixes, snapshot.remedy);
+        self.migrations.replace(snapshot.migrations);
         self.series.replace(snapshot.series);
     }
 }

@@ -79,6 +79,8 @@ fn title(code: Code) -> &'static str {
         Code::BadParameter => "a value of the plan is not one",
         Code::TooManyFixes => "too many fixes are open",
         Code::TargetChanged => "what would be put back was changed since",
+        Code::DualReadMissing => "nothing says that readers understand both ids",
+        Code::NotDecided => "a question is open, or has no such answer",
         Code::UndoExpired => "it can no longer be undone",
         Code::AlreadyUndone => "it was undone already",
         Code::TooManyStreams => "too many streams are open",

@@ -193,6 +193,7 @@ pub fn snapshot(alerts: Vec<Alert>, at: Timestamp) -> Snapshot {
         alerts,
         fixes: Vec::new(),
         remedy: stella_protocol::Remedy::default(),
+        migrations: Vec::new(),
         series: vec![
             series("op.get_shared_agents.p95", "get_shared_agents p95", "ms", Some(200.0), at, 734.0),
             series("errors.percent", "errors", "%", None, at, 1.2),

@@ -79,6 +79,8 @@ pub(crate) fn status(code: Code) -> StatusCode {
         | Code::FixesOff
         | Code::TooManyFixes
         | Code::TargetChanged
+        | Code::DualReadMissing
+        | Code::NotDecided
         | Code::UndoExpired
         | Code::AlreadyUndone => StatusCode::CONFLICT,
         Code::TooManyStreams | Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -61,7 +61,17 @@ pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
     let InSight { cursor, alerts, fixes, remedy } = app.hub.in_sight();
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    Json(Snapshot { cursor, server_time: app.clock.now(), health, engine, alerts, fixes, remedy, series })
+    Json(Snapshot {
+        cursor,
+        server_time: app.clock.now(),
+        health,
+        engine,
+        alerts,
+        fixes,
+        remedy,
+        migrations: Vec::new(),
+        series,
+    })
 }
 
 /// `GET /dashboard`: the shape of the original application.

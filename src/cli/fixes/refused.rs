@@ -48,6 +48,8 @@ fn of_problem(problem: &Problem) -> Failure {
         | Code::PlanChanged
         | Code::TargetBusy
         | Code::TargetChanged
+        | Code::DualReadMissing
+        | Code::NotDecided
         | Code::FixesOff
         | Code::TooManyFixes
         | Code::InFlight
