@@ -53,8 +53,12 @@ pub fn references<'d>(
     document: &'d Document,
     known: &dyn Fn(&str) -> bool,
 ) -> Vec<Reference<'d>> {
-    let key = |path: &str, kind, id: &'d str| {
-        Reference { path: path.to_owned(), place: None, kind, id: id.into(), form: Form::of(id) }
+    let key = |path: &str, kind, id: &'d str| Reference {
+        path: path.to_owned(),
+        place: None,
+        kind,
+        id: id.into(),
+        form: Form::of(id),
     };
     let mut found: Vec<Reference<'d>> =
         owners(collection, &document.key).map(|owner| key(PATH, Kind::Id, owner)).collect();

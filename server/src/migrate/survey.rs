@@ -1,17 +1,17 @@
 //! What a whole store holds: documents go in one by one, a report comes out.
 //!
 //! Counts what the map declares, and looks everywhere else for ids that are known to be a user's: what the
-//! map misses is a finding. Two runs over the same documents, in any order, tell the same.
+//! map misses is a finding. The order of the documents makes no difference.
 //!
 //! What is held grows with ids and places, not with documents, and both have a bound: what lies beyond is
-//! counted and said to be.
+//! only counted, and said to be (which of them are told one by one is then a matter of order).
 
 mod report;
 mod undeclared;
 
 pub use report::{
-    CollectionReport, Contested, Copy, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceReport, Report, SameEmail,
-    SeenId, SeveralIds, SharedId, Where,
+    CollectionReport, Contested, Copy, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceReport, Report,
+    SameEmail, SeenId, SeveralIds, SharedId, Where,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +117,13 @@ impl<'m> Survey<'m> {
         let copies = copies(collection, document);
         for reference in references(self.map, collection, document, &|id| roll.knows(id)) {
             let form = if reference.form == Form::Hash { roll.form(&reference.id) } else { reference.form };
-            let at = if reference.place.is_some() { "" } else if reference.path == PATH { PATH } else { ID };
+            let at = if reference.place.is_some() {
+                ""
+            } else if reference.path == PATH {
+                PATH
+            } else {
+                ID
+            };
             let seen = self.collections.entry(name.to_owned()).or_default();
             *seen.places.entry((reference.kind, reference.place, at)).or_default().entry(form).or_default() += 1;
             if !matches!(form, Form::Empty | Form::NotText) {

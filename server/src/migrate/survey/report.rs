@@ -404,10 +404,7 @@ fn several_ids(roll: &Roll, ids: &BTreeMap<String, Id>) -> Vec<SeveralIds> {
     let several = of.iter().enumerate().filter(|(_, ids)| ids.len() > 1);
     let id = |(id, references): (&&str, &u64)| SeenId { id: text(id), form: roll.form(id), references: *references };
     let mut several: Vec<SeveralIds> = several
-        .map(|(place, ids)| SeveralIds {
-            users: texts(&roll.people()[place].users),
-            ids: ids.iter().map(id).collect(),
-        })
+        .map(|(place, ids)| SeveralIds { users: texts(&roll.people()[place].users), ids: ids.iter().map(id).collect() })
         .collect();
     several.sort_by(|a, b| a.users.cmp(&b.users));
     several

@@ -160,7 +160,8 @@ impl Walk<'_> {
     fn text(&mut self, shown: &str, text: &str) {
         if self.roll.knows(text) {
             self.found.push((shown.to_owned(), self.roll.form(text)));
-        } else if text.contains('/') && text.len() <= PATH_BYTES
+        } else if text.contains('/')
+            && text.len() <= PATH_BYTES
             && let Some(part) = text.split('/').find(|part| self.roll.knows(part))
         {
             self.found.push((format!("{shown} (a path)"), self.roll.form(part)));
