@@ -29,6 +29,10 @@ use crate::documents::Document;
 const MOST_IDS: usize = 100_000;
 /// Most places of one collection that the map misses: a map whose keys are anything could have one a document.
 const MOST_MISSED: usize = 1_000;
+/// Longest id that is told, in bytes: no document can have a longer one.
+const ID_BYTES: usize = 1500;
+/// Most letters of a copy that are told: no e-mail is longer.
+const COPY_LETTERS: usize = 254;
 /// Most different copies beside an id without a user.
 const MOST_COPIES: usize = 3;
 
@@ -141,7 +145,8 @@ impl<'m> Survey<'m> {
         form: Form,
         copies: &[(String, String, String)],
     ) {
-        if !self.ids.contains_key(reference.id.as_ref()) && self.ids.len() >= self.most.ids {
+        let is_new = !self.ids.contains_key(reference.id.as_ref());
+        if is_new && (self.ids.len() >= self.most.ids || reference.id.len() > ID_BYTES) {
             self.unlisted += 1;
             return;
         }
@@ -205,7 +210,8 @@ fn copies(collection: &Collection, document: &Document) -> Vec<(String, String, 
     for place in &collection.copies {
         place.visit(&document.fields, &mut |path, found| {
             if let Found::Value(Value::String(text)) = found {
-                copies.push((undeclared::parent(path).to_owned(), place.to_string(), text.clone()));
+                let text = text.chars().take(COPY_LETTERS).collect();
+                copies.push((undeclared::parent(path).to_owned(), place.to_string(), text));
             }
         });
     }

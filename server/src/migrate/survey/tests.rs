@@ -65,7 +65,9 @@ fn surveyed_within(most: Most, documents: &[Document]) -> Report {
         roll.learn(&map.users, &user.key.id, &user.fields);
     }
     let mut survey = Survey::bounded(&map, &roll, most);
-    documents.iter().for_each(|document| survey.take(document));
+    for document in documents {
+        survey.take(document);
+    }
     survey.report()
 }
 
@@ -187,6 +189,17 @@ fn what_is_there_twice_is_told() {
     assert_eq!(several, [ana, vec![GOOGLE, "cleo_example_com"], vec![GOOGLE, "bo_example_com", HASH]]);
     let without: Vec<&str> = twice.without_other_id.iter().map(Text::raw).collect();
     assert_eq!(without, ["ANA_example_com", ANA]);
+}
+
+#[test]
+fn a_text_that_is_too_long_to_be_an_id_is_not_held() {
+    let prose = "x".repeat(ID_BYTES + 1);
+    let report = surveyed(vec![document(
+        "conversations/1",
+        json!({"userId": prose, "sharedWith": [{"type": "user", "id": "odd"}]}),
+    )]);
+    assert_eq!(report.orphans.len(), 1);
+    assert_eq!(report.not_listed.references, 1);
 }
 
 #[test]
