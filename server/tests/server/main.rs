@@ -4,6 +4,7 @@
 
 mod actions;
 mod bad_input;
+mod documents;
 mod feed;
 mod fixes;
 mod harness;

@@ -85,7 +85,7 @@ fn every_reference_is_counted_once_by_form_by_place_and_by_collection() {
     let report = surveyed(vec![
         document("conversations/1", json!({"userId": ANA, "sharedWith": [{"type": "user", "id": HASH}]})),
         document("conversations/2", json!({"userId": "", "sharedWith": [{"type": "group", "id": "staff"}]})),
-        document("conversations/3", json!({"userId": 7})),
+        document("conversations/3", json!({"userId": 7, "archived": true, "hidden": true, "status": null})),
         document(&format!("settings/{HASH}"), json!({"prefs": {ANA: 1, "cleo_example_com": 2}})),
         document("audit/1", json!({"hashed": pseudonym(ANA), "file": format!("{HASH}/a/b.pdf")})),
     ]);
