@@ -7,6 +7,7 @@ mod bad_input;
 mod documents;
 mod feed;
 mod fixes;
+mod guide;
 mod harness;
 mod intake;
 mod process;
