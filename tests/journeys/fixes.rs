@@ -60,6 +60,20 @@ fn a_review_scrolls_to_its_end() {
 }
 
 #[test]
+fn a_plan_with_a_step_that_nothing_takes_back_promises_no_more_than_is_done() {
+    for keep in [0, 1] {
+        let mut fix = pending();
+        fix.plan.steps.iter_mut().skip(keep).for_each(|step| step.undo = None);
+        let mut scene = reviewed((200, 50), &fix, Role::Approver);
+        scene.keys("G");
+        let screen = scene.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(screen.contains("within 10m00s;"), "{screen}");
+        assert!(!screen.contains("else taken back") && !screen.contains("stopped and taken back"), "{screen}");
+        assert!(screen.contains("nothing is taken back"), "{screen}");
+    }
+}
+
+#[test]
 fn an_approval_is_typed_read_again_and_bound_to_what_was_painted() {
     let mut scene = reviewed((80, 24), &pending(), Role::Approver);
     scene.keys("Yfx-1<Enter>");

@@ -13,6 +13,7 @@ use stella_widgets::text::sanitise;
 use super::case::is_undecided;
 use super::page::{Page, clean};
 use crate::theme::Role;
+use crate::unwind;
 
 /// What stands where this console cannot say what would run.
 const UNKNOWN: &str = "of a kind that this console does not know: it cannot be shown, so do not approve it here";
@@ -200,15 +201,16 @@ fn condition(condition: &Condition) -> String {
 /// What is watched while it runs, and how success is told.
 fn watch(page: &mut Page<'_>, plan: &FixPlan) {
     if let Some(guard) = &plan.guard {
-        page.words(1, Role::Text, &format!("stopped and taken back unless {}", check(guard)));
+        page.words(1, Role::Text, &unwind::guard(plan, &check(guard)));
     }
     match &plan.verification {
         None => page.words(1, Role::Muted, "it helped once its steps are done: nothing is watched afterwards"),
         Some(verification) => {
             let (hold, within) = (number::span(verification.hold_ms), number::span(verification.within_ms));
             let words = format!(
-                "then watched: {} for {hold} without a break, within {within}; else taken back",
-                check(&verification.check)
+                "then watched: {} for {hold} without a break, within {within}; else {}",
+                check(&verification.check),
+                unwind::else_words(plan)
             );
             page.words(1, Role::Text, &words);
         }

@@ -90,8 +90,8 @@ will not be undone
   - what users typed
 
 success
-  the alert is quiet for 1 min, within 5 min after the last step
-  taken back unless errors is at most 0.5 meanwhile
+  the alert is quiet for 1 min, within 5 min after the last step; else taken back
+  stopped and taken back unless errors is at most 0.5
 
 gates
   SHUT  one more approval
@@ -104,6 +104,15 @@ plan digest 0011aaff"#;
     assert!(shown.contains(wanted), "{shown}");
     assert!(shown.contains("needs       2 approvals"), "{shown}");
     assert!(!super::review(&review, false).join("\n").eq(&shown), "what is not known of the plan is said");
+}
+
+#[test]
+fn what_has_no_undo_is_not_promised_to_be_taken_back() {
+    let mut fix = read("fx-12", &json!({}));
+    fix.plan.steps[0].undo = None;
+    let said = plan::success(&fix.plan).join("\n");
+    assert!(said.contains("else it stays done and counts as failed; nothing is taken back"), "{said}");
+    assert!(said.contains("stopped unless errors is at most 0.5; what was done stays done"), "{said}");
 }
 
 #[test]
