@@ -28,6 +28,52 @@ pub fn guard(plan: &FixPlan, check: &str) -> String {
     }
 }
 
+/// What a stop would put back now. Empty: it does not run.
+pub fn stop(fix: &Fix) -> String {
+    let is_kept = |at: usize| fix.plan.steps.get(at).is_none_or(|planned| planned.undo.is_none());
+    let done: Vec<usize> = (0..fix.steps.len()).filter(|at| is_done(&fix.steps[*at])).collect();
+    match fix.status {
+        FixStatus::Verifying => after_the_last(&done, is_kept),
+        FixStatus::Running => {
+            let under_way = |step: &FixStep| matches!(step.state, StepState::Begun | StepState::Unknown);
+            let Some(at) = fix.steps.iter().position(under_way) else { return between(&done, is_kept) };
+            let with_it: Vec<usize> = done.iter().copied().chain([at]).collect();
+            let last = at + 1 == fix.steps.len();
+            let then = if last { after_the_last(&with_it, is_kept) } else { between(&with_it, is_kept) };
+            format!("after step {}: {then}", at + 1)
+        }
+        _ => String::new(),
+    }
+}
+
+/// All or nothing: with its last step done nothing is taken back in part.
+fn after_the_last(done: &[usize], is_kept: impl Fn(usize) -> bool) -> String {
+    if done.iter().any(|at| is_kept(*at)) {
+        format!("takes nothing back, {}", stay(done.len()))
+    } else {
+        back(done.len())
+    }
+}
+
+fn between(done: &[usize], is_kept: impl Fn(usize) -> bool) -> String {
+    let kept = done.iter().filter(|at| is_kept(**at)).count();
+    match (done.len(), kept) {
+        (0, _) => "nothing was done yet".to_owned(),
+        (all, 0) => back(all),
+        (all, kept) if all == kept => format!("takes nothing back, {}", stay(all)),
+        (all, kept) => format!("{}, {}", back(all - kept), stay(kept)),
+    }
+}
+
+/// `takes back 1 step`.
+pub fn back(count: usize) -> String {
+    if count == 1 { "takes back 1 step".to_owned() } else { format!("takes back {count} steps") }
+}
+
+fn stay(count: usize) -> String {
+    if count == 1 { "1 stays done".to_owned() } else { format!("{count} stay done") }
+}
+
 /// True when a done step has an undo: else a rollback has nothing to do.
 pub fn can_undo_any(fix: &Fix) -> bool {
     pairs(fix).any(|(step, planned)| is_done(step) && planned.undo.is_some())
@@ -81,6 +127,24 @@ mod tests {
         assert_eq!(guard(&plan(&[true]), "x"), "stopped and taken back unless x");
         assert_eq!(guard(&plan(&[false]), "x"), "stopped unless x; what was done stays done and it counts as failed");
         assert!(guard(&plan(&[true, false]), "x").ends_with("after the last one nothing is"));
+    }
+
+    #[test]
+    fn a_stop_says_what_it_would_put_back() {
+        for (status, steps, said) in [
+            ("verifying", &[(true, "done"), (true, "done")][..], "takes back 2 steps"),
+            ("verifying", &[(true, "done"), (false, "done")], "takes nothing back, 2 stay done"),
+            ("running", &[(true, "waiting"), (true, "waiting")], "nothing was done yet"),
+            ("running", &[(true, "done"), (true, "waiting")], "takes back 1 step"),
+            ("running", &[(true, "done"), (false, "done"), (true, "waiting")], "takes back 1 step, 1 stays done"),
+            ("running", &[(false, "done"), (true, "waiting")], "takes nothing back, 1 stays done"),
+            ("running", &[(false, "begun"), (true, "waiting")], "after step 1: takes nothing back, 1 stays done"),
+            ("running", &[(true, "done"), (true, "begun")], "after step 2: takes back 2 steps"),
+            ("running", &[(true, "done"), (false, "unknown")], "after step 2: takes nothing back, 2 stay done"),
+            ("pending", &[(true, "waiting")], ""),
+        ] {
+            assert_eq!(stop(&fix(status, steps)), said, "{status} {steps:?}");
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ enum Verb {
     Reject(Because),
     /// Take your yes back.
     Withdraw(One),
-    /// Stop it after the step under way; what was done is taken back.
+    /// Stop it after the step under way; what was done is taken back where it can be.
     Stop(Because),
     /// Take back what was executed.
     Rollback(Consent),

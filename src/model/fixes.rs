@@ -15,6 +15,7 @@ use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Mode, Place};
 use crate::screens::review::{self, off};
+use crate::unwind;
 
 /// A re-read older than this is not one, in ms.
 const FRESH_MS: u64 = 2_000;
@@ -107,15 +108,16 @@ impl Model {
         let what = match verb {
             FixVerb::Approve => format!("APPROVE {} on {badge}", fix.id),
             FixVerb::Rollback => format!("ROLL BACK {} on {badge}, {}", fix.id, put_back(fix)),
+            FixVerb::Stop => format!("STOP {} on {badge}, {}", fix.id, unwind::stop(fix)),
             verb => format!("{} {} on {badge}", verb.word(), fix.id),
         };
         let text = |about: &str, needed: bool| Step::Text { about: about.to_owned(), needed };
         let steps = match verb {
-            FixVerb::DryRun | FixVerb::Stop => return self.ordered(now, order, Vec::new(), effects),
+            FixVerb::DryRun => return self.ordered(now, order, Vec::new(), effects),
             FixVerb::Approve => vec![typed, text("why?", false)],
             FixVerb::Rollback => vec![typed],
             FixVerb::Reject => vec![text("why?", true), Step::Yes],
-            FixVerb::Withdraw => vec![text("why?", false), Step::Yes],
+            FixVerb::Stop | FixVerb::Withdraw => vec![text("why?", false), Step::Yes],
             FixVerb::Close => vec![text("what did you find at the target, and what did you do?", true), Step::Yes],
         };
         self.ui.dialog = Some(Dialog::steps(order, what, steps, now.steady));
@@ -235,10 +237,7 @@ impl Model {
 /// What a rollback would put back.
 fn put_back(fix: &Fix) -> String {
     let done = fix.steps.iter().zip(&fix.plan.steps).filter(|(step, _)| step.state == StepState::Done);
-    match done.filter(|(_, planned)| planned.undo.is_some()).count() {
-        1 => "takes back 1 step".to_owned(),
-        count => format!("takes back {count} steps"),
-    }
+    unwind::back(done.filter(|(_, planned)| planned.undo.is_some()).count())
 }
 
 /// What happened to a fix while somebody typed.
@@ -259,8 +258,19 @@ fn decided_words(verb: FixVerb, fix: &Fix) -> String {
         FixVerb::Reject => format!("rejected {id}"),
         FixVerb::Withdraw => format!("took your approval of {id} back"),
         FixVerb::DryRun => format!("another dry run of {id} is under way"),
-        FixVerb::Stop => format!("{id} stops after the step under way, and takes back what was done"),
+        FixVerb::Stop => stopped_words(fix),
         FixVerb::Rollback => format!("rolling {id} back"),
         FixVerb::Close => format!("closed {id}"),
+    }
+}
+
+/// What a stop did, by where the fix stands now.
+fn stopped_words(fix: &Fix) -> String {
+    let id = &fix.id;
+    match fix.status {
+        FixStatus::Running => format!("{id} stops once the step under way is done or failed"),
+        FixStatus::Undoing => format!("stopped {id}: it is being taken back"),
+        _ if !fix.result.is_empty() => format!("stopped {id}: {}", sanitise(fix.result.raw())),
+        status => format!("stopped {id}: it is {}", status.word().replace('_', " ")),
     }
 }

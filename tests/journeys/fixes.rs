@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use stella_protocol::fix::{DefinitionPage, Maintenance, OutputPage, Switched};
-use stella_protocol::{Alert, FeedEvent, FixVerb, Remedy, Role, Timestamp};
+use stella_protocol::{Alert, FeedEvent, FixStatus, FixVerb, Remedy, Role, Timestamp};
 use stella_tui::effect::{Command, Effect, Query, Refusal, Reply};
 use stella_tui::event::{Cause, Event, LinkEvent};
 
@@ -216,7 +216,38 @@ fn what_runs_shows_its_steps_and_its_last_lines() {
         }
         insta::assert_snapshot!(format!("running_{}x{}", size.0, size.1), scene.screen());
         scene.keys("S");
-        assert_eq!(decided(&scene), Some((FixVerb::Stop, 6, None, None)), "stopping happens at once");
+        assert!(scene.screen().contains("STOP fx-12 on PROD, after step 2: takes back 2 steps"), "{}", scene.screen());
+        scene.keys("<Enter>");
+        insta::assert_snapshot!(format!("stop_{}x{}", size.0, size.1), scene.screen());
+        scene.keys("<Enter>");
+        assert!(decided(&scene).is_none(), "Enter is no");
+        scene.keys("Swrong shard<Enter>y");
+        assert_eq!(decided(&scene), Some((FixVerb::Stop, 6, None, Some("wrong shard".to_owned()))));
+    }
+}
+
+#[test]
+fn a_stop_says_before_and_after_what_becomes_of_what_was_done() {
+    let done = json!([{"state": "done", "attempt": 1}, {"state": "done", "attempt": 1}]);
+    let mut verifying = fix("fx-12", "verifying", 8, json!({"steps": done}));
+    verifying.plan.steps[1].undo = None;
+    let mut failed = verifying.clone();
+    (failed.status, failed.version) = (FixStatus::Failed, 9);
+    failed.result = "failed: stopped by sre-1; not taken back, since not all of it could be".into();
+    let mut undoing = verifying.clone();
+    undoing.status = FixStatus::Undoing;
+    for (after, said) in [
+        (failed, "stopped fx-12: failed: stopped by sre-1; not taken back"),
+        (undoing, "stopped fx-12: it is being taken back"),
+        (running(), "fx-12 stops once the step under way is done or failed"),
+    ] {
+        let mut scene = reviewed((120, 36), &verifying, Role::Responder);
+        scene.keys("S");
+        assert!(scene.screen().contains("takes nothing back, 2 stay done"), "{}", scene.screen());
+        scene.keys("<Enter>y");
+        let (id, _) = scene.sent().unwrap();
+        scene.event(Event::Reply(id, Box::new(Reply::Decided(Ok(Box::new(after))))));
+        assert!(scene.screen().contains(said), "{}", scene.screen());
     }
 }
 
