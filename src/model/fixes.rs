@@ -7,7 +7,7 @@
 
 use stella_protocol::fix::{FixRequest, FixReview, StepState, SwitchRequest};
 use stella_protocol::{Fix, FixId, FixStatus, FixVerb, Remedy, Text, Verb};
-use stella_widgets::text::sanitise;
+use stella_widgets::text::{cut, sanitise};
 
 use super::Model;
 use crate::effect::{Command, Effect, Query, Refusal, RequestId};
@@ -19,6 +19,9 @@ use crate::unwind;
 
 /// A re-read older than this is not one, in ms.
 const FRESH_MS: u64 = 2_000;
+
+/// Columns of a badge in a question.
+const BADGE: u16 = 16;
 
 /// A decision that waits for one more look at its fix.
 #[derive(Debug)]
@@ -104,23 +107,28 @@ impl Model {
         }
         let order = Order::Decide { fix: fix.id.clone(), verb, version: fix.version, digest: fix.plan_digest.clone() };
         let typed = Step::Type(fix.id.to_string());
-        let badge = sanitise(self.ui.setup.badge.raw());
+        let badge = self.short_badge();
         let what = match verb {
             FixVerb::Approve => format!("APPROVE {} on {badge}", fix.id),
             FixVerb::Rollback => format!("ROLL BACK {} on {badge}, {}", fix.id, put_back(fix)),
             FixVerb::Stop => format!("STOP {} on {badge}, {}", fix.id, unwind::stop(fix)),
             verb => format!("{} {} on {badge}", verb.word(), fix.id),
         };
-        let text = |about: &str, needed: bool| Step::Text { about: about.to_owned(), needed };
+        let why = |needed: bool| Step::text("reason", "why?", needed);
         let steps = match verb {
             FixVerb::DryRun => return self.ordered(now, order, Vec::new(), effects),
-            FixVerb::Approve => vec![typed, text("why?", false)],
+            FixVerb::Approve => vec![typed, why(false)],
             FixVerb::Rollback => vec![typed],
-            FixVerb::Reject => vec![text("why?", true), Step::Yes],
-            FixVerb::Stop | FixVerb::Withdraw => vec![text("why?", false), Step::Yes],
-            FixVerb::Close => vec![text("what did you find at the target, and what did you do?", true), Step::Yes],
+            FixVerb::Reject => vec![why(true), Step::Yes],
+            FixVerb::Stop | FixVerb::Withdraw => vec![why(false), Step::Yes],
+            FixVerb::Close => vec![Step::text("statement", "what did you find, what did you do?", true), Step::Yes],
         };
         self.ui.dialog = Some(Dialog::steps(order, what, steps, now.steady));
+    }
+
+    /// Where it would happen, short enough for a question.
+    pub(super) fn short_badge(&self) -> String {
+        cut(&sanitise(self.ui.setup.badge.raw()), BADGE).into_owned()
     }
 
     /// Everything that was asked is answered.

@@ -127,9 +127,8 @@ impl Model {
             return self.say(now, format!("all fixes are {} already", if on { "on" } else { "off" }));
         }
         let word = if on { "on" } else { "off" };
-        let badge = sanitise(self.ui.setup.badge.raw());
-        let steps = [Step::Type(word.to_owned()), Step::Text { about: "why?".to_owned(), needed: !on }];
-        let what = format!("switch ALL fixes {word} on {badge}");
+        let steps = [Step::Type(word.to_owned()), Step::text("reason", "why?", !on)];
+        let what = format!("switch ALL fixes of {} {word}", self.short_badge());
         self.ui.dialog = Some(Dialog::steps(Order::Switch { on }, what, steps, now.steady));
     }
 
@@ -183,8 +182,9 @@ impl Model {
             .map(|name| {
                 let kind =
                     known.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default();
-                let else_alert = if alert.is_some() { "; empty: as the alert says" } else { "" };
-                Step::Text { about: format!("{name} ({kind}{else_alert})"), needed: alert.is_none() }
+                let otherwise = if alert.is_some() { "empty: as the alert says" } else { "required" };
+                let about = format!("{} ({kind}, {otherwise})", sanitise(name));
+                Step::Text { name: sanitise(name).into_string(), about, needed: alert.is_none() }
             })
             .chain([Step::Yes])
             .collect();

@@ -191,12 +191,116 @@ fn no_needs_a_reason_and_a_yes_and_takes_ones_own_approval_back() {
     let mut scene = reviewed((80, 24), &pending(), Role::Approver);
     scene.keys("X<Enter>");
     assert!(scene.model.ui.dialog.is_some(), "a reason is needed");
-    scene.keys("wrong shard<Enter>y");
+    assert!(scene.screen().contains("reject fx-12 on PROD: why? (required)"), "{}", scene.screen());
+    scene.keys("wrong shard<Enter>");
+    assert!(scene.screen().contains("reject fx-12 on PROD? reason: wrong shard"), "{}", scene.screen());
+    scene.keys("y");
     assert_eq!(decided(&scene), Some((FixVerb::Reject, 3, None, Some("wrong shard".to_owned()))));
     let mine = json!({"approvals": [{"by": "SRE-1", "at": at(-9), "planDigest": "7c1e5a90d3"}]});
     let mut scene = reviewed((80, 24), &fix("fx-12", "pending", 4, mine), Role::Approver);
-    scene.keys("X<Enter>y");
+    scene.keys("X<Enter>");
+    assert!(scene.screen().contains("withdraw fx-12 on PROD?\n"), "{}", scene.screen());
+    scene.keys("y");
     assert_eq!(decided(&scene), Some((FixVerb::Withdraw, 4, None, None)));
+}
+
+#[test]
+fn after_ones_own_yes_no_is_called_by_its_name() {
+    let mine = json!({"approvals": [{"by": "sre-1", "at": at(-9), "planDigest": "7c1e5a90d3"}]});
+    let approved = fix("fx-12", "pending", 4, mine);
+    for (fix, name, other) in [(approved, "withdraw", "reject"), (pending(), "reject", "withdraw")] {
+        let mut scene = reviewed((120, 36), &fix, Role::Approver);
+        let footer = scene.screen().lines().last().unwrap().to_owned();
+        assert!(footer.contains(&format!("X {name}")) && !footer.contains(other), "{footer}");
+        scene.keys("i");
+        let screen = scene.screen();
+        assert!(screen.contains(&format!("X {name}: works")) && !screen.contains(&format!("X {other}")), "{screen}");
+    }
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_not_offered_to_be_rolled_back() {
+    let mut fix = executed();
+    fix.plan.steps.iter_mut().for_each(|step| step.undo = None);
+    let mut scene = reviewed((120, 36), &fix, Role::Approver);
+    let footer = scene.screen().lines().last().unwrap().to_owned();
+    assert!(!footer.contains("roll back"), "{footer}");
+    scene.keys("B");
+    assert!(scene.model.ui.dialog.is_none());
+    let why = "rollback is off: nothing that it did can be taken back";
+    assert!(scene.screen().contains(why), "{}", scene.screen());
+    scene.keys("i");
+    assert!(scene.screen().contains("rollback: off, nothing that it did can be taken back"), "{}", scene.screen());
+}
+
+#[test]
+fn the_feed_is_a_gate_like_the_others() {
+    let mut scene = reviewed((80, 24), &pending(), Role::Approver);
+    assert!(scene.screen().contains(" gates 6 [ok]   [!!] op2 is looking at this review"), "{}", scene.screen());
+    // No sign of life for 8 s: late, and approving is off.
+    scene.now.wall = scene.now.wall.plus_millis(8_000);
+    scene.now.steady += 8_000;
+    scene.event(Event::Tick);
+    let screen = scene.screen();
+    assert!(screen.contains("LATE") && screen.contains(" gates 5 [ok]   [no] the feed is not live"), "{screen}");
+    let cause = Cause { what: "connection refused".into(), then: "is the server up?".into() };
+    scene.event(Event::Link(LinkEvent::Lost { cause, retry_ms: 4_000 }));
+    assert!(scene.screen().contains(" gates 5 [ok]   [no] the feed is not live"), "{}", scene.screen());
+}
+
+#[test]
+fn what_has_to_be_typed_is_not_pasted_and_that_is_said() {
+    let mut scene = reviewed((80, 24), &pending(), Role::Approver);
+    scene.keys("Y");
+    scene.event(Event::Paste("fx-12".to_owned()));
+    assert!(scene.screen().contains("nothing was pasted: this has to be typed"), "{}", scene.screen());
+    scene.keys("<Enter>");
+    assert!(scene.screen().contains("type fx-12, then Enter"), "nothing stands there:\n{}", scene.screen());
+    scene.keys("fx-12<Enter>");
+    scene.event(Event::Paste("seen".to_owned()));
+    assert!(scene.screen().contains("> seen"), "a reason may be pasted:\n{}", scene.screen());
+}
+
+#[test]
+fn no_question_loses_what_it_asks_for_at_eighty_columns() {
+    let mut setup = scene::setup();
+    setup.badge = "HTTPS://STELLA.PRODUCTION.EXAMPLE.ORG".into();
+    let mut scene = Scene::with(setup, 80, 24);
+    let mut first = scene::snapshot(morning(), scene.now.wall);
+    let mut doubted = in_doubt();
+    doubted.alert_id = None;
+    first.fixes = vec![executed(), doubted];
+    scene.event(Event::Link(LinkEvent::Snapshot(Box::new(first))));
+    let mut hello = scene::hello(scene.now.wall);
+    hello.role = Role::Admin;
+    scene.feed(FeedEvent::Hello(hello));
+    for (keys, asked, hint) in [
+        ("R", ": why? (may stay empty)", "Nothing was sent yet."),
+        ("<Esc>/", "filter", "Enter keeps"),
+        ("<Esc>5/", "search", "Enter searches"),
+        ("<Esc>:review fx-12<Enter>B", ": type fx-12, then Enter", "Nothing was sent yet."),
+        ("<Esc>:review fx-9<Enter>R", "what did you find, what did you do? (required)", "Nothing was sent yet."),
+        ("<Esc>:fixes off<Enter>", "switch ALL fixes of HTTPS://STELLA.… off: type off, then Enter", "sent yet."),
+    ] {
+        scene.keys(keys);
+        let screen = scene.screen();
+        assert!(screen.contains(asked), "{asked} is not in\n{screen}");
+        let hinted = screen.lines().rev().find(|line| line.contains("Enter ")).unwrap_or_default();
+        assert!(screen.contains(hint) && !hinted.ends_with('…'), "{hint} is not in\n{screen}");
+    }
+}
+
+#[test]
+fn that_nothing_can_be_sent_is_said_however_long_the_address_is() {
+    let mut setup = scene::setup();
+    setup.readonly = true;
+    setup.watching = "https://stella.production.eu-central.example.org:8443".into();
+    let mut scene = Scene::with(setup, 80, 24);
+    let first = scene::snapshot(morning(), scene.now.wall);
+    scene.event(Event::Link(LinkEvent::Snapshot(Box::new(first))));
+    scene.feed(FeedEvent::Hello(scene::hello(scene.now.wall)));
+    let second = scene.screen().lines().nth(1).unwrap().to_owned();
+    assert!(second.contains("… ") && second.ends_with("sre-1 (responder)  READ-ONLY"), "{second}");
 }
 
 #[test]

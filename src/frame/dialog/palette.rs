@@ -53,6 +53,7 @@ impl Palette {
         };
         Lines {
             question: "command".to_owned(),
+            ask: String::new(),
             field: Some((self.input.value(), self.input.visual_cursor())),
             hint,
             wrong: false,
