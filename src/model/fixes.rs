@@ -156,6 +156,7 @@ impl Model {
             }
             Order::Lift(suppression) => self.send(now, Command::LiftSuppression(suppression), effects),
             Order::Maintain(request) => self.send(now, Command::Maintain(request), effects),
+            Order::EndMaintenance(window) => self.send(now, Command::EndMaintenance(window), effects),
         }
     }
 
@@ -235,6 +236,7 @@ impl Model {
         };
         let words = match self.ui.requests.done(id) {
             Some(Command::LiftSuppression(suppression)) => format!("{suppression} is lifted"),
+            Some(Command::EndMaintenance(window)) => format!("{window} has ended"),
             _ if remedy.switched_off.is_some() => "all fixes are off; those that ran are being stopped".to_owned(),
             _ => "fixes are on".to_owned(),
         };

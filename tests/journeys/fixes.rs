@@ -439,6 +439,59 @@ fn a_proposal_by_hand_asks_for_what_the_alert_does_not_say() {
 }
 
 #[test]
+fn a_proposal_takes_its_parameters_or_says_which_there_are() {
+    let mut scene = live((120, 36), Vec::new(), Remedy::default(), Role::Responder);
+    scene.keys(":");
+    let definition = |id: &str| {
+        serde_json::from_value(json!({
+            "id": id, "title": id, "risk": "low", "policy": "approve", "effectivePolicy": "approve", "why": "",
+            "owner": "team-web", "matches": "any", "record": {"runs": 0, "good": 0, "marked": 0, "falsePositive": 0},
+            "parameters": {"ip": "ip"}
+        }))
+        .unwrap()
+    };
+    scene.answer(|query| match query {
+        Query::Definitions => {
+            let items = vec![definition("block-address"), definition("block-range")];
+            Some(Reply::Definitions(Ok(DefinitionPage { items, next: None })))
+        }
+        _ => None,
+    });
+    scene.keys("propose<Enter>");
+    let screen = scene.screen();
+    assert!(screen.contains("> propose") && screen.contains("propose block-address | propose block-range"), "{screen}");
+    assert!(screen.contains("NAME=VALUE"), "{screen}");
+    scene.keys("block-address 203.0.113.9<Enter>");
+    let screen = scene.screen();
+    assert!(screen.contains("> propose block-address 203.0.113.9"), "it can be mended:\n{screen}");
+    assert!(screen.contains("block-address takes ip=VALUE (ip), not 203.0.113.9"), "{screen}");
+    scene.keys("<C-w>ip=203.0.113.9<Enter>");
+    let screen = scene.screen();
+    assert!(screen.contains("propose block-address ip=203.0.113.9 for a-0000001?"), "{screen}");
+    scene.keys("y");
+    let Some((_, Command::Propose(proposal))) = scene.sent() else { panic!("sent:\n{}", scene.screen()) };
+    assert_eq!(proposal.parameters.get("ip").map(stella_protocol::Text::raw), Some("203.0.113.9"));
+}
+
+#[test]
+fn a_window_ends_before_its_time_when_an_admin_says_so() {
+    let window = json!({"maintenance": [{"id": "win-3", "target": "service:search", "from": at(-60), "until": at(7200),
+        "by": "sre-1"}]});
+    let mut scene = live((80, 24), vec![pending()], serde_json::from_value(window).unwrap(), Role::Admin);
+    scene.keys(":maintenance end win-4<Enter>");
+    assert!(scene.screen().contains("there is no such window"), "{}", scene.screen());
+    scene.keys(":maintenance e<Tab><Enter>");
+    assert!(scene.screen().contains("end win-3: let fixes start on service:search again?"), "{}", scene.screen());
+    scene.keys("y");
+    let Some((id, Command::EndMaintenance(ended))) = scene.sent() else { panic!("sent:\n{}", scene.screen()) };
+    assert_eq!(ended, "win-3");
+    scene.event(Event::Reply(id, Box::new(Reply::Surrounded(Ok(Box::default())))));
+    assert!(scene.screen().contains("win-3 has ended"), "{}", scene.screen());
+    scene.keys(":review 12<Enter>");
+    assert_eq!(scene.model.ui.review.as_ref().map(|review| review.id().as_str()), Some("fx-12"));
+}
+
+#[test]
 fn maintenance_and_suppressions_are_commands() {
     let suppressed = json!({"suppressions": [{"id": "sup-3", "definitionId": "rebuild_index", "target": "service:search",
         "at": at(-9000), "reason": "rolled back"}]});

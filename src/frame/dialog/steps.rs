@@ -43,6 +43,8 @@ pub enum Order {
     Lift(String),
     /// Let nothing start for a time.
     Maintain(MaintenanceRequest),
+    /// End such a time.
+    EndMaintenance(String),
 }
 
 /// One thing that is asked.

@@ -107,6 +107,22 @@ plan digest 0011aaff"#;
 }
 
 #[test]
+fn gates_are_told_only_of_what_still_waits_for_them() {
+    let gates = vec![Gate { state: GateState::Shut, text: Text::from("it is not pending") }];
+    let shown = |status: &str| {
+        let fix = read("fx-12", &json!({"status": status}));
+        let review = FixReview { fix, gates: gates.clone(), differences: Vec::new(), record: Record::default() };
+        super::review(&review, true).join("\n")
+    };
+    for status in ["proposed", "pending", "approved"] {
+        assert!(shown(status).contains("SHUT  it is not pending"), "{status}");
+    }
+    for status in ["running", "executed", "failed", "rejected", "in_doubt"] {
+        assert!(!shown(status).contains("SHUT") && !shown(status).contains("gates"), "{status}");
+    }
+}
+
+#[test]
 fn what_has_no_undo_is_not_promised_to_be_taken_back() {
     let mut fix = read("fx-12", &json!({}));
     fix.plan.steps[0].undo = None;
