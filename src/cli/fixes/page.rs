@@ -87,6 +87,7 @@ pub(super) fn review(review: &FixReview, is_whole: bool) -> Vec<String> {
     let fix = &review.fix;
     let mut lines = head(fix);
     section(&mut lines, "approvals", fix.approvals.iter().map(approval));
+    section(&mut lines, "runs only if", plan::first(&fix.plan.preconditions));
     section(&mut lines, "what will run", plan::steps(&fix.plan.steps));
     if !is_whole {
         lines.push("  (this program does not know all of this plan: -o json shows it)".to_owned());

@@ -25,6 +25,9 @@ pub(super) fn write(page: &mut Page<'_>) {
     for what in &plan.will_not_undo {
         page.marked(("will NOT revert:", Role::Danger), Role::Danger, &clean(what));
     }
+    for wanted in &plan.preconditions {
+        write_first(page, wanted);
+    }
     for (at, step) in plan.steps.iter().enumerate() {
         write_step(page, at, step);
     }
@@ -55,14 +58,24 @@ pub(super) fn is_known(plan: &FixPlan) -> bool {
         Act::Http(_) | Act::Argv(_) | Act::Repair(_) => true,
     };
     let probe = |probe: &Option<Probe>| probe.as_ref().is_none_or(|probe| act(&probe.act));
+    let firsts = plan.preconditions.iter().all(|wanted| act(&wanted.act));
     let checks = plan.guard.iter().chain(plan.verification.as_ref().map(|verification| &verification.check));
     let undo = |undo: &Option<Undo>| match undo {
         None | Some(Undo::Restore) => true,
         Some(Undo::Act { act: back, probe: look, .. }) => act(back) && probe(look),
         Some(Undo::Unknown) => false,
     };
-    checks.into_iter().all(|check| *check != Check::Unknown)
+    firsts
+        && checks.into_iter().all(|check| *check != Check::Unknown)
         && plan.steps.iter().all(|step| act(&step.act) && probe(&step.probe) && undo(&step.undo))
+}
+
+/// What must hold before it runs: it is asked in every dry run.
+fn write_first(page: &mut Page<'_>, wanted: &Probe) {
+    page.words(1, Role::Text, &format!("runs only if {}", clean(&wanted.title)));
+    write_act(page, "", &wanted.act);
+    let words = format!("holds when {}, does not when {}", condition(&wanted.done), condition(&wanted.not_done));
+    page.words(5, Role::Muted, &words);
 }
 
 fn write_step(page: &mut Page<'_>, at: usize, step: &PlanStep) {

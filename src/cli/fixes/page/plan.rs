@@ -10,6 +10,18 @@ use super::clean;
 use crate::cli::fixes::words::{list, quoted, span, value};
 use crate::unwind;
 
+/// What must hold before it runs.
+pub(super) fn first(wanted: &[Probe]) -> Vec<String> {
+    let one = |probe: &Probe| {
+        let mut lines = vec![format!("  {}", clean(&probe.title))];
+        lines.extend(indented(5, act(&probe.act)));
+        lines.push(format!("     it holds when {}", condition(&probe.done)));
+        lines.push(format!("     it does not when {}", condition(&probe.not_done)));
+        lines
+    };
+    wanted.iter().flat_map(one).collect()
+}
+
 /// What runs, in order.
 pub(super) fn steps(steps: &[PlanStep]) -> Vec<String> {
     steps.iter().enumerate().flat_map(|(place, step)| one(place, step)).collect()

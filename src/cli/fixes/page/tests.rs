@@ -123,6 +123,18 @@ fn gates_are_told_only_of_what_still_waits_for_them() {
 }
 
 #[test]
+fn what_must_hold_first_is_a_part_of_what_is_shown() {
+    let mut fix = read("fx-12", &json!({}));
+    let mut wanted = fix.plan.steps[0].probe.clone().unwrap();
+    wanted.title = Text::from("the pool has a spare");
+    fix.plan.preconditions = vec![wanted];
+    let review = FixReview { fix, gates: Vec::new(), differences: Vec::new(), record: Record::default() };
+    let shown = super::review(&review, true).join("\n");
+    assert!(shown.contains("runs only if\n  the pool has a spare\n     GET \"http://h/state\""), "{shown}");
+    assert!(shown.contains("     it holds when status 200 and \"/up\" is true"), "{shown}");
+}
+
+#[test]
 fn what_has_no_undo_is_not_promised_to_be_taken_back() {
     let mut fix = read("fx-12", &json!({}));
     fix.plan.steps[0].undo = None;
