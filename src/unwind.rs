@@ -106,11 +106,11 @@ mod tests {
             step
         };
         let plans: Vec<Value> = steps.iter().map(planned).collect();
-        let states: Vec<Value> = steps.iter().map(|(_, state)| json!({"state": state})).collect();
+        let stand: Vec<Value> = steps.iter().map(|(_, state)| json!({"state": state})).collect();
         serde_json::from_value(json!({
             "id": "fx-1", "definitionId": "d", "title": "t", "risk": "low", "policy": "approve", "planDigest": "00",
             "proposedBy": "rule:d", "proposedAt": at, "status": status, "quorum": 1, "approveBy": at, "version": 1,
-            "steps": states, "plan": {
+            "steps": stand, "plan": {
                 "definitionId": "d", "definitionDigest": "00", "risk": "low", "policy": "approve", "target": "a:b",
                 "parameters": [], "steps": plans
             }

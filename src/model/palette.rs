@@ -230,8 +230,9 @@ impl Model {
             .chain([Step::Yes])
             .collect();
         let whom = alert.map_or_else(|| "without an alert".to_owned(), |alert| format!("for {}", alert.id));
-        let said: String = given.iter().map(|(name, value)| format!(" {name}={}", value.raw())).collect();
-        let what = format!("propose {}{} {whom}", sanitise(known.id.raw()), sanitise(&said));
+        let said = given.iter().map(|(name, value)| format!("{name}={}", value.raw()));
+        let said = [known.id.raw().to_owned()].into_iter().chain(said).collect::<Vec<_>>().join(" ");
+        let what = format!("propose {} {whom}", sanitise(&said));
         let alert_id: Option<AlertId> = alert.map(|alert| alert.id.clone());
         let proposal = Proposal { definition_id: known.id.clone(), alert_id, parameters: given };
         self.ui.dialog = Some(Dialog::steps(Order::Propose { proposal, names }, what, steps, now.steady));
