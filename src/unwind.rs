@@ -40,7 +40,10 @@ pub fn stop(fix: &Fix) -> String {
             let with_it: Vec<usize> = done.iter().copied().chain([at]).collect();
             let last = at + 1 == fix.steps.len();
             let then = if last { after_the_last(&with_it, is_kept) } else { between(&with_it, is_kept) };
-            format!("after step {}: {then}", at + 1)
+            // A last step that fails is no last step done: what came before is taken back after all.
+            let is_split = last && with_it.iter().any(|at| is_kept(*at)) && !done.iter().all(|at| is_kept(*at));
+            let fails = if is_split { format!("; if it fails: {}", between(&done, is_kept)) } else { String::new() };
+            format!("once step {} is done: {then}{fails}", at + 1)
         }
         _ => String::new(),
     }
@@ -138,9 +141,18 @@ mod tests {
             ("running", &[(true, "done"), (true, "waiting")], "takes back 1 step"),
             ("running", &[(true, "done"), (false, "done"), (true, "waiting")], "takes back 1 step, 1 stays done"),
             ("running", &[(false, "done"), (true, "waiting")], "takes nothing back, 1 stays done"),
-            ("running", &[(false, "begun"), (true, "waiting")], "after step 1: takes nothing back, 1 stays done"),
-            ("running", &[(true, "done"), (true, "begun")], "after step 2: takes back 2 steps"),
-            ("running", &[(true, "done"), (false, "unknown")], "after step 2: takes nothing back, 2 stay done"),
+            (
+                "running",
+                &[(false, "begun"), (true, "waiting")],
+                "once step 1 is done: takes nothing back, 1 stays done",
+            ),
+            ("running", &[(true, "done"), (true, "begun")], "once step 2 is done: takes back 2 steps"),
+            (
+                "running",
+                &[(true, "done"), (false, "unknown")],
+                "once step 2 is done: takes nothing back, 2 stay done; if it fails: takes back 1 step",
+            ),
+            ("running", &[(false, "done"), (true, "begun")], "once step 2 is done: takes nothing back, 2 stay done"),
             ("pending", &[(true, "waiting")], ""),
         ] {
             assert_eq!(stop(&fix(status, steps)), said, "{status} {steps:?}");
