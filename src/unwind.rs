@@ -43,7 +43,7 @@ pub fn stop(fix: &Fix) -> String {
             // A last step that fails is no last step done: what came before is taken back after all.
             let is_split = last && with_it.iter().any(|at| is_kept(*at)) && !done.iter().all(|at| is_kept(*at));
             let fails = if is_split { format!("; if it fails: {}", between(&done, is_kept)) } else { String::new() };
-            format!("once step {} is done: {then}{fails}", at + 1)
+            format!("after step {}: {then}{fails}", at + 1)
         }
         _ => String::new(),
     }
@@ -144,15 +144,15 @@ mod tests {
             (
                 "running",
                 &[(false, "begun"), (true, "waiting")],
-                "once step 1 is done: takes nothing back, 1 stays done",
+                "after step 1: takes nothing back, 1 stays done",
             ),
-            ("running", &[(true, "done"), (true, "begun")], "once step 2 is done: takes back 2 steps"),
+            ("running", &[(true, "done"), (true, "begun")], "after step 2: takes back 2 steps"),
             (
                 "running",
                 &[(true, "done"), (false, "unknown")],
-                "once step 2 is done: takes nothing back, 2 stay done; if it fails: takes back 1 step",
+                "after step 2: takes nothing back, 2 stay done; if it fails: takes back 1 step",
             ),
-            ("running", &[(false, "done"), (true, "begun")], "once step 2 is done: takes nothing back, 2 stay done"),
+            ("running", &[(false, "done"), (true, "begun")], "after step 2: takes nothing back, 2 stay done"),
             ("pending", &[(true, "waiting")], ""),
         ] {
             assert_eq!(stop(&fix(status, steps)), said, "{status} {steps:?}");

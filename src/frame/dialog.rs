@@ -255,7 +255,7 @@ impl Dialog {
             },
             Kind::Reason { input, request, what } => Lines {
                 question: format!("{} {what}", request.verb.word()),
-                ask: ": why? (may stay empty)".to_owned(),
+                ask: ": why? (optional)".to_owned(),
                 field: Some((input.value(), field(input))),
                 hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
                 wrong: false,

@@ -119,7 +119,7 @@ fn no_question_loses_what_it_asks_for_at_eighty_columns() {
     hello.role = Role::Admin;
     scene.feed(FeedEvent::Hello(hello));
     for (keys, asked, hint) in [
-        ("R", ": why? (may stay empty)", "Nothing was sent yet."),
+        ("R", ": why? (optional)", "Nothing was sent yet."),
         ("<Esc>/", "filter", "Enter keeps"),
         ("<Esc>5/", "search", "Enter searches"),
         ("<Esc>:review fx-12<Enter>B", ": type fx-12, then Enter", "Nothing was sent yet."),

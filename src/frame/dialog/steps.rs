@@ -56,7 +56,7 @@ pub enum Step {
     Text {
         /// What it is called once it is given.
         name: String,
-        /// The question for it; says whether it may stay empty.
+        /// The question for it; says whether it is required.
         about: String,
         /// It may not stay empty.
         needed: bool,
@@ -68,7 +68,7 @@ pub enum Step {
 impl Step {
     /// A text that is called `name`.
     pub fn text(name: &str, question: &str, needed: bool) -> Self {
-        let about = format!("{question} ({})", if needed { "required" } else { "may stay empty" });
+        let about = format!("{question} ({})", if needed { "required" } else { "optional" });
         Self::Text { name: name.to_owned(), about, needed }
     }
 }
