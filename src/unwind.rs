@@ -141,11 +141,7 @@ mod tests {
             ("running", &[(true, "done"), (true, "waiting")], "takes back 1 step"),
             ("running", &[(true, "done"), (false, "done"), (true, "waiting")], "takes back 1 step, 1 stays done"),
             ("running", &[(false, "done"), (true, "waiting")], "takes nothing back, 1 stays done"),
-            (
-                "running",
-                &[(false, "begun"), (true, "waiting")],
-                "after step 1: takes nothing back, 1 stays done",
-            ),
+            ("running", &[(false, "begun"), (true, "waiting")], "after step 1: takes nothing back, 1 stays done"),
             ("running", &[(true, "done"), (true, "begun")], "after step 2: takes back 2 steps"),
             (
                 "running",

@@ -189,11 +189,7 @@ fn what_runs_shows_its_steps_and_its_last_lines() {
         }
         insta::assert_snapshot!(format!("running_{}x{}", size.0, size.1), scene.screen());
         scene.keys("S");
-        assert!(
-            scene.screen().contains("STOP fx-12 on PROD, after step 2: takes back 2 steps"),
-            "{}",
-            scene.screen()
-        );
+        assert!(scene.screen().contains("STOP fx-12 on PROD, after step 2: takes back 2 steps"), "{}", scene.screen());
         scene.keys("<Enter>");
         insta::assert_snapshot!(format!("stop_{}x{}", size.0, size.1), scene.screen());
         scene.keys("<Enter>");
