@@ -50,6 +50,9 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
                 return supersede(parts, state, &format!("it cannot be planned any more: {}", why.raw())).await;
             }
         };
+        if let Some(why) = verify::nothing_to_watch(parts, state) {
+            return supersede(parts, state, why).await;
+        }
         gates = preconditions(parts, state).await.map(drop);
     }
     let event = Event::Claimed {
@@ -124,13 +127,15 @@ impl Work<'_> {
         }
     }
 
-    /// What must stay so while it runs.
+    /// What must stay so while it runs; and before its first step, that there still is something to do.
     fn guarded(&self, state: &FixState) -> Result<(), Text> {
-        let Some(check) = &state.fix.plan.guard else { return Ok(()) };
-        match verify::look(self.parts, state, check) {
-            Verdict::Holds => Ok(()),
-            Verdict::Broken(why) => Err(Text::new(format!("its guard broke: {}", why.raw()))),
+        let untouched = state.fix.status == FixStatus::Running && state.work.at == 0;
+        if let Some(why) = verify::nothing_to_watch(self.parts, state).filter(|_| untouched) {
+            return Err(Text::from(why));
         }
+        let Some(check) = &state.fix.plan.guard else { return Ok(()) };
+        let held = verify::guard(self.parts, state, check);
+        held.map_err(|why| Text::new(format!("its guard broke: {}", why.raw())))
     }
 
     async fn stop(&self, state: &FixState, why: Text) -> Option<Arc<FixState>> {
@@ -146,7 +151,7 @@ impl Work<'_> {
                 if let Err(why) = self.guarded(state) {
                     return self.stop(state, why).await;
                 }
-                verify::look(self.parts, state, &wanted.check)
+                verify::look(self.parts, state, wanted).await
             }
         };
         let fence = state.work.fence;

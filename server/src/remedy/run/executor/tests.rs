@@ -6,6 +6,7 @@ mod images;
 mod lives;
 mod paused;
 mod power;
+mod proof;
 mod scene;
 mod storm;
 mod target;
