@@ -209,6 +209,11 @@ impl Way {
     }
 }
 
+/// Whether anything can tell if the step happened, or was taken back.
+pub(in crate::remedy) fn can_look(step: &PlanStep, undoing: bool) -> bool {
+    Way::of(step, undoing).can_look
+}
+
 /// The step happened, or was taken back.
 fn done(mut turn: Turn, undoing: bool, note: &Text) -> Step {
     let at = turn.state.work.at;

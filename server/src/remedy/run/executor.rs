@@ -71,6 +71,8 @@ pub struct Pace {
     retry: Duration,
     /// … and at most this long.
     longest_retry: Duration,
+    /// A target that cannot say what became of a step is asked again for so long before the step is in doubt.
+    doubt: Duration,
 }
 
 impl Default for Pace {
@@ -82,6 +84,7 @@ impl Default for Pace {
             watch: Duration::from_secs(1),
             retry: Duration::from_millis(500),
             longest_retry: Duration::from_secs(10),
+            doubt: Duration::from_secs(10),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only what comes after the effect is proof. What nobody could watch is said to be unwatched: it is not called a
 //! success.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use stella_protocol::fix::{Check, Side, Verification};
 use stella_protocol::{Activity, Alert, AlertId, Status, Text, Timestamp};
@@ -60,7 +60,9 @@ pub(super) async fn look(parts: &Parts, state: &FixState, wanted: &Verification)
 pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<(), Text> {
     match check {
         Check::AlertQuiet => match state.fix.alert_id.as_ref().and_then(|id| open(parts, id)) {
-            Some(open) if !is_silent(&open, now(parts).since(open.alert.last_seen)) => Err(last_match(parts, &open)),
+            Some(open) if !is_silent(&open, now(parts).since(open.alert.last_seen)) => {
+                Err(last_match_words(parts, &open))
+            }
             _ => Ok(()),
         },
         Check::Series { series, side, limit } => at_limit(parts, series, *side, *limit),
@@ -69,15 +71,16 @@ pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<()
 }
 
 /// Why watching its alert would prove nothing, before anything is done for it: it is over or quiet already. None: it
-/// would, or something else is watched.
-pub(super) fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<&'static str> {
+/// would, nobody can tell, or something else is watched.
+pub(super) async fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<&'static str> {
     let id = state.fix.alert_id.as_ref()?;
     state.fix.plan.verification.as_ref().filter(|wanted| wanted.check == Check::AlertQuiet)?;
-    match open(parts, id) {
-        None => Some("its alert is over already: there is nothing that it could help"),
-        Some(open) => matches!(open.alert.activity, Activity::Quiet { .. })
-            .then_some("its alert is quiet already: nothing could tell whether it helped; propose it when it fires"),
+    let watched = kept(parts, id).await.ok()??;
+    if !watched.alert.status.is_open() {
+        return Some("its alert is over already: there is nothing that it could help");
     }
+    matches!(watched.alert.activity, Activity::Quiet { .. })
+        .then_some("its alert is quiet already: nothing could tell whether it helped; propose it when it fires")
 }
 
 /// The alert is over since the fix did something, or has been without a match since then for longer than chance
@@ -89,24 +92,37 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
     let Some(effect) = state.fix.verifying_since else {
         return Verdict::Early(Text::from("its steps are not done"));
     };
-    if let Some(open) = open(parts, id) {
-        let since =
-            Since { last_match: now(parts).since(open.alert.last_seen), effect: parts.clock.now().since(effect) };
-        return since.judge(&open, within).unwrap_or_else(|| Verdict::Broken(last_match(parts, &open)));
-    }
-    let (hub, id) = (parts.hub.clone(), id.clone());
-    match tokio::task::spawn_blocking(move || hub.alert(&id)).await {
-        Ok(Ok(Some(alert))) => ended(&alert),
-        Ok(Ok(None)) => Verdict::Unwatched(Text::from("its alert is not kept any more")),
-        _ => Verdict::Early(Text::from("its alert cannot be read at the moment")),
+    match kept(parts, id).await {
+        Ok(Some(open)) if open.alert.status.is_open() => {
+            let last_match = now(parts).since(open.alert.last_seen);
+            let since = Since { last_match, effect: parts.clock.now().since(effect) };
+            since.judge(&open, within).unwrap_or_else(|| Verdict::Broken(last_match_words(parts, &open)))
+        }
+        Ok(Some(over)) => ended(&over.alert),
+        Ok(None) => Verdict::Unwatched(Text::from("its alert is not kept any more")),
+        Err(Unread) => Verdict::Early(Text::from("its alert cannot be read at the moment")),
     }
 }
 
-fn open(parts: &Parts, id: &AlertId) -> Option<std::sync::Arc<AlertState>> {
+/// The store does not answer.
+struct Unread;
+
+/// An alert as it stands. The hub forgets one for a moment when it does not know what the store kept of it: so one
+/// that is not in sight is read.
+async fn kept(parts: &Parts, id: &AlertId) -> Result<Option<AlertState>, Unread> {
+    if let Some(open) = open(parts, id) {
+        return Ok(Some(AlertState::clone(&open)));
+    }
+    let (hub, id) = (parts.hub.clone(), id.clone());
+    let read = tokio::task::spawn_blocking(move || hub.alert_state(&id)).await;
+    read.map_err(|_| Unread)?.map_err(|_| Unread)
+}
+
+fn open(parts: &Parts, id: &AlertId) -> Option<Arc<AlertState>> {
     parts.hub.open_alerts().into_iter().find(|open| open.alert.id == *id)
 }
 
-fn last_match(parts: &Parts, open: &AlertState) -> Text {
+fn last_match_words(parts: &Parts, open: &AlertState) -> Text {
     if open.ends_on_recovery() {
         return Text::from("it has not said that it is well again");
     }
@@ -118,7 +134,6 @@ fn last_match(parts: &Parts, open: &AlertState) -> Text {
 fn ended(alert: &Alert) -> Verdict {
     let by = alert.resolved_by.as_ref().map_or("somebody", Text::raw);
     match alert.status {
-        status if status.is_open() => Verdict::Early(Text::from("its alert came back just now")),
         Status::Resolved if by == SYSTEM && alert.resolution_notes.is_none() => Verdict::Holds,
         Status::Resolved if by == SYSTEM => Verdict::Unwatched(Text::from("another fix ended its alert first")),
         _ => Verdict::Unwatched(Text::new(format!("{by} closed its alert meanwhile"))),
