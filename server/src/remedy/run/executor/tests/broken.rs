@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::power::Power;
 use super::scene::{Process, Scene, definition};
+use crate::documents::embedded::Embedded;
+use crate::documents::{
+    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+};
 use crate::remedy::machine::LEASE_MS;
 use crate::remedy::run::executor::Executor;
 use crate::remedy::run::{Call, Output, Runner};
@@ -166,4 +170,61 @@ async fn what_breaks_its_dry_run_twice_is_invalid() {
     house.goes_on().await;
     assert_eq!(house.runner.times.load(Ordering::SeqCst), 2);
     house.end().await;
+}
+
+/// Documents that break whoever asks for `alpha`.
+struct Snare(Embedded);
+
+impl Documents for Snare {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
+        self.0.collections(under)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
+        self.0.scan(collection, after, limit)
+    }
+
+    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
+        assert!(!key.path().ends_with("/alpha"), "as the test wants it");
+        self.0.get(key)
+    }
+
+    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+        self.0.write(writes)
+    }
+
+    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        self.0.count(collection)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_breaks_the_look_for_fixes_keeps_no_other_from_its_own() {
+    let condition = "\n[[precondition]]\ntitle = \"Nothing is noted of {op}\"\n\
+                     document = { collection = \"notes\", id = \"{op}\", exists = false }\n";
+    let scene = Scene::new(definition("approve", "u", true) + condition).await;
+    let process = scene.open(Power::until(None));
+    let mut parts = Arc::into_inner(scene.parts(&process.hub, "one", scene.performer())).unwrap();
+    let mut proposer = Arc::into_inner(parts.proposer).unwrap();
+    proposer.documents = Some(Arc::new(Snare(scene.documents.clone())));
+    parts.proposer = Arc::new(proposer);
+    let ending = CancellationToken::new();
+    let executor = tokio::spawn(Executor::new(Arc::new(parts)).run(ending.clone()));
+    process.finds("a", "alpha");
+    process.finds("b", "beta");
+    let pending = process.until(FixStatus::Pending).await;
+    assert_eq!(pending.fix.plan.target.raw(), "switch:beta");
+    assert!(!executor.is_finished());
+    ending.cancel();
+    executor.await.unwrap();
+    process.end().await;
 }
