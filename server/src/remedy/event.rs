@@ -115,6 +115,10 @@ pub enum Verdict {
     Holds,
     /// It does not hold now.
     Broken(Text),
+    /// Nothing speaks against it, and it is too early to tell: the time in which it must hold does not end meanwhile.
+    Early(Text),
+    /// Nobody can tell whether it helped, and nobody will be able to.
+    Unwatched(Text),
 }
 
 /// What a step asks for, besides keeping the new state.

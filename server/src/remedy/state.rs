@@ -38,6 +38,9 @@ pub struct Work {
     /// Since when its verification holds without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds_since: Option<Timestamp>,
+    /// Why nobody could watch whether it helped; None: somebody did, or has not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwatched: Option<Text>,
     /// Where it stood when it fell in doubt: running or undoing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<FixStatus>,

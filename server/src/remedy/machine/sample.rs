@@ -255,7 +255,15 @@ impl Chance {
             14 | 15 => Event::Intended { fence },
             16 | 17 => Event::Performed { fence, outcome: self.outcome() },
             18 => Event::Probed { fence, said: self.said() },
-            _ => Event::Watched { fence, verdict: self.one_of(&[Verdict::Holds, Verdict::Broken(words())]) },
+            _ => Event::Watched {
+                fence,
+                verdict: self.one_of(&[
+                    Verdict::Holds,
+                    Verdict::Broken(words()),
+                    Verdict::Early(words()),
+                    Verdict::Unwatched(words()),
+                ]),
+            },
         }
     }
 

@@ -309,6 +309,26 @@ fn it_is_executed_once_its_verification_held_without_a_break() {
 }
 
 #[test]
+fn what_cannot_be_told_yet_neither_holds_nor_fails() {
+    let mut tale = verifying(vec![careful()]);
+    tale.watch(Verdict::Holds);
+    tale.wait(MINUTE).watch(Verdict::Early("silent for a moment".into()));
+    tale.wait(60 * MINUTE).watch(Verdict::Early("silent for longer".into()));
+    assert_eq!((tale.status(), tale.state.work.holds_since), (FixStatus::Verifying, None));
+    tale.watch(Verdict::Broken("a match".into()));
+    assert_eq!(tale.status(), FixStatus::Undoing);
+}
+
+#[test]
+fn what_nobody_can_watch_is_executed_says_so_and_resolves_nothing() {
+    let mut tale = verifying(vec![careful()]);
+    let end = tale.watch(Verdict::Unwatched("no alert".into()));
+    assert_eq!((tale.status(), end.effects), (FixStatus::Executed, vec![Effect::Changed("execute")]));
+    assert_eq!(tale.state.fix.result.raw(), "not watched: no alert");
+    assert_eq!(tale.state.work.unwatched, Some("no alert".into()));
+}
+
+#[test]
 fn time_in_which_nobody_looked_does_not_count_as_held() {
     let mut tale = verifying(vec![careful()]);
     tale.watch(Verdict::Holds);

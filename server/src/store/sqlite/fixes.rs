@@ -227,13 +227,16 @@ pub(super) fn output(
     bodies(connection, kept, values.map(Value::from).to_vec(), "line of output")
 }
 
-/// Of its fixes, those that ran to an end; of the alerts they were for, those that a person closed.
+/// Of its fixes, those that ran to an end of which somebody could tell whether it was a good one; of the alerts they
+/// were for, those that a person closed.
 pub(super) fn record(connection: &Connection, definition: &str) -> Result<Record, StoreError> {
     let counted = "
         SELECT
             (SELECT count(*) FROM fixes WHERE definition = ?1
-                AND status IN ('executed', 'failed', 'rolled_back', 'closed_manually')),
-            (SELECT count(*) FROM fixes WHERE definition = ?1 AND status = 'executed'),
+                AND status IN ('executed', 'failed', 'rolled_back', 'closed_manually')
+                AND (status <> 'executed' OR json_extract(body, '$.work.unwatched') IS NULL)),
+            (SELECT count(*) FROM fixes WHERE definition = ?1 AND status = 'executed'
+                AND json_extract(body, '$.work.unwatched') IS NULL),
             (SELECT count(*) FROM alerts WHERE id IN (SELECT alert FROM fixes WHERE definition = ?1)
                 AND (status = 'false_positive' OR
                     (status = 'resolved' AND json_extract(body, '$.alert.resolvedBy') <> ?2))),

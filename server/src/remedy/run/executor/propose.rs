@@ -4,8 +4,10 @@
 //! while; an attacker's million lines are one alert here.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use stella_protocol::fix::Record;
 use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
 use tokio::time::{Instant, sleep};
@@ -72,7 +74,10 @@ pub(super) async fn seen(parts: &Parts, id: Option<&AlertId>) -> Option<Known> {
 pub(super) async fn keep_proposing(parts: &Parts) {
     let (mut tried, mut changed) = (Tried::default(), parts.hub.changed());
     loop {
-        tried.look(parts).await;
+        // What was noted stays noted: an alert that breaks the look is not looked at again at once.
+        if AssertUnwindSafe(tried.look(parts)).catch_unwind().await.is_err() {
+            tracing::error!("the look for fixes of an alert panicked; others go on");
+        }
         tokio::select! {
             word = changed.changed() => if word.is_err() { return },
             () = sleep(parts.pace.idle) => {}

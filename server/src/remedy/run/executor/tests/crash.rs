@@ -51,7 +51,7 @@ impl Person {
             match state.as_ref().map(|state| state.fix.status) {
                 Some(FixStatus::Pending) => self.say(process, "approve", state.unwrap(), FixVerb::Approve).await,
                 Some(FixStatus::Executed) => self.say(process, "back", state.unwrap(), FixVerb::Rollback).await,
-                Some(FixStatus::Verifying) => scene.pass(100),
+                Some(FixStatus::Verifying) => scene.pass(400),
                 Some(status) if !status.is_open() || status.waits_for_people() => return,
                 _ => {}
             }
