@@ -34,13 +34,15 @@ const LEAST_GOOD: u64 = 90;
 /// What else is going on.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
-    /// Open fixes, and at least those that were proposed in the last 15 minutes.
+    /// Open fixes, and at least those that were proposed within the hour; to propose, also what was
+    /// proposed of the definition for the target within the time that its own limits look back.
     pub fixes: &'a [Arc<FixState>],
     /// What holds for all fixes.
     pub remedy: &'a Remedy,
 }
 
-/// Whether something may be proposed: caps, one open fix a target, suppressions, the switch.
+/// Whether something may be proposed: caps, those of its definition too, one open fix a target,
+/// suppressions, the switch.
 ///
 /// # Errors
 /// What stands in the way.
@@ -70,6 +72,7 @@ pub fn admit(draft: &Draft, standing: Standing<'_>, now: Timestamp) -> Result<()
             format!("{} proposed the same for {} a moment ago; in {wait} it may be again", last.fix.id, plain(target));
         return Err(Refusal::new(Code::TargetBusy, why));
     }
+    draft.limits.admit(draft, standing.fixes, now)?;
     let open = count_open(standing.fixes);
     if open >= MOST_OPEN {
         let why = format!("{open} fixes are open, {MOST_OPEN} at most; decide or close some of them first");

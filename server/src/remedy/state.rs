@@ -5,6 +5,8 @@ use serde_json::Value;
 use stella_protocol::fix::{FixPlan, Policy};
 use stella_protocol::{AlertId, Fix, FixStatus, Text, Timestamp};
 
+use super::definition::Limits;
+
 /// A fix and how its execution stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +71,9 @@ pub struct Draft {
     pub guards: Vec<Text>,
     /// What was observed in the alert.
     pub observed: Option<f64>,
+    /// How often its definition lets itself be proposed: asked where the proposal is kept, so that many
+    /// at once do not pass them together.
+    pub limits: Limits,
 }
 
 /// A document before a step changed it, and as the step means to leave it. Kept in the transaction of

@@ -7,12 +7,14 @@ mod standing;
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest};
 use stella_protocol::{
     Code, Current, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text,
+    Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -22,6 +24,7 @@ use crate::hub::draft::{Author, By, Change, Draft, Stop};
 use crate::hub::fixes::role_of;
 use crate::hub::frame::{Kind, frame};
 use crate::hub::{Answer, act, json, problem, refusal};
+use crate::remedy::definition::limits::HOUR_MS;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
 use crate::store::{Commit, InTheWay, KeyedAnswer, StoreError, Verdict, Write};
@@ -227,7 +230,8 @@ impl Writer {
                 alert => alert,
             },
         };
-        let (fixes, standing) = self.standing();
+        let (mut fixes, standing) = self.standing();
+        self.look_back(&proposal, now.server, &mut fixes)?;
         let all = Standing { fixes: &fixes, remedy: &standing };
         policy::admit(&proposal, all, now.server).map_err(|why| {
             let same =
@@ -249,6 +253,24 @@ impl Writer {
             making.draft.link_alert(making.change, &alert, &fix.id, making.author, now);
         }
         Ok(fix)
+    }
+
+    /// Adds what a definition's own limits look back at beyond what is in memory.
+    fn look_back(
+        &self,
+        proposal: &remedy::Draft,
+        now: Timestamp,
+        fixes: &mut Vec<Arc<FixState>>,
+    ) -> Result<(), StoreError> {
+        let every = proposal.limits.every_ms;
+        if every <= HOUR_MS {
+            return Ok(());
+        }
+        let (definition, target) = (proposal.plan.definition_id.raw(), proposal.plan.target.raw());
+        let past = self.store.proposed(definition, target, now.plus_millis(-every))?;
+        let known: FxHashSet<FixId> = fixes.iter().map(|state| state.fix.id.clone()).collect();
+        fixes.extend(past.into_iter().filter(|state| !known.contains(&state.fix.id)).map(Arc::new));
+        Ok(())
     }
 
     fn standing(&self) -> (Vec<Arc<FixState>>, Remedy) {

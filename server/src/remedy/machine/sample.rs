@@ -7,6 +7,7 @@ use stella_protocol::fix::{
 };
 use stella_protocol::{FixStatus, Role, Text, Timestamp};
 
+use super::super::definition::Limits;
 use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Verdict};
 use super::{open, step};
 
@@ -75,6 +76,7 @@ pub(in crate::remedy) fn draft(risk: Risk, policy: Policy, steps: Vec<PlanStep>)
         quorum: crate::remedy::policy::quorum(risk, false),
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     }
 }
 

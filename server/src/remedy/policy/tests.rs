@@ -76,11 +76,22 @@ fn a_target_has_one_open_fix_and_a_definition_one_proposal_for_it_in_15_minutes(
 #[test]
 fn fifty_are_open_at_once_and_not_one_more() {
     let fixes: Vec<_> =
-        (0..50).map(|number| kept(number, "restart", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
+        (0..50).map(|number| kept(number, "other", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
     let (draft, free) = (proposal("restart", "service:a"), Remedy::default());
     assert_eq!(admits(&draft, &fixes[..49], &free, 0), Ok(()));
     assert_eq!(admits(&draft, &fixes, &free, 0), Err(Code::TooManyFixes));
     assert_eq!(start(&fixes[0].fix, Standing { fixes: &fixes, remedy: &free }, at(0)), Ok(()));
+}
+
+#[test]
+fn a_definitions_own_caps_are_asked_too() {
+    let fixes: Vec<_> =
+        (0..5).map(|number| kept(number, "restart", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
+    let (draft, free) = (proposal("restart", "service:a"), Remedy::default());
+    assert_eq!(draft.limits.open, 5);
+    assert_eq!(admits(&draft, &fixes[..4], &free, 60 * MINUTE), Ok(()));
+    assert_eq!(admits(&draft, &fixes, &free, 60 * MINUTE), Err(Code::TooManyFixes));
+    assert_eq!(admits(&proposal("other", "service:a"), &fixes, &free, 60 * MINUTE), Ok(()));
 }
 
 #[test]

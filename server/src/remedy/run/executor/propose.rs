@@ -152,11 +152,6 @@ pub(super) async fn records(parts: &Parts) -> HashMap<String, Record> {
 }
 
 async fn keep(parts: &Parts, draft: Draft) -> Kept {
-    let now = parts.clock.now();
-    if let Err(refusal) = parts.proposer.admit(&draft, &parts.hub.fixes(), now) {
-        tracing::debug!(why = refusal.why.escape_debug().to_string(), "a proposal was held back");
-        return Kept::Answered;
-    }
     let by = Principal { name: Text::new(draft.proposed_by.raw().to_owned()), role: Role::Admin };
     let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await else { return Kept::Answered };
     if !matches!(problem.code, Code::TargetBusy) {
