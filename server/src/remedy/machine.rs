@@ -29,7 +29,7 @@ pub(super) mod words;
 use stella_protocol::fix::{Act, Check, DocumentChange, FixPlan, FixStep, Policy, Risk, Trail, Undo};
 use stella_protocol::{Code, Fix, FixId, FixStatus, Text, Timestamp};
 
-use super::{Draft, Event, FixState, Refusal, Step, Work};
+use super::{Draft, Event, FixState, Refusal, Step, Superseded, Work};
 pub(super) use people::{role_for, same};
 use turn::Turn;
 use words::plain;
@@ -108,7 +108,7 @@ pub fn step(state: &FixState, event: &Event, now: Timestamp) -> Result<Step, Ref
         Event::Rehearsed(said) => rehearsed(state, said, now),
         Event::Decided(decision) => people::decide(state, decision, now),
         Event::Tick => Ok(tick(state, now)),
-        Event::Superseded(why) => superseded(state, why, now),
+        Event::Superseded(cause, why) => superseded(state, *cause, why, now),
         Event::Stopped(why) => unwind::stop(state, &Text::from(super::SYSTEM), why, now),
         Event::Claimed { .. }
         | Event::Renewed { .. }
@@ -171,10 +171,11 @@ fn tick(state: &FixState, now: Timestamp) -> Step {
 }
 
 /// Row 6; also while the first dry run is under way, since what it is for may end meanwhile.
-fn superseded(state: &FixState, why: &Text, now: Timestamp) -> Result<Step, Refusal> {
+fn superseded(state: &FixState, cause: Superseded, why: &Text, now: Timestamp) -> Result<Step, Refusal> {
     match state.fix.status {
         FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved => {
             let mut turn = Turn::of(state, now);
+            turn.state.work.superseded = Some(cause);
             turn.end(FixStatus::Superseded, why.raw());
             Ok(turn.changed("supersede", &format!("superseded: {}", why.raw())))
         }

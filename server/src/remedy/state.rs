@@ -5,6 +5,7 @@ use serde_json::Value;
 use stella_protocol::fix::{FixPlan, Policy};
 use stella_protocol::{AlertId, Fix, FixStatus, Text, Timestamp};
 
+use super::Superseded;
 use super::definition::Limits;
 
 /// A fix and how its execution stands.
@@ -43,6 +44,9 @@ pub struct Work {
     /// Where it stood when it fell in doubt: running or undoing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<FixStatus>,
+    /// Why it was for nothing; None: it was not superseded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Superseded>,
     /// Lines of output so far, and their bytes.
     #[serde(default)]
     pub output: (u64, u64),

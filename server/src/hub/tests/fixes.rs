@@ -1,5 +1,7 @@
 //! Fixes as the callers of the hub see them, with the real machine and a real store.
 
+mod caps;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,7 +13,6 @@ use stella_protocol::{
 
 use super::{CursorAsk, House, MINUTE, START, ask, frames, named, who};
 use crate::hub::Answer;
-use crate::remedy::definition::Limits;
 use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Outcome, Refusal, Verdict};
 use crate::store::conformance::fixes::draft;
 use crate::store::{FixQuery, Store};
@@ -24,13 +25,6 @@ fn reversible(alert: Option<&Alert>, target: &str) -> Draft {
         step.undo = Some(Undo::Act { title, act, probe: None, idempotent: true });
     }
     draft.alert_id = alert.map(|alert| alert.id.clone());
-    draft
-}
-
-/// Of another definition, for a target of its own.
-fn reversible_as(definition: &str) -> Draft {
-    let mut draft = reversible(None, &format!("service:{definition}"));
-    draft.plan.definition_id = Text::new(definition.to_owned());
     draft
 }
 
@@ -373,44 +367,6 @@ async fn what_was_rolled_back_is_not_proposed_there_until_somebody_lifts_that() 
     house.propose(reversible(None, "service:search")).await.unwrap();
     let house = house.reopened();
     assert!(house.hub.remedy().suppressions.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_definitions_own_caps_hold_however_many_propose_at_once() {
-    let house = House::new();
-    let limits = Limits { open: 5, ..Limits::default() };
-    let mut asking = tokio::task::JoinSet::new();
-    for number in 0..14_u8 {
-        let (hub, key) = (house.hub.clone(), format!("k{number}"));
-        let draft = Draft { limits, ..reversible(None, &format!("service:{number}")) };
-        asking.spawn(async move {
-            hub.propose_fix(&who("ana", Role::Responder), Some(&key), [number; 32], draft).await.map(|_| ())
-        });
-    }
-    let said = asking.join_all().await;
-    let refused: Vec<Code> = said.iter().filter_map(|said| said.as_ref().err()).map(|why| why.code).collect();
-    assert_eq!(refused, [Code::TooManyFixes; 9]);
-    assert_eq!(house.hub.fixes().len(), 5);
-    let rows = house.store.audit(0, 100).unwrap();
-    assert_eq!(rows.iter().filter(|row| row.verdict == "refused").count(), 9, "and who was refused is known");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_longest_pause_of_a_definition_is_kept_also_over_a_restart() {
-    let house = House::new();
-    let limits = Limits { every_ms: 6 * 60 * MINUTE, ..Limits::default() };
-    let slow = || Draft { limits, ..reversible(None, "service:search") };
-    let first = house.executed(slow()).await;
-    for number in 0..210 {
-        let done = house.propose(reversible_as(&format!("other-{number}"))).await.unwrap();
-        house.step(&done.id, Event::Rehearsed(Err(Text::new("no")))).await.unwrap();
-    }
-    house.clock.advance_to(Timestamp::from_millis(START + 5 * 60 * MINUTE));
-    let house = house.reopened();
-    assert!(!house.hub.fixes().iter().any(|state| state.fix.id == first.fix.id), "it is not in memory");
-    assert_eq!(house.propose(slow()).await.unwrap_err().code, Code::TargetBusy);
-    house.clock.advance_to(Timestamp::from_millis(START + 6 * 60 * MINUTE));
-    house.propose(slow()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stella_protocol::{Code, Timestamp};
 
 use crate::remedy::machine::words::plain;
+use crate::remedy::policy::again;
 use crate::remedy::{Draft, FixState, Refusal};
 
 /// Shortest time between two proposals for one target, in milliseconds: the cap of all fixes.
@@ -59,8 +60,8 @@ impl Limits {
                 self.per_hour
             ));
         }
-        let same = mine().filter(|fix| fix.plan.target == draft.plan.target);
-        match same.map(|fix| now.since(fix.proposed_at)).min() {
+        let last = again::held_back_by(draft, fixes, self.every_ms, now);
+        match last.map(|state| now.since(state.fix.proposed_at)) {
             // Within the cap of all fixes, what refuses is that one: it knows of suppressions and the switch.
             Some(since) if (LEAST_EVERY_MS..self.every_ms).contains(&since) => {
                 let wait = (self.every_ms - since).div_euclid(60_000) + 1;

@@ -55,7 +55,7 @@ impl Reference {
                 Stands::Pending
             }
             (Stands::Proposed, Event::Rehearsed(Err(_)))
-            | (Stands::Proposed | Stands::Pending | Stands::Approved { .. }, Event::Superseded(_)) => Stands::Over,
+            | (Stands::Proposed | Stands::Pending | Stands::Approved { .. }, Event::Superseded(..)) => Stands::Over,
             (Stands::Pending, Event::Tick) if now >= self.until => Stands::Over,
             (Stands::Approved { until }, Event::Tick) if now >= until => Stands::Over,
             (stands, Event::Decided(decision)) => self.hears_person(stands, decision, now),

@@ -8,7 +8,7 @@ use stella_protocol::fix::{
 use stella_protocol::{FixStatus, Role, Text, Timestamp};
 
 use super::super::definition::Limits;
-use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Verdict};
+use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Superseded, Verdict};
 use super::{open, step};
 
 pub(in crate::remedy) const DIGEST: &str = "d1";
@@ -244,7 +244,7 @@ impl Chance {
             0 | 1 => Event::Rehearsed(if self.percent(85) { Ok(vec![words()]) } else { Err(words()) }),
             2..=8 => Event::Decided(self.decision(single_person)),
             9 => Event::Tick,
-            10 if self.percent(20) => Event::Superseded(words()),
+            10 if self.percent(20) => Event::Superseded(Superseded::AlertOver, words()),
             10 if self.percent(20) => Event::Stopped(words()),
             10..=12 => Event::Claimed {
                 holder: self.one_of(&["e1", "e2"]).into(),
