@@ -22,7 +22,7 @@ use super::actions::{alert_id, answered, key, version};
 use super::alerts::{page, tag};
 use super::problem::Refusal;
 use super::{App, body, stored};
-use crate::auth::Session;
+use crate::auth::{Holder, Session};
 use crate::problem::problem;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::run::desk::RemedyDesk;
@@ -221,23 +221,27 @@ async fn decide(
     let id = fix_id(&id)?;
     let key = key(&headers)?;
     let version = version(&headers)?;
-    let FixRequest { plan_digest, text } = body::json_or_default(&headers, body).await?;
+    let ask: FixRequest = body::json_or_default(&headers, body).await?;
     let changed = match verb {
         FixVerb::Rollback => desk(&app)?.changed(&*found(&app, id.clone()).await?).await,
         _ => Vec::new(),
     };
-    let by = session.principal;
-    let decision = Decision {
+    let decision = Decision { changed, single_person: app.hub.remedy().single_person, ..said(verb, &session, ask) };
+    Ok(answered(app.hub.decide_fix(&session.principal, key, &id, version, decision).await?))
+}
+
+/// What whoever asks says; the rest is not theirs to say.
+fn said(verb: FixVerb, session: &Session, ask: FixRequest) -> Decision {
+    Decision {
         verb,
-        by: by.name.clone(),
-        role: by.role,
-        plan_digest,
-        text: text.unwrap_or_default(),
-        single_person: app.hub.remedy().single_person,
-        simulated: false,
-        changed,
-    };
-    Ok(answered(app.hub.decide_fix(&by, key, &id, version, decision).await?))
+        by: session.principal.name.clone(),
+        role: session.principal.role,
+        plan_digest: ask.plan_digest,
+        text: ask.text.unwrap_or_default(),
+        single_person: false,
+        simulated: session.holder == Holder::Simulated,
+        changed: Vec::new(),
+    }
 }
 
 /// `PUT /fixes/switch`.
@@ -290,4 +294,26 @@ async fn found(app: &App, id: FixId) -> Result<Arc<FixState>, Refusal> {
 
 fn fix_id(text: &str) -> Result<FixId, Refusal> {
     text.parse().map_err(|_| Refusal::new(Code::BadId, "a fix is fx-N"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use stella_protocol::{Role, Timestamp};
+
+    use super::*;
+    use crate::auth::{Grant, Recording, Secret, Tokens};
+
+    #[test]
+    fn what_a_simulated_colleague_says_is_marked_so_whatever_the_name() {
+        for (holder, simulated) in [(Holder::Real, false), (Holder::Simulated, true)] {
+            let (tokens, secret) = (Tokens::default(), Secret::generate().unwrap());
+            let (name, role, recording) = ("op2".to_owned(), Role::Approver, Recording::Refused);
+            tokens
+                .put(secret.fingerprint(), Grant { name, role, recording, holder, expires_at: None, revoked_at: None });
+            let session = tokens.admit(secret.expose(), Timestamp::default()).unwrap();
+            let said = said(FixVerb::Approve, &session, FixRequest::default());
+            assert_eq!((said.by.raw(), said.simulated), ("op2", simulated));
+        }
+    }
 }
