@@ -66,7 +66,8 @@ impl Hub {
 
     /// A person's verb on a version that they saw, once for each key.
     ///
-    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile.
+    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile. So does
+    /// `approve` when nothing came since but dry runs, for the plan that its digest names.
     ///
     /// # Errors
     /// What stands in the way, with the fix as it is.

@@ -44,6 +44,12 @@ pub struct Work {
     /// Where it stood when it fell in doubt: running or undoing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<FixStatus>,
+    /// When the last dry run that somebody asked for ended; None: nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed_at: Option<Timestamp>,
+    /// The version since which nothing came but dry runs that somebody asked for; None: something else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_rehearsed_since: Option<u64>,
     /// Why it was for nothing; None: it was not superseded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,

@@ -191,6 +191,34 @@ async fn a_verb_counts_once_on_the_version_that_was_seen_and_by_who_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_yes_counts_for_the_plan_that_was_seen_when_it_was_only_looked_at_again_since() {
+    let house = House::new();
+    let mut draft = reversible(None, "service:search");
+    draft.plan.risk = stella_protocol::fix::Risk::High;
+    draft.quorum = 2;
+    let fix = house.propose(draft).await.unwrap();
+    let proposed = fix.clone();
+    let seen = house.step(&fix.id, Event::Rehearsed(Ok(Vec::new()))).await.unwrap().fix.clone();
+    let early = house.decide("ben", "early", &proposed, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(early.code, Code::VersionConflict, "nobody had looked then");
+    house.decide("eve", "look", &seen, FixVerb::DryRun).await.unwrap();
+    let meanwhile = house.decide("ana", "meanwhile", &seen, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(meanwhile.code, Code::IllegalTransition);
+    house.step(&fix.id, Event::Rehearsed(Ok(Vec::new()))).await.unwrap();
+    let again = house.decide("eve", "again", &house.fix(&fix.id), FixVerb::DryRun).await.unwrap_err();
+    assert_eq!(again.code, Code::IllegalTransition, "not one after another");
+    let rejected = house.decide("ana", "no", &seen, FixVerb::Reject).await.unwrap_err();
+    assert_eq!(rejected.code, Code::VersionConflict);
+    let other = Decision { plan_digest: Some(Text::new("d2")), ..decision(FixVerb::Approve) };
+    let other = house.hub.decide_fix(&who("ana", Role::Admin), "other", &fix.id, seen.version, other).await;
+    assert_eq!(other.unwrap_err().code, Code::PlanChanged);
+    let yes = house.decide("ana", "yes", &seen, FixVerb::Approve).await.unwrap().body;
+    assert_eq!((yes.status, yes.approvals.len()), (FixStatus::Pending, 1));
+    let late = house.decide("ben", "late", &seen, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(late.code, Code::VersionConflict, "an approval is more than a look");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fix_that_helped_resolves_its_alert_which_did_not_end_meanwhile() {
     let house = House::new();
     let alert = house.many(1).remove(0);

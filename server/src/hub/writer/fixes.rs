@@ -292,8 +292,7 @@ impl Writer {
                 return Err(No::Said(problem(Code::NotFound, "no fix has this id")));
             };
             let fix = &state.fix;
-            let brakes = verb == FixVerb::Stop && version < fix.version && fix.status.is_under_way();
-            if version != fix.version && !brakes {
+            if version != fix.version && !holds_nevertheless(verb, version, &state) {
                 return Err(No::Noted(Box::new(refusal::stale_fix(fix)), Verdict::Conflict, fix.version));
             }
             let detail = format!("plan {}: {}", fix.plan_digest.raw(), decision.text.raw());
@@ -381,6 +380,19 @@ impl Writer {
             shared.ring().push(Kind::FixOutput, frame(&FeedEvent::FixOutput(Box::new(line))));
         }
         shared.wake();
+    }
+}
+
+/// True for a verb that also counts when the fix went on since the version that somebody saw: a brake on
+/// what runs, and a yes to a plan that since was only looked at again, so that nobody holds approvals off
+/// by dry runs. Which plan the yes is to, its digest says.
+fn holds_nevertheless(verb: FixVerb, seen: u64, state: &FixState) -> bool {
+    let (fix, since) = (&state.fix, state.work.only_rehearsed_since);
+    let later = seen < fix.version;
+    match verb {
+        FixVerb::Stop => later && fix.status.is_under_way(),
+        FixVerb::Approve => later && since.is_some_and(|since| since <= seen),
+        _ => false,
     }
 }
 
