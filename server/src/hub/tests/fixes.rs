@@ -306,7 +306,7 @@ async fn what_waits_for_an_alert_that_is_closed_is_superseded_with_it() {
     assert_eq!(house.fix(&waiting.id).status, FixStatus::Superseded);
     assert_eq!(house.fix(&begun.fix.id).status, FixStatus::Running, "what has begun is not cut off");
 
-    let next = house.many(2).remove(1);
+    let next = house.many(2).into_iter().find(|alert| alert.status.is_open()).unwrap();
     let open = house.propose(reversible(Some(&next), "service:next")).await.unwrap();
     house.hub.tick(Timestamp::from_millis(START + 20 * MINUTE));
     let over: Fix = serde_json::from_str(&loop_until(&mut reader, &open.id).await).unwrap();
@@ -322,6 +322,30 @@ async fn loop_until(reader: &mut super::Subscription, id: &FixId) -> String {
             return body;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rolled_back_beside_another_fix_of_its_target() {
+    let house = House::new();
+    let done = house.executed(reversible(None, "service:search")).await;
+    house.clock.advance_to(Timestamp::from_millis(START + 20 * MINUTE));
+    let other = house.propose(reversible(None, "service:search")).await.unwrap();
+    let busy = house.decide("ana", "back", &done.fix, FixVerb::Rollback).await.unwrap_err();
+    assert_eq!(busy.code, Code::TargetBusy);
+    assert!(busy.detail.raw().contains("wait for its end before fx-1 is rolled back"), "{busy:?}");
+    assert!(matches!(&busy.current, Some(Current::Fix(now)) if now.id == other.id), "{busy:?}");
+    let rows = house.store.audit(0, 100).unwrap();
+    assert_eq!(rows.last().map(|row| (&*row.verb, &*row.verdict)), Some(("rollback", "refused")));
+    house.step(&other.id, Event::Rehearsed(Err(Text::new("no")))).await.unwrap();
+    let asked = |version| {
+        let (ana, said) = (who("ana", Role::Admin), decision(FixVerb::Rollback));
+        house.hub.decided_before(&ana, "back", &done.fix.id, version, &said)
+    };
+    assert!(asked(done.fix.version).unwrap().is_none());
+    let back = house.decide("ana", "back", &done.fix, FixVerb::Rollback).await.unwrap();
+    let again = asked(done.fix.version).unwrap().unwrap();
+    assert_eq!((again.body, again.replayed), (back.body, true));
+    assert_eq!(asked(done.fix.version + 1).unwrap_err().code, Code::KeyReused);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,6 +81,16 @@ impl Deed {
         let digest = Sha256::digest(format!("{verb} {object} {asked}")).into();
         Self { verb, object: object.to_owned(), role, digest }
     }
+
+    fn of(id: &FixId, version: u64, decision: &Decision) -> Self {
+        let (verb, said) = (decision.verb, (version, decision.plan_digest.as_ref(), &decision.text));
+        Self::new(verb.word(), id.as_str(), role_of(verb), &json(&said))
+    }
+}
+
+/// What tells two decisions under one key apart.
+pub(in crate::hub) fn digest_of_decision(id: &FixId, version: u64, decision: &Decision) -> [u8; 32] {
+    Deed::of(id, version, decision).digest
 }
 
 /// Why a request is not done.
@@ -280,8 +290,7 @@ impl Writer {
 
     fn decide(&mut self, keyed: &Keyed, id: &FixId, version: u64, decision: Decision) -> Result<Answer<Fix>, Problem> {
         let verb = decision.verb;
-        let said = (version, decision.plan_digest.as_ref(), &decision.text);
-        let deed = Deed::new(verb.word(), id.as_str(), role_of(verb), &json(&said));
+        let deed = Deed::of(id, version, &decision);
         let single_person = self.shared.remedy(self.clock.now()).single_person;
         let decision = Decision { by: keyed.by.name.clone(), role: keyed.by.role, single_person, ..decision };
         self.answer(keyed, &deed, |writer, making| {
@@ -294,6 +303,9 @@ impl Writer {
             let fix = &state.fix;
             if version != fix.version && !holds_nevertheless(verb, version, &state) {
                 return Err(No::Noted(Box::new(refusal::stale_fix(fix)), Verdict::Conflict, fix.version));
+            }
+            if verb == FixVerb::Rollback {
+                writer.may_roll_back(fix)?;
             }
             let detail = format!("plan {}: {}", fix.plan_digest.raw(), decision.text.raw());
             let by = By { detail: Some(detail), ..By::plain(making.author) };
@@ -310,6 +322,17 @@ impl Writer {
                     Err(No::Noted(problem, verdict, fix.version))
                 }
             }
+        })
+    }
+
+    /// Nothing else is open for its target.
+    fn may_roll_back(&self, fix: &Fix) -> Result<(), No> {
+        let (fixes, remedy) = self.standing();
+        policy::rollback(fix, Standing { fixes: &fixes, remedy: &remedy }).map_err(|why| {
+            let same = |state: &&Arc<FixState>| state.fix.plan.target == fix.plan.target && state.fix.status.is_open();
+            let busy = fixes.iter().filter(same).find(|state| state.fix.id != fix.id);
+            let problem = refusal::fix_refused(&why, busy.map(|state| &state.fix));
+            No::Noted(Box::new(problem), Verdict::Refused, fix.version)
         })
     }
 
