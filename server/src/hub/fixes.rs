@@ -13,7 +13,7 @@ use stella_protocol::{Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Princ
 use tokio::sync::{oneshot, watch};
 
 use super::draft::shown;
-use super::writer::{FixJob, Job, Keyed};
+use super::writer::{FixJob, Job, Keyed, digest_of_decision};
 use super::{Answer, Hub, act, refusal};
 use crate::alerts::AlertState;
 use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Refusal};
@@ -66,7 +66,8 @@ impl Hub {
 
     /// A person's verb on a version that they saw, once for each key.
     ///
-    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile.
+    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile. So does
+    /// `approve` when nothing came since but dry runs, for the plan that its digest names.
     ///
     /// # Errors
     /// What stands in the way, with the fix as it is.
@@ -150,6 +151,21 @@ impl Hub {
     ) -> Result<Option<Answer<T>>, Problem> {
         let before = self.store.answer(by.name.raw(), key).map_err(|_| refusal::unavailable())?;
         before.map(|before| act::repeat(&before, asked).map(|body| Answer { body, replayed: true })).transpose()
+    }
+
+    /// What was answered to a verb on a fix under this key before, if the same was asked. Blocks.
+    ///
+    /// # Errors
+    /// When the key came before with another request, or the store cannot be read.
+    pub fn decided_before(
+        &self,
+        by: &Principal,
+        key: &str,
+        id: &FixId,
+        version: u64,
+        decision: &Decision,
+    ) -> Result<Option<Answer<Fix>>, Problem> {
+        self.answered_before(by, key, digest_of_decision(id, version, decision))
     }
 
     async fn fix_job<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> FixJob) -> Result<T, Problem> {

@@ -1,5 +1,6 @@
 //! What can happen to a fix, what comes of it, and why not. The words of the machine.
 
+use serde::{Deserialize, Serialize};
 use stella_protocol::{Code, FixVerb, Role, Text, Timestamp};
 
 use super::{BeforeImage, FixState};
@@ -35,7 +36,7 @@ pub enum Event {
     /// Time passed: what is not decided or begun in time expires.
     Tick,
     /// Its alert is over, its plan changed, or all fixes were switched off.
-    Superseded(Text),
+    Superseded(Superseded, Text),
     /// An executor takes it, after it looked at everything again.
     Claimed {
         /// Which executor.
@@ -84,6 +85,18 @@ pub enum Event {
         /// What was seen.
         verdict: Verdict,
     },
+}
+
+/// Why something that waits is for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Superseded {
+    /// Its alert is over.
+    AlertOver,
+    /// Its plan is another one by now, or there is none any more.
+    PlanChanged,
+    /// All fixes were switched off.
+    SwitchedOff,
 }
 
 /// What came of a step.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stella_protocol::fix::{Act, ArgvAct, Fix, FixPlan, FixReview, PlanStep, Policy, Proposal, Risk, Stream};
 use stella_protocol::{Code, Current, FixOutput, FixStatus, FixVerb, Role, Snapshot, Text, Timestamp};
 use stella_server::Clock;
+use stella_server::remedy::definition::Limits;
 use stella_server::remedy::{Draft, Event, FixState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write};
 
@@ -51,6 +52,7 @@ fn pending(number: u64, target: &str) -> FixState {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     };
     let now = Clock::system().now();
     let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();

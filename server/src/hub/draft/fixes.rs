@@ -11,7 +11,7 @@ use stella_protocol::{AlertId, FeedEvent, FixId, FixStatus, Remedy, Text};
 use super::{Author, Change, Draft};
 use crate::alerts::{self, AlertState, Moment, clip};
 use crate::hub::json;
-use crate::remedy::{Effect, Event, FixState, Intent, Refusal, machine};
+use crate::remedy::{Effect, Event, FixState, Intent, Refusal, Superseded, machine};
 use crate::store::{NewEvent, StoreError, Tx, Verdict, Write};
 
 /// Most of what happened that an audit row says, in bytes on the wire.
@@ -181,7 +181,8 @@ impl Draft<'_> {
             for id in fixes {
                 let Some(state) = self.fix(&id)? else { continue };
                 if waits(state.fix.status) {
-                    let event = Event::Superseded(Text::new(format!("its alert {alert} is over")));
+                    let event =
+                        Event::Superseded(Superseded::AlertOver, Text::new(format!("its alert {alert} is over")));
                     self.step_if_allowed(change, &state, &event, &Author::system(), now)?;
                 }
             }
@@ -284,6 +285,6 @@ fn fence_of(event: &Event) -> Option<u64> {
         | Event::Performed { fence, .. }
         | Event::Probed { fence, .. }
         | Event::Watched { fence, .. } => Some(*fence),
-        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(_) | Event::Stopped(_) => None,
+        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(..) | Event::Stopped(_) => None,
     }
 }

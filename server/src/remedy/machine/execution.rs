@@ -23,7 +23,7 @@ pub(super) fn step(state: &FixState, event: &Event, now: Timestamp) -> Result<St
         | Event::Performed { fence, .. }
         | Event::Probed { fence, .. }
         | Event::Watched { fence, .. } => *fence,
-        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(_) | Event::Stopped(_) => {
+        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(..) | Event::Stopped(_) => {
             return Err(illegal(&state.fix, "no executor says this", "send it as what it is"));
         }
     };

@@ -4,9 +4,9 @@ use stella_protocol::fix::{Approval, FixVerb};
 use stella_protocol::{Code, Fix, FixStatus, Role, Text, Timestamp};
 
 use super::super::{Decision, FixState, Refusal, Step, policy};
-use super::turn::Turn;
+use super::turn::{DRY_RUN, Turn};
 use super::words::{self, plain};
-use super::{EXECUTE_MS, illegal, unwind};
+use super::{EXECUTE_MS, REHEARSE_EVERY_MS, illegal, unwind};
 
 /// Performs a verb.
 pub(super) fn decide(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, Refusal> {
@@ -43,14 +43,21 @@ fn may(decision: &Decision) -> Result<(), Refusal> {
     ))
 }
 
-/// Looks again. Approvals stay, since they are of the plan, which is the same; so does the time to give them.
+/// Looks again, once in a while. Approvals stay, since they are of the plan, which is the same; so does the
+/// time to give them, and the version that somebody is about to approve stays good for that.
 fn dry_run(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, Refusal> {
     let mut turn = Turn::by(state, &decision.by, now);
     match state.fix.status {
         FixStatus::Proposed => Ok(turn.unchanged()),
         FixStatus::Pending => {
+            let next = state.work.rehearsed_at.map(|last| last.plus_millis(REHEARSE_EVERY_MS));
+            if let Some(next) = next.filter(|next| *next > now) {
+                let what_to_do = format!("ask again in {}", words::left(now, next));
+                return Err(illegal(&state.fix, "it was looked at again a moment ago", &what_to_do));
+            }
             turn.state.fix.status = FixStatus::Proposed;
-            Ok(turn.changed("dry-run", "asked for another dry run"))
+            turn.state.work.only_rehearsed_since.get_or_insert(state.fix.version);
+            Ok(turn.changed(DRY_RUN, "asked for another dry run"))
         }
         _ => Err(illegal(&state.fix, "a dry run is for what waits for approvals", "propose it again to look again")),
     }

@@ -85,6 +85,18 @@ fn another_dry_run_keeps_approvals_and_gives_no_more_time() {
 }
 
 #[test]
+fn dry_runs_do_not_follow_one_another() {
+    let mut tale = pending(draft(Risk::High, Policy::Approve, vec![careful()]));
+    tale.tell(&Event::Decided(decision(FixVerb::DryRun, "p3")));
+    tale.wait(5 * MINUTE).tell(&Event::Rehearsed(Ok(Vec::new())));
+    let refusal = tale.wait(MINUTE - 1).tries(&Event::Decided(decision(FixVerb::DryRun, "p4"))).unwrap_err();
+    assert_eq!(refusal.code, Code::IllegalTransition);
+    assert!(refusal.why.contains("a moment ago; ask again in 0s"), "{}", refusal.why);
+    tale.wait(1).tell(&Event::Decided(decision(FixVerb::DryRun, "p4")));
+    assert_eq!(tale.status(), FixStatus::Proposed);
+}
+
+#[test]
 fn the_single_person_of_a_server_is_enough_and_the_row_says_so() {
     let mut tale = pending(draft(Risk::High, Policy::Approve, vec![careful()]));
     tale.tell(&Event::Decided(Decision { single_person: true, ..decision(FixVerb::Approve, "p0") }));

@@ -11,6 +11,7 @@ use stella_protocol::{FixId, FixOutput, FixStatus, Status, Text, Timestamp};
 
 use super::{WRITERS, commit};
 use crate::alerts::sample::alert;
+use crate::remedy::definition::Limits;
 use crate::remedy::{BeforeImage, Draft, FixState, machine};
 use crate::store::{Commit, FixNumbers, FixQuery, InTheWay, Meta, Store, Tx, Write};
 
@@ -59,6 +60,7 @@ pub(crate) fn draft(definition: &str, target: &str) -> Draft {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     }
 }
 
@@ -213,6 +215,13 @@ pub(super) fn lists_and_figures_of_fixes_are_right(store: &dyn Store) {
     let (status, approved_by) = (vec![FixStatus::Pending], Some("ana".to_owned()));
     assert_eq!(listed(&FixQuery { status, approved_by, ..all.clone() }).0, [12, 10, 8, 6]);
     assert_eq!(listed(&FixQuery { definition: Some("other".into()), ..all }).0, [12]);
+    let proposed = |target, since| -> Vec<String> {
+        let found = store.proposed("d", target, Timestamp::from_millis(since)).unwrap();
+        found.iter().map(|state| state.fix.id.to_string()).collect()
+    };
+    let target = store.fix(&id(3)).unwrap().unwrap().fix.plan.target.raw().to_owned();
+    assert_eq!((proposed(&target, 2), proposed(&target, 3)), (vec!["fx-3".to_owned()], Vec::new()));
+    assert_eq!(proposed("elsewhere", 0), Vec::<String>::new());
     assert_eq!(store.recent_fixes(2).unwrap().len(), 8 + 2, "all open ones, and so many that ended");
     assert_eq!(store.fix_record("d").unwrap(), Record { runs: 2, good: 1, marked: 3, false_positive: 2 });
     assert_eq!(store.fix_record("none").unwrap(), Record::default());

@@ -19,6 +19,8 @@ use crate::store::{FixNumbers, FixQuery, FoundFixes, InTheWay, StoreError, numbe
 const SUPPRESSION: &str = "sup-";
 /// What every id of a maintenance window begins with.
 const WINDOW: &str = "win-";
+/// Most fixes that are looked back at for one target.
+const MOST: i64 = 100;
 
 fn number(id: &FixId) -> Option<i64> {
     number_in(id.as_str(), FixId::PREFIX).map(|number| number as i64)
@@ -155,6 +157,18 @@ pub(super) fn recent(connection: &Connection, ended: u32) -> Result<Vec<FixState
     let both = "SELECT body FROM fixes WHERE open = 1
                 UNION ALL SELECT body FROM (SELECT body FROM fixes WHERE open = 0 ORDER BY number DESC LIMIT ?1)";
     bodies(connection, both, vec![i64::from(ended).into()], "fix")
+}
+
+pub(super) fn proposed(
+    connection: &Connection,
+    definition: &str,
+    target: &str,
+    since: Timestamp,
+) -> Result<Vec<FixState>, StoreError> {
+    let lately = "SELECT body FROM fixes WHERE definition = ?1 AND target = ?2 AND created_at > ?3
+                  ORDER BY number DESC LIMIT ?4";
+    let values = vec![definition.to_owned().into(), target.to_owned().into(), since.millis().into(), MOST.into()];
+    bodies(connection, lately, values, "fix")
 }
 
 pub(super) fn query(connection: &Connection, ask: &FixQuery) -> Result<FoundFixes, StoreError> {

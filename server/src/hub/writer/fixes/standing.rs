@@ -9,7 +9,7 @@ use super::{Deed, Keyed, Making, No, Writer};
 use crate::alerts::{clip, wire_len};
 use crate::hub::draft::waits;
 use crate::hub::{Answer, json, problem};
-use crate::remedy::{Event, FixState};
+use crate::remedy::{Event, FixState, Superseded};
 use crate::store::{Meta, StoreError, Verdict, Write};
 
 /// Most that a name of targets may take on the wire.
@@ -44,7 +44,7 @@ impl Writer {
         let why = Text::new(format!("{} switched all fixes off", making.author.name.raw()));
         for state in fixes {
             let event = match state.fix.status {
-                status if waits(status) => Event::Superseded(why.clone()),
+                status if waits(status) => Event::Superseded(Superseded::SwitchedOff, why.clone()),
                 FixStatus::Running | FixStatus::Verifying => Event::Stopped(why.clone()),
                 _ => continue,
             };

@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::rehearse::preconditions;
 use super::{Parts, verify};
 use crate::remedy::run::Call;
-use crate::remedy::{Event, FixState, Intent, Verdict};
+use crate::remedy::{Event, FixState, Intent, Superseded, Verdict};
 
 /// So many refusals one after another, and the fix is left to whoever takes it up once the lease is over.
 const MOST_REFUSED: u32 = 6;
@@ -94,7 +94,7 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
 }
 
 async fn supersede(parts: &Parts, state: &FixState, why: &str) -> Option<Arc<FixState>> {
-    let event = Event::Superseded(Text::from(why.to_owned()));
+    let event = Event::Superseded(Superseded::PlanChanged, Text::from(why.to_owned()));
     parts.keep(&state.fix.id, event, decided_on(state)).await.ok()
 }
 
