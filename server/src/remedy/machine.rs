@@ -30,7 +30,7 @@ use stella_protocol::fix::{Act, Check, DocumentChange, FixPlan, FixStep, Policy,
 use stella_protocol::{Code, Fix, FixId, FixStatus, Text, Timestamp};
 
 use super::{Draft, Event, FixState, Refusal, Step, Work};
-pub(super) use people::{role_for, same};
+pub(super) use people::{quorum_of, role_for, same};
 use turn::Turn;
 use words::plain;
 

@@ -99,6 +99,7 @@ pub(super) async fn one(
     let (fixes, remedy) = (app.hub.fixes(), app.hub.remedy());
     let standing = Standing { fixes: &fixes, remedy: &remedy };
     let mut gates = policy::gates(&state, &session.principal, standing, app.clock.now());
+    gates.extend(app.hub.roles_gate(&state));
     gates.push(policy::record_gate(&record));
     let tag = tag(state.fix.version)?;
     let review = FixReview { fix: state.fix.clone(), gates, differences, record };

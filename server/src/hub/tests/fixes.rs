@@ -1,9 +1,9 @@
 //! Fixes as the callers of the hub see them, with the real machine and a real store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use stella_protocol::fix::{MaintenanceRequest, Stream, SwitchRequest, Undo};
+use stella_protocol::fix::{GateState, MaintenanceRequest, Stream, SwitchRequest, Undo};
 use stella_protocol::{
     Alert, Code, Current, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Problem, Remedy, Role, Status, Text,
     Timestamp, Verb,
@@ -276,7 +276,7 @@ async fn what_waits_for_an_alert_that_is_closed_is_superseded_with_it() {
     assert_eq!(house.fix(&waiting.id).status, FixStatus::Superseded);
     assert_eq!(house.fix(&begun.fix.id).status, FixStatus::Running, "what has begun is not cut off");
 
-    let next = house.many(2).remove(1);
+    let next = house.many(2).into_iter().find(|other| other.id != alert.id).unwrap();
     let open = house.propose(reversible(Some(&next), "service:next")).await.unwrap();
     house.hub.tick(Timestamp::from_millis(START + 20 * MINUTE));
     let over: Fix = serde_json::from_str(&loop_until(&mut reader, &open.id).await).unwrap();
@@ -341,6 +341,30 @@ async fn the_writer_itself_looks_whether_anything_may_start() {
         let bad = MaintenanceRequest { until, ..window.clone() };
         assert_eq!(house.hub.put_maintenance(&ana, "k2", bad).await.unwrap_err().code, Code::BadBody);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_approve_no_more_is_asked_again_when_a_fix_is_claimed() {
+    let house = House::new();
+    let approvers = Arc::new(Mutex::new(vec!["Ana"]));
+    let book = Arc::clone(&approvers);
+    house.hub.set_approvers(move |name, _| book.lock().unwrap().iter().any(|one| name.raw().eq_ignore_ascii_case(one)));
+    let fix = house.approved(reversible(None, "service:search")).await;
+    let state = || house.hub.fix(&fix.id).unwrap().unwrap();
+    assert_eq!(house.hub.roles_gate(&state()), None);
+    approvers.lock().unwrap().clear();
+    let shut = house.step(&fix.id, house.claim("one")).await.unwrap_err();
+    assert_eq!(shut.code, Code::FixesOff, "{shut:?}");
+    assert!(shut.why.contains("ana may not approve any more; 0 of 1 approvals still count"), "{}", shut.why);
+    let gate = house.hub.roles_gate(&state()).unwrap();
+    assert!(gate.state == GateState::Shut && shut.why.contains(gate.text.raw()), "{gate:?}");
+    assert_eq!((house.fix(&fix.id), house.store.fence("service:search").unwrap()), (fix.clone(), 0));
+    approvers.lock().unwrap().push("ana");
+    let running = house.step(&fix.id, house.claim("one")).await.unwrap();
+    approvers.lock().unwrap().clear();
+    house.clock.advance_to(Timestamp::from_millis(START + MINUTE));
+    assert_eq!(house.hub.roles_gate(&running), None, "what runs is not held up by it");
+    assert_eq!(house.step(&fix.id, house.claim("two")).await.unwrap().work.fence, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

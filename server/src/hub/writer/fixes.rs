@@ -324,8 +324,10 @@ impl Writer {
         let Event::Claimed { fence, gates, .. } = event else { return Ok(()) };
         *fence = self.store.fence(state.fix.plan.target.raw())?.max(state.work.fence) + 1;
         if gates.is_ok() && state.fix.status == FixStatus::Approved {
-            let (fixes, remedy) = self.standing();
-            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, self.clock.now());
+            let ((fixes, remedy), now) = (self.standing(), self.clock.now());
+            let may = |by: &Text| self.shared.approvers.may(by, now);
+            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, now)
+                .and_then(|()| policy::roles(state, may));
         }
         Ok(())
     }

@@ -175,10 +175,15 @@ fn close(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, 
 /// risk asks. A proposer's or owner's own counts only where one person was everybody when they gave it;
 /// and only as long as such a yes stands does one suffice.
 pub(super) fn quorum(state: &FixState) -> (usize, u8) {
+    quorum_of(state, |_| true)
+}
+
+/// The same, of those alone of whom `stands` says that they may still approve.
+pub(in super::super) fn quorum_of(state: &FixState, stands: impl Fn(&Text) -> bool) -> (usize, u8) {
     let fix = &state.fix;
     let counts = |approval: &&Approval| {
         let own = same(&approval.by, &fix.proposed_by) || same(&approval.by, &state.work.owner);
-        approval.plan_digest == fix.plan_digest && (!own || approval.single_person)
+        approval.plan_digest == fix.plan_digest && (!own || approval.single_person) && stands(&approval.by)
     };
     let alone = fix.approvals.iter().any(|approval| approval.single_person);
     let by_risk = policy::quorum(fix.risk, alone);
