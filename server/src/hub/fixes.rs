@@ -146,6 +146,15 @@ impl Hub {
         self.fix_job(|reply| FixJob::Maintain { keyed, ask, reply }).await?
     }
 
+    /// Ends a maintenance window before its time: what was approved for its targets may start.
+    ///
+    /// # Errors
+    /// A refusal of the request; `not_found` when it does not stand.
+    pub async fn end_maintenance(&self, by: &Principal, key: &str, id: &str) -> Result<Answer<Remedy>, Problem> {
+        let (keyed, id) = (Keyed::new(by, key), id.to_ascii_lowercase());
+        self.fix_job(|reply| FixJob::EndMaintenance { keyed, id, reply }).await?
+    }
+
     /// Lets a definition be proposed again for the target it was suppressed for.
     ///
     /// # Errors

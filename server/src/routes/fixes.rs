@@ -278,6 +278,19 @@ pub(super) async fn maintain(
     Ok(answered(app.hub.put_maintenance(&session.principal, key, ask).await?))
 }
 
+/// `DELETE /maintenance/{id}`.
+pub(super) async fn end_window(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id = id.to_ascii_lowercase();
+    number_in(&id, "win-").ok_or_else(|| Refusal::new(Code::BadId, "a maintenance window is win-N"))?;
+    let key = key(&headers)?;
+    Ok(answered(app.hub.end_maintenance(&session.principal, key, &id).await?))
+}
+
 fn desk(app: &App) -> Result<&Arc<dyn RemedyDesk>, Refusal> {
     let none = "this server has no fixes: name their folder under [fixes] in its configuration";
     app.remedy.as_ref().ok_or_else(|| Refusal::new(Code::FixesOff, none))

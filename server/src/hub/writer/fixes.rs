@@ -62,6 +62,7 @@ pub(in crate::hub) enum FixJob {
     Output { fence: u64, lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
     Switch { keyed: Keyed, ask: SwitchRequest, reply: Reply<Remedy> },
     Maintain { keyed: Keyed, ask: MaintenanceRequest, reply: Reply<Maintenance> },
+    EndMaintenance { keyed: Keyed, id: String, reply: Reply<Remedy> },
     Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
 }
 
@@ -125,6 +126,9 @@ impl Writer {
             }
             FixJob::Maintain { keyed, ask, reply } => {
                 let _gone = reply.send(self.maintain(&keyed, &ask));
+            }
+            FixJob::EndMaintenance { keyed, id, reply } => {
+                let _gone = reply.send(self.end_maintenance(&keyed, &id));
             }
             FixJob::Lift { keyed, id, reply } => {
                 let _gone = reply.send(self.lift(&keyed, &id));
