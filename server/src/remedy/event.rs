@@ -124,6 +124,9 @@ pub enum Effect {
     Changed(&'static str),
     /// Its verification held: its alert is resolved, this fix named.
     ResolveAlert,
+    /// What it did is about to be taken back after its verification held: where its alert was resolved by it,
+    /// that is open again.
+    ReopenAlert,
     /// It was rolled back: its definition is not proposed for this target any more.
     Suppress(Text),
     /// Only the lease moved: kept, not sent, no audit.

@@ -1,9 +1,11 @@
 //! Fixes as the callers of the hub see them, with the real machine and a real store.
 
-use std::sync::{Arc, Mutex};
+mod standing;
+
+use std::sync::Arc;
 
 use serde_json::json;
-use stella_protocol::fix::{GateState, MaintenanceRequest, Stream, SwitchRequest, Undo};
+use stella_protocol::fix::{MaintenanceRequest, Stream, SwitchRequest, Undo};
 use stella_protocol::{
     Alert, Code, Current, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Problem, Remedy, Role, Status, Text,
     Timestamp, Verb,
@@ -341,57 +343,6 @@ async fn the_writer_itself_looks_whether_anything_may_start() {
         let bad = MaintenanceRequest { until, ..window.clone() };
         assert_eq!(house.hub.put_maintenance(&ana, "k2", bad).await.unwrap_err().code, Code::BadBody);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_window_that_is_ended_stands_in_the_way_no_more_and_its_number_is_not_given_again() {
-    let house = House::new();
-    let fix = house.approved(reversible(None, "service:search")).await;
-    let until = house.clock.now().plus_millis(5 * MINUTE);
-    let window = MaintenanceRequest { target: Text::new("service:"), from: None, until, reason: Text::default() };
-    let (ana, ben) = (who("ana", Role::Admin), who("ben", Role::Approver));
-    house.hub.put_maintenance(&ana, "k1", window.clone()).await.unwrap();
-    assert_eq!(house.step(&fix.id, house.claim("one")).await.unwrap_err().code, Code::FixesOff);
-    assert_eq!(house.hub.end_maintenance(&ben, "k2", "win-1").await.unwrap_err().code, Code::Forbidden);
-    assert_eq!(house.hub.end_maintenance(&ana, "k3", "win-2").await.unwrap_err().code, Code::NotFound);
-    let ended = house.hub.end_maintenance(&ana, "k4", "win-1").await.unwrap().body;
-    assert_eq!((&ended, house.hub.remedy()), (&Remedy::default(), ended.clone()));
-
-    let house = house.reopened();
-    let again = house.hub.end_maintenance(&ana, "k4", "win-1").await.unwrap();
-    assert_eq!((again.body, again.replayed), (ended, true));
-    assert_eq!(house.hub.end_maintenance(&ana, "k5", "win-1").await.unwrap_err().code, Code::NotFound);
-    assert!(house.hub.remedy().maintenance.is_empty());
-    house.step(&fix.id, house.claim("one")).await.unwrap();
-    assert_eq!(house.hub.put_maintenance(&ana, "k6", window).await.unwrap().body.id.raw(), "win-2");
-    let rows = house.store.audit(0, 100).unwrap();
-    let said: Vec<_> =
-        rows.iter().filter(|row| row.verb == "end-maintenance").map(|row| (&*row.object, &*row.verdict)).collect();
-    assert_eq!(said, [("win-1", "denied"), ("win-1", "done")]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_may_approve_no_more_is_asked_again_when_a_fix_is_claimed() {
-    let house = House::new();
-    let approvers = Arc::new(Mutex::new(vec!["Ana"]));
-    let book = Arc::clone(&approvers);
-    house.hub.set_approvers(move |name, _| book.lock().unwrap().iter().any(|one| name.raw().eq_ignore_ascii_case(one)));
-    let fix = house.approved(reversible(None, "service:search")).await;
-    let state = || house.hub.fix(&fix.id).unwrap().unwrap();
-    assert_eq!(house.hub.roles_gate(&state()), None);
-    approvers.lock().unwrap().clear();
-    let shut = house.step(&fix.id, house.claim("one")).await.unwrap_err();
-    assert_eq!(shut.code, Code::FixesOff, "{shut:?}");
-    assert!(shut.why.contains("ana may not approve any more; 0 of 1 approvals still count"), "{}", shut.why);
-    let gate = house.hub.roles_gate(&state()).unwrap();
-    assert!(gate.state == GateState::Shut && shut.why.contains(gate.text.raw()), "{gate:?}");
-    assert_eq!((house.fix(&fix.id), house.store.fence("service:search").unwrap()), (fix.clone(), 0));
-    approvers.lock().unwrap().push("ana");
-    let running = house.step(&fix.id, house.claim("one")).await.unwrap();
-    approvers.lock().unwrap().clear();
-    house.clock.advance_to(Timestamp::from_millis(START + MINUTE));
-    assert_eq!(house.hub.roles_gate(&running), None, "what runs is not held up by it");
-    assert_eq!(house.step(&fix.id, house.claim("two")).await.unwrap().work.fence, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,6 +128,8 @@ fn holds(before: &FixState, event: &Event, taken: &Step, hint: &str) {
     let ask = |wanted: fn(&Effect) -> bool| taken.effects.iter().any(wanted);
     let entered = |status: FixStatus| taken.state.fix.status == status && before.fix.status != status;
     assert_eq!(ask(|effect| matches!(effect, Effect::ResolveAlert)), entered(FixStatus::Executed), "{hint}");
+    let left = before.fix.status == FixStatus::Executed && taken.state.fix.status != FixStatus::Executed;
+    assert_eq!(ask(|effect| matches!(effect, Effect::ReopenAlert)), left, "{hint}");
     assert_eq!(ask(|effect| matches!(effect, Effect::Suppress(_))), entered(FixStatus::RolledBack), "{hint}");
     assert!(taken.state.fix.trail.len() <= 64 && taken.state.work.at < taken.state.fix.steps.len(), "{hint}");
     assert_eq!(taken.state.work.holder.is_some(), taken.state.work.lease_until.is_some(), "{hint}");

@@ -3,7 +3,7 @@
 use stella_protocol::fix::{Approval, FixVerb};
 use stella_protocol::{Code, Fix, FixStatus, Role, Text, Timestamp};
 
-use super::super::{Decision, FixState, Refusal, Step, policy};
+use super::super::{Decision, Effect, FixState, Refusal, Step, policy};
 use super::turn::Turn;
 use super::words::{self, plain};
 use super::{EXECUTE_MS, illegal, unwind};
@@ -142,6 +142,9 @@ fn rollback(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Ste
     }
     let mut turn = Turn::by(state, &decision.by, now);
     turn.state.fix.ended_at = None;
+    if fix.status == FixStatus::Executed {
+        turn.ask(Effect::ReopenAlert);
+    }
     let why = because(&decision.text);
     unwind::begin(&mut turn, fix.steps.len(), &format!("asked for by {}{why}", decision.by.raw()));
     Ok(turn.changed("rollback", &format!("rolls it back{why}")))
