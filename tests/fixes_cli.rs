@@ -61,6 +61,7 @@ fn pending(number: u64, target: &str) -> FixState {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
+        limits: stella_server::remedy::definition::Limits::default(),
     };
     let now = Clock::system().now();
     let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();

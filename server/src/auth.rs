@@ -105,6 +105,15 @@ impl Tokens {
         grants.values().any(|(_, grant)| grant.holder == Holder::Simulated && named(grant))
     }
 
+    /// Whether a token of this name, in any spelling, holds now and its role allows `role`.
+    pub fn holds_role(&self, name: &str, role: Role, now: Timestamp) -> bool {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let name = name.to_lowercase();
+        let lives = |grant: &Grant| grant.revoked_at.is_none() && grant.expires_at.is_none_or(|end| end > now);
+        let of_them = |grant: &Grant| grant.name.to_lowercase() == name && grant.role.allows(role);
+        grants.values().any(|(_, grant)| of_them(grant) && lives(grant))
+    }
+
     /// From now on only one person has tokens.
     pub fn keep_to_one_person(&self) {
         self.one_person.store(true, Ordering::Release);
@@ -232,6 +241,32 @@ mod tests {
         assert_eq!(tokens.people(now), BTreeSet::from(["sre-1".to_owned()]));
         let taken = ["op2", "OP2", "op2 (simulated)", "sre-1", "op22"].map(|name| tokens.is_of_simulated(name));
         assert_eq!(taken, [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_name_holds_a_role_as_long_as_one_of_its_tokens_does() {
+        let (tokens, now) = (Tokens::default(), Timestamp::from_millis(NOW));
+        let give = |role, expires_at: Option<i64>| {
+            let secret = Secret::generate().unwrap();
+            let expires_at = expires_at.map(Timestamp::from_millis);
+            let (recording, revoked_at) = (Recording::Refused, None);
+            tokens.put(
+                secret.fingerprint(),
+                Grant { name: "ben".into(), role, recording, holder: Holder::Real, expires_at, revoked_at },
+            );
+            secret
+        };
+        let may = |name: &str| tokens.holds_role(name, Role::Approver, now);
+        give(Role::Responder, None);
+        give(Role::Ingest, None);
+        give(Role::Admin, Some(NOW));
+        assert!(!may("ben"), "neither a lesser role nor one that ended");
+        let (approver, admin) = (give(Role::Approver, Some(NOW + 1)), give(Role::Admin, None));
+        assert!(may("ben") && may("Ben") && !may("be") && !may(""));
+        tokens.revoke(&approver.fingerprint(), now);
+        assert!(may("ben"), "another of theirs still allows it");
+        tokens.revoke(&admin.fingerprint(), now);
+        assert!(!may("ben"));
     }
 
     #[test]

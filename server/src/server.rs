@@ -190,6 +190,8 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
         }
         None => None,
     };
+    let book = Arc::clone(&tokens);
+    ground.hub.set_approvers(move |name, now| book.holds_role(name.raw(), Role::Approver, now));
     let workshop = ground.workshop(&config, play.as_ref(), &tokens)?;
     if let (Some(play), Some(workshop)) = (&play, &workshop) {
         remedy::fill(&workshop.parts, play.options.seed).await;

@@ -35,7 +35,7 @@ pub enum Event {
     Decided(Decision),
     /// Time passed: what is not decided or begun in time expires.
     Tick,
-    /// Its alert is over, its plan changed, or all fixes were switched off.
+    /// Its alert is over, its plan changed, all fixes were switched off, or nobody can carry it out.
     Superseded(Superseded, Text),
     /// An executor takes it, after it looked at everything again.
     Claimed {
@@ -97,6 +97,8 @@ pub enum Superseded {
     PlanChanged,
     /// All fixes were switched off.
     SwitchedOff,
+    /// Whoever carries fixes out fails on it.
+    Broken,
 }
 
 /// What came of a step.
@@ -141,6 +143,9 @@ pub enum Effect {
     Changed(&'static str),
     /// Its verification held: its alert is resolved, this fix named.
     ResolveAlert,
+    /// What it did is about to be taken back after its verification held: where its alert was resolved by it,
+    /// that is open again.
+    ReopenAlert,
     /// It was rolled back: its definition is not proposed for this target any more.
     Suppress(Text),
     /// Only the lease moved: kept, not sent, no audit.

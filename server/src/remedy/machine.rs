@@ -31,7 +31,7 @@ use stella_protocol::{Code, Fix, FixId, FixStatus, Text, Timestamp};
 
 use super::{Draft, Event, FixState, Refusal, Step, Superseded, Work};
 pub(super) use execution::can_look;
-pub(super) use people::{role_for, same};
+pub(super) use people::{quorum_of, role_for, same};
 use turn::{DRY_RUN, Turn};
 use words::plain;
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use stella_protocol::fix::{Act, FixPlan, Gate, GateState, Policy, Record, Risk};
 use stella_protocol::{Code, Fix, Remedy, Text, Timestamp};
 
+use super::machine::quorum_of;
 use super::machine::words::plain;
 use super::{Draft, FixState, Refusal};
 
@@ -98,6 +99,22 @@ pub fn start(fix: &Fix, standing: Standing<'_>, now: Timestamp) -> Result<(), Te
             (open > MOST_OPEN).then(|| format!("{open} fixes are open, {MOST_OPEN} at most"))
         });
     shut.map_or(Ok(()), |why| Err(Text::from(why)))
+}
+
+/// Whether enough of those who approved may still approve: a token that was taken back, ended or fell to a
+/// lesser role since counts no more. `may` says it of a name.
+///
+/// # Errors
+/// Who may not any more, and how many are left.
+pub fn roles(state: &FixState, may: impl Fn(&Text) -> bool) -> Result<(), Text> {
+    let (have, need) = quorum_of(state, &may);
+    if state.fix.by_policy || have >= usize::from(need) {
+        return Ok(());
+    }
+    let gone = state.fix.approvals.iter().map(|approval| &approval.by).filter(|by| !may(by));
+    let gone: Vec<String> = gone.map(plain).collect();
+    let why = format!("{} may not approve any more; {have} of {need} approvals still count", gone.join(", "));
+    Err(Text::from(why))
 }
 
 /// Whether what a fix did may be taken back now: nothing else may be open for its target meanwhile. The switch

@@ -99,6 +99,7 @@ pub(super) async fn one(
     let (fixes, remedy) = (app.hub.fixes(), app.hub.remedy());
     let standing = Standing { fixes: &fixes, remedy: &remedy };
     let mut gates = policy::gates(&state, &session.principal, standing, app.clock.now());
+    gates.extend(app.hub.roles_gate(&state));
     gates.push(policy::record_gate(&record));
     let tag = tag(state.fix.version)?;
     let review = FixReview { fix: state.fix.clone(), gates, differences, record };
@@ -305,6 +306,19 @@ pub(super) async fn maintain(
     let key = key(&headers)?;
     let (ask, _) = body::json::<MaintenanceRequest>(&headers, body).await?;
     Ok(answered(app.hub.put_maintenance(&session.principal, key, ask).await?))
+}
+
+/// `DELETE /maintenance/{id}`.
+pub(super) async fn end_window(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id = id.to_ascii_lowercase();
+    number_in(&id, "win-").ok_or_else(|| Refusal::new(Code::BadId, "a maintenance window is win-N"))?;
+    let key = key(&headers)?;
+    Ok(answered(app.hub.end_maintenance(&session.principal, key, &id).await?))
 }
 
 fn desk(app: &App) -> Result<&Arc<dyn RemedyDesk>, Refusal> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use stella_protocol::fix::Suppression;
-use stella_protocol::{AlertId, FeedEvent, FixId, FixStatus, Remedy, Text};
+use stella_protocol::{AlertId, FeedEvent, Fix, FixId, FixStatus, Remedy, Text};
 
 use super::{Author, Change, Draft};
 use crate::alerts::{self, AlertState, Moment, clip};
@@ -159,6 +159,7 @@ impl Draft<'_> {
                     change.audit.push(row(state, &next, word, &by));
                 }
                 Effect::ResolveAlert => self.resolve_alert(change, &next, now)?,
+                Effect::ReopenAlert => self.reopen_alert(change, &next, by.author, now)?,
                 Effect::Suppress(reason) => self.suppress(change, &next, &reason, now),
                 Effect::Renewed => {}
             }
@@ -221,10 +222,31 @@ impl Draft<'_> {
         let fix = &state.fix;
         let Some(id) = &fix.alert_id else { return Ok(()) };
         let Some(alert) = self.get(id)? else { return Ok(()) };
-        let notes = Text::new(format!("fixed by {}: {}", fix.id, fix.title.raw()));
-        if let Ok(step) = alerts::step(&alert, &alerts::Event::Fixed(&notes), now) {
+        if let Ok(step) = alerts::step(&alert, &alerts::Event::Fixed(&fixed_by(fix)), now) {
             self.put(Arc::new(step.state.clone()));
             change.take(&alert, step, &Author::system(), fix.id.as_str());
+        }
+        Ok(())
+    }
+
+    /// What is rolled back has not fixed its alert.
+    fn reopen_alert(
+        &mut self,
+        change: &mut Change,
+        state: &FixState,
+        author: &Author,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let fix = &state.fix;
+        let Some(id) = &fix.alert_id else { return Ok(()) };
+        let Some(alert) = self.get(id)? else { return Ok(()) };
+        let rival = self.rival(&alert)?;
+        let event = alerts::Event::Unfixed { fix: &fix.id, said: &fixed_by(fix), rival: rival.as_ref() };
+        if let Ok(step) = alerts::step(&alert, &event, now)
+            && !step.effects.is_empty()
+        {
+            self.put(Arc::new(step.state.clone()));
+            change.take(&alert, step, author, fix.id.as_str());
         }
         Ok(())
     }
@@ -261,6 +283,11 @@ impl Draft<'_> {
         }
         change.remedy = Some(remedy);
     }
+}
+
+/// What the notes of an alert say that a fix ended.
+fn fixed_by(fix: &Fix) -> Text {
+    Text::new(format!("fixed by {}: {}", fix.id, fix.title.raw()))
 }
 
 /// True while nobody has begun it.

@@ -1,6 +1,7 @@
 //! Fixes as the callers of the hub see them, with the real machine and a real store.
 
 mod caps;
+mod standing;
 
 use std::sync::Arc;
 

@@ -65,6 +65,7 @@ pub(in crate::hub) enum FixJob {
     Output { fence: u64, lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
     Switch { keyed: Keyed, ask: SwitchRequest, reply: Reply<Remedy> },
     Maintain { keyed: Keyed, ask: MaintenanceRequest, reply: Reply<Maintenance> },
+    EndMaintenance { keyed: Keyed, id: String, reply: Reply<Remedy> },
     Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
 }
 
@@ -138,6 +139,9 @@ impl Writer {
             }
             FixJob::Maintain { keyed, ask, reply } => {
                 let _gone = reply.send(self.maintain(&keyed, &ask));
+            }
+            FixJob::EndMaintenance { keyed, id, reply } => {
+                let _gone = reply.send(self.end_maintenance(&keyed, &id));
             }
             FixJob::Lift { keyed, id, reply } => {
                 let _gone = reply.send(self.lift(&keyed, &id));
@@ -368,8 +372,10 @@ impl Writer {
         let Event::Claimed { fence, gates, .. } = event else { return Ok(()) };
         *fence = self.store.fence(state.fix.plan.target.raw())?.max(state.work.fence) + 1;
         if gates.is_ok() && state.fix.status == FixStatus::Approved {
-            let (fixes, remedy) = self.standing();
-            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, self.clock.now());
+            let ((fixes, remedy), now) = (self.standing(), self.clock.now());
+            let may = |by: &Text| self.shared.approvers.may(by, now);
+            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, now)
+                .and_then(|()| policy::roles(state, may));
         }
         Ok(())
     }

@@ -135,6 +135,8 @@ fn holds(before: &FixState, event: &Event, taken: &Step, hint: &str) {
     let entered = |status: FixStatus| taken.state.fix.status == status && before.fix.status != status;
     let helped = entered(FixStatus::Executed) && taken.state.work.unwatched.is_none();
     assert_eq!(ask(|effect| matches!(effect, Effect::ResolveAlert)), helped, "{hint}");
+    let left = before.fix.status == FixStatus::Executed && taken.state.fix.status != FixStatus::Executed;
+    assert_eq!(ask(|effect| matches!(effect, Effect::ReopenAlert)), left, "{hint}");
     assert_eq!(ask(|effect| matches!(effect, Effect::Suppress(_))), entered(FixStatus::RolledBack), "{hint}");
     assert!(taken.state.fix.trail.len() <= 64 && taken.state.work.at < taken.state.fix.steps.len(), "{hint}");
     assert_eq!(taken.state.work.holder.is_some(), taken.state.work.lease_until.is_some(), "{hint}");

@@ -3,7 +3,7 @@
 use stella_protocol::fix::{Approval, FixVerb};
 use stella_protocol::{Code, Fix, FixStatus, Role, Text, Timestamp};
 
-use super::super::{Decision, FixState, Refusal, Step, policy};
+use super::super::{Decision, Effect, FixState, Refusal, Step, policy};
 use super::turn::{DRY_RUN, Turn};
 use super::words::{self, plain};
 use super::{EXECUTE_MS, REHEARSE_EVERY_MS, illegal, unwind};
@@ -149,6 +149,9 @@ fn rollback(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Ste
     }
     let mut turn = Turn::by(state, &decision.by, now);
     turn.state.fix.ended_at = None;
+    if fix.status == FixStatus::Executed {
+        turn.ask(Effect::ReopenAlert);
+    }
     let why = because(&decision.text);
     unwind::begin(&mut turn, fix.steps.len(), &format!("asked for by {}{why}", decision.by.raw()));
     Ok(turn.changed("rollback", &format!("rolls it back{why}")))
@@ -182,10 +185,15 @@ fn close(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, 
 /// risk asks. A proposer's or owner's own counts only where one person was everybody when they gave it;
 /// and only as long as such a yes stands does one suffice.
 pub(super) fn quorum(state: &FixState) -> (usize, u8) {
+    quorum_of(state, |_| true)
+}
+
+/// The same, of those alone of whom `stands` says that they may still approve.
+pub(in super::super) fn quorum_of(state: &FixState, stands: impl Fn(&Text) -> bool) -> (usize, u8) {
     let fix = &state.fix;
     let counts = |approval: &&Approval| {
         let own = same(&approval.by, &fix.proposed_by) || same(&approval.by, &state.work.owner);
-        approval.plan_digest == fix.plan_digest && (!own || approval.single_person)
+        approval.plan_digest == fix.plan_digest && (!own || approval.single_person) && stands(&approval.by)
     };
     let alone = fix.approvals.iter().any(|approval| approval.single_person);
     let by_risk = policy::quorum(fix.risk, alone);

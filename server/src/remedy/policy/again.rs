@@ -35,7 +35,7 @@ pub fn held_back_by<'a>(
         (false, _) => !came_to_nothing(state.fix.status),
         (true, Some(Superseded::SwitchedOff)) => false,
         (true, Some(Superseded::PlanChanged)) => changed > ANEW,
-        (true, Some(Superseded::AlertOver) | None) => true,
+        (true, Some(Superseded::AlertOver | Superseded::Broken) | None) => true,
     };
     lately().filter(counts).max_by_key(|state| state.fix.proposed_at)
 }

@@ -250,11 +250,13 @@ fn what_holds_for_all_fixes_reads_back(store: &dyn Store) {
         Write::Lifted { id: "sup-2".into() },
         Write::Maintenance(Box::new(window(1, 100))),
         Write::Maintenance(Box::new(window(2, 200))),
+        Write::Maintenance(Box::new(window(3, 300))),
+        Write::MaintenanceEnded { id: "win-3".into() },
         Write::Meta(Meta::FixSwitch, "null".into()),
     ];
     done(&commit(store, Tx { writes, ..Tx::default() }));
     assert_eq!(store.suppressions().unwrap(), [suppression(1)]);
     assert_eq!(store.maintenance(Timestamp::from_millis(100)).unwrap(), [window(2, 200)]);
-    assert_eq!(store.fix_numbers().unwrap(), FixNumbers { fix: 12, suppression: 2, window: 2 });
+    assert_eq!(store.fix_numbers().unwrap(), FixNumbers { fix: 12, suppression: 2, window: 3 });
     assert_eq!(store.meta(Meta::FixSwitch).unwrap().as_deref(), Some("null"));
 }

@@ -143,6 +143,14 @@ pub(super) fn put_window(connection: &Connection, window: &Maintenance) -> Resul
     Ok(())
 }
 
+/// It stays with its number, which is given once; no time comes at which it is read again, whatever the clock
+/// does. When it was ended stands in the audit.
+pub(super) fn end_window(connection: &Connection, id: &str) -> Result<(), Stop> {
+    let number = written(id, WINDOW)?;
+    connection.prepare_cached("UPDATE maintenance SET until = 0 WHERE number = ?1")?.execute([number])?;
+    Ok(())
+}
+
 pub(super) fn one(connection: &Connection, id: &FixId) -> Result<Option<FixState>, StoreError> {
     let Some(number) = number(id) else { return Ok(None) };
     Ok(bodies(connection, "SELECT body FROM fixes WHERE number = ?1", vec![number.into()], "fix")?.pop())

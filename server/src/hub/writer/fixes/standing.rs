@@ -85,6 +85,21 @@ impl Writer {
         })
     }
 
+    pub(super) fn end_maintenance(&mut self, keyed: &Keyed, id: &str) -> Result<Answer<Remedy>, Problem> {
+        let deed = Deed::new("end-maintenance", id, Role::Admin, "");
+        self.answer(keyed, &deed, |writer, making| {
+            let mut remedy = writer.standing().1;
+            let Some(at) = remedy.maintenance.iter().position(|window| window.id.raw() == id) else {
+                return Err(No::Said(problem(Code::NotFound, "no maintenance window has this id, or it is over")));
+            };
+            let ended = remedy.maintenance.remove(at);
+            let targets = if ended.target.is_empty() { "all targets" } else { ended.target.raw() };
+            let detail = Text::new(format!("{targets}, was to last until {}", ended.until));
+            making.keep(&deed, &remedy, Write::MaintenanceEnded { id: id.to_owned() }, &detail);
+            Ok(remedy)
+        })
+    }
+
     pub(super) fn lift(&mut self, keyed: &Keyed, id: &str) -> Result<Answer<Remedy>, Problem> {
         let deed = Deed::new("lift-suppression", id, Role::Admin, "");
         self.answer(keyed, &deed, |writer, making| {

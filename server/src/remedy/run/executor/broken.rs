@@ -10,7 +10,7 @@ use stella_protocol::{FixId, FixStatus, Text};
 
 use super::Parts;
 use super::carry::decided_on;
-use crate::remedy::{Event, FixState, Said, Verdict};
+use crate::remedy::{Event, FixState, Said, Superseded, Verdict};
 
 /// So many panics, and a fix is given up.
 const MOST: u32 = 2;
@@ -60,7 +60,7 @@ fn last_word(parts: &Parts, state: &FixState) -> Option<Event> {
     let (why, fence) = (Text::from(WHY), state.work.fence);
     match state.fix.status {
         FixStatus::Proposed => return Some(Event::Rehearsed(Err(why))),
-        FixStatus::Approved => return Some(Event::Superseded(why)),
+        FixStatus::Approved => return Some(Event::Superseded(Superseded::Broken, why)),
         _ if state.work.holder.as_ref() != Some(&parts.holder) => return None,
         _ => {}
     }
