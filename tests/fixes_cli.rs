@@ -11,6 +11,7 @@ use serde_json::Value;
 use stella_protocol::fix::{Act, ArgvAct, FixPlan, PlanStep, Policy, Risk, Stream};
 use stella_protocol::{FixOutput, FixStatus, Role, Text, Timestamp};
 use stella_server::admin::{self, AdminAnswer, AdminRequest};
+use stella_server::remedy::definition::Limits;
 use stella_server::remedy::{Draft, Event, FixState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write as Kept};
 use stella_server::{Clock, Config};
@@ -61,7 +62,7 @@ fn pending(number: u64, target: &str) -> FixState {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
-        limits: stella_server::remedy::definition::Limits::default(),
+        limits: Limits::default(),
     };
     let now = Clock::system().now();
     let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();
