@@ -273,7 +273,8 @@ pub(super) fn suppressions(suppressions: &[Suppression]) -> Vec<String> {
 pub(super) fn windows(windows: &[Maintenance]) -> Vec<String> {
     let rows = windows.iter().map(|one| {
         let target = if one.target.is_empty() { "(all)".to_owned() } else { clean(&one.target) };
-        let lasts = span(one.until.since(one.from) / 1_000 * 1_000);
+        // The server's clock went on a little between the question and the window: 2 h stay 2 h.
+        let lasts = span((one.until.since(one.from) + 500).div_euclid(1_000) * 1_000);
         [clean(&one.id), moment(one.from), moment(one.until), lasts, target, clean(&one.by), clean(&one.reason)]
     });
     table(["ID", "FROM", "UNTIL", "LASTS", "TARGET", "BY", "REASON"], rows)

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
+use stella_protocol::Timestamp;
 
 use super::*;
 
@@ -167,4 +168,16 @@ fn a_step_is_counted_from_one_in_the_output_too() {
         "id": "fx-1", "number": 1, "step": 0, "stream": "stella", "at": "2026-01-01T02:05:00.250Z", "text": "begun"
     });
     assert_eq!(line(&serde_json::from_value(one).unwrap()), "2026-01-01T02:05:00.250Z 1 stella begun");
+}
+
+#[test]
+fn a_window_lasts_as_long_as_was_asked_though_the_clock_went_on_meanwhile() {
+    let lasts = |millis: i64| {
+        let (from, until) = (Timestamp::from_millis(1_000_000), Timestamp::from_millis(1_000_000 + millis));
+        let (id, target, by, reason) = (Text::from("win-1"), Text::default(), Text::from("ana"), Text::default());
+        windows(&[Maintenance { id, target, from, until, by, reason }])[1].clone()
+    };
+    assert!(lasts(7_199_640).contains(" 2 h "), "{}", lasts(7_199_640));
+    assert!(lasts(7_200_300).contains(" 2 h "), "{}", lasts(7_200_300));
+    assert!(lasts(90_000).contains(" 90 s "), "{}", lasts(90_000));
 }
