@@ -312,6 +312,43 @@ fn nobody_decides_who_may_not_and_the_switch_ends_what_waits() {
 }
 
 #[test]
+fn an_approval_counts_as_long_as_whoever_gave_it_may_approve() {
+    if server::serves() {
+        return;
+    }
+    let target = Target::start();
+    let name = "an_approval_counts_as_long_as_whoever_gave_it_may_approve";
+    let home = home_with_queues(name, &target, &drain("approve", "medium", "5m"));
+    let _server = home.start();
+    let until = Clock::system().now().plus_millis(3_600_000);
+    let (status, window) =
+        home.ask("root", Method::POST, "maintenance", &json!({ "target": "queue:", "until": until }));
+    assert_eq!((status, &window["id"]), (StatusCode::OK, &json!("win-1")));
+    home.says("queue-mail", "down");
+    home.approve("ben", &home.until("queue:mail", FixStatus::Pending));
+    let approved = home.until("queue:mail", FixStatus::Approved);
+
+    let data = home.folder.path().join("data");
+    let AdminAnswer::Tokens { tokens } = admin::run(&data, &AdminRequest::ListTokens).unwrap() else { panic!() };
+    let id = tokens.into_iter().find(|token| token.name == "ben").unwrap().id;
+    assert!(matches!(admin::run(&data, &AdminRequest::RevokeToken { id }).unwrap(), AdminAnswer::Done));
+    let (status, remedy) = home.ask("root", Method::DELETE, "maintenance/win-1", &Value::Null);
+    assert_eq!((status, &remedy["maintenance"]), (StatusCode::OK, &json!([])));
+    let shut = |text: &str| home.review(&approved).gates.iter().any(|gate| gate.text.raw().contains(text));
+    assert!(shut("ben may not approve any more; 0 of 1 approvals still count"));
+    // The executor begins what came later, and leaves this.
+    home.says("queue-push", "down");
+    home.approve("ana", &home.until("queue:push", FixStatus::Pending));
+    let push = call("drain push", &home.until("queue:push", FixStatus::Verifying), "do", 1);
+    assert_eq!((home.review(&approved).fix.status, target.effects()), (FixStatus::Approved, vec![push.clone()]));
+
+    let again = AdminRequest::CreateToken { role: Role::Admin, name: "ben".to_owned(), expires_days: None };
+    assert!(matches!(admin::run(&data, &again).unwrap(), AdminAnswer::Token { .. }));
+    let verifying = home.until("queue:mail", FixStatus::Verifying);
+    assert_eq!(target.effects(), [push, call("drain mail", &verifying, "do", 1)]);
+}
+
+#[test]
 fn who_approves_alone_is_alone() {
     let folder = tempfile::tempdir().unwrap();
     let give = |role, name: &str| {

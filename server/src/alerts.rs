@@ -5,6 +5,7 @@
 //! performs what is returned here, and whoever replays the same events gets the same alerts.
 
 mod clip;
+mod fixes;
 mod machine;
 #[cfg(test)]
 mod model;

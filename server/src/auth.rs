@@ -23,6 +23,15 @@ pub enum Recording {
     Refused,
 }
 
+/// Whether anybody real is behind a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A person, or a program of theirs.
+    Real,
+    /// A colleague whom a demo plays: what they approve is marked so.
+    Simulated,
+}
+
 /// A token as it is known: everything but the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -32,6 +41,8 @@ pub struct Grant {
     pub role: Role,
     /// Whether its holder may send recordings.
     pub recording: Recording,
+    /// Whether its holder is real.
+    pub holder: Holder,
     /// When it ends; None: it does not.
     pub expires_at: Option<Timestamp>,
     /// When it was taken back; None: it was not.
@@ -45,6 +56,8 @@ pub struct Session {
     pub principal: Principal,
     /// Whether they may send recordings.
     pub recording: Recording,
+    /// Whether they are real.
+    pub holder: Holder,
     fingerprint: Fingerprint,
 }
 
@@ -73,12 +86,32 @@ impl Tokens {
         }
     }
 
-    /// Whoever may do more than send lines, by their names in small letters; not those whose tokens ended.
+    /// Whoever may do more than send lines, by their names in small letters; not those whose tokens ended,
+    /// nor who is not real.
     pub fn people(&self, now: Timestamp) -> BTreeSet<String> {
         let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
         let lives = |grant: &&Grant| grant.revoked_at.is_none() && grant.expires_at.is_none_or(|end| end > now);
         let people = grants.values().map(|(_, grant)| grant).filter(|grant| grant.role != Role::Ingest).filter(lives);
+        let people = people.filter(|grant| grant.holder == Holder::Real);
         people.map(|grant| grant.name.to_ascii_lowercase()).collect()
+    }
+
+    /// True for the name of somebody simulated, also without the words that say so: nobody real takes it.
+    pub fn is_of_simulated(&self, name: &str) -> bool {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let first =
+            |other: &Grant| other.name.split_whitespace().next().is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let named = |other: &Grant| other.name.eq_ignore_ascii_case(name) || first(other);
+        grants.values().any(|(_, grant)| grant.holder == Holder::Simulated && named(grant))
+    }
+
+    /// Whether a token of this name, in any spelling, holds now and its role allows `role`.
+    pub fn holds_role(&self, name: &str, role: Role, now: Timestamp) -> bool {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let name = name.to_lowercase();
+        let lives = |grant: &Grant| grant.revoked_at.is_none() && grant.expires_at.is_none_or(|end| end > now);
+        let of_them = |grant: &Grant| grant.name.to_lowercase() == name && grant.role.allows(role);
+        grants.values().any(|(_, grant)| of_them(grant) && lives(grant))
     }
 
     /// From now on only one person has tokens.
@@ -121,6 +154,7 @@ impl Tokens {
         Ok(Session {
             principal: Principal { name: Text::new(grant.name.clone()), role: grant.role },
             recording: grant.recording,
+            holder: grant.holder,
             fingerprint: *fingerprint,
         })
     }
@@ -164,6 +198,7 @@ mod tests {
             name: "sre-1".into(),
             role: Role::Responder,
             recording: Recording::Refused,
+            holder: Holder::Real,
             expires_at: expires_at.map(Timestamp::from_millis),
             revoked_at: None,
         };
@@ -193,6 +228,45 @@ mod tests {
         assert!(tokens.has_room("SRE-1", Role::Admin, now) && tokens.has_room("app", Role::Ingest, now));
         tokens.revoke(&secret.fingerprint(), now);
         assert!(tokens.has_room("sre-2", Role::Viewer, now));
+    }
+
+    #[test]
+    fn who_is_simulated_is_known_as_such_is_no_person_and_keeps_the_name() {
+        let (tokens, _) = granted(None);
+        let (secret, now) = (Secret::generate().unwrap(), Timestamp::from_millis(NOW));
+        let (name, recording, holder) = ("op2 (simulated)".into(), Recording::Refused, Holder::Simulated);
+        let grant = Grant { name, role: Role::Approver, recording, holder, expires_at: None, revoked_at: None };
+        tokens.put(secret.fingerprint(), grant);
+        assert_eq!(tokens.admit(secret.expose(), now).unwrap().holder, Holder::Simulated);
+        assert_eq!(tokens.people(now), BTreeSet::from(["sre-1".to_owned()]));
+        let taken = ["op2", "OP2", "op2 (simulated)", "sre-1", "op22"].map(|name| tokens.is_of_simulated(name));
+        assert_eq!(taken, [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_name_holds_a_role_as_long_as_one_of_its_tokens_does() {
+        let (tokens, now) = (Tokens::default(), Timestamp::from_millis(NOW));
+        let give = |role, expires_at: Option<i64>| {
+            let secret = Secret::generate().unwrap();
+            let expires_at = expires_at.map(Timestamp::from_millis);
+            let (recording, revoked_at) = (Recording::Refused, None);
+            tokens.put(
+                secret.fingerprint(),
+                Grant { name: "ben".into(), role, recording, holder: Holder::Real, expires_at, revoked_at },
+            );
+            secret
+        };
+        let may = |name: &str| tokens.holds_role(name, Role::Approver, now);
+        give(Role::Responder, None);
+        give(Role::Ingest, None);
+        give(Role::Admin, Some(NOW));
+        assert!(!may("ben"), "neither a lesser role nor one that ended");
+        let (approver, admin) = (give(Role::Approver, Some(NOW + 1)), give(Role::Admin, None));
+        assert!(may("ben") && may("Ben") && !may("be") && !may(""));
+        tokens.revoke(&approver.fingerprint(), now);
+        assert!(may("ben"), "another of theirs still allows it");
+        tokens.revoke(&admin.fingerprint(), now);
+        assert!(!may("ben"));
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub async fn run(
     };
     let world = place.world(clock.now(), &options);
     let Some(world) = tell(world, from, end, &courier).await? else { return Ok(()) };
-    place.reach(end, &options)?;
+    place.reach(&world, &options)?;
     write_truth(&world).await?;
     // Nobody may wait for it any more: that is no reason to end.
     let _ = ready.send(());
@@ -267,7 +267,7 @@ impl Life<'_> {
         let command = waiting.is_command();
         let settled = waiting.settle(&mut self.world, &mut self.place.ledger, self.clock.now());
         if command {
-            self.place.note(self.world.upkeep(), self.options)?;
+            self.place.reach(&self.world, self.options)?;
         }
         settled.tell();
         Ok(())
@@ -287,7 +287,7 @@ impl Life<'_> {
             }
         }
         if now.since(self.place.through) >= REMEMBER_EACH_MS {
-            self.place.reach(now, self.options)?;
+            self.place.reach(&self.world, self.options)?;
         }
         Ok(true)
     }

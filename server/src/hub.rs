@@ -36,6 +36,7 @@ use stella_protocol::{
 };
 use tokio::sync::oneshot;
 
+use crate::alerts::AlertState;
 use crate::clock::Clock;
 use crate::problem::problem;
 use crate::store::{
@@ -226,10 +227,18 @@ impl Hub {
     /// # Errors
     /// When the store cannot be read.
     pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
+        Ok(self.alert_state(id)?.map(|state| state.alert))
+    }
+
+    /// The same, with what the machine remembers of it. Blocks likewise.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn alert_state(&self, id: &AlertId) -> Result<Option<AlertState>, StoreError> {
         if let Some(state) = self.shared.board().get(id) {
-            return Ok(Some(state.alert.clone()));
+            return Ok(Some(AlertState::clone(state)));
         }
-        Ok(self.store.alert(id)?.map(|state| state.alert))
+        self.store.alert(id)
     }
 
     /// The newest evidence of an alert. Blocks when it has to be read from the store.

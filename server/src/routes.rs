@@ -72,7 +72,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 32] = [
+pub static TABLE: [Route; 33] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -100,6 +100,7 @@ pub static TABLE: [Route; 32] = [
     route("DELETE", "/api/stella/suppressions/{id}", ADMIN, || delete(fixes::lift)),
     route("GET", "/api/stella/maintenance", VIEWER, || get(fixes::windows)),
     route("POST", "/api/stella/maintenance", ADMIN, || post(fixes::maintain)),
+    route("DELETE", "/api/stella/maintenance/{id}", ADMIN, || delete(fixes::end_window)),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Office};
-use crate::auth::{Grant, NoRandomness, Recording, Secret, Tokens};
+use crate::auth::{Grant, Holder, NoRandomness, Recording, Secret, Tokens};
 use crate::config::{Config, Embedded, Redaction};
 use crate::folder::{ADMIN_SOCKET, Folder};
 use crate::hub::{Hub, HubError};
@@ -190,6 +190,8 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
         }
         None => None,
     };
+    let book = Arc::clone(&tokens);
+    ground.hub.set_approvers(move |name, now| book.holds_role(name.raw(), Role::Approver, now));
     let workshop = ground.workshop(&config, play.as_ref(), &tokens)?;
     if let (Some(play), Some(workshop)) = (&play, &workshop) {
         remedy::fill(&workshop.parts, play.options.seed).await;
@@ -266,10 +268,15 @@ fn embedded_tokens(tokens: &Tokens, embedded: &Embedded) -> Result<(Secret, Secr
     Ok((console, ingest))
 }
 
-/// A token that is not kept.
+/// A token of somebody real that is not kept.
 fn passing(tokens: &Tokens, name: &str, role: Role, recording: Recording) -> Result<Secret, NoRandomness> {
+    let (name, holder) = (name.to_owned(), Holder::Real);
+    lend(tokens, Grant { name, role, recording, holder, expires_at: None, revoked_at: None })
+}
+
+/// A token that is not kept.
+fn lend(tokens: &Tokens, grant: Grant) -> Result<Secret, NoRandomness> {
     let secret = Secret::generate()?;
-    let grant = Grant { name: name.to_owned(), role, recording, expires_at: None, revoked_at: None };
     tokens.put(secret.fingerprint(), grant);
     Ok(secret)
 }

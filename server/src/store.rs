@@ -299,6 +299,9 @@ pub trait Store: Send + Sync {
     /// All open fixes, and the `ended` newest ones that are not.
     fn recent_fixes(&self, ended: u32) -> Result<Vec<FixState>, StoreError>;
 
+    /// What was proposed of a definition for a target after `since`, newest first.
+    fn proposed(&self, definition: &str, target: &str, since: Timestamp) -> Result<Vec<FixState>, StoreError>;
+
     /// A page of fixes.
     fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError>;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use stella_protocol::{Alert, AlertId, Evidence, Role, Text, Timestamp};
 
 use crate::alerts::SYSTEM;
-use crate::auth::{Fingerprint, Grant, Recording, Secret, Tokens, is_name};
+use crate::auth::{Fingerprint, Grant, Holder, Recording, Secret, Tokens, is_name};
 use crate::clock::Clock;
 use crate::folder::admin_socket;
 use crate::store::{AuditEntry, Commit, SqliteStore, Store, StoreError, StoredToken, Tx, Verdict, Write};
@@ -198,6 +198,9 @@ fn create(
     if [SYSTEM, LOCAL_ADMINISTRATOR].iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
         return Err("this name is the server's own");
     }
+    if tokens.is_of_simulated(name) {
+        return Err("this name is that of the demo's simulated colleague");
+    }
     if !tokens.has_room(name, role, now) {
         return Err("the configuration says `fixes.people = \"one\"`, and that one has a token of another name");
     }
@@ -280,6 +283,7 @@ fn grant(token: &StoredToken) -> Grant {
         name: token.name.raw().to_owned(),
         role: token.role,
         recording: if token.recording { Recording::Allowed } else { Recording::Refused },
+        holder: Holder::Real,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
     }
@@ -324,6 +328,22 @@ mod tests {
         let revoke = AdminRequest::RevokeToken { id: tokens[0].id.clone() };
         assert!(matches!(perform(&revoke, &store, &book, now), AdminAnswer::Done));
         assert_eq!(book.admit(&token, now).unwrap_err(), Code::TokenRevoked);
+    }
+
+    #[test]
+    fn nobody_real_takes_the_name_of_the_demos_colleague() {
+        let data = tempfile::tempdir().unwrap();
+        let now = Clock::system().now();
+        let (store, book) = (SqliteStore::open(data.path(), now).unwrap(), Tokens::default());
+        let (name, recording, holder) = ("op2 (simulated)".into(), Recording::Refused, Holder::Simulated);
+        let grant = Grant { name, role: Role::Approver, recording, holder, expires_at: None, revoked_at: None };
+        book.put(Secret::generate().unwrap().fingerprint(), grant);
+        let create = |name: &str| {
+            let request = AdminRequest::CreateToken { role: Role::Viewer, name: name.into(), expires_days: None };
+            perform(&request, &store, &book, now)
+        };
+        assert!(matches!(create("OP2"), AdminAnswer::Refused { .. }));
+        assert!(matches!(create("op3"), AdminAnswer::Token { .. }));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use stella_protocol::{Activity, Alert, AlertId, Brief, FixId, Status, Text, Time
 
 use super::clip::{clip, fingerprint, wire_len};
 use super::verbs::{self, Act, Refusal, let_go};
-use super::{AlertState, Moment, SYSTEM, Triage, Watch};
+use super::{AlertState, Moment, SYSTEM, Triage, Watch, fixes};
 
 const MINUTE: i64 = 60 * 1000;
 /// A match this soon after the system closed an alert opens the same one again, in milliseconds.
@@ -20,8 +20,6 @@ const SUPPRESSED: i64 = 24 * 60 * MINUTE;
 const WAVE: i64 = 5 * MINUTE;
 /// Most alerts of a wave that are named.
 pub const MOST_RELATED: usize = 20;
-/// Most fixes of an alert that are named: the newest.
-const MOST_FIXES: usize = 32;
 /// Minutes that a brief's sparkline covers.
 const SPARK: usize = 30;
 
@@ -45,6 +43,15 @@ pub enum Event<'a> {
     Linked(&'a FixId),
     /// A fix helped: it is over, and this says which.
     Fixed(&'a Text),
+    /// A fix that helped is rolled back.
+    Unfixed {
+        /// Which.
+        fix: &'a FixId,
+        /// What [`Event::Fixed`] said of it.
+        said: &'a Text,
+        /// Another alert of the same fingerprint that is open.
+        rival: Option<&'a AlertId>,
+    },
     /// Time passed.
     Tick,
 }
@@ -70,6 +77,8 @@ pub enum Cause {
     FixProposed,
     /// A fix helped.
     Fixed,
+    /// A fix that helped is rolled back.
+    Unfixed,
 }
 
 impl Cause {
@@ -85,6 +94,7 @@ impl Cause {
             Self::Undone => "undo",
             Self::FixProposed => "link-fix",
             Self::Fixed => "fixed",
+            Self::Unfixed => "unfixed",
         }
     }
 }
@@ -133,8 +143,9 @@ pub fn step(state: &AlertState, event: &Event<'_>, now: Moment) -> Result<Step, 
         Event::Found(finding) => Ok(found(state, finding)),
         Event::Act(act) => verbs::act(state, act, now),
         Event::Undo { before, left, rival } => verbs::undo(state, before, *left, *rival, now),
-        Event::Linked(fix) => Ok(linked(state, fix)),
-        Event::Fixed(notes) => Ok(fixed(state, notes, now)),
+        Event::Linked(fix) => Ok(fixes::linked(state, fix)),
+        Event::Fixed(notes) => Ok(fixes::fixed(state, notes, now)),
+        Event::Unfixed { fix, said, rival } => Ok(fixes::unfixed(state, fix, said, *rival, now)),
         Event::Tick => Ok(tick(state, now)),
     }
 }
@@ -345,34 +356,6 @@ fn tick(state: &AlertState, now: Moment) -> Step {
     step
 }
 
-fn linked(state: &AlertState, fix: &FixId) -> Step {
-    let mut step = Step::of(state);
-    let alert = &mut step.state.alert;
-    if alert.fixes.contains(fix) {
-        return step;
-    }
-    if alert.fixes.len() >= MOST_FIXES {
-        alert.fixes.remove(0);
-    }
-    alert.fixes.push(fix.clone());
-    alert.auto_fix_available = true;
-    step.changed(Cause::FixProposed);
-    step
-}
-
-fn fixed(state: &AlertState, notes: &Text, now: Moment) -> Step {
-    let mut step = Step::of(state);
-    if state.alert.status.is_open() {
-        end_itself(&mut step, now.engine.max(state.alert.last_seen), Cause::Fixed);
-        step.state.alert.resolution_notes = Some(clip(notes, 1024));
-    } else if by_system(state) && state.alert.resolution_notes.is_none() {
-        // It recovered before the watch on the fix was over: what made it recover is still said.
-        step.state.alert.resolution_notes = Some(clip(notes, 1024));
-        step.changed(Cause::Fixed);
-    }
-    step
-}
-
 /// Ends what has been quiet for its quiet time by engine time `at`. The end is dated when it was due,
 /// not when it was noticed, so that it does not depend on how often somebody looks.
 fn end_by_time(step: &mut Step, at: Timestamp) {
@@ -381,7 +364,7 @@ fn end_by_time(step: &mut Step, at: Timestamp) {
     }
 }
 
-fn end_itself(step: &mut Step, at: Timestamp, cause: Cause) {
+pub(super) fn end_itself(step: &mut Step, at: Timestamp, cause: Cause) {
     close(&mut step.state, at);
     let alert = &mut step.state.alert;
     alert.activity = Activity::Quiet { since: alert.last_seen };
@@ -457,6 +440,6 @@ fn touch_users(alert: &mut Alert, finding: &Finding) {
     alert.affected_user_count = alert.affected_user_count.max(finding.affected_user_count).max(named);
 }
 
-fn by_system(state: &AlertState) -> bool {
+pub(super) fn by_system(state: &AlertState) -> bool {
     state.alert.resolved_by.as_ref().is_some_and(|by| by.raw() == SYSTEM)
 }

@@ -179,7 +179,7 @@ fn write(state: &mut AlertState, act: &Act<'_>, at: Timestamp) -> Result<(), Ref
     Ok(())
 }
 
-fn has_room(state: &AlertState, new: &Note) -> bool {
+pub(super) fn has_room(state: &AlertState, new: &Note) -> bool {
     /// Time, names of the fields and punctuation of a note.
     const FRAME: usize = 60;
     let cost = |note: &Note| wire_len(note.text.raw()) + wire_len(note.by.raw()) + FRAME;

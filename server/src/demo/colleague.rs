@@ -108,7 +108,7 @@ fn second(pending: &[Fix], read: &mut Read, now: Instant) -> Vec<Fix> {
 fn wants_a_second(fix: &Fix) -> bool {
     let of_this_plan = |by_person: bool| {
         let mut approvals = fix.approvals.iter().filter(|approval| approval.plan_digest == fix.plan_digest);
-        approvals.any(|approval| if by_person { !approval.simulated } else { approval.by.raw() == COLLEAGUE })
+        approvals.any(|approval| approval.simulated != by_person)
     };
     let waits = fix.status == FixStatus::Pending && fix.approvals.len() < usize::from(fix.quorum);
     waits && fix.proposed_by.raw() != COLLEAGUE && of_this_plan(true) && !of_this_plan(false)
@@ -224,6 +224,9 @@ mod tests {
         assert_eq!([asked(&serde_json::json!([]), 82), asked(&person, 83), asked(&person, 90)], [0, 0, 0]);
         assert_eq!(asked(&by("sre-1", false, "d0"), 200), 0);
         assert_eq!([asked(&by(COLLEAGUE, true, "d1"), 300), asked(&by(COLLEAGUE, true, "d1"), 400)], [0, 0]);
+        // The mark counts, not the name.
+        assert_eq!([asked(&by("sre-1", true, "d1"), 500), asked(&by("sre-1", true, "d1"), 600)], [0, 0]);
+        assert_eq!([asked(&by(COLLEAGUE, false, "d1"), 700), asked(&by(COLLEAGUE, false, "d1"), 800)], [0, 1]);
     }
 
     #[tokio::test]

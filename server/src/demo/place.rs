@@ -72,20 +72,19 @@ impl Place {
     /// The world from there on.
     pub fn world(&self, now: Timestamp, options: &Options) -> World {
         let history = Duration::from_millis(self.history_ms.unsigned_abs());
-        World::resumed(self.seed, self.start, history, self.from(now))
-            .with_speed(options.speed)
-            .with_upkeep(self.upkeep.clone())
+        let from = self.from(now);
+        let time = match self.upkeep.lived() {
+            // What was skipped went by in the world too, as fast as it does there.
+            Some(lived) => lived + (from.since(self.through) as f64 * options.speed) as i64,
+            None => from.since(self.start).max(0),
+        };
+        World::taken_up(self.seed, history, from, time, self.upkeep.clone()).with_speed(options.speed)
     }
 
-    /// Writes down that everything up to `through` has been taken.
-    pub fn reach(&mut self, through: Timestamp, options: &Options) -> Result<(), DemoError> {
-        self.through = self.through.max(through);
-        self.keep(options)
-    }
-
-    /// Writes down what was just done to the application.
-    pub fn note(&mut self, upkeep: &Upkeep, options: &Options) -> Result<(), DemoError> {
-        self.upkeep = upkeep.clone();
+    /// Writes down how the world is, all of whose lines have been taken.
+    pub fn reach(&mut self, world: &World, options: &Options) -> Result<(), DemoError> {
+        self.through = self.through.max(world.clock());
+        self.upkeep = world.upkeep().clone();
         self.keep(options)
     }
 
@@ -101,6 +100,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::order::{Deed, Subject};
 
     #[test]
     fn a_kept_demo_goes_on_where_it_was_and_skips_what_is_too_long() -> Result<(), DemoError> {
@@ -110,13 +110,74 @@ mod tests {
         let now = Timestamp::from_millis(10 * hour);
         let mut place = Place::find(&options, now)?;
         assert_eq!((place.start, place.from(now)), (now.plus_millis(-hour), now.plus_millis(-hour)));
-        place.reach(now.plus_millis(5_000), &options)?;
+        let mut world = place.world(now, &options);
+        world.step(now.plus_millis(5_000));
+        place.reach(&world, &options)?;
 
         let other = Options { seed: 99, ..options };
         let again = Place::find(&other, now.plus_millis(8_000))?;
         assert_eq!(again, place);
         assert_eq!(again.from(now.plus_millis(8_000)), now.plus_millis(5_000));
         assert_eq!(again.from(now.plus_millis(hour)), now.plus_millis(hour - LONGEST_GAP_MS));
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_rolled_back_can_be_brought_forward_after_a_restart_however_fast_time_goes() -> Result<(), DemoError> {
+        let state = |world: &mut World, service| {
+            world.look(&Subject::Deploy(service)).map_or_else(String::new, |state| state["state"].to_string())
+        };
+        for speed in [1.0, 8.0, 0.5] {
+            let folder = tempfile::tempdir().map_err(|source| DemoError::Remember { file: FILE, source })?;
+            let options = Options { keep: Some(folder.path().to_owned()), speed, ..Options::default() };
+            let now = Timestamp::from_millis(36_000_000);
+            let mut place = Place::find(&options, now)?;
+            let mut world = place.world(now, &options);
+            // The story's release of `ai` is over by then.
+            let seen = now.plus_millis((200_000.0 / speed) as i64);
+            world.step(seen);
+            for service in ["ai", "api"] {
+                world.operate(&Subject::Deploy(service), Deed::RollBack);
+            }
+            place.reach(&world, &options)?;
+            assert_eq!(place.through, seen);
+            drop((place, world));
+
+            let later = seen.plus_millis(4_000);
+            let place = Place::find(&options, later)?;
+            let mut again = place.world(later, &options);
+            again.step(later);
+            assert_eq!(
+                [state(&mut again, "ai"), state(&mut again, "api")],
+                [const { "\"rolled_back\"" }; 2],
+                "{speed}"
+            );
+            assert_eq!(again.clock(), later, "{speed}");
+            again.operate(&Subject::Deploy("ai"), Deed::Forward);
+            assert_eq!(state(&mut again, "ai"), "\"current\"", "{speed}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_newer_release_replaced_does_not_come_back_with_a_restart() -> Result<(), DemoError> {
+        let folder = tempfile::tempdir().map_err(|source| DemoError::Remember { file: FILE, source })?;
+        let options = Options { keep: Some(folder.path().to_owned()), ..Options::default() };
+        let now = Timestamp::from_millis(36_000_000);
+        let mut place = Place::find(&options, now)?;
+        let mut world = place.world(now, &options);
+        world.step(now);
+        world.operate(&Subject::Deploy("ai"), Deed::RollBack);
+        place.reach(&world, &options)?;
+        // Another release of it comes, and is over.
+        let seen = now.plus_millis(60_000);
+        world.step(seen);
+        place.reach(&world, &options)?;
+        let before = world.look(&Subject::Deploy("ai"));
+        let mut again = Place::find(&options, seen)?.world(seen, &options);
+        let state = |look: Option<serde_json::Value>| look.map(|look| (look["state"].clone(), look["release"].clone()));
+        assert_eq!(state(again.look(&Subject::Deploy("ai"))), state(before.clone()));
+        assert_eq!(before.map(|look| look["state"].clone()), Some("current".into()));
         Ok(())
     }
 }

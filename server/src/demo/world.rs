@@ -78,25 +78,25 @@ struct Call {
     connected: i64,
 }
 
-/// How world time is stamped on lines: as it is up to "now", and `speed` times as fast after it.
+/// How world time is stamped on lines: as it is up to an instant, and `speed` times as fast after it.
 #[derive(Debug, Clone, Copy)]
 struct Tempo {
-    start: Timestamp,
+    /// World time of the instant.
     now: i64,
+    /// The clock at it.
+    at: Timestamp,
     speed: f64,
 }
 
 impl Tempo {
     fn stamp(self, world: i64) -> Timestamp {
-        let past = world.min(self.now);
-        let after = (world - past) as f64 / self.speed;
-        self.start.plus_millis(past + after as i64)
+        let since = world - self.now;
+        self.at.plus_millis(if since > 0 { (since as f64 / self.speed) as i64 } else { since })
     }
 
     fn world(self, at: Timestamp) -> i64 {
-        let since = at.since(self.start);
-        let past = since.min(self.now);
-        past + ((since - past) as f64 * self.speed) as i64
+        let since = at.since(self.at);
+        self.now + if since > 0 { (since as f64 * self.speed).round() as i64 } else { since }
     }
 }
 
@@ -104,6 +104,8 @@ impl Tempo {
 #[derive(Debug)]
 pub struct World {
     upkeep: Upkeep,
+    /// World time up to which it was told before it was taken up.
+    lived: Option<i64>,
     tempo: Tempo,
     time: i64,
     order: u64,
@@ -135,21 +137,27 @@ impl World {
 
     /// The same world as it is from `from` on: the story goes on, the people are others.
     pub fn resumed(seed: u64, start: Timestamp, history: Duration, from: Timestamp) -> Self {
-        let now = history.as_millis() as i64;
-        let script = Script::new(seed, now);
-        let time = from.since(start).max(0);
+        Self::taken_up(seed, history, from, from.since(start).max(0), Upkeep::default())
+    }
+
+    /// The world as it is when the clock says `from` and its own time is `time`, after people have done what
+    /// `upkeep` says. What had begun by the time that `upkeep` knows of lasts, but does not begin again.
+    pub fn taken_up(seed: u64, history: Duration, from: Timestamp, time: i64, upkeep: Upkeep) -> Self {
+        let script = Script::new(seed, history.as_millis() as i64);
+        let now = time.max(history.as_millis() as i64);
         // The people and their luck differ after every interruption; the story does not.
         let part = |name: &str| Dice::new(seed, &format!("{name} {time}"));
         let mut world = Self {
-            upkeep: Upkeep::default(),
-            tempo: Tempo { start, now, speed: 1.0 },
+            lived: upkeep.lived(),
+            tempo: Tempo { now, at: from.plus_millis(now - time), speed: 1.0 },
             time,
             order: 0,
             due: BTreeMap::new(),
             script,
             scenarios: Vec::new(),
             slots: 0,
-            application: Application::new(40 + (time / 600_000) as u32),
+            application: Application::new(upkeep.release().unwrap_or(40 + (time / 600_000) as u32)),
+            upkeep,
             people: People::new(seed),
             calls: BTreeMap::new(),
             called: 0,
@@ -167,10 +175,7 @@ impl World {
     /// Lets world time run `speed` times as fast as the clock after "now" (1: as fast as it).
     #[must_use]
     pub fn with_speed(mut self, speed: f64) -> Self {
-        // Resumed worlds stand after "now" already: their past keeps its stamps.
-        let speed = if speed.is_finite() { speed.clamp(0.1, 60.0) } else { 1.0 };
-        let now = self.tempo.now.max(self.time);
-        self.tempo = Tempo { now, speed, ..self.tempo };
+        self.tempo.speed = if speed.is_finite() { speed.clamp(0.1, 60.0) } else { 1.0 };
         self
     }
 
@@ -183,14 +188,13 @@ impl World {
             self.happen(due);
         }
         self.time = self.time.max(until);
+        self.upkeep.reach(self.time, self.application.release);
         std::mem::take(&mut self.written)
     }
 
-    /// The same world in which people have done what `upkeep` says.
-    #[must_use]
-    pub fn with_upkeep(mut self, upkeep: Upkeep) -> Self {
-        self.upkeep = upkeep;
-        self
+    /// The clock at the last step.
+    pub fn clock(&self) -> Timestamp {
+        self.tempo.stamp(self.time)
     }
 
     /// What went wrong and will, as far as told by now. For tests only: nothing that detects may see it.

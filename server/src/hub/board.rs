@@ -3,6 +3,7 @@
 //! Only the writer changes the alerts, and always together with the ring, so that a snapshot and its
 //! cursor belong together. Anybody may add to the ring what is not kept.
 
+mod approvers;
 mod fixes;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use super::unpoisoned;
 use crate::alerts::AlertState;
 use crate::remedy::FixState;
 use crate::store::{FixNumbers, Meta, Store, StoreError};
+use approvers::Approvers;
 
 /// How long a closed alert stays in memory and in snapshots, in milliseconds.
 const CLOSED_STAYS: i64 = 60 * 60 * 1000;
@@ -157,6 +159,7 @@ pub(super) struct Shared {
     ended: AtomicBool,
     /// One human uses this server.
     pub single_person: AtomicBool,
+    pub approvers: Approvers,
     pub readers: AtomicUsize,
     pub line_readers: AtomicUsize,
 }
@@ -180,6 +183,7 @@ impl Shared {
             wake: watch::Sender::new(()),
             ended: AtomicBool::new(false),
             single_person: AtomicBool::new(false),
+            approvers: Approvers::default(),
             readers: AtomicUsize::new(0),
             line_readers: AtomicUsize::new(0),
         })

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::de::DeserializeOwned;
-use stella_protocol::fix::{FixPage, Maintenance, MaintenanceRequest, Record, SwitchRequest};
-use stella_protocol::{Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Principal, Problem, Remedy, Role};
+use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
+use stella_protocol::{
+    Alert, Code, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text, Timestamp,
+};
 use tokio::sync::{oneshot, watch};
 
 use super::draft::shown;
-use super::writer::{FixJob, Job, Keyed};
+use super::writer::{FixJob, Job, Keyed, digest_of_decision};
 use super::{Answer, Hub, act, refusal};
 use crate::alerts::AlertState;
-use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Refusal};
+use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Refusal, policy};
 use crate::store::{FixQuery, FoundFixes, StoreError};
 
 /// What is in sight at one moment of the feed.
@@ -48,6 +50,21 @@ impl Hub {
         self.shared.single_person.store(single, Ordering::Relaxed);
     }
 
+    /// Names who says whether somebody of a name may approve now: asked again at each claim, since tokens end
+    /// and are taken back. Unnamed: whoever approved still may. To be called before anybody asks.
+    pub fn set_approvers(&self, may: impl Fn(&Text, Timestamp) -> bool + Send + Sync + 'static) {
+        self.shared.approvers.ask(Box::new(may));
+    }
+
+    /// A gate that is shut: those who approved this fix may not any more. None: enough of them may, or it does
+    /// not wait to begin.
+    pub fn roles_gate(&self, state: &FixState) -> Option<Gate> {
+        let now = self.clock.now();
+        let waits = state.fix.status == FixStatus::Approved;
+        let gone = policy::roles(state, |by| self.shared.approvers.may(by, now)).err().filter(|_| waits);
+        gone.map(|text| Gate { state: GateState::Shut, text })
+    }
+
     /// Keeps a proposal under the next `fx-N`, names it in its alert, tells everyone. `asked` tells two
     /// requests under one key apart; without a key it is a rule that proposes.
     ///
@@ -66,7 +83,8 @@ impl Hub {
 
     /// A person's verb on a version that they saw, once for each key.
     ///
-    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile.
+    /// `stop` is a brake, not a decision on a plan: it also counts when the fix went on meanwhile. So does
+    /// `approve` when nothing came since but dry runs, for the plan that its digest names.
     ///
     /// # Errors
     /// What stands in the way, with the fix as it is.
@@ -129,6 +147,15 @@ impl Hub {
         self.fix_job(|reply| FixJob::Maintain { keyed, ask, reply }).await?
     }
 
+    /// Ends a maintenance window before its time: what was approved for its targets may start.
+    ///
+    /// # Errors
+    /// A refusal of the request; `not_found` when it does not stand.
+    pub async fn end_maintenance(&self, by: &Principal, key: &str, id: &str) -> Result<Answer<Remedy>, Problem> {
+        let (keyed, id) = (Keyed::new(by, key), id.to_ascii_lowercase());
+        self.fix_job(|reply| FixJob::EndMaintenance { keyed, id, reply }).await?
+    }
+
     /// Lets a definition be proposed again for the target it was suppressed for.
     ///
     /// # Errors
@@ -150,6 +177,21 @@ impl Hub {
     ) -> Result<Option<Answer<T>>, Problem> {
         let before = self.store.answer(by.name.raw(), key).map_err(|_| refusal::unavailable())?;
         before.map(|before| act::repeat(&before, asked).map(|body| Answer { body, replayed: true })).transpose()
+    }
+
+    /// What was answered to a verb on a fix under this key before, if the same was asked. Blocks.
+    ///
+    /// # Errors
+    /// When the key came before with another request, or the store cannot be read.
+    pub fn decided_before(
+        &self,
+        by: &Principal,
+        key: &str,
+        id: &FixId,
+        version: u64,
+        decision: &Decision,
+    ) -> Result<Option<Answer<Fix>>, Problem> {
+        self.answered_before(by, key, digest_of_decision(id, version, decision))
     }
 
     async fn fix_job<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> FixJob) -> Result<T, Problem> {

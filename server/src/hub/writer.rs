@@ -26,7 +26,7 @@ use super::{Answer, HubError, problem, refusal};
 use crate::alerts::Moment;
 use crate::clock::Clock;
 use crate::store::{Commit, NewEvent, Store, StoreError, Tx};
-pub(super) use fixes::{FixJob, Keyed};
+pub(super) use fixes::{FixJob, Keyed, digest_of_decision};
 
 /// Most requests behind one fsync.
 const GROUP: usize = 256;

@@ -1,5 +1,6 @@
 //! What can happen to a fix, what comes of it, and why not. The words of the machine.
 
+use serde::{Deserialize, Serialize};
 use stella_protocol::{Code, FixVerb, Role, Text, Timestamp};
 
 use super::{BeforeImage, FixState};
@@ -34,8 +35,8 @@ pub enum Event {
     Decided(Decision),
     /// Time passed: what is not decided or begun in time expires.
     Tick,
-    /// Its alert is over, its plan changed, or all fixes were switched off.
-    Superseded(Text),
+    /// Its alert is over, its plan changed, all fixes were switched off, or nobody can carry it out.
+    Superseded(Superseded, Text),
     /// An executor takes it, after it looked at everything again.
     Claimed {
         /// Which executor.
@@ -86,6 +87,20 @@ pub enum Event {
     },
 }
 
+/// Why something that waits is for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Superseded {
+    /// Its alert is over.
+    AlertOver,
+    /// Its plan is another one by now, or there is none any more.
+    PlanChanged,
+    /// All fixes were switched off.
+    SwitchedOff,
+    /// Whoever carries fixes out fails on it.
+    Broken,
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -115,6 +130,10 @@ pub enum Verdict {
     Holds,
     /// It does not hold now.
     Broken(Text),
+    /// Nothing speaks against it, and it is too early to tell: the time in which it must hold does not end meanwhile.
+    Early(Text),
+    /// Nobody can tell whether it helped, and nobody will be able to.
+    Unwatched(Text),
 }
 
 /// What a step asks for, besides keeping the new state.
@@ -124,6 +143,9 @@ pub enum Effect {
     Changed(&'static str),
     /// Its verification held: its alert is resolved, this fix named.
     ResolveAlert,
+    /// What it did is about to be taken back after its verification held: where its alert was resolved by it,
+    /// that is open again.
+    ReopenAlert,
     /// It was rolled back: its definition is not proposed for this target any more.
     Suppress(Text),
     /// Only the lease moved: kept, not sent, no audit.

@@ -29,9 +29,10 @@ pub(super) mod words;
 use stella_protocol::fix::{Act, Check, DocumentChange, FixPlan, FixStep, Policy, Risk, Trail, Undo};
 use stella_protocol::{Code, Fix, FixId, FixStatus, Text, Timestamp};
 
-use super::{Draft, Event, FixState, Refusal, Step, Work};
-pub(super) use people::{role_for, same};
-use turn::Turn;
+use super::{Draft, Event, FixState, Refusal, Step, Superseded, Work};
+pub(super) use execution::can_look;
+pub(super) use people::{quorum_of, role_for, same};
+use turn::{DRY_RUN, Turn};
 use words::plain;
 
 const MINUTE: i64 = 60 * 1000;
@@ -40,6 +41,9 @@ const MINUTE: i64 = 60 * 1000;
 pub const APPROVE_MS: i64 = 15 * MINUTE;
 /// How long an approved fix may wait for an executor, in milliseconds.
 pub const EXECUTE_MS: i64 = 10 * MINUTE;
+/// From the end of a dry run that somebody asked for to the next one, in milliseconds: nobody approves
+/// while one is under way, so they must not follow one another.
+pub const REHEARSE_EVERY_MS: i64 = MINUTE;
 /// How long an executor has a fix without saying so again, in milliseconds.
 pub const LEASE_MS: i64 = 30 * 1000;
 /// The version of a fix that was just proposed.
@@ -108,7 +112,7 @@ pub fn step(state: &FixState, event: &Event, now: Timestamp) -> Result<Step, Ref
         Event::Rehearsed(said) => rehearsed(state, said, now),
         Event::Decided(decision) => people::decide(state, decision, now),
         Event::Tick => Ok(tick(state, now)),
-        Event::Superseded(why) => superseded(state, why, now),
+        Event::Superseded(cause, why) => superseded(state, *cause, why, now),
         Event::Stopped(why) => unwind::stop(state, &Text::from(super::SYSTEM), why, now),
         Event::Claimed { .. }
         | Event::Renewed { .. }
@@ -138,7 +142,7 @@ fn rehearsed(state: &FixState, said: &Result<Vec<Text>, Text>, now: Timestamp) -
         Ok(lines) => lines,
         Err(why) => {
             turn.end(FixStatus::Invalid, &format!("the dry run says that it would not work: {}", why.raw()));
-            return Ok(turn.changed("dry-run", "its dry run failed"));
+            return Ok(turn.changed(DRY_RUN, "its dry run failed"));
         }
     };
     turn.state.fix.rehearsal = lines.iter().take(words::MOST_LINES).map(words::line).collect();
@@ -146,13 +150,15 @@ fn rehearsed(state: &FixState, said: &Result<Vec<Text>, Text>, now: Timestamp) -
         turn.state.fix.by_policy = true;
         turn.state.fix.status = FixStatus::Approved;
         turn.state.fix.execute_by = Some(now.plus_millis(EXECUTE_MS));
-        return Ok(turn.changed("dry-run", "its dry run was good; approved by policy"));
+        return Ok(turn.changed(DRY_RUN, "its dry run was good; approved by policy"));
     }
     turn.state.fix.status = FixStatus::Pending;
     if state.fix.version == OPENED {
         turn.state.fix.approve_by = now.plus_millis(APPROVE_MS);
+    } else {
+        turn.state.work.rehearsed_at = Some(now);
     }
-    Ok(turn.changed("dry-run", "its dry run was good; it waits for approvals"))
+    Ok(turn.changed(DRY_RUN, "its dry run was good; it waits for approvals"))
 }
 
 /// Row 5.
@@ -171,10 +177,11 @@ fn tick(state: &FixState, now: Timestamp) -> Step {
 }
 
 /// Row 6; also while the first dry run is under way, since what it is for may end meanwhile.
-fn superseded(state: &FixState, why: &Text, now: Timestamp) -> Result<Step, Refusal> {
+fn superseded(state: &FixState, cause: Superseded, why: &Text, now: Timestamp) -> Result<Step, Refusal> {
     match state.fix.status {
         FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved => {
             let mut turn = Turn::of(state, now);
+            turn.state.work.superseded = Some(cause);
             turn.end(FixStatus::Superseded, why.raw());
             Ok(turn.changed("supersede", &format!("superseded: {}", why.raw())))
         }

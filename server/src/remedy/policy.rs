@@ -3,6 +3,7 @@
 //! Pure: figures in, words out. What it says is asked again when a fix is claimed. It does not decide
 //! about one fix's own state: that is the machine's.
 
+pub mod again;
 mod gates;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use stella_protocol::fix::{Act, FixPlan, Gate, GateState, Policy, Record, Risk};
 use stella_protocol::{Code, Fix, Remedy, Text, Timestamp};
 
+use super::machine::quorum_of;
 use super::machine::words::plain;
 use super::{Draft, FixState, Refusal};
 
@@ -20,7 +22,7 @@ pub use gates::gates;
 
 /// Most fixes that are open at once.
 pub const MOST_OPEN: usize = 50;
-/// A definition is proposed for a target once in so many milliseconds.
+/// A definition is proposed for a target once in so many milliseconds; see [`again`] for what does not count.
 pub const PROPOSE_EVERY_MS: i64 = 15 * 60 * 1000;
 /// From so many closed alerts on, their share of false positives counts.
 const ENOUGH_MARKED: u32 = 10;
@@ -34,13 +36,15 @@ const LEAST_GOOD: u64 = 90;
 /// What else is going on.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
-    /// Open fixes, and at least those that were proposed in the last 15 minutes.
+    /// Open fixes, and at least those that were proposed within the hour; to propose, also what was
+    /// proposed of the definition for the target within the time that its own limits look back.
     pub fixes: &'a [Arc<FixState>],
     /// What holds for all fixes.
     pub remedy: &'a Remedy,
 }
 
-/// Whether something may be proposed: caps, one open fix a target, suppressions, the switch.
+/// Whether something may be proposed: caps, those of its definition too, one open fix a target,
+/// suppressions, the switch.
 ///
 /// # Errors
 /// What stands in the way.
@@ -64,12 +68,13 @@ pub fn admit(draft: &Draft, standing: Standing<'_>, now: Timestamp) -> Result<()
         let why = format!("{id} is {stands} for {}; wait for its end, or reject or close it", plain(target));
         return Err(Refusal::new(Code::TargetBusy, why));
     }
-    if let Some(last) = latest(definition, target, standing.fixes, now) {
+    if let Some(last) = again::held_back_by(draft, standing.fixes, PROPOSE_EVERY_MS, now) {
         let wait = super::machine::words::left(now, last.fix.proposed_at.plus_millis(PROPOSE_EVERY_MS));
         let why =
             format!("{} proposed the same for {} a moment ago; in {wait} it may be again", last.fix.id, plain(target));
         return Err(Refusal::new(Code::TargetBusy, why));
     }
+    draft.limits.admit(draft, standing.fixes, now)?;
     let open = count_open(standing.fixes);
     if open >= MOST_OPEN {
         let why = format!("{open} fixes are open, {MOST_OPEN} at most; decide or close some of them first");
@@ -94,6 +99,22 @@ pub fn start(fix: &Fix, standing: Standing<'_>, now: Timestamp) -> Result<(), Te
             (open > MOST_OPEN).then(|| format!("{open} fixes are open, {MOST_OPEN} at most"))
         });
     shut.map_or(Ok(()), |why| Err(Text::from(why)))
+}
+
+/// Whether enough of those who approved may still approve: a token that was taken back, ended or fell to a
+/// lesser role since counts no more. `may` says it of a name.
+///
+/// # Errors
+/// Who may not any more, and how many are left.
+pub fn roles(state: &FixState, may: impl Fn(&Text) -> bool) -> Result<(), Text> {
+    let (have, need) = quorum_of(state, &may);
+    if state.fix.by_policy || have >= usize::from(need) {
+        return Ok(());
+    }
+    let gone = state.fix.approvals.iter().map(|approval| &approval.by).filter(|by| !may(by));
+    let gone: Vec<String> = gone.map(plain).collect();
+    let why = format!("{} may not approve any more; {have} of {need} approvals still count", gone.join(", "));
+    Err(Text::from(why))
 }
 
 /// Whether what a fix did may be taken back now: nothing else may be open for its target meanwhile. The switch
@@ -229,17 +250,6 @@ fn taken_by_other(fix: &Fix, fixes: &[Arc<FixState>]) -> Option<String> {
 
 fn open_on<'a>(target: &'a Text, fixes: &'a [Arc<FixState>]) -> impl Iterator<Item = &'a Arc<FixState>> {
     fixes.iter().filter(move |other| other.fix.status.is_open() && other.fix.plan.target == *target)
-}
-
-fn latest<'a>(
-    definition: &Text,
-    target: &Text,
-    fixes: &'a [Arc<FixState>],
-    now: Timestamp,
-) -> Option<&'a Arc<FixState>> {
-    let same = |other: &&Arc<FixState>| other.fix.definition_id == *definition && other.fix.plan.target == *target;
-    let late = |other: &&Arc<FixState>| now.since(other.fix.proposed_at) < PROPOSE_EVERY_MS;
-    fixes.iter().filter(same).filter(late).max_by_key(|other| other.fix.proposed_at)
 }
 
 fn count_open(fixes: &[Arc<FixState>]) -> usize {

@@ -5,6 +5,9 @@ use serde_json::Value;
 use stella_protocol::fix::{FixPlan, Policy};
 use stella_protocol::{AlertId, Fix, FixStatus, Text, Timestamp};
 
+use super::Superseded;
+use super::definition::Limits;
+
 /// A fix and how its execution stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,9 +41,21 @@ pub struct Work {
     /// Since when its verification holds without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds_since: Option<Timestamp>,
+    /// Why nobody could watch whether it helped; None: somebody did, or has not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwatched: Option<Text>,
     /// Where it stood when it fell in doubt: running or undoing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<FixStatus>,
+    /// When the last dry run that somebody asked for ended; None: nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed_at: Option<Timestamp>,
+    /// The version since which nothing came but dry runs that somebody asked for; None: something else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_rehearsed_since: Option<u64>,
+    /// Why it was for nothing; None: it was not superseded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Superseded>,
     /// Lines of output so far, and their bytes.
     #[serde(default)]
     pub output: (u64, u64),
@@ -69,6 +84,9 @@ pub struct Draft {
     pub guards: Vec<Text>,
     /// What was observed in the alert.
     pub observed: Option<f64>,
+    /// How often its definition lets itself be proposed: asked where the proposal is kept, so that many
+    /// at once do not pass them together.
+    pub limits: Limits,
 }
 
 /// A document before a step changed it, and as the step means to leave it. Kept in the transaction of

@@ -16,13 +16,13 @@ use sha2::{Digest, Sha256};
 use stella_protocol::fix::{
     DefinitionPage, FixPage, FixRequest, FixReview, MaintenanceRequest, OutputPage, Proposal, SwitchRequest,
 };
-use stella_protocol::{Alert, Code, Fix, FixId, FixStatus, FixVerb, Principal};
+use stella_protocol::{Alert, Code, Fix, FixId, FixStatus, FixVerb, Principal, Text};
 
 use super::actions::{alert_id, answered, key, version};
 use super::alerts::{page, tag};
 use super::problem::Refusal;
 use super::{App, body, stored};
-use crate::auth::Session;
+use crate::auth::{Holder, Session};
 use crate::problem::problem;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::run::desk::RemedyDesk;
@@ -99,6 +99,7 @@ pub(super) async fn one(
     let (fixes, remedy) = (app.hub.fixes(), app.hub.remedy());
     let standing = Standing { fixes: &fixes, remedy: &remedy };
     let mut gates = policy::gates(&state, &session.principal, standing, app.clock.now());
+    gates.extend(app.hub.roles_gate(&state));
     gates.push(policy::record_gate(&record));
     let tag = tag(state.fix.version)?;
     let review = FixReview { fix: state.fix.clone(), gates, differences, record };
@@ -221,23 +222,53 @@ async fn decide(
     let id = fix_id(&id)?;
     let key = key(&headers)?;
     let version = version(&headers)?;
-    let FixRequest { plan_digest, text } = body::json_or_default(&headers, body).await?;
-    let changed = match verb {
-        FixVerb::Rollback => desk(&app)?.changed(&*found(&app, id.clone()).await?).await,
-        _ => Vec::new(),
-    };
-    let by = session.principal;
-    let decision = Decision {
+    let ask: FixRequest = body::json_or_default(&headers, body).await?;
+    let mut decision = Decision { single_person: app.hub.remedy().single_person, ..said(verb, &session, ask) };
+    if verb == FixVerb::Rollback {
+        if let Some(before) = decided_before(&app, &session.principal, key, &id, version, &decision).await? {
+            return Ok(answered(before));
+        }
+        let desk = desk(&app)?;
+        decision.changed = changed(desk.as_ref(), &*found(&app, id.clone()).await?, version).await;
+    }
+    Ok(answered(app.hub.decide_fix(&session.principal, key, &id, version, decision).await?))
+}
+
+async fn decided_before(
+    app: &App,
+    by: &Principal,
+    key: &str,
+    id: &FixId,
+    version: u64,
+    decision: &Decision,
+) -> Result<Option<crate::hub::Answer<Fix>>, Refusal> {
+    let (app, by, key, id, decision) = (app.clone(), by.clone(), key.to_owned(), id.clone(), decision.clone());
+    Ok(super::apart(move || app.hub.decided_before(&by, &key, &id, version, &decision)).await??)
+}
+
+/// What a rollback would overwrite. The target is only asked when the fix is as whoever asks saw it and can be
+/// rolled back; else there is nothing to look for, and should it become so at this very moment, that nobody
+/// looked stands in the way.
+async fn changed(desk: &dyn RemedyDesk, state: &FixState, seen: u64) -> Vec<Text> {
+    let ended = matches!(state.fix.status, FixStatus::Executed | FixStatus::Failed);
+    if ended && state.fix.version == seen {
+        return desk.changed(state).await;
+    }
+    vec![Text::from("it changed at this moment, and its target was not looked at")]
+}
+
+/// What whoever asks says; the rest is not theirs to say.
+fn said(verb: FixVerb, session: &Session, ask: FixRequest) -> Decision {
+    Decision {
         verb,
-        by: by.name.clone(),
-        role: by.role,
-        plan_digest,
-        text: text.unwrap_or_default(),
-        single_person: app.hub.remedy().single_person,
-        simulated: false,
-        changed,
-    };
-    Ok(answered(app.hub.decide_fix(&by, key, &id, version, decision).await?))
+        by: session.principal.name.clone(),
+        role: session.principal.role,
+        plan_digest: ask.plan_digest,
+        text: ask.text.unwrap_or_default(),
+        single_person: false,
+        simulated: session.holder == Holder::Simulated,
+        changed: Vec::new(),
+    }
 }
 
 /// `PUT /fixes/switch`.
@@ -277,6 +308,19 @@ pub(super) async fn maintain(
     Ok(answered(app.hub.put_maintenance(&session.principal, key, ask).await?))
 }
 
+/// `DELETE /maintenance/{id}`.
+pub(super) async fn end_window(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id = id.to_ascii_lowercase();
+    number_in(&id, "win-").ok_or_else(|| Refusal::new(Code::BadId, "a maintenance window is win-N"))?;
+    let key = key(&headers)?;
+    Ok(answered(app.hub.end_maintenance(&session.principal, key, &id).await?))
+}
+
 fn desk(app: &App) -> Result<&Arc<dyn RemedyDesk>, Refusal> {
     let none = "this server has no fixes: name their folder under [fixes] in its configuration";
     app.remedy.as_ref().ok_or_else(|| Refusal::new(Code::FixesOff, none))
@@ -290,4 +334,77 @@ async fn found(app: &App, id: FixId) -> Result<Arc<FixState>, Refusal> {
 
 fn fix_id(text: &str) -> Result<FixId, Refusal> {
     text.parse().map_err(|_| Refusal::new(Code::BadId, "a fix is fx-N"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::BoxFuture;
+    use stella_protocol::fix::DefinitionView;
+    use stella_protocol::{Role, Timestamp};
+
+    use super::*;
+    use crate::auth::{Grant, Recording, Secret, Tokens};
+
+    /// Counts how often the world is asked.
+    #[derive(Default)]
+    struct Asked(AtomicUsize);
+
+    impl RemedyDesk for Asked {
+        fn definitions(&self) -> BoxFuture<'_, Vec<DefinitionView>> {
+            Box::pin(async { Vec::new() })
+        }
+
+        fn draft<'a>(
+            &'a self,
+            _by: &'a Principal,
+            _ask: Proposal,
+            _alert: Option<Alert>,
+        ) -> BoxFuture<'a, Result<remedy::Draft, remedy::Refusal>> {
+            Box::pin(async { Err(remedy::Refusal::new(Code::NotFound, "none")) })
+        }
+
+        fn differences<'a>(&'a self, _state: &'a FixState, _alert: Option<&'a Alert>) -> BoxFuture<'a, Vec<Text>> {
+            Box::pin(async { Vec::new() })
+        }
+
+        fn changed<'a>(&'a self, _state: &'a FixState) -> BoxFuture<'a, Vec<Text>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Vec::new() })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_target_is_asked_only_for_a_rollback_that_may_come_of_it() {
+        let draft = crate::store::conformance::fixes::draft("restart-pool", "service:search");
+        let mut state = remedy::machine::open(draft, "fx-1".parse().unwrap(), Timestamp::default()).unwrap();
+        let desk = Asked::default();
+        for (status, seen, asked) in [
+            (FixStatus::Executed, 1, 1),
+            (FixStatus::Failed, 1, 1),
+            (FixStatus::Executed, 2, 0),
+            (FixStatus::Executed, 0, 0),
+            (FixStatus::Running, 1, 0),
+        ] {
+            state.fix.status = status;
+            let found = changed(&desk, &state, seen).await;
+            assert_eq!(desk.0.swap(0, Ordering::Relaxed), asked, "{status:?}, {seen}");
+            assert_eq!(found.is_empty(), asked == 1, "who did not look does not say that nothing changed");
+        }
+    }
+
+    #[test]
+    fn what_a_simulated_colleague_says_is_marked_so_whatever_the_name() {
+        for (holder, simulated) in [(Holder::Real, false), (Holder::Simulated, true)] {
+            let (tokens, secret) = (Tokens::default(), Secret::generate().unwrap());
+            let (name, role, recording) = ("op2".to_owned(), Role::Approver, Recording::Refused);
+            tokens
+                .put(secret.fingerprint(), Grant { name, role, recording, holder, expires_at: None, revoked_at: None });
+            let session = tokens.admit(secret.expose(), Timestamp::default()).unwrap();
+            let said = said(FixVerb::Approve, &session, FixRequest::default());
+            assert_eq!((said.by.raw(), said.simulated), ("op2", simulated));
+        }
+    }
 }

@@ -107,7 +107,9 @@ pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder:
             place: SecretPlace::Given(Hidden::new(control.token.clone())),
         }),
     };
-    let own = std::env::current_exe().ok().zip(operations.file()).map(|(path, file)| Program {
+    // A command runs in no folder of ours, so a path that begins at ours would lead nowhere.
+    let file = operations.file().and_then(|file| std::path::absolute(file).ok());
+    let own = std::env::current_exe().ok().zip(file).map(|(path, file)| Program {
         name: demo::OPERATE.to_owned(),
         path,
         arguments: vec![demo::OPERATE.to_owned(), "--control".to_owned(), file.display().to_string()],
@@ -139,5 +141,22 @@ pub(super) async fn fill(parts: &Parts, seed: u64) {
             tracing::warn!(%error, "a document of the demo was not written");
             return;
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_demos_command_finds_its_file_from_any_folder() {
+        let here = std::env::current_dir().unwrap();
+        let folder = tempfile::tempdir_in(&here).unwrap();
+        let relative = folder.path().strip_prefix(&here).unwrap();
+        let operations = demo::Operations::open(Some(relative)).await.unwrap();
+        let settings = of_demo(Settings::default(), &operations, relative);
+        let file = Path::new(settings.programs[0].arguments.last().unwrap());
+        assert!(file.is_absolute() && file.starts_with(folder.path()), "{}", file.display());
     }
 }

@@ -7,8 +7,8 @@ use stella_protocol::Role;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Play, passing};
-use crate::auth::{NoRandomness, Recording};
+use super::{Play, lend, passing};
+use crate::auth::{Grant, Holder, NoRandomness, Recording};
 use crate::demo;
 use crate::routes::App;
 
@@ -36,7 +36,7 @@ enum Ended {
 async fn run(base_url: String, app: &App, play: Play) -> Result<(), Ended> {
     let Play { options, operations, seeding } = play;
     let sender = passing(&app.tokens, "demo@local", Role::Ingest, Recording::Allowed)?.expose().to_owned();
-    let colleague = passing(&app.tokens, demo::COLLEAGUE, Role::Approver, Recording::Refused)?.expose().to_owned();
+    let colleague = lend(&app.tokens, colleague())?.expose().to_owned();
     let ending: CancellationToken = app.ending.clone();
     let (ready, seeded) = oneshot::channel();
     let world = demo::run(options, operations, base_url.clone(), sender, app.clock.clone(), ready, ending.clone());
@@ -49,6 +49,18 @@ async fn run(base_url: String, app: &App, play: Play) -> Result<(), Ended> {
     };
     let (world, person) = tokio::join!(world, person);
     Ok(world.and(person)?)
+}
+
+/// What the colleague holds: marked as of nobody real, so that every approval given with it is.
+fn colleague() -> Grant {
+    Grant {
+        name: demo::COLLEAGUE.to_owned(),
+        role: Role::Approver,
+        recording: Recording::Refused,
+        holder: Holder::Simulated,
+        expires_at: None,
+        revoked_at: None,
+    }
 }
 
 /// Waits until the engine has seen the history: lines are answered when they are kept, and whoever
@@ -78,6 +90,13 @@ fn reachable(addr: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_colleague_is_marked_as_simulated_and_says_so() {
+        let colleague = colleague();
+        assert_eq!((colleague.holder, colleague.role), (Holder::Simulated, Role::Approver));
+        assert!(colleague.name.ends_with("(simulated)"));
+    }
 
     #[test]
     fn a_server_on_all_addresses_is_reached_on_loopback() -> Result<(), std::net::AddrParseError> {

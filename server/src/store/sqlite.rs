@@ -187,6 +187,10 @@ impl Store for SqliteStore {
         fixes::recent(&self.reader(), ended)
     }
 
+    fn proposed(&self, definition: &str, target: &str, since: Timestamp) -> Result<Vec<FixState>, StoreError> {
+        fixes::proposed(&self.reader(), definition, target, since)
+    }
+
     fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> {
         fixes::query(&self.reader(), ask)
     }

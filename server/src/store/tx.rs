@@ -91,6 +91,11 @@ pub enum Write {
     },
     /// A new maintenance window.
     Maintenance(Box<Maintenance>),
+    /// A maintenance window was ended before its time.
+    MaintenanceEnded {
+        /// Its `win-N`.
+        id: String,
+    },
 }
 
 /// What the server notes for itself.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stella_protocol::fix::{Act, ArgvAct, Fix, FixPlan, FixReview, PlanStep, Policy, Proposal, Risk, Stream};
 use stella_protocol::{Code, Current, FixOutput, FixStatus, FixVerb, Role, Snapshot, Text, Timestamp};
 use stella_server::Clock;
+use stella_server::remedy::definition::Limits;
 use stella_server::remedy::{Draft, Event, FixState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write};
 
@@ -51,6 +52,7 @@ fn pending(number: u64, target: &str) -> FixState {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     };
     let now = Clock::system().now();
     let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();
@@ -168,6 +170,10 @@ async fn what_is_wrong_with_a_request_about_fixes_has_a_code_of_its_own_and_the_
     )
     .await;
     refused("lift of no id", bare(Method::DELETE, "suppressions/x").header("Idempotency-Key", "k"), Code::BadId).await;
+    refused("end without a key", bare(Method::DELETE, "maintenance/win-1"), Code::KeyMissing).await;
+    let end = |id: &str| bare(Method::DELETE, &format!("maintenance/{id}")).header("Idempotency-Key", "k");
+    refused("end of nothing", end("win-1"), Code::NotFound).await;
+    refused("end of no id", end("sup-1"), Code::BadId).await;
     let ask = Proposal { definition_id: Text::new("restart-pool"), alert_id: None, parameters: BTreeMap::new() };
     refused("no definitions", keyed("fixes").json(&ask), Code::FixesOff).await;
     for query in [
@@ -230,5 +236,19 @@ async fn the_switch_and_windows_are_an_admins_and_stand_in_snapshot_and_feed() {
     assert_eq!(snapshot["remedy"]["maintenance"], listed["items"]);
     assert_eq!(snapshot["remedy"]["switchedOff"], switched["switchedOff"]);
     assert_eq!(server.get_json("/api/stella/suppressions").await["items"], json!([]));
+
+    let end = |token: &str| {
+        server.request(Method::DELETE, "/api/stella/maintenance/WIN-1", token).header("Idempotency-Key", "k3")
+    };
+    refused("an approver", end(&approver), Code::Forbidden).await;
+    let ended = end(&server.admin).send().await.unwrap();
+    assert_eq!(ended.status(), StatusCode::OK);
+    let ended: Value = ended.json().await.unwrap();
+    assert_eq!((&ended["maintenance"], &ended["switchedOff"]), (&json!([]), &switched["switchedOff"]));
+    feed.until("remedy", |remedy| *remedy == ended).await;
+    assert_eq!(server.get_json("/api/stella/maintenance").await["items"], json!([]));
+    let again = end(&server.admin).send().await.unwrap();
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(again.json::<Value>().await.unwrap(), ended);
     server.stop().await;
 }

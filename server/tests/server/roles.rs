@@ -17,6 +17,7 @@ fn path_of(route: &Route) -> String {
         path if path.contains("/actions/{id}") => "act-1",
         path if path.contains("/fixes/{id}") => "fx-1",
         path if path.contains("/suppressions/{id}") => "sup-1",
+        path if path.contains("/maintenance/{id}") => "win-1",
         _ => "a-0000000",
     };
     route.path.replace("{id}", id).replace("{verb}", "acknowledge")

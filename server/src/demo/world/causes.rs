@@ -28,7 +28,7 @@ impl World {
             }
             Cause::BadDeploy { operation, share, fault } => {
                 self.application.bugs.insert(index, Bug { operation, share, fault });
-                self.deploy(operation.service());
+                self.release(index, operation.service());
             }
             Cause::EmbeddingTrouble { down } => {
                 self.application.embedding = if down { Embedding::Down } else { Embedding::Degraded };
@@ -38,7 +38,7 @@ impl World {
             }
             Cause::FlakyUpstream { share } => self.application.refusing = share,
             Cause::TrafficWave { factor } => self.application.traffic = factor,
-            Cause::GoodDeploy => self.deploy("api"),
+            Cause::GoodDeploy => self.release(index, "api"),
             Cause::EmptySource { source } => {
                 self.application.empty.insert(source);
                 self.say("jobs", format!("import replaced the index of source {source}"));
@@ -198,6 +198,16 @@ impl World {
     pub(super) fn mend(&mut self, pool: PoolName) {
         for call in self.application.pool(pool).mend() {
             self.query(call);
+        }
+    }
+
+    /// A scenario's release; one that was there before the world was taken up is there.
+    fn release(&mut self, index: usize, service: &'static str) {
+        let begin = self.scenarios[index].begin;
+        if self.lived.is_some_and(|lived| begin <= lived) {
+            self.application.releases.insert(service, begin);
+        } else {
+            self.deploy(service);
         }
     }
 

@@ -57,6 +57,10 @@ pub struct Upkeep {
     replicas: BTreeMap<String, u32>,
     /// Whose operations interface does not answer, until when.
     deaf: BTreeMap<String, i64>,
+    /// How far the world has lived: what comes after a restart goes on from there, however fast time went.
+    lived: Option<i64>,
+    /// Patch number of the release that runs.
+    release: Option<u32>,
 }
 
 /// A release that does not run any more.
@@ -72,6 +76,20 @@ impl Upkeep {
     /// When a scenario was ended before its time.
     pub(super) fn stopped_at(&self, index: usize) -> Option<i64> {
         self.stopped.get(&index).copied()
+    }
+
+    /// World time up to which it was told; None: nobody said.
+    pub fn lived(&self) -> Option<i64> {
+        self.lived
+    }
+
+    pub(super) fn release(&self) -> Option<u32> {
+        self.release
+    }
+
+    /// The world has come so far, with this release.
+    pub(super) fn reach(&mut self, time: i64, release: u32) {
+        (self.lived, self.release) = (Some(time), Some(release));
     }
 
     /// A new release runs: there is nothing to go forward to any more.

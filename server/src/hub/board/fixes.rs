@@ -9,12 +9,14 @@ use stella_protocol::{AlertId, FixId, Remedy, Timestamp};
 use super::Board;
 use crate::hub::draft::TouchedFix;
 use crate::remedy::FixState;
-use crate::remedy::policy::PROPOSE_EVERY_MS;
+use crate::remedy::definition::limits::HOUR_MS;
 use crate::store::{Meta, Store, StoreError, number_in};
 
 /// Ended fixes that stay in memory, the newest; besides those that were proposed so lately that caps look
 /// back at them.
 const ENDED: usize = 200;
+/// Ended fixes that are read at the start, to find those that caps look back at.
+const READ: u32 = 2_000;
 /// Ended fixes that are shown.
 const SHOWN: usize = 50;
 
@@ -22,9 +24,10 @@ impl Board {
     /// Reads them from the store.
     pub(super) fn load_fixes(&mut self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
         self.numbers = store.fix_numbers()?;
-        for state in store.recent_fixes(ENDED as u32)? {
+        for state in store.recent_fixes(READ)? {
             self.put_fix(Arc::new(state));
         }
+        self.purge_fixes(now);
         let switched = store.meta(Meta::FixSwitch)?;
         let switched_off = switched.and_then(|json| serde_json::from_str::<Option<Switched>>(&json).ok()).flatten();
         let (suppressions, maintenance) = (store.suppressions()?, store.maintenance(now)?);
@@ -93,7 +96,7 @@ impl Board {
         ended.extend(self.fixes.values().filter(|state| !state.fix.status.is_open()).map(|state| state.fix.id.clone()));
         ended.sort_by_key(|id| Reverse(number(id)));
         for id in ended.iter().skip(ENDED) {
-            let lately = |state: &Arc<FixState>| now.since(state.fix.proposed_at) < PROPOSE_EVERY_MS;
+            let lately = |state: &Arc<FixState>| now.since(state.fix.proposed_at) < HOUR_MS;
             if !self.fixes.get(id).is_some_and(lately) {
                 self.fixes.remove(id);
             }

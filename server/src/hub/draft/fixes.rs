@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use stella_protocol::fix::Suppression;
-use stella_protocol::{AlertId, FeedEvent, FixId, FixStatus, Remedy, Text};
+use stella_protocol::{AlertId, FeedEvent, Fix, FixId, FixStatus, Remedy, Text};
 
 use super::{Author, Change, Draft};
 use crate::alerts::{self, AlertState, Moment, clip};
 use crate::hub::json;
-use crate::remedy::{Effect, Event, FixState, Intent, Refusal, machine};
+use crate::remedy::{Effect, Event, FixState, Intent, Refusal, Superseded, machine};
 use crate::store::{NewEvent, StoreError, Tx, Verdict, Write};
 
 /// Most of what happened that an audit row says, in bytes on the wire.
@@ -159,6 +159,7 @@ impl Draft<'_> {
                     change.audit.push(row(state, &next, word, &by));
                 }
                 Effect::ResolveAlert => self.resolve_alert(change, &next, now)?,
+                Effect::ReopenAlert => self.reopen_alert(change, &next, by.author, now)?,
                 Effect::Suppress(reason) => self.suppress(change, &next, &reason, now),
                 Effect::Renewed => {}
             }
@@ -181,7 +182,8 @@ impl Draft<'_> {
             for id in fixes {
                 let Some(state) = self.fix(&id)? else { continue };
                 if waits(state.fix.status) {
-                    let event = Event::Superseded(Text::new(format!("its alert {alert} is over")));
+                    let event =
+                        Event::Superseded(Superseded::AlertOver, Text::new(format!("its alert {alert} is over")));
                     self.step_if_allowed(change, &state, &event, &Author::system(), now)?;
                 }
             }
@@ -220,10 +222,31 @@ impl Draft<'_> {
         let fix = &state.fix;
         let Some(id) = &fix.alert_id else { return Ok(()) };
         let Some(alert) = self.get(id)? else { return Ok(()) };
-        let notes = Text::new(format!("fixed by {}: {}", fix.id, fix.title.raw()));
-        if let Ok(step) = alerts::step(&alert, &alerts::Event::Fixed(&notes), now) {
+        if let Ok(step) = alerts::step(&alert, &alerts::Event::Fixed(&fixed_by(fix)), now) {
             self.put(Arc::new(step.state.clone()));
             change.take(&alert, step, &Author::system(), fix.id.as_str());
+        }
+        Ok(())
+    }
+
+    /// What is rolled back has not fixed its alert.
+    fn reopen_alert(
+        &mut self,
+        change: &mut Change,
+        state: &FixState,
+        author: &Author,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let fix = &state.fix;
+        let Some(id) = &fix.alert_id else { return Ok(()) };
+        let Some(alert) = self.get(id)? else { return Ok(()) };
+        let rival = self.rival(&alert)?;
+        let event = alerts::Event::Unfixed { fix: &fix.id, said: &fixed_by(fix), rival: rival.as_ref() };
+        if let Ok(step) = alerts::step(&alert, &event, now)
+            && !step.effects.is_empty()
+        {
+            self.put(Arc::new(step.state.clone()));
+            change.take(&alert, step, author, fix.id.as_str());
         }
         Ok(())
     }
@@ -262,6 +285,11 @@ impl Draft<'_> {
     }
 }
 
+/// What the notes of an alert say that a fix ended.
+fn fixed_by(fix: &Fix) -> Text {
+    Text::new(format!("fixed by {}: {}", fix.id, fix.title.raw()))
+}
+
 /// True while nobody has begun it.
 pub(in crate::hub) fn waits(status: FixStatus) -> bool {
     matches!(status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved)
@@ -284,6 +312,6 @@ fn fence_of(event: &Event) -> Option<u64> {
         | Event::Performed { fence, .. }
         | Event::Probed { fence, .. }
         | Event::Watched { fence, .. } => Some(*fence),
-        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(_) | Event::Stopped(_) => None,
+        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(..) | Event::Stopped(_) => None,
     }
 }

@@ -1,5 +1,8 @@
 //! Fixes as the callers of the hub see them, with the real machine and a real store.
 
+mod caps;
+mod standing;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -189,6 +192,34 @@ async fn a_verb_counts_once_on_the_version_that_was_seen_and_by_who_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_yes_counts_for_the_plan_that_was_seen_when_it_was_only_looked_at_again_since() {
+    let house = House::new();
+    let mut draft = reversible(None, "service:search");
+    draft.plan.risk = stella_protocol::fix::Risk::High;
+    draft.quorum = 2;
+    let fix = house.propose(draft).await.unwrap();
+    let proposed = fix.clone();
+    let seen = house.step(&fix.id, Event::Rehearsed(Ok(Vec::new()))).await.unwrap().fix.clone();
+    let early = house.decide("ben", "early", &proposed, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(early.code, Code::VersionConflict, "nobody had looked then");
+    house.decide("eve", "look", &seen, FixVerb::DryRun).await.unwrap();
+    let meanwhile = house.decide("ana", "meanwhile", &seen, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(meanwhile.code, Code::IllegalTransition);
+    house.step(&fix.id, Event::Rehearsed(Ok(Vec::new()))).await.unwrap();
+    let again = house.decide("eve", "again", &house.fix(&fix.id), FixVerb::DryRun).await.unwrap_err();
+    assert_eq!(again.code, Code::IllegalTransition, "not one after another");
+    let rejected = house.decide("ana", "no", &seen, FixVerb::Reject).await.unwrap_err();
+    assert_eq!(rejected.code, Code::VersionConflict);
+    let other = Decision { plan_digest: Some(Text::new("d2")), ..decision(FixVerb::Approve) };
+    let other = house.hub.decide_fix(&who("ana", Role::Admin), "other", &fix.id, seen.version, other).await;
+    assert_eq!(other.unwrap_err().code, Code::PlanChanged);
+    let yes = house.decide("ana", "yes", &seen, FixVerb::Approve).await.unwrap().body;
+    assert_eq!((yes.status, yes.approvals.len()), (FixStatus::Pending, 1));
+    let late = house.decide("ben", "late", &seen, FixVerb::Approve).await.unwrap_err();
+    assert_eq!(late.code, Code::VersionConflict, "an approval is more than a look");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fix_that_helped_resolves_its_alert_which_did_not_end_meanwhile() {
     let house = House::new();
     let alert = house.many(1).remove(0);
@@ -276,7 +307,7 @@ async fn what_waits_for_an_alert_that_is_closed_is_superseded_with_it() {
     assert_eq!(house.fix(&waiting.id).status, FixStatus::Superseded);
     assert_eq!(house.fix(&begun.fix.id).status, FixStatus::Running, "what has begun is not cut off");
 
-    let next = house.many(2).remove(1);
+    let next = house.many(2).into_iter().find(|next| next.status.is_open()).unwrap();
     let open = house.propose(reversible(Some(&next), "service:next")).await.unwrap();
     house.hub.tick(Timestamp::from_millis(START + 20 * MINUTE));
     let over: Fix = serde_json::from_str(&loop_until(&mut reader, &open.id).await).unwrap();
@@ -292,6 +323,30 @@ async fn loop_until(reader: &mut super::Subscription, id: &FixId) -> String {
             return body;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rolled_back_beside_another_fix_of_its_target() {
+    let house = House::new();
+    let done = house.executed(reversible(None, "service:search")).await;
+    house.clock.advance_to(Timestamp::from_millis(START + 20 * MINUTE));
+    let other = house.propose(reversible(None, "service:search")).await.unwrap();
+    let busy = house.decide("ana", "back", &done.fix, FixVerb::Rollback).await.unwrap_err();
+    assert_eq!(busy.code, Code::TargetBusy);
+    assert!(busy.detail.raw().contains("wait for its end before fx-1 is rolled back"), "{busy:?}");
+    assert!(matches!(&busy.current, Some(Current::Fix(now)) if now.id == other.id), "{busy:?}");
+    let rows = house.store.audit(0, 100).unwrap();
+    assert_eq!(rows.last().map(|row| (&*row.verb, &*row.verdict)), Some(("rollback", "refused")));
+    house.step(&other.id, Event::Rehearsed(Err(Text::new("no")))).await.unwrap();
+    let asked = |version| {
+        let (ana, said) = (who("ana", Role::Admin), decision(FixVerb::Rollback));
+        house.hub.decided_before(&ana, "back", &done.fix.id, version, &said)
+    };
+    assert!(asked(done.fix.version).unwrap().is_none());
+    let back = house.decide("ana", "back", &done.fix, FixVerb::Rollback).await.unwrap();
+    let again = asked(done.fix.version).unwrap().unwrap();
+    assert_eq!((again.body, again.replayed), (back.body, true));
+    assert_eq!(asked(done.fix.version + 1).unwrap_err().code, Code::KeyReused);
 }
 
 #[tokio::test(flavor = "multi_thread")]

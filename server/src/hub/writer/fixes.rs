@@ -7,12 +7,14 @@ mod standing;
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest};
 use stella_protocol::{
     Code, Current, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text,
+    Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -22,6 +24,7 @@ use crate::hub::draft::{Author, By, Change, Draft, Stop};
 use crate::hub::fixes::role_of;
 use crate::hub::frame::{Kind, frame};
 use crate::hub::{Answer, act, json, problem, refusal};
+use crate::remedy::definition::limits::HOUR_MS;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
 use crate::store::{Commit, InTheWay, KeyedAnswer, StoreError, Verdict, Write};
@@ -62,6 +65,7 @@ pub(in crate::hub) enum FixJob {
     Output { fence: u64, lines: Vec<FixOutput>, reply: oneshot::Sender<()> },
     Switch { keyed: Keyed, ask: SwitchRequest, reply: Reply<Remedy> },
     Maintain { keyed: Keyed, ask: MaintenanceRequest, reply: Reply<Maintenance> },
+    EndMaintenance { keyed: Keyed, id: String, reply: Reply<Remedy> },
     Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
 }
 
@@ -78,6 +82,16 @@ impl Deed {
         let digest = Sha256::digest(format!("{verb} {object} {asked}")).into();
         Self { verb, object: object.to_owned(), role, digest }
     }
+
+    fn of(id: &FixId, version: u64, decision: &Decision) -> Self {
+        let (verb, said) = (decision.verb, (version, decision.plan_digest.as_ref(), &decision.text));
+        Self::new(verb.word(), id.as_str(), role_of(verb), &json(&said))
+    }
+}
+
+/// What tells two decisions under one key apart.
+pub(in crate::hub) fn digest_of_decision(id: &FixId, version: u64, decision: &Decision) -> [u8; 32] {
+    Deed::of(id, version, decision).digest
 }
 
 /// Why a request is not done.
@@ -125,6 +139,9 @@ impl Writer {
             }
             FixJob::Maintain { keyed, ask, reply } => {
                 let _gone = reply.send(self.maintain(&keyed, &ask));
+            }
+            FixJob::EndMaintenance { keyed, id, reply } => {
+                let _gone = reply.send(self.end_maintenance(&keyed, &id));
             }
             FixJob::Lift { keyed, id, reply } => {
                 let _gone = reply.send(self.lift(&keyed, &id));
@@ -227,7 +244,8 @@ impl Writer {
                 alert => alert,
             },
         };
-        let (fixes, standing) = self.standing();
+        let (mut fixes, standing) = self.standing();
+        self.look_back(&proposal, now.server, &mut fixes)?;
         let all = Standing { fixes: &fixes, remedy: &standing };
         policy::admit(&proposal, all, now.server).map_err(|why| {
             let same =
@@ -251,6 +269,24 @@ impl Writer {
         Ok(fix)
     }
 
+    /// Adds what a definition's own limits look back at beyond what is in memory.
+    fn look_back(
+        &self,
+        proposal: &remedy::Draft,
+        now: Timestamp,
+        fixes: &mut Vec<Arc<FixState>>,
+    ) -> Result<(), StoreError> {
+        let every = proposal.limits.every_ms;
+        if every <= HOUR_MS {
+            return Ok(());
+        }
+        let (definition, target) = (proposal.plan.definition_id.raw(), proposal.plan.target.raw());
+        let past = self.store.proposed(definition, target, now.plus_millis(-every))?;
+        let known: FxHashSet<FixId> = fixes.iter().map(|state| state.fix.id.clone()).collect();
+        fixes.extend(past.into_iter().filter(|state| !known.contains(&state.fix.id)).map(Arc::new));
+        Ok(())
+    }
+
     fn standing(&self) -> (Vec<Arc<FixState>>, Remedy) {
         let fixes = self.shared.board().fixes().cloned().collect();
         (fixes, self.shared.remedy(self.clock.now()))
@@ -258,8 +294,7 @@ impl Writer {
 
     fn decide(&mut self, keyed: &Keyed, id: &FixId, version: u64, decision: Decision) -> Result<Answer<Fix>, Problem> {
         let verb = decision.verb;
-        let said = (version, decision.plan_digest.as_ref(), &decision.text);
-        let deed = Deed::new(verb.word(), id.as_str(), role_of(verb), &json(&said));
+        let deed = Deed::of(id, version, &decision);
         let single_person = self.shared.remedy(self.clock.now()).single_person;
         let decision = Decision { by: keyed.by.name.clone(), role: keyed.by.role, single_person, ..decision };
         self.answer(keyed, &deed, |writer, making| {
@@ -270,9 +305,11 @@ impl Writer {
                 return Err(No::Said(problem(Code::NotFound, "no fix has this id")));
             };
             let fix = &state.fix;
-            let brakes = verb == FixVerb::Stop && version < fix.version && fix.status.is_under_way();
-            if version != fix.version && !brakes {
+            if version != fix.version && !holds_nevertheless(verb, version, &state) {
                 return Err(No::Noted(Box::new(refusal::stale_fix(fix)), Verdict::Conflict, fix.version));
+            }
+            if verb == FixVerb::Rollback {
+                writer.may_roll_back(fix)?;
             }
             let detail = format!("plan {}: {}", fix.plan_digest.raw(), decision.text.raw());
             let by = By { detail: Some(detail), ..By::plain(making.author) };
@@ -289,6 +326,17 @@ impl Writer {
                     Err(No::Noted(problem, verdict, fix.version))
                 }
             }
+        })
+    }
+
+    /// Nothing else is open for its target.
+    fn may_roll_back(&self, fix: &Fix) -> Result<(), No> {
+        let (fixes, remedy) = self.standing();
+        policy::rollback(fix, Standing { fixes: &fixes, remedy: &remedy }).map_err(|why| {
+            let same = |state: &&Arc<FixState>| state.fix.plan.target == fix.plan.target && state.fix.status.is_open();
+            let busy = fixes.iter().filter(same).find(|state| state.fix.id != fix.id);
+            let problem = refusal::fix_refused(&why, busy.map(|state| &state.fix));
+            No::Noted(Box::new(problem), Verdict::Refused, fix.version)
         })
     }
 
@@ -324,8 +372,10 @@ impl Writer {
         let Event::Claimed { fence, gates, .. } = event else { return Ok(()) };
         *fence = self.store.fence(state.fix.plan.target.raw())?.max(state.work.fence) + 1;
         if gates.is_ok() && state.fix.status == FixStatus::Approved {
-            let (fixes, remedy) = self.standing();
-            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, self.clock.now());
+            let ((fixes, remedy), now) = (self.standing(), self.clock.now());
+            let may = |by: &Text| self.shared.approvers.may(by, now);
+            *gates = policy::start(&state.fix, Standing { fixes: &fixes, remedy: &remedy }, now)
+                .and_then(|()| policy::roles(state, may));
         }
         Ok(())
     }
@@ -359,6 +409,19 @@ impl Writer {
             shared.ring().push(Kind::FixOutput, frame(&FeedEvent::FixOutput(Box::new(line))));
         }
         shared.wake();
+    }
+}
+
+/// True for a verb that also counts when the fix went on since the version that somebody saw: a brake on
+/// what runs, and a yes to a plan that since was only looked at again, so that nobody holds approvals off
+/// by dry runs. Which plan the yes is to, its digest says.
+fn holds_nevertheless(verb: FixVerb, seen: u64, state: &FixState) -> bool {
+    let (fix, since) = (&state.fix, state.work.only_rehearsed_since);
+    let later = seen < fix.version;
+    match verb {
+        FixVerb::Stop => later && fix.status.is_under_way(),
+        FixVerb::Approve => later && since.is_some_and(|since| since <= seen),
+        _ => false,
     }
 }
 

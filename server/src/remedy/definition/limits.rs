@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use stella_protocol::{Code, Timestamp};
 
+use crate::remedy::machine::words::plain;
+use crate::remedy::policy::again;
 use crate::remedy::{Draft, FixState, Refusal};
 
 /// Shortest time between two proposals for one target, in milliseconds: the cap of all fixes.
 pub const LEAST_EVERY_MS: i64 = 15 * 60_000;
 /// Longest, in milliseconds: a week.
 pub const MOST_EVERY_MS: i64 = 7 * 86_400_000;
+/// The hour of [`Limits::per_hour`], in milliseconds.
+pub const HOUR_MS: i64 = 60 * 60_000;
 /// Most open fixes in all.
 pub const MOST_OPEN: i64 = 50;
 /// Most runs an hour that a definition may allow itself.
@@ -33,31 +37,35 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Whether one more of it may be proposed. `fixes`: open ones and such as ended lately.
+    /// Whether one more of it may be proposed. `fixes`: open ones, those that were proposed within the
+    /// hour, and those that were proposed of it for this target within [`Limits::every_ms`].
     ///
     /// # Errors
-    /// `too_many_fixes`, with what stands in the way.
+    /// `too_many_fixes` or `target_busy`, with what stands in the way.
     pub fn admit(&self, draft: &Draft, fixes: &[Arc<FixState>], now: Timestamp) -> Result<(), Refusal> {
         let refused = |why: String| Err(Refusal::new(Code::TooManyFixes, why));
-        let id = draft.plan.definition_id.raw();
-        let mine = || fixes.iter().map(|state| &state.fix).filter(|fix| fix.definition_id.raw() == id);
+        let id = plain(&draft.plan.definition_id);
+        let mine = || fixes.iter().map(|state| &state.fix).filter(|fix| fix.definition_id == draft.plan.definition_id);
         let open = mine().filter(|fix| fix.status.is_open()).count();
         if open >= self.open {
-            return refused(format!("{open} fixes of this definition are open, {} may be", self.open));
+            return refused(format!(
+                "{open} fixes of {id} are open, {} at most; decide or close some of them first",
+                self.open
+            ));
         }
-        let lately = mine().filter(|fix| now.since(fix.proposed_at) < 3_600_000).count();
+        let lately = mine().filter(|fix| now.since(fix.proposed_at) < HOUR_MS).count();
         if lately >= self.per_hour {
             return refused(format!(
-                "this definition was proposed {lately} times within the hour; {} may be",
+                "{id} was proposed {lately} times within the hour, {} at most; wait, or do it by hand",
                 self.per_hour
             ));
         }
-        let same = mine().filter(|fix| fix.plan.target == draft.plan.target);
-        match same.map(|fix| now.since(fix.proposed_at)).min() {
+        let last = again::held_back_by(draft, fixes, self.every_ms, now);
+        match last.map(|state| now.since(state.fix.proposed_at)) {
             // Within the cap of all fixes, what refuses is that one: it knows of suppressions and the switch.
             Some(since) if (LEAST_EVERY_MS..self.every_ms).contains(&since) => {
                 let wait = (self.every_ms - since).div_euclid(60_000) + 1;
-                let why = format!("{id} was proposed for this target a short time ago; again in {wait} min");
+                let why = format!("{id} was proposed for this target a short time ago; in {wait} min it may be again");
                 Err(Refusal::new(Code::TargetBusy, why))
             }
             _ => Ok(()),
@@ -93,6 +101,7 @@ mod tests {
             quorum: 1,
             guards: Vec::new(),
             observed: None,
+            limits: Limits::default(),
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) fn step(state: &FixState, event: &Event, now: Timestamp) -> Result<St
         | Event::Performed { fence, .. }
         | Event::Probed { fence, .. }
         | Event::Watched { fence, .. } => *fence,
-        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(_) | Event::Stopped(_) => {
+        Event::Rehearsed(_) | Event::Decided(_) | Event::Tick | Event::Superseded(..) | Event::Stopped(_) => {
             return Err(illegal(&state.fix, "no executor says this", "send it as what it is"));
         }
     };
@@ -209,6 +209,11 @@ impl Way {
     }
 }
 
+/// Whether anything can tell if the step happened, or was taken back.
+pub(in crate::remedy) fn can_look(step: &PlanStep, undoing: bool) -> bool {
+    Way::of(step, undoing).can_look
+}
+
 /// The step happened, or was taken back.
 fn done(mut turn: Turn, undoing: bool, note: &Text) -> Step {
     let at = turn.state.work.at;
@@ -253,7 +258,9 @@ fn clean(mut turn: Turn, undoing: bool, note: &Text, again: bool) -> Step {
     turn.changed("failed", &format!("{words} failed: {}", note.raw()))
 }
 
-/// Row 13. What holds at the end of its time may go on to hold as long as it must; what breaks then has failed.
+/// Row 13. What holds at the end of its time may go on to hold as long as it must, and what cannot be told yet may
+/// become clear; what breaks then has failed. What nobody can watch is executed by its steps, which is no success:
+/// its alert is not resolved.
 fn watched(state: &FixState, verdict: &Verdict, now: Timestamp) -> Result<Step, Refusal> {
     if state.fix.status != FixStatus::Verifying {
         return Err(illegal(&state.fix, "its steps are not done", "perform them first"));
@@ -283,6 +290,13 @@ fn watched(state: &FixState, verdict: &Verdict, now: Timestamp) -> Result<Step, 
                 return Ok(turn.changed("not-verified", &format!("it did not help in time: {}", why.raw())));
             }
             turn.state.work.holds_since = None;
+        }
+        Verdict::Early(_) => turn.state.work.holds_since = None,
+        Verdict::Unwatched(why) => {
+            let words = format!("not watched: {}", why.raw());
+            turn.end(FixStatus::Executed, &words);
+            turn.state.work.unwatched = Some(words::line(why));
+            return Ok(turn.changed("execute", &words));
         }
     }
     Ok(if turn.state == *state { turn.unchanged() } else { turn.renewed() })

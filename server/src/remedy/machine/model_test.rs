@@ -32,6 +32,8 @@ struct Reference {
     auto: bool,
     high: bool,
     rehearsed: bool,
+    /// When a dry run ended that somebody asked for.
+    looked: Option<i64>,
     until: i64,
     /// Who, and whether one person was everybody then.
     yes: Vec<(String, bool)>,
@@ -41,21 +43,23 @@ impl Reference {
     fn new(risk: Risk, policy: Policy) -> Self {
         let auto = policy == Policy::Auto && risk != Risk::High;
         let high = risk == Risk::High;
-        Self { stands: Stands::Proposed, auto, high, rehearsed: false, until: 0, yes: Vec::new() }
+        Self { stands: Stands::Proposed, auto, high, rehearsed: false, looked: None, until: 0, yes: Vec::new() }
     }
 
     fn hears(&mut self, event: &Event, now: i64) {
         self.stands = match (self.stands, event) {
             (Stands::Proposed, Event::Rehearsed(Ok(_))) if self.auto => Stands::Approved { until: now + 10 * MINUTE },
             (Stands::Proposed, Event::Rehearsed(Ok(_))) => {
-                if !self.rehearsed {
+                if self.rehearsed {
+                    self.looked = Some(now);
+                } else {
                     self.until = now + 15 * MINUTE;
                 }
                 self.rehearsed = true;
                 Stands::Pending
             }
             (Stands::Proposed, Event::Rehearsed(Err(_)))
-            | (Stands::Proposed | Stands::Pending | Stands::Approved { .. }, Event::Superseded(_)) => Stands::Over,
+            | (Stands::Proposed | Stands::Pending | Stands::Approved { .. }, Event::Superseded(..)) => Stands::Over,
             (Stands::Pending, Event::Tick) if now >= self.until => Stands::Over,
             (Stands::Approved { until }, Event::Tick) if now >= until => Stands::Over,
             (stands, Event::Decided(decision)) => self.hears_person(stands, decision, now),
@@ -73,7 +77,9 @@ impl Reference {
         let approver = matches!(said.role, Role::Approver | Role::Admin);
         match (stands, said.verb) {
             (Stands::Pending | Stands::Approved { .. }, FixVerb::Reject) if approver => Stands::Over,
-            (Stands::Pending, FixVerb::DryRun) if approver || said.role == Role::Responder => Stands::Proposed,
+            (Stands::Pending, FixVerb::DryRun) if approver || said.role == Role::Responder => {
+                if self.looked.is_none_or(|looked| now - looked >= MINUTE) { Stands::Proposed } else { stands }
+            }
             (Stands::Pending, FixVerb::Approve) if approver => {
                 let own = who == "p0" || who == "p1";
                 let again = self.yes.iter().any(|(other, _)| *other == who);
@@ -127,7 +133,10 @@ fn holds(before: &FixState, event: &Event, taken: &Step, hint: &str) {
     }
     let ask = |wanted: fn(&Effect) -> bool| taken.effects.iter().any(wanted);
     let entered = |status: FixStatus| taken.state.fix.status == status && before.fix.status != status;
-    assert_eq!(ask(|effect| matches!(effect, Effect::ResolveAlert)), entered(FixStatus::Executed), "{hint}");
+    let helped = entered(FixStatus::Executed) && taken.state.work.unwatched.is_none();
+    assert_eq!(ask(|effect| matches!(effect, Effect::ResolveAlert)), helped, "{hint}");
+    let left = before.fix.status == FixStatus::Executed && taken.state.fix.status != FixStatus::Executed;
+    assert_eq!(ask(|effect| matches!(effect, Effect::ReopenAlert)), left, "{hint}");
     assert_eq!(ask(|effect| matches!(effect, Effect::Suppress(_))), entered(FixStatus::RolledBack), "{hint}");
     assert!(taken.state.fix.trail.len() <= 64 && taken.state.work.at < taken.state.fix.steps.len(), "{hint}");
     assert_eq!(taken.state.work.holder.is_some(), taken.state.work.lease_until.is_some(), "{hint}");

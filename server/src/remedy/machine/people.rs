@@ -3,10 +3,10 @@
 use stella_protocol::fix::{Approval, FixVerb};
 use stella_protocol::{Code, Fix, FixStatus, Role, Text, Timestamp};
 
-use super::super::{Decision, FixState, Refusal, Step, policy};
-use super::turn::Turn;
+use super::super::{Decision, Effect, FixState, Refusal, Step, policy};
+use super::turn::{DRY_RUN, Turn};
 use super::words::{self, plain};
-use super::{EXECUTE_MS, illegal, unwind};
+use super::{EXECUTE_MS, REHEARSE_EVERY_MS, illegal, unwind};
 
 /// Performs a verb.
 pub(super) fn decide(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, Refusal> {
@@ -43,14 +43,21 @@ fn may(decision: &Decision) -> Result<(), Refusal> {
     ))
 }
 
-/// Looks again. Approvals stay, since they are of the plan, which is the same; so does the time to give them.
+/// Looks again, once in a while. Approvals stay, since they are of the plan, which is the same; so does the
+/// time to give them, and the version that somebody is about to approve stays good for that.
 fn dry_run(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, Refusal> {
     let mut turn = Turn::by(state, &decision.by, now);
     match state.fix.status {
         FixStatus::Proposed => Ok(turn.unchanged()),
         FixStatus::Pending => {
+            let next = state.work.rehearsed_at.map(|last| last.plus_millis(REHEARSE_EVERY_MS));
+            if let Some(next) = next.filter(|next| *next > now) {
+                let what_to_do = format!("ask again in {}", words::left(now, next));
+                return Err(illegal(&state.fix, "it was looked at again a moment ago", &what_to_do));
+            }
             turn.state.fix.status = FixStatus::Proposed;
-            Ok(turn.changed("dry-run", "asked for another dry run"))
+            turn.state.work.only_rehearsed_since.get_or_insert(state.fix.version);
+            Ok(turn.changed(DRY_RUN, "asked for another dry run"))
         }
         _ => Err(illegal(&state.fix, "a dry run is for what waits for approvals", "propose it again to look again")),
     }
@@ -142,6 +149,9 @@ fn rollback(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Ste
     }
     let mut turn = Turn::by(state, &decision.by, now);
     turn.state.fix.ended_at = None;
+    if fix.status == FixStatus::Executed {
+        turn.ask(Effect::ReopenAlert);
+    }
     let why = because(&decision.text);
     unwind::begin(&mut turn, fix.steps.len(), &format!("asked for by {}{why}", decision.by.raw()));
     Ok(turn.changed("rollback", &format!("rolls it back{why}")))
@@ -175,10 +185,15 @@ fn close(state: &FixState, decision: &Decision, now: Timestamp) -> Result<Step, 
 /// risk asks. A proposer's or owner's own counts only where one person was everybody when they gave it;
 /// and only as long as such a yes stands does one suffice.
 pub(super) fn quorum(state: &FixState) -> (usize, u8) {
+    quorum_of(state, |_| true)
+}
+
+/// The same, of those alone of whom `stands` says that they may still approve.
+pub(in super::super) fn quorum_of(state: &FixState, stands: impl Fn(&Text) -> bool) -> (usize, u8) {
     let fix = &state.fix;
     let counts = |approval: &&Approval| {
         let own = same(&approval.by, &fix.proposed_by) || same(&approval.by, &state.work.owner);
-        approval.plan_digest == fix.plan_digest && (!own || approval.single_person)
+        approval.plan_digest == fix.plan_digest && (!own || approval.single_person) && stands(&approval.by)
     };
     let alone = fix.approvals.iter().any(|approval| approval.single_person);
     let by_risk = policy::quorum(fix.risk, alone);

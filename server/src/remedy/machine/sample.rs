@@ -7,7 +7,8 @@ use stella_protocol::fix::{
 };
 use stella_protocol::{FixStatus, Role, Text, Timestamp};
 
-use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Verdict};
+use super::super::definition::Limits;
+use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Superseded, Verdict};
 use super::{open, step};
 
 pub(in crate::remedy) const DIGEST: &str = "d1";
@@ -75,6 +76,7 @@ pub(in crate::remedy) fn draft(risk: Risk, policy: Policy, steps: Vec<PlanStep>)
         quorum: crate::remedy::policy::quorum(risk, false),
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     }
 }
 
@@ -242,7 +244,7 @@ impl Chance {
             0 | 1 => Event::Rehearsed(if self.percent(85) { Ok(vec![words()]) } else { Err(words()) }),
             2..=8 => Event::Decided(self.decision(single_person)),
             9 => Event::Tick,
-            10 if self.percent(20) => Event::Superseded(words()),
+            10 if self.percent(20) => Event::Superseded(Superseded::AlertOver, words()),
             10 if self.percent(20) => Event::Stopped(words()),
             10..=12 => Event::Claimed {
                 holder: self.one_of(&["e1", "e2"]).into(),
@@ -255,7 +257,15 @@ impl Chance {
             14 | 15 => Event::Intended { fence },
             16 | 17 => Event::Performed { fence, outcome: self.outcome() },
             18 => Event::Probed { fence, said: self.said() },
-            _ => Event::Watched { fence, verdict: self.one_of(&[Verdict::Holds, Verdict::Broken(words())]) },
+            _ => Event::Watched {
+                fence,
+                verdict: self.one_of(&[
+                    Verdict::Holds,
+                    Verdict::Broken(words()),
+                    Verdict::Early(words()),
+                    Verdict::Unwatched(words()),
+                ]),
+            },
         }
     }
 

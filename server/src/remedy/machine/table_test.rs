@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stella_protocol::fix::{FixVerb, Policy, Risk};
 
-use super::super::{Event, Said, Verdict};
+use super::super::{Event, Said, Superseded, Verdict};
 use super::sample::{MINUTE, Tale, at, careful, claim, clean, decision, done, draft, reckless, unknown};
 
 /// `+`: a step with a new version; `=`: taken, no new version; `.`: refused.
@@ -69,7 +69,7 @@ fn states() -> BTreeMap<&'static str, Tale> {
     let mut states = BTreeMap::from([
         ("invalid", told(proposed.clone(), &Event::Rehearsed(Err("no".into())))),
         ("rejected", told(pending.clone(), &Event::Decided(decision(FixVerb::Reject, "p2")))),
-        ("superseded", told(pending.clone(), &Event::Superseded("over".into()))),
+        ("superseded", told(pending.clone(), &Event::Superseded(Superseded::AlertOver, "over".into()))),
         ("expired", with(pending.clone(), |tale| drop(tale.wait(60 * MINUTE).tell(&Event::Tick)))),
         (
             "executed",
@@ -120,7 +120,7 @@ fn event(name: &str, tale: &Tale) -> (Event, i64) {
         "dry-run-ok" => (Event::Rehearsed(Ok(Vec::new())), 0),
         "dry-run-bad" => (Event::Rehearsed(Err("no".into())), 0),
         "tick" => (Event::Tick, 60 * MINUTE),
-        "superseded" => (Event::Superseded("over".into()), 0),
+        "superseded" => (Event::Superseded(Superseded::AlertOver, "over".into()), 0),
         "claim" => (claim(&tale.state, tale.now), 0),
         "lost" => (claim(&tale.state, tale.now + 31_000), 31_000),
         "renewed" => (Event::Renewed { fence, until: at(tale.now + 30_000) }, 0),

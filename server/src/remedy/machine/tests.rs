@@ -85,6 +85,18 @@ fn another_dry_run_keeps_approvals_and_gives_no_more_time() {
 }
 
 #[test]
+fn dry_runs_do_not_follow_one_another() {
+    let mut tale = pending(draft(Risk::High, Policy::Approve, vec![careful()]));
+    tale.tell(&Event::Decided(decision(FixVerb::DryRun, "p3")));
+    tale.wait(5 * MINUTE).tell(&Event::Rehearsed(Ok(Vec::new())));
+    let refusal = tale.wait(MINUTE - 1).tries(&Event::Decided(decision(FixVerb::DryRun, "p4"))).unwrap_err();
+    assert_eq!(refusal.code, Code::IllegalTransition);
+    assert!(refusal.why.contains("a moment ago; ask again in 0s"), "{}", refusal.why);
+    tale.wait(1).tell(&Event::Decided(decision(FixVerb::DryRun, "p4")));
+    assert_eq!(tale.status(), FixStatus::Proposed);
+}
+
+#[test]
 fn the_single_person_of_a_server_is_enough_and_the_row_says_so() {
     let mut tale = pending(draft(Risk::High, Policy::Approve, vec![careful()]));
     tale.tell(&Event::Decided(Decision { single_person: true, ..decision(FixVerb::Approve, "p0") }));
@@ -306,6 +318,26 @@ fn it_is_executed_once_its_verification_held_without_a_break() {
     assert_eq!(tale.status(), FixStatus::Verifying, "the break began it anew");
     let end = tale.wait(MINUTE).watch(Verdict::Holds);
     assert_eq!((tale.status(), end.effects[1..].to_vec()), (FixStatus::Executed, vec![Effect::ResolveAlert]));
+}
+
+#[test]
+fn what_cannot_be_told_yet_neither_holds_nor_fails() {
+    let mut tale = verifying(vec![careful()]);
+    tale.watch(Verdict::Holds);
+    tale.wait(MINUTE).watch(Verdict::Early("silent for a moment".into()));
+    tale.wait(60 * MINUTE).watch(Verdict::Early("silent for longer".into()));
+    assert_eq!((tale.status(), tale.state.work.holds_since), (FixStatus::Verifying, None));
+    tale.watch(Verdict::Broken("a match".into()));
+    assert_eq!(tale.status(), FixStatus::Undoing);
+}
+
+#[test]
+fn what_nobody_can_watch_is_executed_says_so_and_resolves_nothing() {
+    let mut tale = verifying(vec![careful()]);
+    let end = tale.watch(Verdict::Unwatched("no alert".into()));
+    assert_eq!((tale.status(), end.effects), (FixStatus::Executed, vec![Effect::Changed("execute")]));
+    assert_eq!(tale.state.fix.result.raw(), "not watched: no alert");
+    assert_eq!(tale.state.work.unwatched, Some("no alert".into()));
 }
 
 #[test]

@@ -9,6 +9,9 @@ use super::words;
 /// Of a trail that became too long, so much of its beginning and so much of its end stay.
 const TRAIL_END: usize = 32;
 
+/// What a dry run is called in the audit.
+pub(super) const DRY_RUN: &str = "dry-run";
+
 /// The next state, growing.
 pub(super) struct Turn {
     /// As it will stand.
@@ -60,6 +63,9 @@ impl Turn {
     pub fn changed(mut self, word: &'static str, what: &str) -> Step {
         let fix = &mut self.state.fix;
         fix.version += 1;
+        if word != DRY_RUN {
+            self.state.work.only_rehearsed_since = None;
+        }
         if fix.trail.len() >= 2 * TRAIL_END {
             fix.trail.remove(TRAIL_END);
         }

@@ -6,14 +6,26 @@ use stella_protocol::fix::{FixVerb, GateState, Maintenance, Policy, Record, Risk
 use stella_protocol::{Code, FixId, FixStatus, Principal, Remedy, Role, Text};
 
 use super::*;
-use crate::remedy::Event;
+use crate::remedy::definition::Limits;
 use crate::remedy::machine::sample::{MINUTE, Tale, at, careful, decision, draft, opened, reckless};
+use crate::remedy::{Event, Superseded, machine};
 
 fn proposal(definition: &str, target: &str) -> Draft {
     let mut draft = draft(Risk::Medium, Policy::Approve, vec![careful()]);
     draft.plan.definition_id = Text::from(definition.to_owned());
     draft.plan.target = Text::from(target.to_owned());
     draft
+}
+
+fn by_rule(definition: &str, target: &str) -> Draft {
+    Draft { proposed_by: "rule:slow".into(), ..proposal(definition, target) }
+}
+
+/// Superseded for this reason, some minutes ago, at 14.
+fn void(number: usize, why: Superseded, ago: i64) -> Arc<FixState> {
+    let state = kept(number, "restart", "service:a", FixStatus::Pending, (14 - ago) * MINUTE);
+    let step = machine::step(&state, &Event::Superseded(why, "over".into()), at((14 - ago) * MINUTE)).unwrap();
+    Arc::new(step.state)
 }
 
 fn kept(number: usize, definition: &str, target: &str, status: FixStatus, proposed: i64) -> Arc<FixState> {
@@ -68,7 +80,7 @@ fn a_target_has_one_open_fix_and_a_definition_one_proposal_for_it_in_15_minutes(
         assert_eq!(admits(&draft, &old, &free, 60 * MINUTE), wanted, "{status:?}");
         assert_eq!(admits(&proposal("restart", "service:b"), &old, &free, 60 * MINUTE), Ok(()));
     }
-    let old = [kept(1, "restart", "service:a", FixStatus::Rejected, 0)];
+    let old = [kept(1, "restart", "service:a", FixStatus::Executed, 0)];
     assert_eq!(admits(&draft, &old, &free, 15 * MINUTE - 1), Err(Code::TargetBusy));
     assert_eq!(admits(&draft, &old, &free, 15 * MINUTE), Ok(()));
 }
@@ -76,7 +88,7 @@ fn a_target_has_one_open_fix_and_a_definition_one_proposal_for_it_in_15_minutes(
 #[test]
 fn fifty_are_open_at_once_and_not_one_more() {
     let fixes: Vec<_> =
-        (0..50).map(|number| kept(number, "restart", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
+        (0..50).map(|number| kept(number, "other", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
     let (draft, free) = (proposal("restart", "service:a"), Remedy::default());
     assert_eq!(admits(&draft, &fixes[..49], &free, 0), Ok(()));
     assert_eq!(admits(&draft, &fixes, &free, 0), Err(Code::TooManyFixes));
@@ -84,9 +96,49 @@ fn fifty_are_open_at_once_and_not_one_more() {
 }
 
 #[test]
+fn what_came_to_nothing_holds_no_person_back_but_a_rule() {
+    let (person, rule, free) = (proposal("restart", "service:a"), by_rule("restart", "service:a"), Remedy::default());
+    let long = |draft: &Draft| {
+        let limits = Limits { every_ms: 30 * MINUTE, ..draft.limits };
+        Draft { limits, ..draft.clone() }
+    };
+    let nothing = [FixStatus::Invalid, FixStatus::Superseded, FixStatus::Expired, FixStatus::Rejected];
+    for status in FixStatus::ALL.into_iter().filter(|status| !status.is_open()) {
+        let old = [kept(1, "restart", "service:a", status, 0)];
+        let wanted = if nothing.contains(&status) { Ok(()) } else { Err(Code::TargetBusy) };
+        for (after, person, rule) in [(1, person.clone(), rule.clone()), (29, long(&person), long(&rule))] {
+            assert_eq!(admits(&person, &old, &free, after * MINUTE), wanted, "{status:?}, {after} min");
+            assert_eq!(admits(&rule, &old, &free, after * MINUTE), Err(Code::TargetBusy), "{status:?}, {after} min");
+        }
+    }
+}
+
+#[test]
+fn a_rule_proposes_again_after_the_switch_and_once_after_another_plan() {
+    let (rule, free) = (by_rule("restart", "service:a"), Remedy::default());
+    let admitted = |fixes: &[Arc<FixState>]| admits(&rule, fixes, &free, 14 * MINUTE).is_ok();
+    let (off, plan) = (Superseded::SwitchedOff, Superseded::PlanChanged);
+    assert!(admitted(&[void(1, off, 3), void(2, off, 2), void(3, plan, 1)]));
+    assert!(!admitted(&[void(1, plan, 2), void(2, plan, 1)]), "who moves the evidence gets no proposal for each move");
+    assert!(admitted(&[void(1, plan, 15), void(2, plan, 1)]));
+    assert!(!admitted(&[void(1, Superseded::AlertOver, 1)]));
+}
+
+#[test]
+fn a_definitions_own_caps_are_asked_too() {
+    let fixes: Vec<_> =
+        (0..5).map(|number| kept(number, "restart", &format!("service:{number}"), FixStatus::Pending, 0)).collect();
+    let (draft, free) = (proposal("restart", "service:a"), Remedy::default());
+    assert_eq!(draft.limits.open, 5);
+    assert_eq!(admits(&draft, &fixes[..4], &free, 60 * MINUTE), Ok(()));
+    assert_eq!(admits(&draft, &fixes, &free, 60 * MINUTE), Err(Code::TooManyFixes));
+    assert_eq!(admits(&proposal("other", "service:a"), &fixes, &free, 60 * MINUTE), Ok(()));
+}
+
+#[test]
 fn a_storm_of_a_million_matches_proposes_once_a_target_in_15_minutes() {
     let (mut fixes, remedy) = (Vec::new(), Remedy::default());
-    let draft = proposal("restart", "service:a");
+    let draft = by_rule("restart", "service:a");
     for second in 0..30 * 60 {
         if admit(&draft, Standing { fixes: &fixes, remedy: &remedy }, at(second * 1000)).is_ok() {
             fixes.push(kept(fixes.len(), "restart", "service:a", FixStatus::Expired, second * 1000));

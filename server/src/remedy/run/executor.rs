@@ -6,6 +6,7 @@
 //! kept state. It never waits for one fix while another one could go on.
 
 mod answers;
+mod broken;
 mod carry;
 mod lease;
 mod perform;
@@ -21,10 +22,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stella_protocol::{FixId, FixStatus, Text};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use self::broken::Broken;
 use super::{Runner, verify};
 use crate::clock::Clock;
 use crate::hub::Hub;
@@ -71,6 +73,8 @@ pub struct Pace {
     retry: Duration,
     /// … and at most this long.
     longest_retry: Duration,
+    /// A target that cannot say what became of a step is asked again for so long before the step is in doubt.
+    doubt: Duration,
 }
 
 impl Default for Pace {
@@ -82,6 +86,7 @@ impl Default for Pace {
             watch: Duration::from_secs(1),
             retry: Duration::from_millis(500),
             longest_retry: Duration::from_secs(10),
+            doubt: Duration::from_secs(10),
         }
     }
 }
@@ -99,7 +104,10 @@ impl Pace {
 /// The executor.
 pub struct Executor {
     parts: Arc<Parts>,
-    busy: JoinSet<FixId>,
+    busy: JoinSet<()>,
+    /// Whose task it is.
+    tasks: HashMap<task::Id, FixId>,
+    broken: Broken,
     /// Fixes that a task has, or that are left alone until then.
     taken: HashMap<FixId, Option<Instant>>,
 }
@@ -107,15 +115,12 @@ pub struct Executor {
 impl Executor {
     /// An executor that has done nothing yet.
     pub fn new(parts: Arc<Parts>) -> Self {
-        Self { parts, busy: JoinSet::new(), taken: HashMap::new() }
+        Self { parts, busy: JoinSet::new(), tasks: HashMap::new(), broken: Broken::default(), taken: HashMap::new() }
     }
 
     /// Works until it is told to end. Steps under way are dropped then: their intent is
-    /// kept, and whoever comes next asks what became of them.
-    ///
-    /// # Panics
-    /// When the work on a fix panicked: whoever spawned this ends the server, since recovery is the way
-    /// that is tested.
+    /// kept, and whoever comes next asks what became of them. When the work on one fix panics, it is the
+    /// only one that is left where it stands.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let parts = Arc::clone(&self.parts);
         tokio::select! {
@@ -130,7 +135,7 @@ impl Executor {
         loop {
             self.look().await;
             tokio::select! {
-                Some(done) = self.busy.join_next() => self.settle(done),
+                Some(done) = self.busy.join_next_with_id() => self.settle(done).await,
                 word = changed.changed() => if word.is_err() { return },
                 () = sleep(self.parts.pace.idle) => {}
             }
@@ -139,14 +144,15 @@ impl Executor {
     }
 
     /// A task ended: its fix may be looked at again, after a breath, so that nothing runs hot.
-    fn settle(&mut self, done: Result<FixId, JoinError>) {
-        match done {
-            Ok(id) => self.leave_alone(id),
-            Err(error) => {
-                if let Ok(panic) = error.try_into_panic() {
-                    std::panic::resume_unwind(panic);
-                }
-            }
+    async fn settle(&mut self, done: Result<(task::Id, ()), JoinError>) {
+        let (task, panicked) = match &done {
+            Ok((task, ())) => (*task, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        let Some(id) = self.tasks.remove(&task) else { return };
+        self.leave_alone(id.clone());
+        if panicked && self.broken.note(&id) {
+            self.parts.give_up(&id).await;
         }
     }
 
@@ -155,8 +161,8 @@ impl Executor {
     }
 
     async fn look(&mut self) {
-        while let Some(done) = self.busy.try_join_next() {
-            self.settle(done);
+        while let Some(done) = self.busy.try_join_next_with_id() {
+            self.settle(done).await;
         }
         let now = Instant::now();
         self.taken.retain(|_, until| until.is_none_or(|until| until > now));
@@ -187,6 +193,7 @@ impl Executor {
 
     fn wants_work(&self, state: &FixState) -> bool {
         match state.fix.status {
+            _ if self.broken.has_given_up(&state.fix.id) => false,
             FixStatus::Proposed | FixStatus::Approved => true,
             status if status.is_under_way() => {
                 state.work.lease_until.is_none_or(|until| until <= self.parts.clock.now())
@@ -198,14 +205,14 @@ impl Executor {
     fn begin(&mut self, state: Arc<FixState>) {
         let (parts, id) = (Arc::clone(&self.parts), state.fix.id.clone());
         self.taken.insert(id.clone(), None);
-        self.busy.spawn(async move {
+        let begun = self.busy.spawn(async move {
             if state.fix.status == FixStatus::Proposed {
                 rehearse::rehearse(&parts, &state).await;
             } else {
                 carry::carry(&parts, state).await;
             }
-            id
         });
+        self.tasks.insert(begun.id(), id);
     }
 }
 

@@ -158,13 +158,17 @@ impl HttpCaller {
     }
 }
 
+/// Refusals that do not say that nothing was done: the target took too long (408), somebody else, or an earlier try
+/// of ours, was at it (409, 425), or whoever stands before it has enough of us (429).
+const UNSURE: [u16; 4] = [408, 409, 425, 429];
+
 /// What a status means for a step.
 fn outcome(act: &HttpAct, what: &str, status: u16) -> Outcome {
     let done = if act.success.is_empty() { (200..300).contains(&status) } else { act.success.contains(&status) };
     let words = Text::from(format!("{what} answered {status}"));
     match status {
         _ if done => Outcome::Done(words),
-        400..500 => Outcome::Clean(words),
+        400..500 if !UNSURE.contains(&status) => Outcome::Clean(words),
         300..400 => Outcome::Unknown(Text::from(format!("{what} answered {status}: redirects are not followed"))),
         _ => Outcome::Unknown(words),
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stella_protocol::fix::{DefinitionView, FixPlan, PlanParameter, Policy, Proposal, Record};
-use stella_protocol::{Alert, AlertId, Code, Principal, Text, Timestamp};
+use stella_protocol::{Alert, AlertId, Code, Principal, Text};
 
 use crate::clock::Clock;
 use crate::documents::Documents;
@@ -137,15 +137,6 @@ impl Proposer {
         }
     }
 
-    /// Whether a definition's own caps leave room for a draft.
-    ///
-    /// # Errors
-    /// `too_many_fixes`, with what stands in the way.
-    pub fn admit(&self, draft: &Draft, fixes: &[Arc<FixState>], now: Timestamp) -> Result<(), Refusal> {
-        let definition = self.catalogue.definition(draft.plan.definition_id.raw());
-        definition.map_or(Ok(()), |definition| definition.limits.admit(draft, fixes, now))
-    }
-
     /// All definitions as others see them.
     pub fn views(&self, record: &dyn Fn(&str) -> Record) -> Vec<DefinitionView> {
         self.catalogue.definitions().map(|definition| self.view(definition, record(&definition.id))).collect()
@@ -203,6 +194,7 @@ impl Proposer {
             quorum: policy::quorum(definition.risk, self.single_person),
             guards: definition.guards.iter().map(text).collect::<Result<_, _>>()?,
             observed: alert.and_then(|alert| alert.brief.observed),
+            limits: definition.limits,
             plan: made,
         })
     }

@@ -1,12 +1,16 @@
 //! Whether it helped: looked at from what the engine says of the alert, and from the series.
+//!
+//! Only what comes after the effect is proof. What nobody could watch is said to be unwatched: it is not called a
+//! success.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use stella_protocol::fix::{Check, Side, Verification};
-use stella_protocol::{Activity, Alert, Text, Timestamp};
+use stella_protocol::{Activity, Alert, AlertId, Status, Text, Timestamp};
 
 use super::executor::Parts;
-use crate::remedy::{FixState, Verdict};
+use crate::alerts::AlertState;
+use crate::remedy::{FixState, SYSTEM, Verdict};
 
 /// A match this recent breaks what must hold, in milliseconds of engine time: bursts have gaps.
 const SHORTEST_GAP: i64 = 5_000;
@@ -15,6 +19,8 @@ const SHORTEST_GAP: i64 = 5_000;
 const GAPS: i64 = 6;
 /// An alert of fewer matches has no usual gap: only its rule's own window tells that it is over.
 const FEWEST_MATCHES: u64 = 4;
+/// The shortest window whose silence tells that an alert is over, in milliseconds: as alerts fall quiet.
+const SHORTEST_WINDOW: i64 = 60_000;
 /// How far back a series is looked at, in milliseconds: its newest full bucket.
 const LOOK_BACK: i64 = 15_000;
 /// Width of a bucket that is looked at, in milliseconds.
@@ -22,8 +28,14 @@ const STEP: i64 = 5_000;
 
 /// What is watched, in words.
 pub fn words(wanted: &Verification) -> Text {
+    let (hold, within) = (wanted.hold_ms / 1000, wanted.within_ms / 1000);
     let what = match &wanted.check {
-        Check::AlertQuiet => "the alert is quiet".to_owned(),
+        Check::AlertQuiet => {
+            return Text::new(format!(
+                "verified when the alert says that all is well within {within} s, or, for one that only falls silent, has \
+                 its last match by then and is silent for long enough after it; and {hold} s more"
+            ));
+        }
         Check::Series { series, side, limit } => {
             format!(
                 "{} stays {} {limit}",
@@ -33,39 +45,145 @@ pub fn words(wanted: &Verification) -> Text {
         }
         Check::Unknown => "what this server does not know".to_owned(),
     };
-    let seconds = |millis: i64| millis / 1000;
-    Text::new(format!("verified when {what} for {} s, within {} s", seconds(wanted.hold_ms), seconds(wanted.within_ms)))
+    Text::new(format!("verified when {what} for {hold} s, within {within} s"))
 }
 
-/// Looks once.
-pub(super) fn look(parts: &Parts, state: &FixState, check: &Check) -> Verdict {
+/// Looks once whether it helped.
+pub(super) async fn look(parts: &Parts, state: &FixState, wanted: &Verification) -> Verdict {
+    match &wanted.check {
+        Check::AlertQuiet => alert(parts, state, wanted.within_ms).await,
+        check => guard(parts, state, check).map_or_else(Verdict::Broken, |()| Verdict::Holds),
+    }
+}
+
+/// Looks once whether something is so now, whoever made it so. Err: it is not, and why.
+pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<(), Text> {
     match check {
-        Check::AlertQuiet => alert(parts, state),
+        Check::AlertQuiet => match state.fix.alert_id.as_ref().and_then(|id| open(parts, id)) {
+            Some(open) if !is_silent(&open, now(parts).since(open.alert.last_seen)) => {
+                Err(last_match_words(parts, &open))
+            }
+            _ => Ok(()),
+        },
         Check::Series { series, side, limit } => at_limit(parts, series, *side, *limit),
-        Check::Unknown => Verdict::Broken(Text::from("this check means nothing to this server")),
+        Check::Unknown => Err(Text::from("this check means nothing to this server")),
     }
 }
 
-/// The alert is over, or has been without a match for longer than chance explains. A step cannot have
-/// helped against what would not have matched anyway, so a rare match asks for a long silence.
-fn alert(parts: &Parts, state: &FixState) -> Verdict {
-    let Some(id) = &state.fix.alert_id else { return Verdict::Holds };
-    let Some(open) = parts.hub.open_alerts().into_iter().find(|open| open.alert.id == *id) else {
-        return Verdict::Holds;
+/// Why watching its alert would prove nothing, before anything is done for it: it is over or quiet already. None: it
+/// would, nobody can tell, or something else is watched.
+pub(super) async fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<&'static str> {
+    let id = state.fix.alert_id.as_ref()?;
+    state.fix.plan.verification.as_ref().filter(|wanted| wanted.check == Check::AlertQuiet)?;
+    let watched = kept(parts, id).await.ok()??;
+    if !watched.alert.status.is_open() {
+        return Some("its alert is over already: there is nothing that it could help");
+    }
+    matches!(watched.alert.activity, Activity::Quiet { .. })
+        .then_some("its alert is quiet already: nothing could tell whether it helped; propose it when it fires")
+}
+
+/// The alert is over since the fix did something, or has been without a match since then for longer than chance
+/// explains. What was so before proves nothing.
+async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
+    let Some(id) = &state.fix.alert_id else {
+        return Verdict::Unwatched(Text::from("there is no alert that could tell whether it helped"));
     };
-    let silent = now(parts).since(open.alert.last_seen);
-    if matches!(open.alert.activity, Activity::Quiet { .. }) || usual_gap(&open.alert).is_some_and(|gap| silent >= gap)
-    {
-        return Verdict::Holds;
+    let Some(effect) = state.fix.verifying_since else {
+        return Verdict::Early(Text::from("its steps are not done"));
+    };
+    match kept(parts, id).await {
+        Ok(Some(open)) if open.alert.status.is_open() => {
+            let last_match = now(parts).since(open.alert.last_seen);
+            let since = Since { last_match, effect: parts.clock.now().since(effect) };
+            since.judge(&open, within).unwrap_or_else(|| Verdict::Broken(last_match_words(parts, &open)))
+        }
+        Ok(Some(over)) => ended(&over.alert),
+        Ok(None) => Verdict::Unwatched(Text::from("its alert is not kept any more")),
+        Err(Unread) => Verdict::Early(Text::from("its alert cannot be read at the moment")),
     }
-    Verdict::Broken(Text::new(format!("the last of its {} matches is {} s ago", open.alert.occurrences, silent / 1000)))
 }
 
-/// The silence that tells something, in milliseconds; None: only its rule's window does.
+/// The store does not answer.
+struct Unread;
+
+/// An alert as it stands. The hub forgets one for a moment when it does not know what the store kept of it: so one
+/// that is not in sight is read.
+async fn kept(parts: &Parts, id: &AlertId) -> Result<Option<AlertState>, Unread> {
+    if let Some(open) = open(parts, id) {
+        return Ok(Some(AlertState::clone(&open)));
+    }
+    let (hub, id) = (parts.hub.clone(), id.clone());
+    let read = tokio::task::spawn_blocking(move || hub.alert_state(&id)).await;
+    read.map_err(|_| Unread)?.map_err(|_| Unread)
+}
+
+fn open(parts: &Parts, id: &AlertId) -> Option<Arc<AlertState>> {
+    parts.hub.open_alerts().into_iter().find(|open| open.alert.id == *id)
+}
+
+fn last_match_words(parts: &Parts, open: &AlertState) -> Text {
+    if open.ends_on_recovery() {
+        return Text::from("it has not said that it is well again");
+    }
+    let silent = now(parts).since(open.alert.last_seen) / 1000;
+    Text::new(format!("the last of its {} matches is {silent} s ago", open.alert.occurrences))
+}
+
+/// What an alert says that ended since the first step was begun: it was open then.
+fn ended(alert: &Alert) -> Verdict {
+    let by = alert.resolved_by.as_ref().map_or("somebody", Text::raw);
+    match alert.status {
+        Status::Resolved if by == SYSTEM && alert.resolution_notes.is_none() => Verdict::Holds,
+        Status::Resolved if by == SYSTEM => Verdict::Unwatched(Text::from("another fix ended its alert first")),
+        _ => Verdict::Unwatched(Text::new(format!("{by} closed its alert meanwhile"))),
+    }
+}
+
+/// Two spans up to now, in milliseconds. That of the last match is engine time: it may lag behind in a recording.
+struct Since {
+    last_match: i64,
+    effect: i64,
+}
+
+impl Since {
+    /// What the silence of an open alert says. None: it goes on matching, or has to say by itself that it is well.
+    ///
+    /// `within` is for the last match: the silence that must follow it may take longer, and no definition fails
+    /// only because its figure is shorter than the silence that tells something.
+    fn judge(&self, open: &AlertState, within: i64) -> Option<Verdict> {
+        if open.ends_on_recovery() || self.effect - self.last_match > within {
+            return None;
+        }
+        let (silent, needed) = (self.last_match.min(self.effect), self.needed(open));
+        Some(if silent >= needed {
+            Verdict::Holds
+        } else {
+            let (silent, needed) = (silent.max(0) / 1000, needed / 1000);
+            Verdict::Early(Text::new(format!("silent for {silent} s since then, {needed} s tell something")))
+        })
+    }
+
+    /// The silence after the effect that tells something, in milliseconds: its rule's window, or less where
+    /// matches are frequent. A step cannot have helped against what would not have matched anyway: so the gap into
+    /// which the effect fell counts as a usual one.
+    fn needed(&self, open: &AlertState) -> i64 {
+        let window = open.watch.window_ms.max(SHORTEST_WINDOW);
+        let before = (self.last_match - self.effect).max(0);
+        usual_gap(&open.alert).map_or(window, |gap| window.min(gap.max(before).saturating_mul(GAPS).max(SHORTEST_GAP)))
+    }
+}
+
+/// Whether an open alert is silent by now, whatever was done.
+fn is_silent(open: &AlertState, silent: i64) -> bool {
+    let since = Since { last_match: silent, effect: silent };
+    since.judge(open, 0) == Some(Verdict::Holds)
+}
+
+/// The mean time from one match to the next, in milliseconds; None: there are too few to tell.
 fn usual_gap(alert: &Alert) -> Option<i64> {
     let spans = i64::try_from(alert.occurrences).ok().filter(|_| alert.occurrences >= FEWEST_MATCHES)? - 1;
-    let mean = alert.last_seen.since(alert.first_seen).max(0) / spans;
-    Some(mean.saturating_mul(GAPS).max(SHORTEST_GAP))
+    Some(alert.last_seen.since(alert.first_seen).max(0) / spans)
 }
 
 /// Engine time: the clock's while lines are live, the last line's in a recording.
@@ -77,26 +195,21 @@ fn now(parts: &Parts) -> Timestamp {
     }
 }
 
-fn at_limit(parts: &Parts, series: &Text, side: Side, limit: f64) -> Verdict {
+fn at_limit(parts: &Parts, series: &Text, side: Side, limit: f64) -> Result<(), Text> {
     let now = now(parts);
     let book = parts.series.lock().unwrap_or_else(PoisonError::into_inner);
     let page = book.buckets(&[series.raw()], now.plus_millis(-LOOK_BACK), now, STEP);
     drop(book);
     let Some(series) = page.items.into_iter().next() else {
-        return Verdict::Broken(Text::new(format!("there is no series {}", series.raw())));
+        return Err(Text::new(format!("there is no series {}", series.raw())));
     };
     // A gap is not a value: what is not measured does not count as recovered.
     let Some(newest) = series.points.iter().rev().find_map(|point| point.value) else {
-        return Verdict::Broken(Text::new(format!("{} was not measured lately", series.id.raw())));
+        return Err(Text::new(format!("{} was not measured lately", series.id.raw())));
     };
     let holds = if side == Side::Above { newest.mean >= limit } else { newest.mean <= limit };
     if holds {
-        return Verdict::Holds;
+        return Ok(());
     }
-    Verdict::Broken(Text::new(format!(
-        "{} is {:.1} {}, limit {limit}",
-        series.id.raw(),
-        newest.mean,
-        series.unit.raw()
-    )))
+    Err(Text::new(format!("{} is {:.1} {}, limit {limit}", series.id.raw(), newest.mean, series.unit.raw())))
 }

@@ -11,6 +11,7 @@ use stella_protocol::{FixId, FixOutput, FixStatus, Status, Text, Timestamp};
 
 use super::{WRITERS, commit};
 use crate::alerts::sample::alert;
+use crate::remedy::definition::Limits;
 use crate::remedy::{BeforeImage, Draft, FixState, machine};
 use crate::store::{Commit, FixNumbers, FixQuery, InTheWay, Meta, Store, Tx, Write};
 
@@ -59,6 +60,7 @@ pub(crate) fn draft(definition: &str, target: &str) -> Draft {
         quorum: 1,
         guards: Vec::new(),
         observed: None,
+        limits: Limits::default(),
     }
 }
 
@@ -182,6 +184,7 @@ pub(super) fn lists_and_figures_of_fixes_are_right(store: &dyn Store) {
         let mut fix = state(number, if number == 12 { "other" } else { "d" }, &format!("t{number}"));
         fix.fix.alert_id = Some(of_alert.alert.id.clone());
         fix.fix.status = ends.get(number as usize - 1).copied().unwrap_or(FixStatus::Pending);
+        fix.work.unwatched = (number == 2).then(|| Text::new("nobody saw"));
         let at = Timestamp::default();
         let (by, plan_digest, reason) = (Text::new(by), Text::default(), Text::default());
         fix.fix.approvals.push(Approval { by, at, plan_digest, reason, single_person: false, simulated: false });
@@ -212,8 +215,15 @@ pub(super) fn lists_and_figures_of_fixes_are_right(store: &dyn Store) {
     let (status, approved_by) = (vec![FixStatus::Pending], Some("ana".to_owned()));
     assert_eq!(listed(&FixQuery { status, approved_by, ..all.clone() }).0, [12, 10, 8, 6]);
     assert_eq!(listed(&FixQuery { definition: Some("other".into()), ..all }).0, [12]);
+    let proposed = |target, since| -> Vec<String> {
+        let found = store.proposed("d", target, Timestamp::from_millis(since)).unwrap();
+        found.iter().map(|state| state.fix.id.to_string()).collect()
+    };
+    let target = store.fix(&id(3)).unwrap().unwrap().fix.plan.target.raw().to_owned();
+    assert_eq!((proposed(&target, 2), proposed(&target, 3)), (vec!["fx-3".to_owned()], Vec::new()));
+    assert_eq!(proposed("elsewhere", 0), Vec::<String>::new());
     assert_eq!(store.recent_fixes(2).unwrap().len(), 8 + 2, "all open ones, and so many that ended");
-    assert_eq!(store.fix_record("d").unwrap(), Record { runs: 3, good: 2, marked: 3, false_positive: 2 });
+    assert_eq!(store.fix_record("d").unwrap(), Record { runs: 2, good: 1, marked: 3, false_positive: 2 });
     assert_eq!(store.fix_record("none").unwrap(), Record::default());
     what_holds_for_all_fixes_reads_back(store);
 }
@@ -240,11 +250,13 @@ fn what_holds_for_all_fixes_reads_back(store: &dyn Store) {
         Write::Lifted { id: "sup-2".into() },
         Write::Maintenance(Box::new(window(1, 100))),
         Write::Maintenance(Box::new(window(2, 200))),
+        Write::Maintenance(Box::new(window(3, 300))),
+        Write::MaintenanceEnded { id: "win-3".into() },
         Write::Meta(Meta::FixSwitch, "null".into()),
     ];
     done(&commit(store, Tx { writes, ..Tx::default() }));
     assert_eq!(store.suppressions().unwrap(), [suppression(1)]);
     assert_eq!(store.maintenance(Timestamp::from_millis(100)).unwrap(), [window(2, 200)]);
-    assert_eq!(store.fix_numbers().unwrap(), FixNumbers { fix: 12, suppression: 2, window: 2 });
+    assert_eq!(store.fix_numbers().unwrap(), FixNumbers { fix: 12, suppression: 2, window: 3 });
     assert_eq!(store.meta(Meta::FixSwitch).unwrap().as_deref(), Some("null"));
 }

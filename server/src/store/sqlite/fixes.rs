@@ -19,6 +19,8 @@ use crate::store::{FixNumbers, FixQuery, FoundFixes, InTheWay, StoreError, numbe
 const SUPPRESSION: &str = "sup-";
 /// What every id of a maintenance window begins with.
 const WINDOW: &str = "win-";
+/// Most fixes that are looked back at for one target.
+const MOST: i64 = 100;
 
 fn number(id: &FixId) -> Option<i64> {
     number_in(id.as_str(), FixId::PREFIX).map(|number| number as i64)
@@ -141,6 +143,14 @@ pub(super) fn put_window(connection: &Connection, window: &Maintenance) -> Resul
     Ok(())
 }
 
+/// It stays with its number, which is given once; no time comes at which it is read again, whatever the clock
+/// does. When it was ended stands in the audit.
+pub(super) fn end_window(connection: &Connection, id: &str) -> Result<(), Stop> {
+    let number = written(id, WINDOW)?;
+    connection.prepare_cached("UPDATE maintenance SET until = 0 WHERE number = ?1")?.execute([number])?;
+    Ok(())
+}
+
 pub(super) fn one(connection: &Connection, id: &FixId) -> Result<Option<FixState>, StoreError> {
     let Some(number) = number(id) else { return Ok(None) };
     Ok(bodies(connection, "SELECT body FROM fixes WHERE number = ?1", vec![number.into()], "fix")?.pop())
@@ -155,6 +165,18 @@ pub(super) fn recent(connection: &Connection, ended: u32) -> Result<Vec<FixState
     let both = "SELECT body FROM fixes WHERE open = 1
                 UNION ALL SELECT body FROM (SELECT body FROM fixes WHERE open = 0 ORDER BY number DESC LIMIT ?1)";
     bodies(connection, both, vec![i64::from(ended).into()], "fix")
+}
+
+pub(super) fn proposed(
+    connection: &Connection,
+    definition: &str,
+    target: &str,
+    since: Timestamp,
+) -> Result<Vec<FixState>, StoreError> {
+    let lately = "SELECT body FROM fixes WHERE definition = ?1 AND target = ?2 AND created_at > ?3
+                  ORDER BY number DESC LIMIT ?4";
+    let values = vec![definition.to_owned().into(), target.to_owned().into(), since.millis().into(), MOST.into()];
+    bodies(connection, lately, values, "fix")
 }
 
 pub(super) fn query(connection: &Connection, ask: &FixQuery) -> Result<FoundFixes, StoreError> {
@@ -227,13 +249,16 @@ pub(super) fn output(
     bodies(connection, kept, values.map(Value::from).to_vec(), "line of output")
 }
 
-/// Of its fixes, those that ran to an end; of the alerts they were for, those that a person closed.
+/// Of its fixes, those that ran to an end of which somebody could tell whether it was a good one; of the alerts they
+/// were for, those that a person closed.
 pub(super) fn record(connection: &Connection, definition: &str) -> Result<Record, StoreError> {
     let counted = "
         SELECT
             (SELECT count(*) FROM fixes WHERE definition = ?1
-                AND status IN ('executed', 'failed', 'rolled_back', 'closed_manually')),
-            (SELECT count(*) FROM fixes WHERE definition = ?1 AND status = 'executed'),
+                AND status IN ('executed', 'failed', 'rolled_back', 'closed_manually')
+                AND (status <> 'executed' OR json_extract(body, '$.work.unwatched') IS NULL)),
+            (SELECT count(*) FROM fixes WHERE definition = ?1 AND status = 'executed'
+                AND json_extract(body, '$.work.unwatched') IS NULL),
             (SELECT count(*) FROM alerts WHERE id IN (SELECT alert FROM fixes WHERE definition = ?1)
                 AND (status = 'false_positive' OR
                     (status = 'resolved' AND json_extract(body, '$.alert.resolvedBy') <> ?2))),

@@ -176,6 +176,7 @@ fn write_one(connection: &Connection, write: &Write, at: Timestamp) -> Result<()
         Write::Suppression(suppression) => fixes::suppress(connection, suppression),
         Write::Lifted { id } => fixes::lift(connection, id),
         Write::Maintenance(window) => fixes::put_window(connection, window),
+        Write::MaintenanceEnded { id } => fixes::end_window(connection, id),
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
+use stella_protocol::Timestamp;
 
 use super::*;
 
@@ -90,8 +91,8 @@ will not be undone
   - what users typed
 
 success
-  the alert is quiet for 1 min, within 5 min after the last step
-  taken back unless errors is at most 0.5 meanwhile
+  the alert is quiet for 1 min, within 5 min after the last step; else taken back
+  stopped and taken back unless errors is at most 0.5
 
 gates
   SHUT  one more approval
@@ -104,6 +105,43 @@ plan digest 0011aaff"#;
     assert!(shown.contains(wanted), "{shown}");
     assert!(shown.contains("needs       2 approvals"), "{shown}");
     assert!(!super::review(&review, false).join("\n").eq(&shown), "what is not known of the plan is said");
+}
+
+#[test]
+fn gates_are_told_only_of_what_still_waits_for_them() {
+    let gates = vec![Gate { state: GateState::Shut, text: Text::from("it is not pending") }];
+    let shown = |status: &str| {
+        let fix = read("fx-12", &json!({"status": status}));
+        let review = FixReview { fix, gates: gates.clone(), differences: Vec::new(), record: Record::default() };
+        super::review(&review, true).join("\n")
+    };
+    for status in ["proposed", "pending", "approved"] {
+        assert!(shown(status).contains("SHUT  it is not pending"), "{status}");
+    }
+    for status in ["running", "executed", "failed", "rejected", "in_doubt"] {
+        assert!(!shown(status).contains("SHUT") && !shown(status).contains("gates"), "{status}");
+    }
+}
+
+#[test]
+fn what_must_hold_first_is_a_part_of_what_is_shown() {
+    let mut fix = read("fx-12", &json!({}));
+    let mut wanted = fix.plan.steps[0].probe.clone().unwrap();
+    wanted.title = Text::from("the pool has a spare");
+    fix.plan.preconditions = vec![wanted];
+    let review = FixReview { fix, gates: Vec::new(), differences: Vec::new(), record: Record::default() };
+    let shown = super::review(&review, true).join("\n");
+    assert!(shown.contains("runs only if\n  the pool has a spare\n     GET \"http://h/state\""), "{shown}");
+    assert!(shown.contains("     it holds when status 200 and \"/up\" is true"), "{shown}");
+}
+
+#[test]
+fn what_has_no_undo_is_not_promised_to_be_taken_back() {
+    let mut fix = read("fx-12", &json!({}));
+    fix.plan.steps[0].undo = None;
+    let said = plan::success(&fix.plan).join("\n");
+    assert!(said.contains("else it stays done and counts as failed; nothing is taken back"), "{said}");
+    assert!(said.contains("stopped unless errors is at most 0.5; what was done stays done"), "{said}");
 }
 
 #[test]
@@ -130,4 +168,16 @@ fn a_step_is_counted_from_one_in_the_output_too() {
         "id": "fx-1", "number": 1, "step": 0, "stream": "stella", "at": "2026-01-01T02:05:00.250Z", "text": "begun"
     });
     assert_eq!(line(&serde_json::from_value(one).unwrap()), "2026-01-01T02:05:00.250Z 1 stella begun");
+}
+
+#[test]
+fn a_window_lasts_as_long_as_was_asked_though_the_clock_went_on_meanwhile() {
+    let lasts = |millis: i64| {
+        let (from, until) = (Timestamp::from_millis(1_000_000), Timestamp::from_millis(1_000_000 + millis));
+        let (id, target, by, reason) = (Text::from("win-1"), Text::default(), Text::from("ana"), Text::default());
+        windows(&[Maintenance { id, target, from, until, by, reason }])[1].clone()
+    };
+    assert!(lasts(7_199_640).contains(" 2 h "), "{}", lasts(7_199_640));
+    assert!(lasts(7_200_300).contains(" 2 h "), "{}", lasts(7_200_300));
+    assert!(lasts(90_000).contains(" 90 s "), "{}", lasts(90_000));
 }

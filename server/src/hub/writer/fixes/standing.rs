@@ -9,7 +9,7 @@ use super::{Deed, Keyed, Making, No, Writer};
 use crate::alerts::{clip, wire_len};
 use crate::hub::draft::waits;
 use crate::hub::{Answer, json, problem};
-use crate::remedy::{Event, FixState};
+use crate::remedy::{Event, FixState, Superseded};
 use crate::store::{Meta, StoreError, Verdict, Write};
 
 /// Most that a name of targets may take on the wire.
@@ -44,7 +44,7 @@ impl Writer {
         let why = Text::new(format!("{} switched all fixes off", making.author.name.raw()));
         for state in fixes {
             let event = match state.fix.status {
-                status if waits(status) => Event::Superseded(why.clone()),
+                status if waits(status) => Event::Superseded(Superseded::SwitchedOff, why.clone()),
                 FixStatus::Running | FixStatus::Verifying => Event::Stopped(why.clone()),
                 _ => continue,
             };
@@ -82,6 +82,21 @@ impl Writer {
             remedy.maintenance.push(window.clone());
             making.keep(&deed, &remedy, Write::Maintenance(Box::new(window.clone())), &window.id);
             Ok(window)
+        })
+    }
+
+    pub(super) fn end_maintenance(&mut self, keyed: &Keyed, id: &str) -> Result<Answer<Remedy>, Problem> {
+        let deed = Deed::new("end-maintenance", id, Role::Admin, "");
+        self.answer(keyed, &deed, |writer, making| {
+            let mut remedy = writer.standing().1;
+            let Some(at) = remedy.maintenance.iter().position(|window| window.id.raw() == id) else {
+                return Err(No::Said(problem(Code::NotFound, "no maintenance window has this id, or it is over")));
+            };
+            let ended = remedy.maintenance.remove(at);
+            let targets = if ended.target.is_empty() { "all targets" } else { ended.target.raw() };
+            let detail = Text::new(format!("{targets}, was to last until {}", ended.until));
+            making.keep(&deed, &remedy, Write::MaintenanceEnded { id: id.to_owned() }, &detail);
+            Ok(remedy)
         })
     }
 

@@ -25,9 +25,7 @@ impl RemedyDesk for Parts {
     ) -> BoxFuture<'a, Result<Draft, Refusal>> {
         Box::pin(async move {
             let known = seen(self, alert.as_ref().map(|alert| &alert.id)).await;
-            let draft = self.proposer.draft(by, ask, known.as_ref().map(Known::seen)).await?;
-            self.proposer.admit(&draft, &self.hub.fixes(), self.clock.now())?;
-            Ok(draft)
+            self.proposer.draft(by, ask, known.as_ref().map(Known::seen)).await
         })
     }
 

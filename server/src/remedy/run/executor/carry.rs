@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::rehearse::preconditions;
 use super::{Parts, verify};
 use crate::remedy::run::Call;
-use crate::remedy::{Event, FixState, Intent, Verdict};
+use crate::remedy::{Event, FixState, Intent, Superseded, Verdict};
 
 /// So many refusals one after another, and the fix is left to whoever takes it up once the lease is over.
 const MOST_REFUSED: u32 = 6;
@@ -23,9 +23,30 @@ const MOST_REFUSED: u32 = 6;
 pub(super) struct Work<'a> {
     pub parts: &'a Parts,
     pub lease: &'a Lease,
-    /// The step under way was tried under this claim, and the try surely did nothing: it may be prepared
-    /// afresh. What others tried is not known that well, and its images stay.
-    pub clean: bool,
+    /// What is known of the tries of the step under way.
+    pub clean: Clean,
+}
+
+/// Tries under this claim that surely did nothing. What others tried is not known that well.
+#[derive(Debug, Default)]
+pub(super) struct Clean {
+    key: String,
+    tries: u32,
+}
+
+impl Clean {
+    /// Whether none of so many tries under the key can have done anything, now or later.
+    pub fn covers(&self, key: &str, tries: u32) -> bool {
+        tries == 0 || (self.key == key && self.tries == tries)
+    }
+
+    /// One more of them.
+    pub fn add(&mut self, key: &str) {
+        if self.key != key {
+            *self = Self { key: key.to_owned(), tries: 0 };
+        }
+        self.tries += 1;
+    }
 }
 
 /// Claims the fix and takes it as far as it goes. Ends early when the lease is lost: then the kept state
@@ -34,7 +55,7 @@ pub(super) async fn carry(parts: &Parts, state: Arc<FixState>) {
     let asked = Instant::now();
     let Some(claimed) = claim(parts, &state).await else { return };
     let lease = Lease::of(&claimed, asked);
-    let work = Work { parts, lease: &lease, clean: false };
+    let work = Work { parts, lease: &lease, clean: Clean::default() };
     lease.guard(parts, work.carry(claimed)).await;
 }
 
@@ -50,6 +71,9 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
                 return supersede(parts, state, &format!("it cannot be planned any more: {}", why.raw())).await;
             }
         };
+        if let Some(why) = verify::nothing_to_watch(parts, state).await {
+            return supersede(parts, state, why).await;
+        }
         gates = preconditions(parts, state).await.map(drop);
     }
     let event = Event::Claimed {
@@ -70,7 +94,7 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
 }
 
 async fn supersede(parts: &Parts, state: &FixState, why: &str) -> Option<Arc<FixState>> {
-    let event = Event::Superseded(Text::from(why.to_owned()));
+    let event = Event::Superseded(Superseded::PlanChanged, Text::from(why.to_owned()));
     parts.keep(&state.fix.id, event, decided_on(state)).await.ok()
 }
 
@@ -117,20 +141,28 @@ impl Work<'_> {
             // Begun by somebody else, or by us with an unknown outcome: never repeated unasked.
             StepState::Begun | StepState::Undoing | StepState::Unknown => self.look(state).await,
             _ if state.fix.status == FixStatus::Undoing => self.perform(state).await,
-            _ => match self.guarded(state) {
+            _ => match self.startable(state).await {
                 Ok(()) => self.perform(state).await,
                 Err(why) => self.stop(state, why).await,
             },
         }
     }
 
+    /// Before the first step there must still be something to do; and before each of them, the guard must hold.
+    async fn startable(&self, state: &FixState) -> Result<(), Text> {
+        if state.work.at == 0
+            && let Some(why) = verify::nothing_to_watch(self.parts, state).await
+        {
+            return Err(Text::from(why));
+        }
+        self.guarded(state)
+    }
+
     /// What must stay so while it runs.
     fn guarded(&self, state: &FixState) -> Result<(), Text> {
         let Some(check) = &state.fix.plan.guard else { return Ok(()) };
-        match verify::look(self.parts, state, check) {
-            Verdict::Holds => Ok(()),
-            Verdict::Broken(why) => Err(Text::new(format!("its guard broke: {}", why.raw()))),
-        }
+        let held = verify::guard(self.parts, state, check);
+        held.map_err(|why| Text::new(format!("its guard broke: {}", why.raw())))
     }
 
     async fn stop(&self, state: &FixState, why: Text) -> Option<Arc<FixState>> {
@@ -146,7 +178,7 @@ impl Work<'_> {
                 if let Err(why) = self.guarded(state) {
                     return self.stop(state, why).await;
                 }
-                verify::look(self.parts, state, &wanted.check)
+                verify::look(self.parts, state, wanted).await
             }
         };
         let fence = state.work.fence;

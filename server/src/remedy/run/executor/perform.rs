@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use stella_protocol::fix::{Act, StepState};
 use stella_protocol::{FixStatus, Text};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Parts;
 use super::carry::{Work, call, decided_on};
 use super::lease::is_silence;
 use super::voice::Voice;
+use crate::remedy::machine::can_look;
 use crate::remedy::run::Call;
-use crate::remedy::{BeforeImage, Event, FixState, Intent, Outcome};
+use crate::remedy::{BeforeImage, Event, FixState, Intent, Outcome, Said};
 
 /// What a step works with.
 struct Prepared {
@@ -27,8 +28,8 @@ impl Work<'_> {
     /// Rows 8, 9 and 15.
     pub(super) async fn perform(&mut self, state: &FixState) -> Option<Arc<FixState>> {
         let (number, fence) = (state.work.at, state.work.fence);
-        let call = call(state, number, fence);
-        sleep(self.parts.pace.back_off(state.fix.steps[number].attempt)).await;
+        let (call, tries) = (call(state, number, fence), state.fix.steps[number].attempt);
+        sleep(self.parts.pace.back_off(tries)).await;
         let prepared = self.prepare(state, &call).await?;
         self.intend(state, &prepared).await?;
         let outcome = match &prepared.unfit {
@@ -37,25 +38,49 @@ impl Work<'_> {
             None if !self.lease.is_fresh() => Outcome::Clean(Text::from("the lease ran out before it began")),
             None => self.effect(state, &call, &prepared.images).await,
         };
-        self.clean = matches!(outcome, Outcome::Clean(_));
+        let outcome = match outcome {
+            // This try did nothing. One before it may have, or still may: only a look can tell.
+            Outcome::Clean(why) if !self.clean.covers(&call.key, tries) => Outcome::Unknown(why),
+            other => other,
+        };
+        if matches!(outcome, Outcome::Clean(_)) {
+            self.clean.add(&call.key);
+        }
         self.tell(state, outcome).await
     }
 
     /// Row 10: what became of it.
-    pub(super) async fn look(&mut self, state: &FixState) -> Option<Arc<FixState>> {
+    pub(super) async fn look(&self, state: &FixState) -> Option<Arc<FixState>> {
         let (number, fence) = (state.work.at, state.work.fence);
-        self.clean = false;
         let images = images(self.parts, state, number).await?;
         let undoing = state.fix.status == FixStatus::Undoing;
-        let said = self.parts.runner.probe(&call(state, number, fence), &images, undoing).await;
+        let said = self.ask(&call(state, number, fence), &images, undoing).await?;
         self.parts.say(&state.fix.id, Event::Probed { fence, said }).await
     }
 
-    /// Images are made once, before the first intent. After a try whose outcome was not known they stay:
-    /// fresh ones would take what it did for what stood there before.
+    /// A target that cannot say may only be away for a moment: it is asked again for a while before it is said
+    /// that nothing can tell. None: the lease ended before it did.
+    async fn ask(&self, call: &Call, images: &[BeforeImage], undoing: bool) -> Option<Said> {
+        let (began, mut looks) = (Instant::now(), 0);
+        loop {
+            let said = self.parts.runner.probe(call, images, undoing).await;
+            let left = self.parts.pace.doubt.saturating_sub(began.elapsed());
+            if !matches!(said, Said::CannotTell(_)) || !can_look(&call.step, undoing) || left.is_zero() {
+                return Some(said);
+            }
+            if !self.lease.is_fresh() {
+                return None;
+            }
+            looks += 1;
+            sleep(self.parts.pace.back_off(looks).min(left)).await;
+        }
+    }
+
+    /// Images are made once, before the first intent. Once there was a try whose outcome was not known they stay
+    /// for good: fresh ones would take what it did, however late, for what stood there before.
     async fn prepare(&self, state: &FixState, call: &Call) -> Option<Prepared> {
         let undoing = state.fix.status == FixStatus::Undoing;
-        let untouched = !undoing && (state.fix.steps[call.number].attempt == 0 || self.clean);
+        let untouched = !undoing && self.clean.covers(&call.key, state.fix.steps[call.number].attempt);
         if !untouched {
             let images = images(self.parts, state, call.number).await?;
             // None although documents have some: an earlier try ended before it had any.

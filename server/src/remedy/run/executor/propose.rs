@@ -4,16 +4,19 @@
 //! while; an attacker's million lines are one alert here.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use stella_protocol::fix::Record;
-use stella_protocol::{Alert, AlertId, Code, Evidence, Principal, Role, Text};
+use stella_protocol::{Alert, AlertId, Code, Evidence, FixId, Principal, Role, Text};
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
 use super::lease::is_silence;
-use crate::remedy::Draft;
 use crate::remedy::definition::Seen;
+use crate::remedy::{Draft, FixState, Superseded};
 
 /// An alert whose evidence moved is looked at again after this long.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -26,12 +29,22 @@ pub(super) struct Tried {
     alerts: HashMap<AlertId, Look>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Look {
-    /// Times it came back, and its severity: with another one it is looked at again at once.
-    as_it_was: (u32, u8),
+    /// In another shape it is looked at again at once.
+    as_it_was: Shape,
     evidence: u64,
     at: Instant,
+}
+
+/// What an alert is proposed for again by.
+#[derive(Debug, PartialEq, Eq)]
+struct Shape {
+    /// Times it came back.
+    reopened: u32,
+    severity: u8,
+    /// Its latest fix that became void though the alert goes on: by the switch, or by another plan.
+    void: Option<FixId>,
 }
 
 /// What came of a proposal.
@@ -72,7 +85,10 @@ pub(super) async fn seen(parts: &Parts, id: Option<&AlertId>) -> Option<Known> {
 pub(super) async fn keep_proposing(parts: &Parts) {
     let (mut tried, mut changed) = (Tried::default(), parts.hub.changed());
     loop {
-        tried.look(parts).await;
+        // What was noted stays noted: an alert that breaks the look is not looked at again at once.
+        if AssertUnwindSafe(tried.look(parts)).catch_unwind().await.is_err() {
+            tracing::error!("the look for fixes of an alert panicked; others go on");
+        }
         tokio::select! {
             word = changed.changed() => if word.is_err() { return },
             () = sleep(parts.pace.idle) => {}
@@ -84,41 +100,64 @@ pub(super) async fn keep_proposing(parts: &Parts) {
 impl Tried {
     /// Proposes for what is new; how many alerts were looked at.
     pub async fn look(&mut self, parts: &Parts) -> usize {
-        let open = parts.hub.open_alerts();
+        if is_off(parts) {
+            return 0;
+        }
+        let (open, void) = (parts.hub.open_alerts(), void(parts));
         if !self.alerts.is_empty() {
             let ids: HashSet<&AlertId> = open.iter().map(|state| &state.alert.id).collect();
             self.alerts.retain(|id, _| ids.contains(id));
         }
-        let fresh: Vec<_> = open.iter().filter(|state| self.wants(&state.alert)).take(MOST).collect();
+        let fresh: Vec<_> = open.iter().filter(|state| self.wants(&state.alert, &void)).take(MOST).collect();
         if fresh.is_empty() {
             return 0;
         }
         let records = records(parts).await;
         for state in &fresh {
-            self.note(&state.alert);
+            self.note(&state.alert, &void);
             let Some(known) = seen(parts, Some(&state.alert.id)).await else { continue };
-            if known.alert.status.is_open() && propose(parts, &known, &records).await == Kept::Silence {
+            let unheard = known.alert.status.is_open() && propose(parts, &known, &records).await == Kept::Silence;
+            if unheard || is_off(parts) {
                 self.alerts.remove(&known.alert.id);
             }
         }
         fresh.len()
     }
 
-    fn wants(&self, alert: &Alert) -> bool {
+    fn wants(&self, alert: &Alert, void: &Void) -> bool {
         self.alerts.get(&alert.id).is_none_or(|look| {
-            look.as_it_was != as_it_is(alert)
+            look.as_it_was != as_it_is(alert, void)
                 || (look.evidence != alert.brief.evidence_version && look.at.elapsed() >= LOOK_AGAIN)
         })
     }
 
-    fn note(&mut self, alert: &Alert) {
-        let look = Look { as_it_was: as_it_is(alert), evidence: alert.brief.evidence_version, at: Instant::now() };
+    fn note(&mut self, alert: &Alert, void: &Void) {
+        let as_it_was = as_it_is(alert, void);
+        let look = Look { as_it_was, evidence: alert.brief.evidence_version, at: Instant::now() };
         self.alerts.insert(alert.id.clone(), look);
     }
 }
 
-fn as_it_is(alert: &Alert) -> (u32, u8) {
-    (alert.reopened, alert.severity.rank())
+fn as_it_is(alert: &Alert, void: &Void) -> Shape {
+    Shape { reopened: alert.reopened, severity: alert.severity.rank(), void: void.get(&alert.id).cloned() }
+}
+
+/// The latest void fix of an alert.
+type Void = HashMap<AlertId, FixId>;
+
+/// Of each alert the latest fix that waited and became void while the alert goes on.
+fn void(parts: &Parts) -> Void {
+    let fixes = parts.hub.fixes().into_iter();
+    let void = |state: &Arc<FixState>| {
+        matches!(state.work.superseded, Some(Superseded::SwitchedOff | Superseded::PlanChanged))
+    };
+    // The oldest come first.
+    fixes.filter(void).filter_map(|state| Some((state.fix.alert_id.clone()?, state.fix.id.clone()))).collect()
+}
+
+/// Nothing is proposed while all fixes are switched off; what is open is looked at when they are on again.
+fn is_off(parts: &Parts) -> bool {
+    parts.hub.remedy().switched_off.is_some()
 }
 
 async fn propose(parts: &Parts, known: &Known, records: &HashMap<String, Record>) -> Kept {
@@ -152,11 +191,6 @@ pub(super) async fn records(parts: &Parts) -> HashMap<String, Record> {
 }
 
 async fn keep(parts: &Parts, draft: Draft) -> Kept {
-    let now = parts.clock.now();
-    if let Err(refusal) = parts.proposer.admit(&draft, &parts.hub.fixes(), now) {
-        tracing::debug!(why = refusal.why.escape_debug().to_string(), "a proposal was held back");
-        return Kept::Answered;
-    }
     let by = Principal { name: Text::new(draft.proposed_by.raw().to_owned()), role: Role::Admin };
     let Err(problem) = parts.hub.propose_fix(&by, None, [0; 32], draft).await else { return Kept::Answered };
     if !matches!(problem.code, Code::TargetBusy) {

@@ -30,7 +30,8 @@ struct End {
     stays: usize,
     effects: BTreeMap<String, usize>,
     document: (BTreeMap<String, Value>, usize),
-    alert: String,
+    /// Whether it is open, and its notes.
+    alert: (bool, Vec<String>),
 }
 
 /// A person at a console: says things under keys, and says again what had no answer.
@@ -51,7 +52,7 @@ impl Person {
             match state.as_ref().map(|state| state.fix.status) {
                 Some(FixStatus::Pending) => self.say(process, "approve", state.unwrap(), FixVerb::Approve).await,
                 Some(FixStatus::Executed) => self.say(process, "back", state.unwrap(), FixVerb::Rollback).await,
-                Some(FixStatus::Verifying) => scene.pass(100),
+                Some(FixStatus::Verifying) => scene.pass(400),
                 Some(status) if !status.is_open() || status.waits_for_people() => return,
                 _ => {}
             }
@@ -85,7 +86,7 @@ async fn end(scene: &Scene, process: Process) -> End {
         stays: state.fix.stays.len(),
         effects: scene.target.counts(),
         document: scene.document().await,
-        alert: alert.resolution_notes.map(|notes| notes.raw().to_owned()).unwrap_or_default(),
+        alert: (alert.status.is_open(), alert.notes.iter().map(|note| note.text.raw().to_owned()).collect()),
     };
     process.end().await;
     end
@@ -145,7 +146,8 @@ async fn cut_at_any_point_it_ends_as_if_nothing_had_happened() {
     assert_eq!(whole.effects, keys.into());
     assert_eq!(whole.steps, [StepState::Done, StepState::Undone, StepState::Undone]);
     assert_eq!((whole.status, whole.stays, whole.document.1), (FixStatus::Failed, 1, 3));
-    assert_eq!(whole.alert, "fixed by fx-1: Switch alpha on");
+    let again = "open again: fx-1, which had fixed it, is rolled back".to_owned();
+    assert_eq!(whole.alert, (true, vec![again]));
     let points = swept("hud", &whole, |point| Power::until(Some(point))).await;
     assert!(points > 40, "{points}");
     println!("cut at each of {points} points");

@@ -105,6 +105,28 @@ async fn what_is_in_doubt_stays_so_until_a_person_closes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_cannot_say_for_a_moment_is_asked_again_before_there_is_doubt() {
+    let (scene, process) = begun(definition("approve", "u", true)).await;
+    process.until(FixStatus::Pending).await;
+    scene.target.desk().mood = Mood::Dazed(5);
+    process.approve().await;
+    let done = process.watched_until(&scene, FixStatus::Executed).await;
+    assert_eq!((done.fix.steps[0].attempt, counts(&scene)), (1, once(&["fx-1.0.do"])));
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_after_a_try_without_an_answer_does_not_say_that_nothing_was_done() {
+    let (scene, process) = begun(definition("approve", "u", true)).await;
+    process.until(FixStatus::Pending).await;
+    scene.target.desk().mood = Mood::Late(0);
+    process.approve().await;
+    let done = process.watched_until(&scene, FixStatus::Executed).await;
+    assert_eq!((done.fix.steps[0].attempt, counts(&scene)), (2, once(&["fx-1.0.do"])));
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clean_failure_is_tried_again_as_often_as_the_plan_says() {
     let (scene, process) = begun(definition("approve", "u", true)).await;
     process.until(FixStatus::Pending).await;

@@ -149,6 +149,8 @@ async fn an_executor_that_was_paused_past_its_lease_changes_nothing_any_more() {
     let process = scene.open(Power::until(None));
     let (mut refused_by_hub, mut refused_by_target) = (0, 0);
     for run in 0..RUNS {
+        // The definition lets itself be proposed sixty times an hour.
+        scene.pass(2 * LEASE_MS);
         let pause = if run % 2 == 0 { At::Before } else { At::After };
         let slow = Gate::new(scene.performer(), pause, PAUSED);
         // The second one is held once its own effect is there, so that the first one wakes in the midst of it.

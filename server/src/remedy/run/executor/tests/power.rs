@@ -99,6 +99,7 @@ impl Store for Kept {
     fn last_action(&self) -> Result<u64, StoreError> { self.read(Store::last_action) }
     fn fix(&self, id: &FixId) -> Result<Option<FixState>, StoreError> { self.read(|store| store.fix(id)) }
     fn recent_fixes(&self, ended: u32) -> Result<Vec<FixState>, StoreError> { self.read(|store| store.recent_fixes(ended)) }
+    fn proposed(&self, definition: &str, target: &str, since: Timestamp) -> Result<Vec<FixState>, StoreError> { self.read(|store| store.proposed(definition, target, since)) }
     fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> { self.read(|store| store.fixes(ask)) }
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError> { self.read(Store::fix_numbers) }
     fn fence(&self, target: &str) -> Result<u64, StoreError> { self.read(|store| store.fence(target)) }

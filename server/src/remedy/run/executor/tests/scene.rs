@@ -190,6 +190,7 @@ impl Scene {
                 watch: 2 * moment,
                 retry: moment,
                 longest_retry: 4 * moment,
+                doubt: 500 * moment,
             },
             holder: Text::new(holder.to_owned()),
         })
@@ -278,7 +279,7 @@ impl Process {
     pub async fn watched_until(&self, scene: &Scene, status: FixStatus) -> Arc<FixState> {
         let pass = || {
             if self.fix().is_some_and(|state| state.fix.status == FixStatus::Verifying) {
-                scene.pass(100);
+                scene.pass(400);
             }
         };
         self.until_with(|fix| fix.status == status, pass).await

@@ -22,6 +22,10 @@ pub(super) enum Mood {
     Refusing(usize),
     /// It does what it is asked to, closes the connection without a word, and then cannot be asked.
     Mute,
+    /// The same, but it cannot be asked so many times only.
+    Dazed(usize),
+    /// It does the first thing late, without a word, and refuses to do it again.
+    Late(u32),
 }
 
 /// An effect that there was.
@@ -94,7 +98,14 @@ impl Desk {
         let (method, path) = (words.next()?, words.next()?.to_owned());
         if method == "GET" {
             self.asked += 1;
-            let status = if self.mood == Mood::Mute && !self.effects.is_empty() { 503 } else { 200 };
+            let status = match &mut self.mood {
+                Mood::Mute if !self.effects.is_empty() => 503,
+                Mood::Dazed(left @ 1..) if !self.effects.is_empty() => {
+                    *left -= 1;
+                    503
+                }
+                _ => 200,
+            };
             return Some(answer(status, "", &format!("{{\"on\":{}}}", self.on.contains(&path))));
         }
         let fence: u64 = header("stella-fence: ")?.parse().ok()?;
@@ -106,7 +117,15 @@ impl Desk {
         *known = fence;
         if let Mood::Refusing(left @ 1..) = self.mood {
             self.mood = Mood::Refusing(left - 1);
-            return Some(answer(429, "", "not now"));
+            return Some(answer(422, "", "not now"));
+        }
+        if let Mood::Late(calls) = &mut self.mood {
+            *calls += 1;
+            match *calls {
+                1 => return None,
+                2 => {}
+                _ => return Some(answer(422, "", "it is so already")),
+            }
         }
         let on = method == "PUT";
         if on {
@@ -115,6 +134,10 @@ impl Desk {
             self.on.remove(&path)
         };
         self.effects.push(Effect { key: header("idempotency-key: ")?.to_owned(), fence, on });
-        (self.mood != Mood::Mute).then(|| answer(200, "", "{}"))
+        match self.mood {
+            Mood::Mute | Mood::Dazed(_) => None,
+            Mood::Late(_) => Some(answer(422, "", "it is so already")),
+            Mood::Plain | Mood::Refusing(_) => Some(answer(200, "", "{}")),
+        }
     }
 }

@@ -1,0 +1,230 @@
+//! When the work on a fix panics, it stands alone with that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use stella_protocol::fix::StepState;
+use stella_protocol::{FixStatus, FixVerb, Text};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::power::Power;
+use super::scene::{Process, Scene, definition};
+use crate::documents::embedded::Embedded;
+use crate::documents::{
+    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+};
+use crate::remedy::machine::LEASE_MS;
+use crate::remedy::run::executor::Executor;
+use crate::remedy::run::{Call, Output, Runner};
+use crate::remedy::{BeforeImage, FixState, Outcome, Said};
+
+/// Panics, the first times, where it should do something to a target.
+struct Breaking {
+    runner: Arc<dyn Runner>,
+    target: &'static str,
+    rehearsing: bool,
+    most: usize,
+    times: AtomicUsize,
+}
+
+impl Breaking {
+    fn pass(&self, call: &Call, rehearsing: bool) {
+        let meant = rehearsing == self.rehearsing && serde_json::to_string(&call.step).unwrap().contains(self.target);
+        if meant && self.times.load(Ordering::SeqCst) < self.most {
+            self.times.fetch_add(1, Ordering::SeqCst);
+            panic!("as the test wants it");
+        }
+    }
+}
+
+impl Runner for Breaking {
+    fn rehearse<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Text>, Text>> {
+        self.pass(call, true);
+        self.runner.rehearse(call)
+    }
+
+    fn prepare<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<BeforeImage>, Text>> {
+        self.runner.prepare(call)
+    }
+
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        images: &'a [BeforeImage],
+        output: &'a mut dyn Output,
+    ) -> BoxFuture<'a, Outcome> {
+        self.pass(call, false);
+        self.runner.perform(call, images, output)
+    }
+
+    fn undo<'a>(
+        &'a self,
+        call: &'a Call,
+        images: &'a [BeforeImage],
+        output: &'a mut dyn Output,
+    ) -> BoxFuture<'a, Outcome> {
+        self.runner.undo(call, images, output)
+    }
+
+    fn probe<'a>(&'a self, call: &'a Call, images: &'a [BeforeImage], undoing: bool) -> BoxFuture<'a, Said> {
+        self.runner.probe(call, images, undoing)
+    }
+
+    fn changed<'a>(&'a self, call: &'a Call, images: &'a [BeforeImage]) -> BoxFuture<'a, Result<Vec<Text>, Text>> {
+        self.runner.changed(call, images)
+    }
+}
+
+struct House {
+    scene: Scene,
+    process: Process,
+    runner: Arc<Breaking>,
+    ending: CancellationToken,
+    executor: JoinHandle<()>,
+}
+
+impl House {
+    /// Where what is for `alpha` breaks so often.
+    async fn new(rehearsing: bool, most: usize) -> Self {
+        let scene = Scene::new(definition("approve", "u", true)).await;
+        let process = scene.open(Power::until(None));
+        let times = AtomicUsize::new(0);
+        let runner = Arc::new(Breaking { runner: scene.performer(), target: "/alpha/", rehearsing, most, times });
+        let ending = CancellationToken::new();
+        let parts = scene.parts(&process.hub, "one", Arc::clone(&runner) as _);
+        let executor = tokio::spawn(Executor::new(parts).run(ending.clone()));
+        Self { scene, process, runner, ending, executor }
+    }
+
+    async fn broke(&self, times: usize) {
+        while self.runner.times.load(Ordering::SeqCst) < times {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// What is proposed by hand for another target runs to its end.
+    async fn goes_on(&self) {
+        assert!(!self.executor.is_finished());
+        let id = self.process.propose("beta", "beta").await.unwrap().body.id;
+        let now = |status: FixStatus| {
+            let state = self.process.hub.fix(&id).unwrap().unwrap();
+            (state.fix.status == status).then_some(state)
+        };
+        let until = async |status: FixStatus| -> Arc<FixState> {
+            loop {
+                match now(status) {
+                    Some(state) => return state,
+                    None => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
+                }
+            }
+        };
+        let pending = until(FixStatus::Pending).await;
+        self.process.decide("approve-beta", &pending, FixVerb::Approve).await.unwrap();
+        until(FixStatus::Executed).await;
+    }
+
+    async fn end(self) {
+        self.ending.cancel();
+        self.executor.await.unwrap();
+        self.process.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_leaves_its_fix_to_the_lease_and_the_next_claim_goes_on() {
+    let house = House::new(false, 1).await;
+    house.process.finds("f", "alpha");
+    house.process.approve().await;
+    house.broke(1).await;
+    let state = house.process.fix().unwrap();
+    assert_eq!((state.fix.status, state.fix.steps[0].state), (FixStatus::Running, StepState::Begun));
+    house.scene.pass(LEASE_MS + 1);
+    let done = house.process.watched_until(&house.scene, FixStatus::Executed).await;
+    assert_eq!((done.work.fence, house.scene.target.counts().len()), (2, 1));
+    house.goes_on().await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_two_panics_a_fix_is_in_doubt_and_everything_else_goes_on() {
+    let house = House::new(false, usize::MAX).await;
+    house.process.finds("f", "alpha");
+    house.process.approve().await;
+    house.broke(1).await;
+    house.scene.pass(LEASE_MS + 1);
+    let doubt = house.process.until(FixStatus::InDoubt).await;
+    assert!(doubt.fix.result.raw().contains("work on it broke, twice"), "{:?}", doubt.fix.result);
+    house.goes_on().await;
+    assert_eq!(house.runner.times.load(Ordering::SeqCst), 2);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_its_dry_run_twice_is_invalid() {
+    let house = House::new(true, usize::MAX).await;
+    house.process.finds("f", "alpha");
+    let invalid = house.process.until(FixStatus::Invalid).await;
+    assert!(invalid.fix.result.raw().contains("work on it broke, twice"), "{:?}", invalid.fix.result);
+    house.goes_on().await;
+    assert_eq!(house.runner.times.load(Ordering::SeqCst), 2);
+    house.end().await;
+}
+
+/// Documents that break whoever asks for `alpha`.
+struct Snare(Embedded);
+
+impl Documents for Snare {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
+        self.0.collections(under)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
+        self.0.scan(collection, after, limit)
+    }
+
+    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
+        assert!(!key.path().ends_with("/alpha"), "as the test wants it");
+        self.0.get(key)
+    }
+
+    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+        self.0.write(writes)
+    }
+
+    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        self.0.count(collection)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_breaks_the_look_for_fixes_keeps_no_other_from_its_own() {
+    let condition = "\n[[precondition]]\ntitle = \"Nothing is noted of {op}\"\n\
+                     document = { collection = \"notes\", id = \"{op}\", exists = false }\n";
+    let scene = Scene::new(definition("approve", "u", true) + condition).await;
+    let process = scene.open(Power::until(None));
+    let mut parts = Arc::into_inner(scene.parts(&process.hub, "one", scene.performer())).unwrap();
+    let mut proposer = Arc::into_inner(parts.proposer).unwrap();
+    proposer.documents = Some(Arc::new(Snare(scene.documents.clone())));
+    parts.proposer = Arc::new(proposer);
+    let ending = CancellationToken::new();
+    let executor = tokio::spawn(Executor::new(Arc::new(parts)).run(ending.clone()));
+    process.finds("a", "alpha");
+    process.finds("b", "beta");
+    let pending = process.until(FixStatus::Pending).await;
+    assert_eq!(pending.fix.plan.target.raw(), "switch:beta");
+    assert!(!executor.is_finished());
+    ending.cancel();
+    executor.await.unwrap();
+    process.end().await;
+}
