@@ -191,6 +191,8 @@ fn broke(state: &MigrationState, phase: PhaseName, why: &Text, counts: &Counts, 
         _ => {
             turn.close(phase, PhaseState::Stopped, why);
             let back = halt::goes_back(&turn);
+            // Nobody has it any more: the same word again must not break the way back too.
+            turn.idle();
             halt::come_to(&mut turn, Stop { becomes: back, why: Text::from(why.to_owned()) }, status);
             turn.changed("halt", &format!("{} ended by itself: {why}", phase.word()))
         }
