@@ -173,7 +173,7 @@ mod tests {
 
     fn middle(eta: &Eta) -> Option<f64> {
         match eta {
-            Eta::Range { low_ms, high_ms } => Some((*low_ms as f64 + *high_ms as f64) / 2.0),
+            Eta::Range { low_ms, high_ms } => Some(f64::midpoint(*low_ms as f64, *high_ms as f64)),
             Eta::Unknown { .. } => None,
         }
     }

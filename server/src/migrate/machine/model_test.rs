@@ -229,8 +229,10 @@ fn any_decision(chance: &mut Chance, state: &MigrationState, now: i64) -> Decisi
         text: chance.one_of(&["", "because"]).into(),
         ..decision(match chance.below(10) {
             0 => chance.one_of(&[MigrationVerb::Pause, MigrationVerb::Stop, MigrationVerb::Resume]),
-            1 if chance.percent(30) => chance.one_of(&[MigrationVerb::Rollback, MigrationVerb::Cancel]),
+            1 if chance.percent(60) => MigrationVerb::Rollback,
+            1 if chance.percent(30) => MigrationVerb::Cancel,
             1 => MigrationVerb::Verify,
+            2 => MigrationVerb::Close,
             _ => chance.one_of(&[
                 MigrationVerb::Rehearse,
                 MigrationVerb::Approve,

@@ -77,11 +77,11 @@ fn mark(tale: &Tale, found: &Result<Step, Refusal>) -> &'static str {
 }
 
 /// Looks at every cell; how many there were.
-fn each_cell(table: &str, mut look: impl FnMut(&Tale, &str, &str, &str)) -> usize {
+fn each_cell(cells: &str, mut look: impl FnMut(&Tale, &str, &str, &str)) -> usize {
     let tales = everywhere();
-    let mut lines = table.lines().filter(|line| !line.trim().is_empty());
+    let mut lines = cells.lines().filter(|line| !line.trim().is_empty());
     let columns: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
-    let (mut rows, mut cells) = (0, 0);
+    let (mut rows, mut seen) = (0, 0);
     for line in lines {
         let mut words = line.split_whitespace();
         let name = words.next().unwrap();
@@ -89,11 +89,11 @@ fn each_cell(table: &str, mut look: impl FnMut(&Tale, &str, &str, &str)) -> usiz
         rows += 1;
         for (column, cell) in columns.iter().zip(words) {
             look(tale, name, column, cell);
-            cells += 1;
+            seen += 1;
         }
     }
     assert_eq!(rows, tales.len(), "every status has its row");
-    cells
+    seen
 }
 
 #[test]

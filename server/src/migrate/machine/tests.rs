@@ -364,9 +364,9 @@ fn a_rollback_is_not_forgotten_when_the_phase_ends_before_it_stops() {
         let phase = tale.state.work.wanted.unwrap();
         tale.says(MigrationVerb::Rollback);
         if well {
-            drop(tale.does(phase))
+            drop(tale.does(phase));
         } else {
-            fails(&mut tale, phase)
+            fails(&mut tale, phase);
         }
         assert_eq!(tale.status(), MigrationStatus::RollingBack, "{status:?}, {well}");
     }
