@@ -12,6 +12,7 @@ pub mod form;
 pub mod map;
 pub mod reference;
 pub mod roll;
+pub mod run;
 pub mod state;
 pub mod survey;
 

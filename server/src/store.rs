@@ -15,8 +15,8 @@ use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::query::Query;
 use stella_protocol::{
-    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId, MigrationStatus,
-    Severity, Timestamp,
+    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId,
+    MigrationStatus, Severity, Timestamp,
 };
 
 use crate::alerts::AlertState;

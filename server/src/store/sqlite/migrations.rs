@@ -85,8 +85,7 @@ pub(super) fn recent(connection: &Connection, ended: u32) -> Result<Vec<Migratio
 pub(super) fn query(connection: &Connection, ask: &MigrationQuery) -> Result<FoundMigrations, StoreError> {
     let limit = ask.limit.max(1);
     let before = ask.after.and_then(|after| i64::try_from(after).ok()).unwrap_or(i64::MAX);
-    let (mut sql, mut values) =
-        ("SELECT body FROM migrations WHERE number < ?1".to_owned(), vec![Value::from(before)]);
+    let (mut sql, mut values) = ("SELECT body FROM migrations WHERE number < ?1".to_owned(), vec![Value::from(before)]);
     if !ask.status.is_empty() {
         let words: Vec<&str> = ask.status.iter().copied().map(MigrationStatus::word).collect();
         let words = serde_json::to_string(&words).map_err(|_| StoreError::Row("status"))?;
@@ -99,7 +98,10 @@ pub(super) fn query(connection: &Connection, ask: &MigrationQuery) -> Result<Fou
     let more = states.len() > limit as usize;
     states.truncate(limit as usize);
     let last = states.last().and_then(|state| number_in(state.migration.id.as_str(), MigrationId::PREFIX));
-    Ok(FoundMigrations { items: states.into_iter().map(|state| state.migration).collect(), next: last.filter(|_| more) })
+    Ok(FoundMigrations {
+        items: states.into_iter().map(|state| state.migration).collect(),
+        next: last.filter(|_| more),
+    })
 }
 
 pub(super) fn last(connection: &Connection) -> Result<u64, StoreError> {

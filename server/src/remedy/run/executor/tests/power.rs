@@ -16,7 +16,8 @@ use crate::remedy::run::{Call, Output, Runner};
 use crate::remedy::{BeforeImage, FixState, Outcome, Said};
 use crate::store::{
     ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes,
-    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx, Write,
+    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx,
+    Write,
 };
 
 /// Counts points, and cuts everything at one of them; or only drops one answer of the store.
