@@ -47,7 +47,6 @@ use writer::{Job, Writer};
 
 pub use fixes::{InSight, role_of};
 pub use frame::{Kind, Kinds, frame};
-pub use migrations::role_of_migration;
 pub use subscription::{CursorAsk, Delivery, Filter, Subscription};
 
 /// Most jobs that wait for the writer; whoever comes then is asked to come back.

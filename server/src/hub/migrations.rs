@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use stella_protocol::migration::{MigrationPage, Progress};
-use stella_protocol::{Code, Migration, MigrationId, MigrationVerb, Principal, Problem, Role, Text};
+use stella_protocol::{Code, Migration, MigrationId, Principal, Problem, Text};
 use tokio::sync::oneshot;
 
 use super::writer::{Job, Keyed, MigrationJob};
@@ -15,14 +15,6 @@ use super::{Answer, Hub, refusal};
 use crate::migrate::{Decision, Draft, Event, MigrationState, Refusal, machine};
 use crate::problem::problem;
 use crate::store::{FoundMigrations, MigrationQuery, StoreError};
-
-/// The role that a verb on a migration asks for.
-pub const fn role_of_migration(verb: MigrationVerb) -> Role {
-    match verb {
-        MigrationVerb::Pause | MigrationVerb::Stop => Role::Responder,
-        _ => Role::Admin,
-    }
-}
 
 impl Hub {
     /// Keeps a new migration under the next `mig-N` and tells everyone. `asked` tells two requests under
@@ -93,7 +85,7 @@ impl Hub {
             return Err(refusal::stale_migration(migration));
         }
         let (by, what, open) = (by.name.clone(), Text::default(), migration.open_decisions);
-        let step = machine::step(&state, Event::Answered { by, what, open }, self.clock.now());
+        let step = machine::step(&state, &Event::Answered { by, what, open }, self.clock.now());
         step.map(drop).map_err(|why| refusal::migration_refused(&why, Some(migration)))
     }
 

@@ -79,11 +79,11 @@ impl Draft<'_> {
         &self,
         change: &mut Change,
         state: &Arc<MigrationState>,
-        event: Event,
+        event: &Event,
         (author, detail): (&Author, Option<String>),
         now: Timestamp,
     ) -> Result<Arc<MigrationState>, NotStepped> {
-        let (claims, fence) = (matches!(event, Event::Claimed { .. }), fence_of(&event));
+        let (claims, fence) = (matches!(event, Event::Claimed { .. }), fence_of(event));
         let mut step = machine::step(state, event, now).map_err(NotStepped::Refused)?;
         if let Some(other) = self.in_the_way(state, &step.state.migration, claims, now) {
             return Err(NotStepped::Held(Box::new(other)));

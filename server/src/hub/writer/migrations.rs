@@ -9,7 +9,6 @@ use super::Writer;
 use super::fixes::{Deed, Keyed, Making, No, Reply, WORDS, failed, ran_into};
 use crate::alerts::wire_len;
 use crate::hub::draft::{Author, Change, Draft, NotStepped, fence_name};
-use crate::hub::migrations::role_of_migration;
 use crate::hub::{Answer, json, problem, refusal};
 use crate::migrate::{self, Decision, Event, MigrationState, Refusal, machine};
 use crate::problem::titled;
@@ -63,7 +62,7 @@ impl Writer {
             }
             MigrationJob::Answered { keyed, asked, id, version, what, open, reply } => {
                 let event = Event::Answered { by: keyed.by.name.clone(), what, open };
-                let _gone = reply.send(self.answer_migration(&keyed, asked, &id, version, event));
+                let _gone = reply.send(self.answer_migration(&keyed, asked, &id, version, &event));
             }
             MigrationJob::Advance { id, event, reply } => {
                 let _gone = reply.send(self.advance_migration(&id, *event));
@@ -108,7 +107,7 @@ impl Writer {
     ) -> Result<Answer<Migration>, Problem> {
         let verb = decision.verb;
         let said = (version, &decision.plan_digest, decision.rate, &decision.to, &decision.text);
-        let deed = Deed::new(verb.word(), id.as_str(), role_of_migration(verb), &json(&said));
+        let deed = Deed::new(verb.word(), id.as_str(), machine::role_for(verb), &json(&said));
         let decision = Decision { by: keyed.by.name.clone(), role: keyed.by.role, ..decision };
         let too_long = is_too_long(&decision);
         let detail = detail_of(&decision);
@@ -127,7 +126,7 @@ impl Writer {
                     migration.version,
                 ));
             }
-            writer.step_for(making, &state, event, Some(detail))
+            writer.step_for(making, &state, &event, Some(detail))
         })
     }
 
@@ -137,7 +136,7 @@ impl Writer {
         digest: [u8; 32],
         id: &MigrationId,
         version: u64,
-        event: Event,
+        event: &Event,
     ) -> Result<Answer<Migration>, Problem> {
         let deed = Deed { verb: "decide", object: id.to_string(), role: Role::Admin, digest };
         self.answer(keyed, &deed, |writer, making| {
@@ -158,7 +157,7 @@ impl Writer {
         &self,
         making: &mut Making<'_, '_>,
         state: &Arc<MigrationState>,
-        event: Event,
+        event: &Event,
         detail: Option<String>,
     ) -> Result<Migration, No> {
         let version = state.migration.version;
@@ -186,7 +185,7 @@ impl Writer {
             *fence = kept.max(state.work.fence) + 1;
         }
         let (author, now) = (Author::system(), self.clock.now());
-        let stepped = draft.step_migration(&mut change, &state, event, (&author, None), now);
+        let stepped = draft.step_migration(&mut change, &state, &event, (&author, None), now);
         let next = stepped.map_err(|not| match not {
             NotStepped::Refused(why) => why,
             NotStepped::Held(other) => {
