@@ -12,11 +12,6 @@ use crate::store::{AuditEntry, NewEvent, StoreError, Tx, Verdict, Write};
 
 /// Most of what happened that an audit row says, in bytes on the wire.
 const DETAIL: usize = 1024;
-/// Most that a migration may take in an event, which carries 64 KiB.
-const WHOLE: usize = 60 << 10;
-/// So much of what a check found stays when all of it is too much, in bytes on the wire of each text.
-const CUT: usize = 256;
-
 /// The name under which the fence of a store is kept.
 pub(in crate::hub) fn fence_name(target: &Text) -> Text {
     Text::new(format!("documents:{}", target.raw()))
@@ -84,14 +79,13 @@ impl Draft<'_> {
         now: Timestamp,
     ) -> Result<Arc<MigrationState>, NotStepped> {
         let (claims, fence) = (matches!(event, Event::Claimed { .. }), fence_of(event));
-        let mut step = machine::step(state, event, now).map_err(NotStepped::Refused)?;
+        let step = machine::step(state, event, now).map_err(NotStepped::Refused)?;
         if let Some(other) = self.in_the_way(state, &step.state.migration, claims, now) {
             return Err(NotStepped::Held(Box::new(other)));
         }
         if step.effects.is_empty() {
             return Ok(Arc::clone(state));
         }
-        fit(&mut step.state.migration);
         let next = Arc::new(step.state);
         let mut told = false;
         for effect in step.effects {
@@ -136,34 +130,6 @@ fn row(
     let trail = || is.trail.last().map(|last| last.what.raw()).unwrap_or_default();
     row.detail = clip(&Text::new(detail.unwrap_or_else(trail).to_owned()), DETAIL);
     row
-}
-
-/// Cuts what a check found until the whole fits into an event: the counts stay, and the lists of all of it
-/// have a route of their own.
-fn fit(migration: &mut Migration) {
-    let too_much = |migration: &Migration| json(migration).len() > WHOLE;
-    if !too_much(migration) {
-        return;
-    }
-    let Some(found) = &mut migration.verification else { return };
-    for difference in &mut found.first {
-        for text in [&mut difference.check, &mut difference.what, &mut difference.detail] {
-            *text = clip(text, CUT);
-        }
-    }
-    for text in found.first_changed.iter_mut().chain(&mut found.not_checked).chain(&mut found.checks) {
-        *text = clip(text, CUT);
-    }
-    while too_much(migration) {
-        let Some(found) = &mut migration.verification else { return };
-        let lists = [found.first.len(), found.first_changed.len(), found.not_checked.len()];
-        if lists.iter().all(|length| *length == 0) {
-            return;
-        }
-        found.first.truncate(lists[0] / 2);
-        found.first_changed.truncate(lists[1] / 2);
-        found.not_checked.truncate(lists[2] / 2);
-    }
 }
 
 /// The fence that whoever causes an event acts under.

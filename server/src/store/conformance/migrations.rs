@@ -10,11 +10,12 @@ use super::{WRITERS, commit};
 use crate::migrate::{MigrationState, Work};
 use crate::store::{Commit, FoundMigrations, InTheWay, MigrationQuery, Store, Tx, Write};
 
-fn id(number: u64) -> MigrationId {
+pub(crate) fn id(number: u64) -> MigrationId {
     format!("mig-{number}").parse().unwrap()
 }
 
-fn state(number: u64, target: &str, status: MigrationStatus) -> MigrationState {
+/// A migration that stands there, as nobody made it.
+pub(crate) fn state(number: u64, target: &str, status: MigrationStatus) -> MigrationState {
     let migration = json!({
         "id": id(number),
         "kind": "user_ids",
