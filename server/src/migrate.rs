@@ -2,16 +2,20 @@
 //!
 //! What stands here looks and tells: the forms of ids ([`form`]), who the users are ([`roll`]), where
 //! references stand ([`map`]), the references of one document and the document with other ids
-//! ([`reference`]), and what a whole store holds ([`survey`]).
+//! ([`reference`]), and what a whole store holds ([`survey`]). What may happen to a migration, and what
+//! comes of it, is its [`machine`]; how fast it goes and how long still, its [`progress`].
 //!
 //! Architecture Invariant: pure. Nothing here knows a store, a file, a clock or the network, and nothing
 //! here knows of fixes. Documents come in as they were read; nobody here writes one.
 
 pub mod event;
 pub mod form;
+pub mod machine;
 pub mod map;
+pub mod progress;
 pub mod reference;
 pub mod roll;
+pub mod run;
 pub mod state;
 pub mod survey;
 

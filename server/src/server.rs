@@ -321,6 +321,8 @@ impl Ground {
             streams: routes::Seats::default(),
             standing: routes::LastStanding::default(),
             remedy: workshop.as_ref().map(|workshop| Arc::clone(&workshop.parts) as Arc<dyn RemedyDesk>),
+            migrations: None,
+            deciding: tokio::sync::Mutex::default(),
         }));
         Server {
             addr: door.addr,

@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Maintenance, MaintenanceRequest, Record, SwitchRequest};
-use stella_protocol::{Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Principal, Problem, Remedy, Role};
+use stella_protocol::{
+    Alert, Code, Cursor, Fix, FixId, FixOutput, FixVerb, Migration, Principal, Problem, Remedy, Role,
+};
 use tokio::sync::{oneshot, watch};
 
 use super::draft::shown;
@@ -30,6 +32,8 @@ pub struct InSight {
     pub fixes: Vec<Fix>,
     /// What holds for all fixes.
     pub remedy: Remedy,
+    /// Unfinished migrations, and the last 10 that ended; oldest first.
+    pub migrations: Vec<Migration>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -236,6 +240,7 @@ impl Hub {
             alerts: sight.alerts.iter().map(|state| state.alert.clone()).collect(),
             fixes: sight.fixes.iter().map(|state| state.fix.clone()).collect(),
             remedy: shown(&sight.remedy),
+            migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct Work {
     /// The status that a pause or a halt interrupted: where `resume` goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<MigrationStatus>,
+    /// Documents refused and left alone when a person last said that it goes on: its guards count from there.
+    #[serde(default)]
+    pub accepted: (u64, u64),
     /// What was last drained of the store since the plan was made: documents changed by others, of how many.
     #[serde(default)]
     pub drifted: (u64, u64),
