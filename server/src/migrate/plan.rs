@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stella_protocol::migration::{DecisionKind, FirstScope, MigrationKind, OrphanChoice, PlanSummary};
+use stella_protocol::migration::{FirstScope, MigrationKind, OrphanChoice, PlanSummary};
 use stella_protocol::{Text, Timestamp};
 
 /// A complete plan.
@@ -28,7 +28,7 @@ pub struct Plan {
     /// What is done with ids without a user, where something is: one that is not here stays in quarantine,
     /// and so does one whose `map` nobody approved.
     pub orphan_choices: BTreeMap<String, OrphanChosen>,
-    /// The option that was decided, by [`question`].
+    /// The option that was decided, by the id of the decision.
     pub decided: BTreeMap<String, String>,
     /// In the order in which they are written; what is not declared, or declared and not there, stands
     /// among them.
@@ -131,13 +131,6 @@ impl Plan {
     }
 }
 
-/// Names a question by what it is about, so that its answer is found again when the data is looked at again:
-/// neither the order of the ids nor the number of the decision matters.
-pub fn question<'a>(kind: DecisionKind, ids: impl IntoIterator<Item = &'a str>) -> String {
-    let ids: BTreeSet<&str> = ids.into_iter().collect();
-    serde_json::json!([kind, ids]).to_string()
-}
-
 /// Bytes in lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
@@ -191,7 +184,7 @@ mod tests {
         differs(&other);
         other.collections[0].changes += 1;
         differs(&other);
-        other.decided.insert(question(DecisionKind::SharedId, ["b", "a"]), "first".into());
+        other.decided.insert("dec-1".into(), "first".into());
         differs(&other);
         let user = Some("usr_a".to_owned());
         other.orphan_choices.insert("9".into(), OrphanChosen { choice: OrphanChoice::Map, user });
@@ -208,13 +201,5 @@ mod tests {
         assert_eq!((summary.users, summary.old_ids), (1, 2));
         assert_eq!((summary.documents, summary.collections, summary.undeclared), (8, 2, 1));
         assert_eq!((summary.moves, summary.orphan_documents), (2, 1));
-    }
-
-    #[test]
-    fn a_question_is_the_same_in_any_order_and_another_of_another_kind() {
-        let one = question(DecisionKind::SharedId, ["a", "b"]);
-        assert_eq!(one, question(DecisionKind::SharedId, ["b", "a"]));
-        assert_ne!(one, question(DecisionKind::SeveralUsers, ["a", "b"]));
-        assert_ne!(one, question(DecisionKind::SharedId, ["a\",\"b"]), "an id may have any letter");
     }
 }

@@ -93,7 +93,7 @@ impl Backup {
         if files.manifest()?.is_some() {
             return Err(BackupError::Finished);
         }
-        files.keep_only(0)?;
+        files.keep_only(None)?;
         ledger.forget_images()?;
         let manifest = files.empty_manifest();
         Ok(Self::of(files, ledger, manifest, None))
@@ -112,7 +112,7 @@ impl Backup {
     ) -> Result<Option<Self>, BackupError> {
         let files = Files::new(data, id.as_str(), key);
         let Some((manifest, digest)) = files.manifest()? else { return Ok(None) };
-        files.keep_only(manifest.parts.len())?;
+        files.keep_only(Some(&manifest))?;
         let backup = Self::of(files, ledger, manifest, Some(digest));
         backup.index()?;
         Ok(Some(backup))

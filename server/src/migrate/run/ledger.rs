@@ -14,6 +14,7 @@ mod batches;
 mod findings;
 mod images;
 mod notes;
+mod owned;
 mod schema;
 mod seen;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use findings::{Findings, Miss};
 pub use images::Image;
 pub(crate) use images::ImagePart;
 pub use notes::NewTrouble;
+pub use owned::Owned;
 pub use seen::{Fold, Seen, content_digest};
 pub use written::{Back, How, Standing, WrittenBack, WrittenDocument};
 

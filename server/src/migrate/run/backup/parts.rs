@@ -3,7 +3,8 @@
 //! A part is lines of JSON, one a document, packed and enciphered. The manifest is readable and signed; it
 //! is written last, so a folder without one holds nothing that counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -81,16 +82,17 @@ impl Files {
         Manifest { format: FORMAT, run: self.run.clone(), key_id: self.key.name(), parts: Vec::new() }
     }
 
-    /// Makes the folder, without any file of a part in it but the first `parts`.
-    pub fn keep_only(&self, parts: usize) -> Result<(), BackupError> {
+    /// Makes the folder, with nothing in it but the manifest and the parts that it names; None: with nothing.
+    pub fn keep_only(&self, manifest: Option<&Manifest>) -> Result<(), BackupError> {
         let doing = file("make the folder of the backup");
         let make = || -> io::Result<()> {
             DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(&self.folder)?;
-            let known: Vec<String> =
-                (1..=parts as u64).map(part_name).chain((parts > 0).then(|| MANIFEST.to_owned())).collect();
+            let parts = manifest.map_or(0, |manifest| manifest.parts.len() as u64);
+            let manifest = manifest.map(|_| MANIFEST.to_owned());
+            let known: BTreeSet<OsString> = (1..=parts).map(part_name).chain(manifest).map(OsString::from).collect();
             for entry in fs::read_dir(&self.folder)? {
                 let entry = entry?;
-                if !known.iter().any(|name| entry.file_name() == name.as_str()) {
+                if !known.contains(&entry.file_name()) {
                     fs::remove_file(entry.path())?;
                 }
             }

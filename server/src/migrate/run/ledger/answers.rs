@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stella_protocol::migration::{Decided, Decision, DecisionRequest, Orphan, OrphanChoice, OrphanDecision};
@@ -12,6 +12,7 @@ use stella_protocol::{Code, Text, Timestamp};
 
 use super::{Ledger, LedgerError, Stop, from_json, json};
 use crate::migrate::Refusal;
+use crate::toml_source::shown;
 
 /// Longest reason that is kept, in bytes.
 const REASON_BYTES: usize = 2000;
@@ -33,7 +34,7 @@ pub enum Decide {
 /// All that people decided: what a plan takes in.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answers {
-    /// By [`crate::migrate::plan::question`].
+    /// By the id of the decision.
     pub questions: BTreeMap<String, Decided>,
     /// By the id without a user. One that `map`s and that nobody approved is not acted upon.
     pub orphans: BTreeMap<String, OrphanDecision>,
@@ -129,27 +130,25 @@ fn refuse(code: Code, why: impl Into<String>) -> Said {
 }
 
 fn answer_question(tx: &Transaction<'_>, id: &str, decided: &Decided) -> Said {
-    let number = id.to_ascii_lowercase().strip_prefix("dec-").and_then(|digits| digits.parse::<i64>().ok());
-    let Some(number) = number else { return refuse(Code::BadId, "a decision is named `dec-N`") };
-    let found = tx
-        .prepare_cached("SELECT question, body FROM decisions WHERE number = ?1")?
-        .query_row([number], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-        .optional()?;
-    let Some((about, body)) = found else { return refuse(Code::NotFound, format!("there is no dec-{number}")) };
+    let found: Option<String> =
+        tx.prepare_cached("SELECT body FROM decisions WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
+    let Some(body) = found else { return refuse(Code::NotFound, "there is no such decision") };
     let decision: Decision = from_json(&body, "a decision")?;
     if let Some(before) = &decision.decided {
-        let same = before.option == decided.option && before.by == decided.by;
-        let said = format!("dec-{number} is decided already: {}", before.option.raw());
-        return if same { Ok(Ok(said)) } else { refuse(Code::VersionConflict, said) };
+        if before.option == decided.option && before.by == decided.by {
+            return Ok(Ok(format!("{id}: {}", before.option.raw())));
+        }
+        let (option, by) = (shown(before.option.raw()), shown(before.by.raw()));
+        return refuse(Code::VersionConflict, format!("{by} decided it already: {option}"));
     }
     if !decision.options.iter().any(|one| one.name == decided.option) {
-        let names: Vec<&str> = decision.options.iter().map(|one| one.name.raw()).collect();
-        return refuse(Code::NotDecided, format!("dec-{number} has the options {}", names.join(", ")));
+        let names: Vec<String> = decision.options.iter().map(|one| shown(one.name.raw())).collect();
+        return refuse(Code::NotDecided, format!("the options are {}", names.join(", ")));
     }
-    put(tx, About::Question, &about, decided)?;
+    put(tx, About::Question, id, decided)?;
     let body = json(&Decision { decided: Some(decided.clone()), ..decision }, "a decision")?;
-    tx.prepare_cached("UPDATE decisions SET open = 0, body = ?2 WHERE number = ?1")?.execute(params![number, body])?;
-    Ok(Ok(format!("dec-{number}: {}", decided.option.raw())))
+    tx.prepare_cached("UPDATE decisions SET open = 0, body = ?2 WHERE id = ?1")?.execute([id, &body])?;
+    Ok(Ok(format!("{id}: {}", decided.option.raw())))
 }
 
 fn choose(tx: &Transaction<'_>, id: &str, new: OrphanDecision) -> Said {
@@ -167,11 +166,18 @@ fn choose(tx: &Transaction<'_>, id: &str, new: OrphanDecision) -> Said {
         (Some(before), OrphanChoice::Map) if before.choice == OrphanChoice::Map && before.approved_by.is_none() => {
             approve(tx, id, before, &new)
         }
+        (Some(before), _) if is_repeated(before, &new) => Ok(Ok(format!("{id} is as it was decided"))),
         (Some(before), _) => {
-            let by = before.by.raw();
+            let by = shown(before.by.raw());
             refuse(Code::VersionConflict, format!("{by} decided it already: put it back into quarantine first"))
         }
     }
+}
+
+/// The same person says again what holds already.
+fn is_repeated(before: &OrphanDecision, new: &OrphanDecision) -> bool {
+    let who = before.approved_by.as_ref().unwrap_or(&before.by);
+    (before.choice, &before.user, who) == (new.choice, &new.user, &new.by)
 }
 
 fn chosen(tx: &Transaction<'_>, id: &str, new: &OrphanDecision, words: &str) -> Said {
@@ -197,7 +203,7 @@ fn approve(tx: &Transaction<'_>, id: &str, before: &OrphanDecision, new: &Orphan
         return refuse(Code::OwnProposal, "whoever maps an id does not approve it: somebody else has to");
     }
     if new.user.as_ref().map(Text::raw) != Some(user) {
-        let by = before.by.raw();
+        let (by, user) = (shown(before.by.raw()), shown(user));
         return refuse(Code::VersionConflict, format!("{by} maps it to {user}: approve that, or put it back first"));
     }
     put(tx, About::Orphan, id, &OrphanDecision { approved_by: Some(new.by.clone()), ..before.clone() })?;
@@ -250,15 +256,6 @@ pub(super) fn keep_first(tx: &Transaction<'_>, about: About, what: &str, body: &
         &json(body, "an answer")?,
     ])?;
     Ok(())
-}
-
-/// The number of a question: kept, so that `dec-N` is the same question for as long as the migration lasts.
-pub(super) fn number(tx: &Transaction<'_>, question: &str) -> Result<i64, Stop> {
-    tx.prepare_cached("INSERT OR IGNORE INTO questions (question) VALUES (?1)")?.execute([question])?;
-    let number = tx
-        .prepare_cached("SELECT number FROM questions WHERE question = ?1")?
-        .query_row([question], |row| row.get(0))?;
-    Ok(number)
 }
 
 pub(super) fn open(connection: &Connection) -> Result<u64, Stop> {

@@ -1,7 +1,5 @@
 //! What a look at the data found: the plan, and the rows that people read and decide on.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,7 @@ use stella_protocol::migration::{
 use super::answers::{self, About};
 use super::batches::counts_of;
 use super::{Ledger, LedgerError, Stop, from_json, held, json, number, paged};
-use crate::migrate::plan::{Plan, PlannedCollection, question};
+use crate::migrate::plan::{Plan, PlannedCollection};
 
 /// All that a look found.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +26,8 @@ pub struct Findings {
     /// Every id without a user. What was decided of it comes from the ledger; one given here is kept when
     /// nobody decided yet.
     pub orphans: Vec<Orphan>,
-    /// Every question, answered or not, in any order. The ledger gives the numbers; what was decided comes
-    /// from the ledger, and one given here is kept when nobody decided yet.
+    /// Every question, answered or not, in the order of the route. The same question has the same id in every
+    /// look: what was decided of it comes from the ledger, and one given here is kept when nobody decided yet.
     pub decisions: Vec<Decision>,
     /// What the data map misses.
     pub misses: Vec<Miss>,
@@ -65,6 +63,7 @@ impl Ledger {
             for table in [
                 "plan",
                 "seen",
+                "owned",
                 "collections",
                 "mapping",
                 "orphans",
@@ -204,7 +203,7 @@ impl Ledger {
         })
     }
 
-    /// Open ones first, each kind by number.
+    /// Open ones first, then in the order in which they were given.
     ///
     /// # Errors
     /// When the ledger cannot be read, or `after` is none that a page gave.
@@ -312,21 +311,14 @@ fn put_orphans(tx: &Transaction<'_>, orphans: &[Orphan]) -> Result<(), Stop> {
 
 /// A question that is given twice is one.
 fn put_decisions(tx: &Transaction<'_>, decisions: &[Decision]) -> Result<(), Stop> {
-    let mut statement =
-        tx.prepare_cached("INSERT INTO decisions (number, question, open, body) VALUES (?1, ?2, ?3, ?4)")?;
-    let mut numbers: BTreeSet<i64> = BTreeSet::new();
+    let mut statement = tx.prepare_cached("INSERT OR IGNORE INTO decisions (id, open, body) VALUES (?1, ?2, ?3)")?;
     for decision in decisions {
-        let about = question(decision.kind, decision.ids.iter().map(Text::raw));
+        let id = decision.id.raw();
         if let Some(decided) = &decision.decided {
-            answers::keep_first(tx, About::Question, &about, decided)?;
+            answers::keep_first(tx, About::Question, id, decided)?;
         }
-        let decided = answers::answer(tx, About::Question, &about)?;
-        let number = answers::number(tx, &about)?;
-        if !numbers.insert(number) {
-            continue;
-        }
-        let kept = Decision { id: Text::new(format!("dec-{number}")), decided, ..decision.clone() };
-        statement.execute(params![number, about, kept.decided.is_none(), json(&kept, "a decision")?])?;
+        let kept = Decision { decided: answers::answer(tx, About::Question, id)?, ..decision.clone() };
+        statement.execute(params![id, kept.decided.is_none(), json(&kept, "a decision")?])?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use rusqlite_migration::{M, Migrations};
 
 use super::LedgerError;
 
-/// Bodies are JSON and the truth; the columns beside them are there to be found by. `questions` and
-/// `answers` outlive a look at the data: what people decided is asked for once, and `dec-N` stays the same.
+/// Bodies are JSON and the truth; the columns beside them are there to be found by. `answers` outlives a
+/// look at the data: what people decided is asked for once.
 const FIRST: &str = "
 CREATE TABLE plan (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -21,6 +21,13 @@ CREATE TABLE seen (
     digest BLOB NOT NULL,
     changes INTEGER NOT NULL CHECK (changes IN (0, 1)),
     PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE owned (
+    user TEXT NOT NULL,
+    name TEXT NOT NULL,
+    documents INTEGER NOT NULL,
+    PRIMARY KEY (user, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE collections (
@@ -45,7 +52,7 @@ CREATE INDEX orphans_most ON orphans (documents DESC, id);
 
 CREATE TABLE decisions (
     number INTEGER PRIMARY KEY,
-    question TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL UNIQUE,
     open INTEGER NOT NULL CHECK (open IN (0, 1)),
     body TEXT NOT NULL
 ) STRICT;
@@ -54,11 +61,6 @@ CREATE INDEX decisions_open ON decisions (open DESC, number);
 CREATE TABLE misses (
     number INTEGER PRIMARY KEY,
     body TEXT NOT NULL
-) STRICT;
-
-CREATE TABLE questions (
-    number INTEGER PRIMARY KEY,
-    question TEXT NOT NULL UNIQUE
 ) STRICT;
 
 CREATE TABLE answers (
