@@ -96,6 +96,10 @@ impl Files {
                     fs::remove_file(entry.path())?;
                 }
             }
+            // The names of the folders must survive a power loss too.
+            for folder in self.folder.ancestors().take(3) {
+                File::open(folder)?.sync_all()?;
+            }
             Ok(())
         };
         make().map_err(doing)

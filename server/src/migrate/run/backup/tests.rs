@@ -120,7 +120,7 @@ async fn what_is_restored_into_an_empty_store_is_the_source_to_the_byte() {
     assert!(summary.parts > 2, "{}", summary.parts);
     assert_eq!(
         summary.bytes + fs::metadata(&place.files()[0]).unwrap().len(),
-        place.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum()
+        place.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum::<u64>()
     );
     let backup = place.open().unwrap().unwrap();
     assert_eq!(backup.restore_into(&target).await.unwrap(), 2200);
@@ -295,6 +295,25 @@ fn the_same_part_is_never_sealed_the_same_way_twice() {
     let seal = || key().seal(seal::Label { run: "mig-7", number: 1, documents: 1 }, b"same").unwrap();
     let (first, second) = (seal(), seal());
     assert_ne!(first[first.len() - 20..], second[second.len() - 20..]);
+}
+
+#[test]
+fn the_seal_alone_refuses_every_flipped_bit_and_every_other_label() {
+    let label = seal::Label { run: "mig-7", number: 1, documents: 2 };
+    let sealed = key().seal(label, b"what was there").unwrap();
+    assert_eq!(key().unseal(label, sealed.clone()).unwrap(), b"what was there");
+    for bit in 0..sealed.len() * 8 {
+        let mut flipped = sealed.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(key().unseal(label, flipped).is_err(), "bit {bit}");
+    }
+    for other in [
+        seal::Label { run: "mig-8", ..label },
+        seal::Label { number: 2, ..label },
+        seal::Label { documents: 3, ..label },
+    ] {
+        assert!(key().unseal(other, sealed.clone()).is_err(), "{other:?}");
+    }
 }
 
 #[test]
