@@ -25,6 +25,10 @@ pub struct Plan {
     pub map_digest: String,
     /// Every id that is known, and the hash id that it becomes; the same where a valid one stays.
     pub mapping: BTreeMap<String, String>,
+    /// Further ids of the same people, that the data did not hold: rewritten where they turn up.
+    pub further: BTreeMap<String, String>,
+    /// Ids that could be several people's and of which nobody could say whose: they stay.
+    pub stays: BTreeSet<String>,
     /// What is done with ids without a user, where something is: one that is not here stays in quarantine,
     /// and so does one whose `map` nobody approved.
     pub orphan_choices: BTreeMap<String, OrphanChosen>,
@@ -161,6 +165,8 @@ mod tests {
             map_title: "m".into(),
             map_digest: "d".into(),
             mapping: BTreeMap::from([pair("7", "usr_a"), pair("ana_example_com", "usr_a"), pair("usr_b", "usr_b")]),
+            further: BTreeMap::new(),
+            stays: BTreeSet::new(),
             orphan_choices: BTreeMap::new(),
             decided: BTreeMap::new(),
             collections: vec![users, odd, gone],

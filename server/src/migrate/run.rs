@@ -6,4 +6,7 @@
 
 pub mod backup;
 pub mod desk;
+pub mod copy;
 pub mod ledger;
+pub mod site;
+pub mod throttle;

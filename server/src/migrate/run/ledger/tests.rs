@@ -93,6 +93,8 @@ fn findings() -> Findings {
         map_title: "m".into(),
         map_digest: "d".into(),
         mapping: BTreeMap::from([("7".to_owned(), "usr_a".to_owned())]),
+        further: BTreeMap::new(),
+        stays: BTreeSet::new(),
         orphan_choices: BTreeMap::new(),
         decided: BTreeMap::new(),
         collections: vec![users, PlannedCollection { name: "odd".into(), ..Default::default() }],
