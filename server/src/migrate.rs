@@ -7,6 +7,7 @@
 //! Architecture Invariant: pure. Nothing here knows a store, a file, a clock or the network, and nothing
 //! here knows of fixes. Documents come in as they were read; nobody here writes one.
 
+pub mod check;
 pub mod event;
 pub mod form;
 pub mod map;
