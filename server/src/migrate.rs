@@ -10,6 +10,7 @@
 //! Architecture Invariant: pure, but for [`run`]. Nothing else here knows a store, a file, a clock or the
 //! network, and nothing here knows of fixes. Documents come in as they were read; nobody here writes one.
 
+pub mod check;
 pub mod event;
 pub mod form;
 pub mod machine;
@@ -17,6 +18,7 @@ pub mod map;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+pub mod resolve;
 pub mod roll;
 pub mod run;
 pub mod state;
@@ -27,6 +29,7 @@ pub use form::{Email, Form, HashId, MintKey};
 pub use map::DataMap;
 pub use plan::Plan;
 pub use reference::{Mapping, Rewritten};
+pub use resolve::{Resolution, resolve};
 pub use roll::Roll;
 pub use state::{Draft, MigrationState, Stop, Work};
 pub use survey::{Report, Survey};
