@@ -73,7 +73,7 @@ pub struct PlannedCollection {
 }
 
 /// What a look measured besides the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured {
     /// When it ended.
     pub scanned_at: Timestamp,

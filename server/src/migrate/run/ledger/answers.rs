@@ -81,7 +81,7 @@ impl Ledger {
                         let user = user.clone().filter(|_| *choice == OrphanChoice::Map);
                         let by = Text::new(by.to_owned());
                         let new = OrphanDecision { choice: *choice, user, by, at, reason, approved_by: None };
-                        choose(tx, id.raw(), new)?
+                        choose(tx, id.raw(), &new)?
                     }
                 },
             };
@@ -125,6 +125,7 @@ fn reason_of(reason: &Text) -> Result<Text, Refusal> {
 /// Ok(Err): refused.
 type Said = Result<Result<String, Refusal>, Stop>;
 
+#[expect(clippy::unnecessary_wraps, reason = "it ends functions that can also stop")]
 fn refuse(code: Code, why: impl Into<String>) -> Said {
     Ok(Err(Refusal::new(code, why)))
 }
@@ -151,7 +152,7 @@ fn answer_question(tx: &Transaction<'_>, id: &str, decided: &Decided) -> Said {
     Ok(Ok(format!("{id}: {}", decided.option.raw())))
 }
 
-fn choose(tx: &Transaction<'_>, id: &str, new: OrphanDecision) -> Said {
+fn choose(tx: &Transaction<'_>, id: &str, new: &OrphanDecision) -> Said {
     if !tx.prepare_cached("SELECT 1 FROM orphans WHERE id = ?1")?.exists([id])? {
         return refuse(Code::NotFound, "no id without a user is called so");
     }
@@ -159,14 +160,14 @@ fn choose(tx: &Transaction<'_>, id: &str, new: OrphanDecision) -> Said {
     let before = before.filter(|before| before.choice != OrphanChoice::Quarantine);
     match (&before, new.choice) {
         (_, OrphanChoice::Unknown) => refuse(Code::BadParameter, "there is no such choice"),
-        (_, OrphanChoice::Quarantine) => chosen(tx, id, &new, "stays in quarantine"),
-        (None, OrphanChoice::Map) => map(tx, id, &new),
-        (None, OrphanChoice::Placeholder) => chosen(tx, id, &new, "becomes a user without e-mail"),
-        (None, OrphanChoice::Archive) => chosen(tx, id, &new, "is archived"),
+        (_, OrphanChoice::Quarantine) => chosen(tx, id, new, "stays in quarantine"),
+        (None, OrphanChoice::Map) => map(tx, id, new),
+        (None, OrphanChoice::Placeholder) => chosen(tx, id, new, "becomes a user without e-mail"),
+        (None, OrphanChoice::Archive) => chosen(tx, id, new, "is archived"),
         (Some(before), OrphanChoice::Map) if before.choice == OrphanChoice::Map && before.approved_by.is_none() => {
-            approve(tx, id, before, &new)
+            approve(tx, id, before, new)
         }
-        (Some(before), _) if is_repeated(before, &new) => Ok(Ok(format!("{id} is as it was decided"))),
+        (Some(before), _) if is_repeated(before, new) => Ok(Ok(format!("{id} is as it was decided"))),
         (Some(before), _) => {
             let by = shown(before.by.raw());
             refuse(Code::VersionConflict, format!("{by} decided it already: put it back into quarantine first"))
