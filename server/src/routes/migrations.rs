@@ -4,6 +4,9 @@
 //! answered by a desk: a server without documents has none, and says which setting is missing.
 
 mod detail;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 use std::sync::Arc;
 

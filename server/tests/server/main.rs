@@ -8,6 +8,7 @@ mod feed;
 mod fixes;
 mod harness;
 mod intake;
+mod migrations;
 mod process;
 mod reads;
 mod roles;
