@@ -274,7 +274,7 @@ fn desk(app: &App) -> Result<&Arc<dyn MigrationDesk>, Refusal> {
 
 /// What the desk answered, as a problem.
 fn refused(why: migrate::Refusal) -> Refusal {
-    Refusal::from(problem(why.code, &why.why))
+    Refusal::from(problem(why.code, why.why))
 }
 
 async fn found(app: &App, id: MigrationId) -> Result<Arc<MigrationState>, Refusal> {

@@ -94,7 +94,7 @@ impl MigrationDesk for Desk {
         said(Ok(UserCheck { user: Text::new(who.to_owned()), old_ids: Vec::new(), places: Vec::new() }))
     }
 
-    fn report<'a>(&'a self, migration: Migration) -> Said<'a, Report> {
+    fn report(&self, migration: Migration) -> Said<'_, Report> {
         said(Ok(Report {
             migration,
             collections: Vec::new(),
