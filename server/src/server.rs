@@ -24,6 +24,8 @@ use crate::config::{Config, Embedded, Redaction};
 use crate::folder::{ADMIN_SOCKET, Folder};
 use crate::hub::{Hub, HubError};
 use crate::lines::{Caps, Lines, LinesError};
+#[cfg(test)]
+use crate::migrate::run::desk::MigrationDesk;
 use crate::pipeline::{self, Pipeline};
 use crate::readiness::{Pending, Readiness};
 use crate::redact::{Mode, PseudonymKey, Redactor};
@@ -355,6 +357,15 @@ impl Server {
     /// The token with which that console sends what it reads from pipes and files.
     pub fn ingest_token(&self) -> Option<&Secret> {
         self.ingest_token.as_ref()
+    }
+
+    /// The same with a desk of migrations, whatever its configuration says.
+    #[cfg(test)]
+    pub(crate) fn with_migrations(mut self, desk: Arc<dyn MigrationDesk>) -> Self {
+        if let Some(rooms) = Arc::get_mut(&mut self.app.0) {
+            rooms.migrations = Some(desk);
+        }
+        self
     }
 
     /// Serves until `shutdown`: then streams get their bye, requests under way have 5 s to end, and

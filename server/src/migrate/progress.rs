@@ -150,3 +150,172 @@ impl Meter {
         (spent >= LEAST_RATE_MS).then(|| done.saturating_sub(before) as f64 * 1000.0 / spent as f64)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A line of numbers that looks like chance and is the same on every machine: `xorshift`.
+    struct Noise(u64);
+
+    impl Noise {
+        /// From 0 to 1.
+        fn part(&mut self) -> f64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+        }
+    }
+
+    fn middle(eta: &Eta) -> Option<f64> {
+        match eta {
+            Eta::Range { low_ms, high_ms } => Some(f64::midpoint(*low_ms as f64, *high_ms as f64)),
+            Eta::Unknown { .. } => None,
+        }
+    }
+
+    fn why(meter: &Meter) -> String {
+        match meter.eta() {
+            Eta::Unknown { why } => why.raw().to_owned(),
+            Eta::Range { low_ms, high_ms } => format!("{low_ms}..{high_ms}"),
+        }
+    }
+
+    /// Errors of the estimates after 20 %, as parts of what it really took; one run of batches of uneven pace.
+    fn run(seed: u64) -> Vec<f64> {
+        let mut noise = Noise(seed);
+        let total = 20_000 + (noise.part() * 80_000.0) as u64;
+        let pace = 150.0 + noise.part() * 600.0;
+        let (mut at, mut done, mut drift) = (0.0, 0, 1.0);
+        let mut told = Vec::new();
+        let mut meter = Meter::new();
+        meter.checkpoint(0, 0, total);
+        while done < total {
+            let batch = (50 + (noise.part() * 450.0) as u64).min(total - done);
+            // The store's pace wanders, and every batch is up to half faster or slower than it.
+            drift = (drift + (noise.part() - 0.5) * 0.1_f64).clamp(0.7, 1.3);
+            at += batch as f64 * 1000.0 / (pace * drift * (0.5 + noise.part()));
+            done += batch;
+            meter.checkpoint(at as i64, done, total);
+            if done * 5 >= total && done < total {
+                told.push((at, middle(&meter.eta()).unwrap()));
+            }
+        }
+        told.into_iter().map(|(when, left)| ((when + left - at) / (at - when)).abs()).collect()
+    }
+
+    #[test]
+    #[expect(clippy::print_stdout, reason = "the figure")]
+    fn the_median_error_of_the_estimate_after_a_fifth_is_at_most_20_percent_over_ten_noisy_runs() {
+        let mut errors: Vec<f64> = (1..=10).flat_map(|seed| run(seed * 0x9e37_79b9)).collect();
+        errors.sort_by(f64::total_cmp);
+        let median = errors[errors.len() / 2];
+        println!("median error {:.1} % of {} estimates", median * 100.0, errors.len());
+        assert!(errors.len() > 500 && median <= 0.20, "{median}");
+    }
+
+    #[test]
+    fn too_little_says_why_and_the_end_is_no_time_at_all() {
+        let mut meter = Meter::new();
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("too little was done yet", None));
+        meter.checkpoint(0, 0, 1000);
+        meter.checkpoint(4000, 500, 1000);
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("too little was done yet", Some(125.0)));
+        meter.checkpoint(5000, 500, 1000);
+        assert_eq!(why(&meter), "4500..5500");
+        meter.checkpoint(9000, 1000, 1000);
+        assert_eq!(why(&meter), "0..0");
+        let mut slow = Meter::new();
+        slow.checkpoint(0, 0, 1000);
+        slow.checkpoint(60_000, 19, 1000);
+        assert_eq!(why(&slow), "too little was done yet");
+    }
+
+    #[test]
+    fn a_hold_says_its_reason_and_a_rest_counts_for_no_time() {
+        let mut meter = Meter::new();
+        meter.checkpoint(0, 0, 1000);
+        meter.checkpoint(10_000, 100, 1000);
+        meter.hold(Some("latency".into()));
+        meter.checkpoint(20_000, 150, 1000);
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("latency", Some(7.5)));
+        meter.hold(None);
+        meter.rest();
+        assert_eq!(why(&meter), "it has just gone on");
+        meter.checkpoint(3_600_000, 150, 1000);
+        meter.checkpoint(3_610_000, 250, 1000);
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("67500..82500", Some(10.0)));
+    }
+
+    #[test]
+    fn a_standstill_is_no_estimate_and_less_than_before_is_another_beginning() {
+        let mut meter = Meter::new();
+        for second in 0..=20 {
+            meter.checkpoint(second * 1000, second as u64 * 10, 1000);
+        }
+        for second in 21..=60 {
+            meter.checkpoint(second * 1000, 200, 1000);
+        }
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("nothing was done for half a minute", Some(0.0)));
+        assert!(meter.rate_10m().is_some_and(|rate| rate > 3.0));
+        meter.checkpoint(61_000, 10, 1000);
+        assert_eq!((meter.done(), meter.rate(), meter.rate_10m()), (10, None, None));
+    }
+
+    #[test]
+    fn the_rate_of_now_forgets_after_half_a_minute_and_memory_stays_flat() {
+        let mut meter = Meter::new();
+        for tick in 0..200_000_i64 {
+            meter.checkpoint(tick * 10, tick as u64, 1_000_000);
+        }
+        assert!(meter.seen.len() < 5000, "{}", meter.seen.len());
+        let steady = meter.rate().unwrap();
+        assert!((steady - 100.0).abs() < 1.0, "{steady}");
+        let (from, done) = (2_000_000, 200_000);
+        for second in 0..31_i64 {
+            meter.checkpoint(from + second * 1000, done + second as u64 * 500, 1_000_000);
+        }
+        let (now, before) = (meter.rate().unwrap(), meter.rate_10m().unwrap());
+        assert!((now - 500.0).abs() < 10.0 && before < 130.0, "{now}, {before}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn whatever_is_told_it_is_never_beyond_the_end_and_never_endless(
+            told in prop::collection::vec((0..40_000_i64, 0..200_u64, 0..3_000_u64, 0..12_u8), 1..200),
+            extreme in (any::<i64>(), any::<u64>(), any::<u64>()),
+        ) {
+            let mut meter = Meter::new();
+            let (mut at, mut done) = (0, 0);
+            for (wait, more, total, what) in told {
+                (at, done) = (at + wait, done + more);
+                match what {
+                    0 => meter.hold(Some("hold".into())),
+                    1 => meter.hold(None),
+                    2 => meter.rest(),
+                    3 => meter.checkpoint(at - 90_000, done, total),
+                    _ => meter.checkpoint(at, done, total * 10),
+                }
+                prop_assert!(meter.done() <= meter.total());
+                for rate in [meter.rate(), meter.rate_10m()].into_iter().flatten() {
+                    prop_assert!(rate.is_finite() && rate >= 0.0);
+                }
+                if let Eta::Range { low_ms, high_ms } = meter.eta() {
+                    prop_assert!(low_ms <= high_ms && high_ms as f64 <= LONGEST_MS + 1.0);
+                }
+            }
+            meter.checkpoint(extreme.0, extreme.1, extreme.2);
+            meter.checkpoint(i64::MAX, u64::MAX, extreme.2);
+            prop_assert!(meter.done() <= meter.total());
+            if let Eta::Range { low_ms, high_ms } = meter.eta() {
+                prop_assert!(low_ms <= high_ms);
+            }
+        }
+    }
+}

@@ -5,8 +5,8 @@
 //! are in the data folder and outlive the process. The [`desk`] answers what people ask of them.
 
 pub mod backup;
-pub mod desk;
 pub mod copy;
+pub mod desk;
 pub mod ledger;
 pub mod site;
 pub mod throttle;

@@ -4,6 +4,9 @@
 //! answered by a desk: a server without documents has none, and says which setting is missing.
 
 mod detail;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 use std::sync::Arc;
 
@@ -271,7 +274,7 @@ fn desk(app: &App) -> Result<&Arc<dyn MigrationDesk>, Refusal> {
 
 /// What the desk answered, as a problem.
 fn refused(why: migrate::Refusal) -> Refusal {
-    Refusal::from(problem(why.code, &why.why))
+    Refusal::from(problem(why.code, why.why))
 }
 
 async fn found(app: &App, id: MigrationId) -> Result<Arc<MigrationState>, Refusal> {

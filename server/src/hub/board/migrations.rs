@@ -175,7 +175,9 @@ impl Shared {
             return;
         }
         let mut ring = self.ring();
-        waiting.into_iter().for_each(|bytes| ring.push(Kind::MigrationProgress, bytes));
+        for bytes in waiting {
+            ring.push(Kind::MigrationProgress, bytes);
+        }
         drop((ring, spoken));
         self.wake();
     }
@@ -191,6 +193,8 @@ impl Shared {
         let ended: Vec<MigrationId> = said.into_iter().filter(|id| !lives(id)).collect();
         drop(board);
         let mut spoken = self.spoken();
-        ended.iter().for_each(|id| drop(spoken.last.remove(id)));
+        for id in &ended {
+            spoken.last.remove(id);
+        }
     }
 }

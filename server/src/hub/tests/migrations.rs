@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use stella_protocol::migration::{Counts, DualRead, Eta, PhaseName, PlanSummary, Progress};
+use stella_protocol::migration::{Backup, Counts, DualRead, Eta, PhaseName, PlanSummary, Progress};
 use stella_protocol::{
     Code, Current, Cursor, Migration, MigrationId, MigrationStatus, MigrationVerb, Problem, Role, Text, Timestamp,
 };
@@ -241,12 +241,19 @@ async fn a_brake_counts_though_the_migration_went_on() {
     let house = House::new();
     let approved = house.may_start("a").await;
     let started = house.says(("ana", Role::Admin), "s", &approved, MigrationVerb::Start).await.unwrap().body;
-    let taken = house.goes(&started.id, house.takes("two")).await.unwrap();
-    assert!(taken.migration.version > started.version);
+    let fence = house.goes(&started.id, house.takes("two")).await.unwrap().work.fence;
+    let found =
+        Ok(Backup { documents: 42, bytes: 4000, parts: 1, digest: Text::new("b1"), verified_at: house.clock.now() });
+    house.goes(&started.id, Event::BackedUp { fence, found }).await.unwrap();
+    let canary = Event::Canary { fence, found: Ok(Text::new("3 users equal")) };
+    let copying = house.goes(&started.id, canary).await.unwrap();
+    assert_eq!(copying.migration.status, MigrationStatus::Copying);
+    let eve = ("eve", Role::Viewer);
+    assert_eq!(house.says(eve, "e", &started, MigrationVerb::Stop).await.unwrap_err().code, Code::Forbidden);
     let stopped = house.says(("ben", Role::Responder), "b", &started, MigrationVerb::Stop).await.unwrap().body;
-    assert!(stopped.version > taken.migration.version, "{stopped:?}");
+    assert_eq!(stopped.version, copying.migration.version + 1, "{stopped:?}");
     let state = house.hub.migration(&started.id).unwrap().unwrap();
-    assert!(state.work.stop.is_some() || state.migration.status != MigrationStatus::BackingUp, "{state:?}");
+    assert_eq!(state.work.stop.as_ref().map(|stop| stop.becomes), Some(MigrationStatus::Halted));
     let other = house.says(("ana", Role::Admin), "c", &started, MigrationVerb::Cancel).await.unwrap_err();
     assert_eq!(other.code, Code::VersionConflict, "no other verb does");
 }

@@ -144,8 +144,8 @@ impl Writer {
             let stepped = writer.step_for(making, &state, event, None);
             match stepped {
                 Err(No::Noted(_, Verdict::Refused, now)) if now != version => {
-                    let stale = refusal::stale_migration(&state.migration);
-                    Err(No::Noted(Box::new(stale), Verdict::Conflict, now))
+                    let went_on = refusal::stale_migration(&state.migration);
+                    Err(No::Noted(Box::new(went_on), Verdict::Conflict, now))
                 }
                 other => other,
             }

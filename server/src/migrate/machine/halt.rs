@@ -98,7 +98,7 @@ pub(super) fn rollback(state: &MigrationState, said: &Decision, now: Timestamp) 
     let why = format!("rolls it back{}", because(&said.text));
     turn.interrupt(&why);
     turn.close(PhaseName::Soak, PhaseState::Stopped, &why);
-    come_to(&mut turn, Stop { becomes: MigrationStatus::RollingBack, why: Text::from(why.clone()) }, status);
+    come_to(&mut turn, &Stop { becomes: MigrationStatus::RollingBack, why: Text::from(why.clone()) }, status);
     Ok(turn.changed("rollback", &why))
 }
 
@@ -147,7 +147,7 @@ pub(super) fn request(
         return Ok(turn.changed(audit(becomes), &what));
     }
     let status = state.migration.status;
-    come_to(&mut turn, stop, status);
+    come_to(&mut turn, &stop, status);
     Ok(turn.changed(audit(becomes), &why))
 }
 
@@ -165,13 +165,13 @@ pub(super) fn stopped(
     turn.count(phase, counts);
     turn.close(phase, PhaseState::Stopped, stop.why.raw());
     let what = stop.why.raw().to_owned();
-    come_to(&mut turn, stop, state.migration.status);
+    come_to(&mut turn, &stop, state.migration.status);
     Ok(turn.changed("stopped", &format!("{} stopped: {what}", phase.word())))
 }
 
 /// It becomes what it was asked to become. Called off is only what has written nothing; else it halts, and
 /// says how to go back.
-pub(super) fn come_to(turn: &mut Turn, stop: Stop, resumes: MigrationStatus) {
+pub(super) fn come_to(turn: &mut Turn, stop: &Stop, resumes: MigrationStatus) {
     let done = turn.state.migration.counts.done;
     let why = stop.why.raw();
     match stop.becomes {

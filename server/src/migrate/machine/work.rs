@@ -134,7 +134,7 @@ fn checkpoint(state: &MigrationState, phase: PhaseName, counts: &Counts, hold: O
     let hold = if own { hold.map(|why| words::paragraph(why.raw())) } else { state.migration.hold_reason.clone() };
     let counted = turn.count(phase, counts);
     let same = !counted && hold == state.migration.hold_reason;
-    let held = (state.migration.hold_reason.is_some(), hold.is_some());
+    let slower = (state.migration.hold_reason.is_some(), hold.is_some());
     turn.state.migration.hold_reason = hold;
     let asked = state.work.stop.as_ref().is_some_and(|stop| stop.becomes != MigrationStatus::Paused);
     if let Some(why) = broken_guard(&turn.state, phase).filter(|_| !asked) {
@@ -142,7 +142,7 @@ fn checkpoint(state: &MigrationState, phase: PhaseName, counts: &Counts, hold: O
         turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
         return turn.changed("guard", &what);
     }
-    match held {
+    match slower {
         (false, true) => {
             let why = turn.state.migration.hold_reason.as_ref().map_or_else(String::new, |why| why.raw().to_owned());
             turn.changed("hold", &format!("slower: {why}"))
@@ -191,7 +191,9 @@ fn broke(state: &MigrationState, phase: PhaseName, why: &Text, counts: &Counts, 
         _ => {
             turn.close(phase, PhaseState::Stopped, why);
             let back = halt::goes_back(&turn);
-            halt::come_to(&mut turn, Stop { becomes: back, why: Text::from(why.to_owned()) }, status);
+            // Nobody has it any more: the same word again must not break the way back too.
+            turn.idle();
+            halt::come_to(&mut turn, &Stop { becomes: back, why: Text::from(why.to_owned()) }, status);
             turn.changed("halt", &format!("{} ended by itself: {why}", phase.word()))
         }
     }
@@ -266,7 +268,7 @@ fn canary(state: &MigrationState, found: &Result<Text, Text>, now: Timestamp) ->
             turn.close(PhaseName::Canary, PhaseState::Done, words.raw());
             let what = format!("canary equal: {}", words.raw());
             match turn.state.work.stop.take() {
-                Some(stop) => halt::come_to(&mut turn, stop, MigrationStatus::Copying),
+                Some(stop) => halt::come_to(&mut turn, &stop, MigrationStatus::Copying),
                 None => turn.enter(MigrationStatus::Copying, PhaseName::Copy),
             }
             turn.changed("canary", &what)
@@ -274,7 +276,7 @@ fn canary(state: &MigrationState, found: &Result<Text, Text>, now: Timestamp) ->
         Err(why) => {
             turn.close(PhaseName::Canary, PhaseState::Failed, why.raw());
             let becomes = halt::goes_back(&turn);
-            halt::come_to(&mut turn, Stop { becomes, why: why.clone() }, MigrationStatus::BackedUp);
+            halt::come_to(&mut turn, &Stop { becomes, why: why.clone() }, MigrationStatus::BackedUp);
             turn.changed("canary", &format!("canary differs: {}", why.raw()))
         }
     }
@@ -291,7 +293,7 @@ fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
     let guard = broken_guard(&turn.state, PhaseName::Copy)
         .map(|why| Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
     match turn.state.work.stop.take().or(guard) {
-        Some(stop) => halt::come_to(&mut turn, stop, MigrationStatus::Verifying),
+        Some(stop) => halt::come_to(&mut turn, &stop, MigrationStatus::Verifying),
         None => turn.enter(MigrationStatus::Verifying, PhaseName::Verify),
     }
     turn.changed("copy", &note)
@@ -313,7 +315,7 @@ fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Ste
     let why = format!("{note}{first}; look at them, put them right and resume, or roll back");
     if halt::goes_back(&turn) == MigrationStatus::RollingBack || !equal {
         let becomes = halt::goes_back(&turn);
-        halt::come_to(&mut turn, Stop { becomes, why: Text::from(why) }, MigrationStatus::Verifying);
+        halt::come_to(&mut turn, &Stop { becomes, why: Text::from(why) }, MigrationStatus::Verifying);
     } else {
         turn.rest(MigrationStatus::Verified);
         turn.say("");
@@ -331,7 +333,7 @@ fn cut_over(state: &MigrationState, done: &Result<Text, Text>, now: Timestamp) -
     }
     let (Ok(said) | Err(said)) = done;
     if let Some(stop) = turn.state.work.stop.take_if(|_| back || done.is_err()) {
-        halt::come_to(&mut turn, stop, MigrationStatus::CuttingOver);
+        halt::come_to(&mut turn, &stop, MigrationStatus::CuttingOver);
         return turn.changed("cut-over", &format!("cut over ended: {}", said.raw()));
     }
     if done.is_err() {

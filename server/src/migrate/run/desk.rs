@@ -78,7 +78,7 @@ pub trait MigrationDesk: Send + Sync {
     fn check_user<'a>(&'a self, id: &'a MigrationId, who: &'a str) -> Said<'a, UserCheck>;
 
     /// How it went, reconciled.
-    fn report<'a>(&'a self, migration: Migration) -> Said<'a, Report>;
+    fn report(&self, migration: Migration) -> Said<'_, Report>;
 
     /// Who an old id is now; None: no migration that was cut over made an alias of it.
     fn alias<'a>(&'a self, old: &'a str) -> Said<'a, Option<Alias>>;
