@@ -8,5 +8,8 @@ pub mod backup;
 pub mod copy;
 pub mod desk;
 pub mod ledger;
+pub mod rehearse;
+pub mod scan;
+pub mod secure;
 pub mod site;
 pub mod throttle;

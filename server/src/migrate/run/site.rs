@@ -7,13 +7,13 @@ pub mod reach;
 pub mod voice;
 pub mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stella_protocol::migration::{Counts, PhaseName};
+use stella_protocol::migration::{Counts, Decided, PhaseName};
 use stella_protocol::{MigrationId, Text};
 
 use super::backup::{Backup, BackupError, BackupKey};
@@ -78,6 +78,8 @@ pub struct Site {
     pub canary: u32,
     /// How long nobody may use an old id before it is complete, in milliseconds.
     pub soak_ms: i64,
+    /// Questions that are decided already, by their names: of a world that comes with its answers.
+    pub given: BTreeMap<String, Decided>,
     /// Server time.
     pub clock: Clock,
     /// How long it waits.

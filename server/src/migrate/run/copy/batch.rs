@@ -4,6 +4,7 @@
 //! that two documents that become one meet there too.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -44,6 +45,8 @@ pub struct Bench {
     hand: Arc<Hand>,
     /// What would stand there, had it been written.
     imagined: Mutex<HashMap<DocumentKey, Document>>,
+    /// Documents that are not as they were when the data was looked at.
+    drifted: AtomicU64,
 }
 
 /// A document that was computed, and what was found to be done.
@@ -76,12 +79,17 @@ pub struct Tally {
 impl Bench {
     /// Of a pass.
     pub fn new(pass: Pass, mode: Mode, hand: Arc<Hand>) -> Self {
-        Self { pass, mode, hand, imagined: Mutex::default() }
+        Self { pass, mode, hand, imagined: Mutex::default(), drifted: AtomicU64::new(0) }
     }
 
     /// Decides.
     pub fn hand(&self) -> &Arc<Hand> {
         &self.hand
+    }
+
+    /// Documents of its batches that others changed, made or deleted since the data was looked at.
+    pub fn drifted(&self) -> u64 {
+        self.drifted.load(Ordering::Relaxed)
     }
 
     /// True where documents that need nothing any more are counted: once, and not by the canary.
@@ -139,18 +147,24 @@ impl Bench {
         documents: &[Document],
         tally: &mut Tally,
     ) -> Result<(), Ended> {
-        let there: BTreeSet<&str> = documents.iter().map(|document| document.key.id.as_str()).collect();
+        let there: BTreeMap<&str, u64> =
+            documents.iter().map(|document| (document.key.id.as_str(), document.version)).collect();
+        let mut as_seen = 0;
         loop {
             let (collection, from, to) = (batch.collection.clone(), after.clone(), upto.clone());
             let seen: Vec<Seen> =
                 run.ask(move |ledger| ledger.seen_in(&collection, from.as_deref(), Some(&to), PAGE)).await?;
-            let gone = seen.iter().filter(|one| one.changes && !there.contains(one.key.id.as_str()));
-            tally.counts.skipped += gone.count() as u64;
+            let now = |one: &Seen| there.get(one.key.id.as_str()).copied();
+            tally.counts.skipped += seen.iter().filter(|one| one.changes && now(one).is_none()).count() as u64;
+            as_seen += seen.iter().filter(|one| now(one) == Some(one.version)).count();
+            self.drifted.fetch_add(seen.iter().filter(|one| now(one).is_none()).count() as u64, Ordering::Relaxed);
             match seen.last() {
                 Some(last) if seen.len() == PAGE => after = Some(last.key.id.clone()),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        self.drifted.fetch_add(documents.len().saturating_sub(as_seen) as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Does a page of documents.
