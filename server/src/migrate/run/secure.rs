@@ -86,7 +86,10 @@ async fn one(run: &Run, bench: &Bench, backup: &Arc<Backup>, batch: &Batch) -> R
         let mut tally = Tally::default();
         bench.page(run, page.documents, &mut tally).await?;
         let mut images: Vec<Document> = Vec::new();
-        for told in tally.told.into_iter().filter(|told| told.deed != Deed::Nothing) {
+        for told in tally.told {
+            if told.deed == Deed::Nothing {
+                continue;
+            }
             counts.done += 1;
             fold.take(&told.document.key, &content_digest(&told.document.fields));
             if let Some(key) = target(&told.document, &told.rewritten)

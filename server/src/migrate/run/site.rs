@@ -182,12 +182,13 @@ pub struct Run {
     pub throttle: Mutex<Throttle>,
     /// Says how far it is.
     pub voice: Voice,
+    backup: tokio::sync::Mutex<Option<Arc<Backup>>>,
 }
 
 impl Run {
     /// Of a migration that was claimed.
     pub fn new(site: Arc<Site>, id: MigrationId, fence: u64, ledger: Arc<Ledger>) -> Self {
-        Self { site, id, fence, ledger, throttle: Mutex::default(), voice: Voice::default() }
+        Self { site, id, fence, ledger, throttle: Mutex::default(), voice: Voice::default(), backup: tokio::sync::Mutex::default() }
     }
 
     /// How it stands.
@@ -261,14 +262,27 @@ impl Run {
         plan.map(|(plan, _)| plan).ok_or_else(|| Ended::broke("its ledger has no plan; plan it again"))
     }
 
-    /// The backup, finished.
+    /// The backup, finished: one for the whole run, so that what is appended is appended once.
     ///
     /// # Errors
     /// When there is none, or it is damaged.
     pub async fn backup(&self) -> Result<Arc<Backup>, Ended> {
-        let (site, id, ledger) = (Arc::clone(&self.site), self.id.clone(), Arc::clone(&self.ledger));
-        let opened = apart(move || Ok(Backup::open(&site.data, &id, &site.backup_key, ledger)?)).await?;
-        opened.map(Arc::new).ok_or_else(|| Ended::broke("there is no backup; nothing is written without one"))
+        let known = self.known_backup().await?;
+        known.ok_or_else(|| Ended::broke("there is no backup; nothing is written without one"))
+    }
+
+    /// The same; None: there is none yet.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub async fn known_backup(&self) -> Result<Option<Arc<Backup>>, Ended> {
+        let mut held = self.backup.lock().await;
+        if held.is_none() {
+            let (site, id, ledger) = (Arc::clone(&self.site), self.id.clone(), Arc::clone(&self.ledger));
+            let opened = apart(move || Ok(Backup::open(&site.data, &id, &site.backup_key, ledger)?)).await?;
+            *held = opened.map(Arc::new);
+        }
+        Ok(held.clone())
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 use super::{Ended, Run};
 use crate::documents::{
     Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written,
 };
+
+/// What the store was asked.
+type Asking<'a, T> = BoxFuture<'a, Result<T, DocumentsError>>;
 
 /// What came of one write, for certain.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +26,7 @@ pub enum Put {
 
 impl Run {
     /// Asks until the store answers, or it is clear that it does not.
-    async fn again<T>(&self, mut ask: impl AsyncFnMut() -> Result<T, DocumentsError>) -> Result<T, DocumentsError> {
+    async fn again<'a, T>(&'a self, ask: impl Fn() -> Asking<'a, T> + Send) -> Result<T, DocumentsError> {
         let mut tries = 0;
         loop {
             match ask().await {
@@ -40,24 +44,24 @@ impl Run {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<DocumentPage, Ended> {
-        Ok(self.again(async || self.site.documents.scan(collection, after, limit).await).await?)
+    pub async fn scan<'a>(&'a self, collection: &'a str, after: Option<&'a str>, limit: usize) -> Result<DocumentPage, Ended> {
+        Ok(self.again(|| self.site.documents.scan(collection, after, limit)).await?)
     }
 
     /// One document.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn get(&self, key: &DocumentKey) -> Result<Option<Document>, Ended> {
-        Ok(self.again(async || self.site.documents.get(key).await).await?)
+    pub async fn get<'a>(&'a self, key: &'a DocumentKey) -> Result<Option<Document>, Ended> {
+        Ok(self.again(|| self.site.documents.get(key)).await?)
     }
 
     /// The collections at the root, or below a document.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn collections(&self, under: Option<&str>) -> Result<Vec<String>, Ended> {
-        Ok(self.again(async || self.site.documents.collections(under).await).await?)
+    pub async fn collections<'a>(&'a self, under: Option<&'a str>) -> Result<Vec<String>, Ended> {
+        Ok(self.again(|| self.site.documents.collections(under)).await?)
     }
 
     /// Writes conditionally; one answer a write, in order. What another write of its batch held up is asked
@@ -85,7 +89,7 @@ impl Run {
     ) -> Result<(), Ended> {
         let batch: Vec<DocumentWrite> = open.iter().map(|place| writes[*place].clone()).collect();
         let begun = Instant::now();
-        let written = self.again(async || self.site.documents.write(batch.clone()).await).await;
+        let written = self.again(|| self.site.documents.write(batch.clone())).await;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match written {
             Ok(written) => {
