@@ -12,6 +12,7 @@ pub mod copy;
 pub mod cutover;
 pub mod desk;
 pub mod ledger;
+pub mod office;
 pub mod rehearse;
 pub mod rollback;
 pub mod scan;
