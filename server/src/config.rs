@@ -150,7 +150,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 36] = [
     "listen",
     "data",
     "redact",
