@@ -13,7 +13,7 @@ use crate::id::MigrationId;
 use crate::{Text, Timestamp};
 
 pub use detail::{
-    CandidateId, CollectionPage, CollectionRow, Decided, Decision, DecisionKind, DecisionOption, DecisionPage,
+    Alias, CandidateId, CollectionPage, CollectionRow, Decided, Decision, DecisionKind, DecisionOption, DecisionPage,
     Difference, Evidence, LogPage, LogRow, MappingPage, MappingRow, Orphan, OrphanDecision, OrphanPage, Report,
     Trouble, TroubleKind, TroublePage, UserCheck, UserPlace, Verification,
 };

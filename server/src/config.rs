@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::demo;
-use crate::remedy::settings::{FixesSection, NotifySection, Settings};
+use crate::remedy::settings::{FixesSection, MigrationSection, NotifySection, Settings};
 
 /// Where a server listens when nobody says: this machine only.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7676);
@@ -91,6 +91,8 @@ pub struct File {
     pub fixes: Option<FixesSection>,
     /// Where to tell of what waits.
     pub notify: Option<NotifySection>,
+    /// How documents are migrated.
+    pub migration: Option<MigrationSection>,
     /// What both mean.
     #[serde(skip)]
     pub remedy: Option<Settings>,
@@ -148,7 +150,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 36] = [
     "listen",
     "data",
     "redact",
@@ -178,6 +180,13 @@ const KEYS: [&str; 29] = [
     "notify.webhook",
     "notify.secret_env",
     "notify.secret_file",
+    "migration",
+    "migration.target",
+    "migration.map",
+    "migration.canary",
+    "migration.soak_days",
+    "migration.dual_read_base",
+    "migration.dual_read_path",
 ];
 /// Least likeness (0 to 1) of a key that is suggested.
 const LIKENESS: f64 = 0.7;
@@ -204,7 +213,12 @@ impl File {
             return Err(ConfigError::UnknownKey { path: path.to_owned(), suggestion: suggest(&key), key });
         }
         let settings = Settings::read(file.fixes.as_ref(), file.notify.as_ref());
-        file.remedy = settings.map_err(|what| ConfigError::Malformed { path: path.to_owned(), what })?;
+        let wrong = |what| ConfigError::Malformed { path: path.to_owned(), what };
+        file.remedy = settings.map_err(wrong)?;
+        if let Some(section) = &file.migration {
+            let settings = file.remedy.take().unwrap_or_default();
+            file.remedy = Some(settings.with_migration(section).map_err(wrong)?);
+        }
         Ok(file)
     }
 

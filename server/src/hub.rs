@@ -1,9 +1,9 @@
 //! The one writer, and everyone who watches.
 //!
 //! One thread takes what people, the engine and the executor of fixes want, in order; runs the machines
-//! of alerts and fixes; commits state, audit and events together; and only then tells anybody. Readers
+//! of alerts, fixes and migrations; commits state, audit and events together; and only then tells anybody. Readers
 //! follow a ring of frames that were made once. The hub decides nothing by itself: what may happen to an
-//! alert is [`crate::alerts`], to a fix [`crate::remedy`], what is durable is [`crate::store`].
+//! alert is [`crate::alerts`], to a fix [`crate::remedy`], to a migration [`crate::migrate`], what is durable is [`crate::store`].
 //!
 //! Counters of busy alerts, and their evidence, live in memory and are kept once a second, always
 //! together with the line up to which they were counted: after a crash, reading on from that line
@@ -14,6 +14,7 @@ mod board;
 mod draft;
 mod fixes;
 mod frame;
+mod migrations;
 mod refusal;
 mod ring;
 mod subscription;

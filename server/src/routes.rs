@@ -12,6 +12,7 @@ mod edge;
 mod fixes;
 mod intake;
 mod logs;
+mod migrations;
 pub(crate) mod problem;
 mod series;
 mod state;
@@ -25,7 +26,7 @@ use axum::http::header::{AUTHORIZATION, HeaderValue, REFERRER_POLICY, X_CONTENT_
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
-use stella_protocol::{Code, FixVerb, Role, Timestamp};
+use stella_protocol::{Code, FixVerb, MigrationVerb, Role, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -37,6 +38,7 @@ use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::lines::Lines;
+use crate::migrate::run::desk::MigrationDesk;
 use crate::pipeline::Pipeline;
 use crate::readiness::Readiness;
 use crate::redact::Redactor;
@@ -53,6 +55,8 @@ pub struct Route {
     pub path: &'static str,
     /// The role it asks for; None: anybody may.
     pub role: Option<Role>,
+    /// A role that stands apart and may too.
+    pub also: Option<Role>,
     handler: fn() -> MethodRouter<App>,
 }
 
@@ -62,7 +66,18 @@ const fn route(
     role: Option<Role>,
     handler: fn() -> MethodRouter<App>,
 ) -> Route {
-    Route { method, path, role, handler }
+    Route { method, path, role, also: None, handler }
+}
+
+impl Route {
+    const fn and(self, role: Role) -> Self {
+        Self { also: Some(role), ..self }
+    }
+
+    /// True when a holder of `role` may ask here.
+    pub fn admits(&self, role: Role) -> bool {
+        self.role.is_none_or(|needed| role.allows(needed)) || self.also == Some(role)
+    }
 }
 
 const VIEWER: Option<Role> = Some(Role::Viewer);
@@ -72,7 +87,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 33] = [
+pub static TABLE: [Route; 62] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -101,6 +116,35 @@ pub static TABLE: [Route; 33] = [
     route("GET", "/api/stella/maintenance", VIEWER, || get(fixes::windows)),
     route("POST", "/api/stella/maintenance", ADMIN, || post(fixes::maintain)),
     route("DELETE", "/api/stella/maintenance/{id}", ADMIN, || delete(fixes::end_window)),
+    route("GET", "/api/stella/migrations", VIEWER, || get(migrations::list)),
+    route("POST", "/api/stella/migrations", ADMIN, || post(migrations::propose)),
+    route("GET", "/api/stella/migrations/{id}", VIEWER, || get(migrations::one)),
+    route("GET", "/api/stella/migrations/{id}/collections", VIEWER, || get(migrations::collections)),
+    route("GET", "/api/stella/migrations/{id}/orphans", VIEWER, || get(migrations::orphans)),
+    route("GET", "/api/stella/migrations/{id}/errors", VIEWER, || get(migrations::errors)),
+    route("GET", "/api/stella/migrations/{id}/log", VIEWER, || get(migrations::log)),
+    route("GET", "/api/stella/migrations/{id}/mapping", VIEWER, || get(migrations::mapping)),
+    route("GET", "/api/stella/migrations/{id}/decisions", VIEWER, || get(migrations::decisions)),
+    route("GET", "/api/stella/migrations/{id}/report", VIEWER, || get(migrations::report)),
+    route("GET", "/api/stella/migrations/{id}/users/{who}", VIEWER, || get(migrations::user)),
+    route("POST", "/api/stella/migrations/{id}/decisions", ADMIN, || post(migrations::enter)),
+    route("POST", "/api/stella/migrations/{id}/plan", ADMIN, || migrations::verb(MigrationVerb::Plan)),
+    route("POST", "/api/stella/migrations/{id}/rehearse", ADMIN, || migrations::verb(MigrationVerb::Rehearse)),
+    route("POST", "/api/stella/migrations/{id}/approve", ADMIN, || migrations::verb(MigrationVerb::Approve)),
+    route("POST", "/api/stella/migrations/{id}/start", ADMIN, || migrations::verb(MigrationVerb::Start)),
+    route("POST", "/api/stella/migrations/{id}/pause", RESPONDER, || migrations::verb(MigrationVerb::Pause)),
+    route("POST", "/api/stella/migrations/{id}/resume", ADMIN, || migrations::verb(MigrationVerb::Resume)),
+    route("POST", "/api/stella/migrations/{id}/rate", ADMIN, || migrations::verb(MigrationVerb::Rate)),
+    route("POST", "/api/stella/migrations/{id}/verify", ADMIN, || migrations::verb(MigrationVerb::Verify)),
+    route("POST", "/api/stella/migrations/{id}/cutover", ADMIN, || migrations::verb(MigrationVerb::Cutover)),
+    route("POST", "/api/stella/migrations/{id}/rollback", ADMIN, || migrations::verb(MigrationVerb::Rollback)),
+    route("POST", "/api/stella/migrations/{id}/stop", RESPONDER, || migrations::verb(MigrationVerb::Stop)),
+    route("POST", "/api/stella/migrations/{id}/hand-over", ADMIN, || migrations::verb(MigrationVerb::HandOver)),
+    route("POST", "/api/stella/migrations/{id}/take-over", ADMIN, || migrations::verb(MigrationVerb::TakeOver)),
+    route("POST", "/api/stella/migrations/{id}/retry", ADMIN, || migrations::verb(MigrationVerb::Retry)),
+    route("POST", "/api/stella/migrations/{id}/close", ADMIN, || migrations::verb(MigrationVerb::Close)),
+    route("POST", "/api/stella/migrations/{id}/cancel", ADMIN, || migrations::verb(MigrationVerb::Cancel)),
+    route("GET", "/api/stella/aliases/{oldId}", VIEWER, || get(migrations::alias)).and(Role::Ingest),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),
@@ -125,6 +169,10 @@ pub(crate) struct Rooms {
     pub standing: LastStanding,
     /// None: this server has no definitions of fixes, and performs none.
     pub remedy: Option<Arc<dyn RemedyDesk>>,
+    /// None: this server has no documents, and migrates none.
+    pub migrations: Option<Arc<dyn MigrationDesk>>,
+    /// Held while a decision goes into a ledger and the hub is told of it.
+    pub deciding: tokio::sync::Mutex<()>,
 }
 
 /// The rooms, shared by every request.

@@ -3,6 +3,7 @@
 //! Starting: folder, store, lines, hub, pipeline, port, tokens, in this order, each needing the one
 //! before. Ending: the other way round, so that whatever was accepted is kept and told.
 
+mod migration;
 mod remedy;
 mod simulation;
 
@@ -21,9 +22,14 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{self, Office};
 use crate::auth::{Grant, Holder, NoRandomness, Recording, Secret, Tokens};
 use crate::config::{Config, Embedded, Redaction};
+use crate::documents::Documents;
 use crate::folder::{ADMIN_SOCKET, Folder};
 use crate::hub::{Hub, HubError};
 use crate::lines::{Caps, Lines, LinesError};
+use crate::migrate;
+use crate::migrate::run::conductor::Conductor;
+use crate::migrate::run::desk::MigrationDesk;
+use crate::migrate::run::site::Site;
 use crate::pipeline::{self, Pipeline};
 use crate::readiness::{Pending, Readiness};
 use crate::redact::{Mode, PseudonymKey, Redactor};
@@ -31,7 +37,7 @@ use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::run::executor::{Executor, Parts};
 use crate::remedy::run::http::BadBase;
 use crate::remedy::run::load::LoadError;
-use crate::remedy::settings::{People, SecretError};
+use crate::remedy::settings::{People, SecretError, Settings};
 use crate::routes::{self, App, Rooms};
 use crate::series::{SeriesBook, SeriesError, SeriesFile};
 use crate::store::{SqliteStore, Store, StoreError};
@@ -94,6 +100,9 @@ pub enum StartError {
     /// A folder of definitions cannot be read.
     #[error(transparent)]
     Definitions(#[from] LoadError),
+    /// The data map cannot be used.
+    #[error("read the data map: {0}")]
+    DataMap(String),
     /// The application's documents cannot be opened.
     #[error("open the documents: {0}")]
     Documents(#[source] crate::documents::embedded::OpenError),
@@ -144,10 +153,18 @@ struct Play {
     seeding: Pending,
 }
 
+/// Migrations that are about to be worked on.
+struct Migrations {
+    site: Arc<Site>,
+    office: Arc<migrate::run::office::Office>,
+}
+
 /// Fixes that are about to be worked on.
 struct Workshop {
     parts: Arc<Parts>,
     webhook: Option<notify::Webhook>,
+    /// None: there are no documents, and nothing is migrated.
+    migration: Option<Migrations>,
 }
 
 /// Starts a server up to the point where it listens.
@@ -308,7 +325,26 @@ impl Ground {
         let ground = remedy::Ground { hub, series, clock, single_person };
         let parts = remedy::furnish(&settings, &ground)?;
         let webhook = settings.notify.as_ref().map(remedy::webhook).transpose()?;
-        Ok(Some(Workshop { parts, webhook }))
+        let documents = parts.proposer.documents.clone();
+        let migration = documents.map(|documents| self.migrations(config, &settings, documents)).transpose()?;
+        Ok(Some(Workshop { parts, webhook, migration }))
+    }
+
+    fn migrations(
+        &self,
+        config: &Config,
+        settings: &Settings,
+        documents: Arc<dyn Documents>,
+    ) -> Result<Migrations, StartError> {
+        let ground = migration::Ground {
+            hub: &self.hub,
+            clock: &config.clock,
+            data: self.folder.path(),
+            documents,
+            caller: remedy::caller(settings)?,
+        };
+        let (site, office) = migration::furnish(&settings.migration, ground)?;
+        Ok(Migrations { site, office: Arc::new(office) })
     }
 
     fn into_server(self, config: Config, door: Door, play: Option<Play>, workshop: Option<Workshop>) -> Server {
@@ -328,6 +364,11 @@ impl Ground {
             streams: routes::Seats::default(),
             standing: routes::LastStanding::default(),
             remedy: workshop.as_ref().map(|workshop| Arc::clone(&workshop.parts) as Arc<dyn RemedyDesk>),
+            migrations: workshop
+                .as_ref()
+                .and_then(|workshop| workshop.migration.as_ref())
+                .map(|migration| Arc::clone(&migration.office) as Arc<dyn MigrationDesk>),
+            deciding: tokio::sync::Mutex::default(),
         }));
         Server {
             addr: door.addr,
@@ -362,6 +403,15 @@ impl Server {
         self.ingest_token.as_ref()
     }
 
+    /// The same with a desk of migrations, whatever its configuration says.
+    #[cfg(test)]
+    pub(crate) fn with_migrations(mut self, desk: Arc<dyn MigrationDesk>) -> Self {
+        if let Some(rooms) = Arc::get_mut(&mut self.app.0) {
+            rooms.migrations = Some(desk);
+        }
+        self
+    }
+
     /// Serves until `shutdown`: then streams get their bye, requests under way have 5 s to end, and
     /// pipeline, hub and store end in this order.
     ///
@@ -375,7 +425,10 @@ impl Server {
             let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
             tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
         }
-        let fixes = workshop.map(|Workshop { parts, webhook }| {
+        let fixes = workshop.map(|Workshop { parts, webhook, migration }| {
+            if let Some(migration) = migration {
+                tasks.spawn(Conductor::new(migration.site).run(ending.clone()));
+            }
             if let Some(webhook) = webhook {
                 tasks.spawn(notify::run(webhook, app.hub.clone(), app.clock.clone(), ending.clone()));
             }

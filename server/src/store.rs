@@ -1,4 +1,4 @@
-//! Stella's own truth: alerts, evidence, actions, fixes, audit, events, tokens, behind one trait.
+//! Stella's own truth: alerts, evidence, actions, fixes, migrations, audit, events, tokens, behind one trait.
 //!
 //! Everything that changes goes through [`Store::commit_all`]: checks, writes, audit rows and events of
 //! a [`Tx`] stand or fall together, and a number given to an event is durable when it is told. There is
@@ -15,10 +15,12 @@ use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::query::Query;
 use stella_protocol::{
-    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Severity, Timestamp,
+    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId,
+    MigrationStatus, Severity, Timestamp,
 };
 
 use crate::alerts::AlertState;
+use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 
 pub use audit::{AuditBroken, AuditEntry, AuditRow, Verdict};
@@ -171,6 +173,26 @@ pub struct FoundFixes {
     pub next: Option<u64>,
 }
 
+/// A question for a page of migrations, newest first. What is None or empty lets everything through.
+#[derive(Debug, Clone, Default)]
+pub struct MigrationQuery {
+    /// In one of these.
+    pub status: Vec<MigrationStatus>,
+    /// Older than `mig-` and this number.
+    pub after: Option<u64>,
+    /// Most migrations on the page.
+    pub limit: u32,
+}
+
+/// Found migrations, and where the next page begins.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FoundMigrations {
+    /// Newest first.
+    pub items: Vec<Migration>,
+    /// None: this was the last page.
+    pub next: Option<u64>,
+}
+
 /// The greatest numbers that were given; 0: none was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FixNumbers {
@@ -307,6 +329,18 @@ pub trait Store: Send + Sync {
 
     /// The greatest numbers given so far.
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError>;
+
+    /// One migration.
+    fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError>;
+
+    /// All unfinished migrations, and the `ended` newest ones that are not.
+    fn recent_migrations(&self, ended: u32) -> Result<Vec<MigrationState>, StoreError>;
+
+    /// A page of migrations.
+    fn migrations(&self, ask: &MigrationQuery) -> Result<FoundMigrations, StoreError>;
+
+    /// The greatest number given to a migration, 0 for none.
+    fn last_migration(&self) -> Result<u64, StoreError>;
 
     /// The last fence of a target; 0: it never had one.
     fn fence(&self, target: &str) -> Result<u64, StoreError>;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Counts, Migration, OrphanChoice};
+use crate::id::MigrationId;
 use crate::{Text, Timestamp};
 
 /// A page of something: what `GET /migrations/{id}/…` answers.
@@ -320,6 +321,18 @@ pub struct UserCheck {
     pub old_ids: Vec<Text>,
     /// Per collection.
     pub places: Vec<UserPlace>,
+}
+
+/// `GET /aliases/{oldId}`: who an old id is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alias {
+    /// The old id.
+    pub old_id: Text,
+    /// The one that stays.
+    pub new_id: Text,
+    /// The migration that moved it.
+    pub migration: MigrationId,
 }
 
 /// `GET /migrations/{id}/report`: how it went, reconciled.

@@ -5,6 +5,7 @@
 
 mod approvers;
 mod fixes;
+mod migrations;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,16 +14,18 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuar
 use rustc_hash::{FxHashMap, FxHashSet};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
-use stella_protocol::{Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, Remedy, Timestamp};
+use stella_protocol::{Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, MigrationId, Remedy, Timestamp};
 use tokio::sync::watch;
 
 use super::frame::{Kind, frame};
 use super::ring::Ring;
 use super::unpoisoned;
 use crate::alerts::AlertState;
+use crate::migrate::MigrationState;
 use crate::remedy::FixState;
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
+pub(super) use migrations::Spoken;
 
 /// How long a closed alert stays in memory and in snapshots, in milliseconds.
 const CLOSED_STAYS: i64 = 60 * 60 * 1000;
@@ -50,6 +53,9 @@ pub(super) struct Board {
     remedy: Remedy,
     /// The last ones given.
     pub numbers: FixNumbers,
+    migrations: FxHashMap<MigrationId, Arc<MigrationState>>,
+    /// The number of the last migration.
+    pub last_migration: u64,
 }
 
 impl Board {
@@ -66,6 +72,8 @@ impl Board {
             fixes: FxHashMap::default(),
             remedy: Remedy::default(),
             numbers: FixNumbers::default(),
+            migrations: FxHashMap::default(),
+            last_migration: 0,
         }
     }
 
@@ -147,6 +155,7 @@ pub(super) struct InSight {
     pub alerts: Vec<Arc<AlertState>>,
     pub fixes: Vec<Arc<FixState>>,
     pub remedy: Remedy,
+    pub migrations: Vec<Arc<MigrationState>>,
 }
 
 /// What the writer and all readers share.
@@ -155,6 +164,7 @@ pub(super) struct Shared {
     board: RwLock<Board>,
     ring: Mutex<Ring>,
     lines: Mutex<Lines>,
+    spoken: Mutex<Spoken>,
     wake: watch::Sender<()>,
     ended: AtomicBool,
     /// One human uses this server.
@@ -172,6 +182,7 @@ impl Shared {
         let engine = engine.unwrap_or(EngineClock { last: None, recording: false, lines: 0 });
         let mut board = Board::new(LineId(applied), engine);
         board.load_fixes(store, now)?;
+        board.load_migrations(store)?;
         for mut state in store.recent(board.horizon(now))? {
             state.watch.held = board.has_fix_under_way(&state.alert.id, None);
             board.put(Arc::new(state));
@@ -180,6 +191,7 @@ impl Shared {
             board: RwLock::new(board),
             ring: Mutex::new(Ring::new(store.head()?)),
             lines: Mutex::new(Lines::default()),
+            spoken: Mutex::new(Spoken::default()),
             wake: watch::Sender::new(()),
             ended: AtomicBool::new(false),
             single_person: AtomicBool::new(false),
@@ -204,6 +216,11 @@ impl Shared {
 
     pub fn lines(&self) -> MutexGuard<'_, Lines> {
         unpoisoned(self.lines.lock())
+    }
+
+    /// What runners said of migrations. To be locked before the ring, never after it.
+    pub fn spoken(&self) -> MutexGuard<'_, Spoken> {
+        unpoisoned(self.spoken.lock())
     }
 
     /// Wakes whoever waits for something new.
@@ -249,7 +266,8 @@ impl Shared {
         let horizon = board.horizon(now);
         let cursor = self.ring().head().cursor;
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
-        InSight { cursor, alerts, fixes: board.fixes_in_sight(), remedy: self.remedy_of(&board, now) }
+        let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
+        InSight { cursor, alerts, fixes, remedy: self.remedy_of(&board, now), migrations }
     }
 
     /// What holds for all fixes now.

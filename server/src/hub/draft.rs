@@ -3,6 +3,7 @@
 //! Nothing here is seen by anybody before the store has committed it; a draft that fails is dropped.
 
 mod fixes;
+mod migrations;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
 use crate::remedy::FixState;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};
 pub(super) use fixes::{By, Stop, TouchedFix, shown, waits};
+pub(super) use migrations::{NotStepped, TouchedMigration, fence_name};
 
 /// Most bytes of kept evidence: what an event may carry.
 const EVIDENCE: usize = 64 << 10;
@@ -77,6 +79,7 @@ impl Author {
 pub(super) struct Change {
     pub touched: Vec<Touched>,
     pub fixes: Vec<TouchedFix>,
+    pub migrations: Vec<TouchedMigration>,
     /// What holds for all fixes from now on.
     pub remedy: Option<Remedy>,
     pub audit: Vec<AuditEntry>,
@@ -88,14 +91,16 @@ impl Change {
     /// True when it must be kept at once, and readers told.
     pub fn is_loud(&self) -> bool {
         self.touched.iter().any(|touched| touched.loud)
-            || !(self.fixes.is_empty() && self.audit.is_empty() && self.writes.is_empty())
+            || !(self.fixes.is_empty() && self.migrations.is_empty())
+            || !(self.audit.is_empty() && self.writes.is_empty())
     }
 
-    /// The transaction: every fix, every loud alert with its evidence, and their events. More can be
+    /// The transaction: every fix and migration, every loud alert with its evidence, and their events. More can be
     /// added to it.
     pub fn tx(&self, at: Timestamp) -> Tx {
         let mut tx = Tx { at, audit: self.audit.clone(), ..Tx::default() };
         self.fixes.iter().for_each(|touched| touched.add_to(&mut tx));
+        self.migrations.iter().for_each(|touched| touched.add_to(&mut tx));
         for touched in self.touched.iter().filter(|touched| touched.loud) {
             let state = Arc::clone(&touched.state);
             tx.events.push(NewEvent { kind: "alert", body: json(&state.alert) });

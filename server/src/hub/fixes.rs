@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{
-    Alert, Code, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text, Timestamp,
+    Alert, Code, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Principal, Problem, Remedy, Role, Text,
+    Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -32,6 +33,8 @@ pub struct InSight {
     pub fixes: Vec<Fix>,
     /// What holds for all fixes.
     pub remedy: Remedy,
+    /// Unfinished migrations, and the last 10 that ended; oldest first.
+    pub migrations: Vec<Migration>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -278,6 +281,7 @@ impl Hub {
             alerts: sight.alerts.iter().map(|state| state.alert.clone()).collect(),
             fixes: sight.fixes.iter().map(|state| state.fix.clone()).collect(),
             remedy: shown(&sight.remedy),
+            migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
         }
     }
 }

@@ -28,10 +28,14 @@ pub enum Kind {
     FixOutput = 128,
     /// What holds for all fixes.
     Remedy = 256,
+    /// Migrations.
+    Migration = 512,
+    /// How far migrations are.
+    MigrationProgress = 1024,
 }
 
 impl Kind {
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::Log, "log"),
         (Self::Alert, "alert"),
         (Self::AlertCounts, "alert_counts"),
@@ -40,6 +44,8 @@ impl Kind {
         (Self::Fix, "fix"),
         (Self::FixOutput, "fix_output"),
         (Self::Remedy, "remedy"),
+        (Self::Migration, "migration"),
+        (Self::MigrationProgress, "migration_progress"),
     ];
 
     /// Of an event.
@@ -53,6 +59,8 @@ impl Kind {
             FeedEvent::Fix(_) => Self::Fix,
             FeedEvent::FixOutput(_) => Self::FixOutput,
             FeedEvent::Remedy(_) => Self::Remedy,
+            FeedEvent::Migration(_) => Self::Migration,
+            FeedEvent::MigrationProgress(_) => Self::MigrationProgress,
             _ => Self::Control,
         }
     }
@@ -135,6 +143,8 @@ mod tests {
         let kinds = Kinds::read("alert, log_line,fix");
         assert!(kinds.wants(Kind::Alert) && kinds.wants(Kind::LogLine) && kinds.wants(Kind::Control));
         assert!(kinds.wants(Kind::Fix) && !kinds.wants(Kind::FixOutput) && !kinds.wants(Kind::Remedy));
+        let far = Kinds::read("migration_progress");
+        assert!(far.wants(Kind::MigrationProgress) && !far.wants(Kind::Migration));
         assert!(!kinds.wants(Kind::Metrics) && !kinds.wants(Kind::Log));
         assert!(!Kinds::default().wants(Kind::LogLine) && Kinds::default().wants(Kind::Log));
         assert!(Kinds::default().wants(Kind::Fix) && Kinds::default().wants(Kind::Remedy));

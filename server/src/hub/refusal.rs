@@ -1,7 +1,7 @@
 //! Refusals in words for people: what stands against it, and what to do next.
 
 use stella_protocol::{
-    Alert, AlertId, Code, Current, Fix, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb,
+    Alert, AlertId, Code, Current, Fix, Migration, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb,
 };
 
 use crate::alerts::{AlertState, Refusal, SYSTEM};
@@ -51,6 +51,27 @@ pub(super) fn stale_fix(fix: &Fix) -> Problem {
     let detail = format!("it is {} now{}", fix.status.word(), last.unwrap_or_default());
     let current = Some(Current::Fix(Box::new(fix.clone())));
     Problem { current, ..titled(Code::VersionConflict, "it has changed meanwhile", detail) }
+}
+
+/// What stands against a change of a migration, with the migration that it is about.
+pub(super) fn migration_refused(why: &crate::migrate::Refusal, current: Option<&Migration>) -> Problem {
+    let current = current.map(|migration| Current::Migration(Box::new(migration.clone())));
+    Problem { current, ..problem(why.code, &why.why) }
+}
+
+/// Somebody changed the migration since it was read.
+pub(super) fn stale_migration(migration: &Migration) -> Problem {
+    let last = migration.trail.last().map(|last| format!(": {} {}", last.by.raw(), last.what.raw()));
+    let detail = format!("it is {} now{}", migration.status.word(), last.unwrap_or_default());
+    let current = Some(Current::Migration(Box::new(migration.clone())));
+    Problem { current, ..titled(Code::VersionConflict, "it has changed meanwhile", detail) }
+}
+
+/// Another migration has the store that this one would change.
+pub(super) fn store_held(by: &Migration) -> Problem {
+    let detail = format!("{} is {}: one migration at a time may change it", by.id, by.status.word());
+    let current = Some(Current::Migration(Box::new(by.clone())));
+    Problem { current, ..titled(Code::TargetBusy, "another migration has the store", detail) }
 }
 
 /// A target that is no alert.

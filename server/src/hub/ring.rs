@@ -293,11 +293,11 @@ mod tests {
         let mut place = START;
         assert_eq!(text(ring.take(&mut place, Kinds::read("metrics"))), "data: m\n\n");
         assert_eq!(place.skipped, Some(Bookmark { from: 11, to: 12 }));
-        ring.push_kept(13, "migration", "3");
+        ring.push_kept(13, "ticket", "3");
         let taken = text(ring.take(&mut place, Kinds::read("metrics")));
         assert_eq!(
             taken,
-            "id: 1.12\nevent: bookmark\ndata: {\"from\":11,\"to\":12}\n\nid: 1.13\nevent: migration\ndata: 3\n\n"
+            "id: 1.12\nevent: bookmark\ndata: {\"from\":11,\"to\":12}\n\nid: 1.13\nevent: ticket\ndata: 3\n\n"
         );
         assert_eq!(place.skipped, None);
     }

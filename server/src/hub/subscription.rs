@@ -81,6 +81,8 @@ pub struct Subscription {
     first: VecDeque<Bytes>,
     /// How many of them are the last logs.
     logs: usize,
+    /// How many of them, at the end, say how far migrations are.
+    far: usize,
     /// Index of the next raw line, and how many were missed before it.
     lines: Option<(u64, u64)>,
     skipping_since: Option<Instant>,
@@ -90,6 +92,7 @@ pub struct Subscription {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, store: Arc<dyn Store>, ask: CursorAsk) -> Self {
         let wake = shared.watch();
+        let spoken = shared.spoken();
         let ring = shared.ring();
         let (head, next) = (ring.head(), ring.end());
         let (seq, reset) = match ask {
@@ -100,12 +103,15 @@ impl Subscription {
             CursorAsk::At(at) if at.seq.saturating_add(1) < head.oldest => (head.cursor.seq, Some(ResetReason::Gap)),
             CursorAsk::At(at) => (at.seq, None),
         };
-        let first: VecDeque<Bytes> = match ask {
+        let mut first: VecDeque<Bytes> = match ask {
             CursorAsk::None => ring.logs().cloned().collect(),
             _ => reset.into_iter().map(reset_frame).collect(),
         };
-        drop(ring);
         let logs = if ask == CursorAsk::None { first.len() } else { 0 };
+        let opening = first.len();
+        first.extend(spoken.frames());
+        let far = first.len() - opening;
+        drop((ring, spoken));
         let behind = seq < head.cursor.seq;
         shared.readers.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -116,6 +122,7 @@ impl Subscription {
             epoch: head.cursor.epoch,
             first,
             logs,
+            far,
             lines: None,
             skipping_since: None,
             wake,
@@ -125,6 +132,9 @@ impl Subscription {
 
     /// Follows only what `filter` wants; to be called before the first [`Subscription::next`].
     pub fn only(mut self, filter: Filter) -> Self {
+        if !filter.kinds.wants(Kind::MigrationProgress) {
+            self.first.truncate(self.first.len() - std::mem::take(&mut self.far));
+        }
         if !filter.kinds.wants(Kind::Log) {
             self.first.drain(..std::mem::take(&mut self.logs));
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fixes;
+mod migrations;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

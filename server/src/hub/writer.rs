@@ -7,6 +7,7 @@
 mod chores;
 mod engine;
 mod fixes;
+mod migrations;
 
 use std::mem;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::alerts::Moment;
 use crate::clock::Clock;
 use crate::store::{Commit, NewEvent, Store, StoreError, Tx};
 pub(super) use fixes::{FixJob, Keyed, digest_of_decision};
+pub(super) use migrations::MigrationJob;
 
 /// Most requests behind one fsync.
 const GROUP: usize = 256;
@@ -71,6 +73,7 @@ pub(super) enum Job {
         engine_now: Timestamp,
     },
     Fix(FixJob),
+    Migration(MigrationJob),
     Stop,
 }
 
@@ -129,6 +132,7 @@ impl Writer {
             self.chores(Instant::now());
         }
         self.tell_counts();
+        self.note_old_ids();
         self.flush();
         self.shared.end();
     }
@@ -165,6 +169,11 @@ impl Writer {
                     keys.clear();
                     self.fix(job);
                 }
+                Job::Migration(job) => {
+                    self.together(mem::take(&mut group));
+                    keys.clear();
+                    self.migration(job);
+                }
                 Job::Stop => {
                     self.together(group);
                     return true;
@@ -200,7 +209,7 @@ impl Writer {
                     txs.push(tx);
                     waiting.push(Waiting::Room { reply });
                 }
-                Job::Apply { .. } | Job::Tick { .. } | Job::Fix(_) | Job::Stop => {}
+                Job::Apply { .. } | Job::Tick { .. } | Job::Fix(_) | Job::Migration(_) | Job::Stop => {}
             }
         }
         if !txs.is_empty() {
@@ -311,6 +320,7 @@ fn queue(
 
 fn merge(board: &mut Board, change: Change) {
     board.merge_fixes(change.fixes, change.remedy);
+    board.merge_migrations(change.migrations);
     for touched in change.touched {
         let id = touched.state.alert.id.clone();
         board.put(touched.state);

@@ -10,7 +10,7 @@ mod clash;
 mod mapping;
 mod rewrite;
 
-pub use clash::{Clash, Outcome};
+pub use clash::{Clash, Outcome, Stays, of_documents};
 pub use mapping::{Mapping, MappingError};
 pub use rewrite::{Change, Changed, Rewritten, rewrite};
 

@@ -5,12 +5,14 @@
 
 mod address;
 mod file;
+mod migration;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use address::{BadAddress, read_base_url};
+pub use migration::{DualReadProbe, MigrationSection, MigrationSettings};
 pub use file::{BaseSection, FixesSection, NotifySection, ProgramSection};
 
 use super::parameter::Network;
@@ -34,6 +36,8 @@ pub struct Settings {
     pub never_block: Vec<Network>,
     /// Folder of the application's documents (`documents.db`).
     pub documents: Option<PathBuf>,
+    /// How they are migrated.
+    pub migration: MigrationSettings,
     /// Where to tell of what waits.
     pub notify: Option<Webhook>,
 }

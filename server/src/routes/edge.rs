@@ -97,7 +97,7 @@ pub(super) async fn admit(
 ) -> Result<Response, Refusal> {
     refuse_token_in_address(request.uri())?;
     let session = session(&app, request.headers())?;
-    if !session.principal.role.allows(needed) {
+    if !row.admits(session.principal.role) {
         if row.method != "GET" {
             app.hub.denied(&session.principal, row.path, request.uri().path());
         }

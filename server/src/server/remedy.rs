@@ -21,8 +21,13 @@ use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::settings::{self, Base, Hidden, People, Program, SecretHeader, SecretPlace, Settings};
+use crate::remedy::settings::{self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings};
 use crate::series::SeriesBook;
+
+/// Where the demo's application says that it reads both ids.
+const READS_BOTH: &str = "/reads-both-ids";
+/// The longest session of the demo's application, in milliseconds: after that nobody has an old id.
+const DEMO_SOAK_MS: i64 = 60_000;
 
 /// What fixes need of the rest of the server.
 pub(super) struct Ground<'a> {
@@ -45,7 +50,7 @@ pub(super) fn furnish(settings: &Settings, ground: &Ground<'_>) -> Result<Arc<Pa
     }
     let documents = settings.documents.as_deref().map(|folder| open(folder, ground.clock)).transpose()?;
     let runner = Performer {
-        http: HttpCaller::new(settings.bases.iter().map(base).collect::<Result<_, _>>()?),
+        http: caller(settings)?,
         argv: commands(settings),
         documents: documents.clone().map(|documents| Arc::new(DocumentRunner::new(documents)) as Arc<dyn Runner>),
     };
@@ -69,6 +74,14 @@ pub(super) fn furnish(settings: &Settings, ground: &Ground<'_>) -> Result<Arc<Pa
 
 fn open(folder: &Path, clock: &Clock) -> Result<Arc<dyn Documents>, StartError> {
     Ok(Arc::new(Embedded::open(folder, clock.clone()).map_err(StartError::Documents)?))
+}
+
+/// Calls the bases that the settings name.
+///
+/// # Errors
+/// When a secret of one cannot be read.
+pub(super) fn caller(settings: &Settings) -> Result<HttpCaller, StartError> {
+    Ok(HttpCaller::new(settings.bases.iter().map(base).collect::<Result<_, _>>()?))
 }
 
 fn base(base: &Base) -> Result<http::Base, StartError> {
@@ -115,7 +128,10 @@ pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder:
         arguments: vec![demo::OPERATE.to_owned(), "--control".to_owned(), file.display().to_string()],
         environment: Vec::new(),
     });
+    let dual_read = Some(DualReadProbe { base: "application".to_owned(), url: format!("{}{READS_BOTH}", control.url) });
+    let migration = MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, ..settings.migration };
     Settings {
+        migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),
         programs: own.into_iter().collect(),
         documents: Some(folder.to_owned()),

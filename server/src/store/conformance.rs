@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 pub(crate) mod fixes;
+pub(crate) mod migrations;
 
 use std::sync::Arc;
 use std::thread;
@@ -22,7 +23,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::default()
 }
 /// How many stores of their own the tests need.
-pub(crate) const STORES: usize = 12;
+pub(crate) const STORES: usize = 15;
 const WRITERS: usize = 8;
 
 /// Runs all of it. `open` opens store `n`: empty the first time, with what it kept after that.
@@ -39,6 +40,9 @@ pub(crate) fn holds(open: &dyn Fn(usize) -> Box<dyn Store>) {
     fixes::a_stale_version_and_a_lower_fence_are_refused(&*open(9));
     fixes::what_a_step_needs_is_there_with_its_intent(&|| open(10));
     fixes::lists_and_figures_of_fixes_are_right(&*open(11));
+    migrations::one_migration_holds_a_store(&*open(12));
+    migrations::a_migration_changes_from_the_version_that_is_kept(&|| open(13));
+    migrations::lists_of_migrations_are_right(&*open(14));
 }
 
 fn event(body: String) -> NewEvent {

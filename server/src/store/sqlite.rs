@@ -7,6 +7,7 @@
 mod fixes;
 #[cfg(test)]
 mod kill;
+mod migrations;
 mod read;
 mod schema;
 mod sweep;
@@ -21,14 +22,15 @@ use rand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
-use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, Timestamp};
+use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Timestamp};
 
 use super::lock::FolderLock;
 use super::{
-    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes, Head,
-    Meta, Replay, Retention, Store, StoreError, StoredToken, Tx,
+    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes,
+    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, Store, StoreError, StoredToken, Tx,
 };
 use crate::alerts::AlertState;
+use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 use write::Writer;
 
@@ -197,6 +199,22 @@ impl Store for SqliteStore {
 
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError> {
         fixes::numbers(&self.reader())
+    }
+
+    fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError> {
+        migrations::one(&self.reader(), id)
+    }
+
+    fn recent_migrations(&self, ended: u32) -> Result<Vec<MigrationState>, StoreError> {
+        migrations::recent(&self.reader(), ended)
+    }
+
+    fn migrations(&self, ask: &MigrationQuery) -> Result<FoundMigrations, StoreError> {
+        migrations::query(&self.reader(), ask)
+    }
+
+    fn last_migration(&self) -> Result<u64, StoreError> {
+        migrations::last(&self.reader())
     }
 
     fn fence(&self, target: &str) -> Result<u64, StoreError> {

@@ -9,6 +9,7 @@ use stella_protocol::{AlertId, FixId, FixOutput, Role, Text, Timestamp};
 
 use super::audit::AuditEntry;
 use crate::alerts::{AlertState, Triage};
+use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 
 /// What stands or falls together: writes, audit rows, events, and the answer to a key.
@@ -61,6 +62,14 @@ pub enum Write {
     Fix {
         /// How it stands now.
         state: Arc<FixState>,
+        /// The version that is replaced; None: it is new.
+        from: Option<u64>,
+    },
+    /// A migration. A conflict when another one of its target holds the store, and this one would; a changed
+    /// one also unless the kept one has the version `from`.
+    Migration {
+        /// How it stands now.
+        state: Arc<MigrationState>,
         /// The version that is replaced; None: it is new.
         from: Option<u64>,
     },
@@ -221,6 +230,8 @@ pub enum InTheWay {
     Alert(Box<AlertState>),
     /// A fix as it is kept: the same in another version, or another open one of the same target.
     Fix(Box<FixState>),
+    /// A migration as it is kept: the same in another version, or the one that holds the store.
+    Migration(Box<MigrationState>),
     /// The fence of a target that is kept, higher than the one that was shown.
     Fence(u64),
 }

@@ -10,6 +10,7 @@ mod fixes;
 mod guide;
 mod harness;
 mod intake;
+mod migrations;
 mod process;
 mod reads;
 mod roles;

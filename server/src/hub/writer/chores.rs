@@ -17,6 +17,8 @@ impl Writer {
         if now >= self.next_second {
             self.next_second = now + SECOND;
             self.tell_counts();
+            self.tell_progress();
+            self.note_old_ids();
             self.flush();
         }
         if now >= self.next_minute {

@@ -155,10 +155,13 @@ impl Writer {
     /// The store may hold something else than memory does: what the change touched is read again.
     fn look_again(&self, change: &Change, commit: &Commit) {
         let fixes = change.fixes.iter().map(|touched| self.store.fix(&touched.state.fix.id)).collect::<Vec<_>>();
+        let migrations: Vec<_> =
+            change.migrations.iter().map(|touched| self.store.migration(&touched.state.migration.id)).collect();
         let alerts: Vec<_> = change.touched.iter().map(|touched| touched.state.alert.id.clone()).collect();
         let kept = alerts.iter().map(|id| self.store.alert(id).ok().flatten()).collect::<Vec<_>>();
         let mut board = self.shared.board_mut();
         fixes.into_iter().flatten().flatten().for_each(|state| board.put_fix(Arc::new(state)));
+        migrations.into_iter().flatten().flatten().for_each(|state| board.put_migration(Arc::new(state)));
         for (id, kept) in alerts.iter().zip(kept) {
             let went_on =
                 kept.is_some_and(|kept| board.get(id).is_none_or(|now| now.alert.version < kept.alert.version));

@@ -37,14 +37,14 @@ const LINE: usize = 4 << 10;
 /// carries 64 KiB.
 const PLAN: usize = 32 << 10;
 /// Most that the words of a verb may take on the wire.
-const WORDS: usize = 2 << 10;
+pub(super) const WORDS: usize = 2 << 10;
 
-type Reply<T> = oneshot::Sender<Result<Answer<T>, Problem>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<Answer<T>, Problem>>;
 
 /// A person who asks, under a key.
 pub(in crate::hub) struct Keyed {
-    by: Principal,
-    key: String,
+    pub(super) by: Principal,
+    pub(super) key: String,
 }
 
 impl Keyed {
@@ -70,15 +70,15 @@ pub(in crate::hub) enum FixJob {
 }
 
 /// What a request is about, for its role and its audit row when it is not done.
-struct Deed {
-    verb: &'static str,
-    object: String,
-    role: Role,
-    digest: [u8; 32],
+pub(super) struct Deed {
+    pub verb: &'static str,
+    pub object: String,
+    pub role: Role,
+    pub digest: [u8; 32],
 }
 
 impl Deed {
-    fn new(verb: &'static str, object: &str, role: Role, asked: &str) -> Self {
+    pub fn new(verb: &'static str, object: &str, role: Role, asked: &str) -> Self {
         let digest = Sha256::digest(format!("{verb} {object} {asked}")).into();
         Self { verb, object: object.to_owned(), role, digest }
     }
@@ -95,7 +95,7 @@ pub(in crate::hub) fn digest_of_decision(id: &FixId, version: u64, decision: &De
 }
 
 /// Why a request is not done.
-enum No {
+pub(super) enum No {
     /// Nothing is noted of it.
     Said(Problem),
     /// It stands in the audit, with the version of what it was about.
@@ -111,10 +111,10 @@ impl From<StoreError> for No {
 }
 
 /// A plan in the making.
-struct Making<'a, 'd> {
-    draft: &'a mut Draft<'d>,
-    change: &'a mut Change,
-    author: &'a Author,
+pub(super) struct Making<'a, 'd> {
+    pub draft: &'a mut Draft<'d>,
+    pub change: &'a mut Change,
+    pub author: &'a Author,
 }
 
 impl Writer {
@@ -151,7 +151,7 @@ impl Writer {
 
     /// What stands before and after every request under a key: the first answer again, the role, the
     /// commit with the answer, an audit row when it is not done.
-    fn answer<T: Serialize + DeserializeOwned>(
+    pub(super) fn answer<T: Serialize + DeserializeOwned>(
         &mut self,
         keyed: &Keyed,
         deed: &Deed,
@@ -444,8 +444,8 @@ fn number_line(state: &mut FixState, line: FixOutput) -> Option<FixOutput> {
 }
 
 /// The store could not be asked: nothing was done.
-fn failed(error: &StoreError) -> Problem {
-    tracing::error!(error = %error, "failed to plan a change of a fix");
+pub(super) fn failed(error: &StoreError) -> Problem {
+    tracing::error!(error = %error, "failed to plan a change");
     refusal::unavailable()
 }
 
@@ -455,12 +455,16 @@ fn unknown(error: &StoreError) -> Refusal {
 }
 
 /// What a commit ran into, in words.
-fn ran_into(commit: Commit) -> Problem {
+pub(super) fn ran_into(commit: Commit) -> Problem {
     match commit {
         Commit::Conflict(Some(InTheWay::Fix(other))) => {
             let code = if other.fix.status.is_open() { Code::TargetBusy } else { Code::VersionConflict };
             let current = Some(Current::Fix(Box::new(other.fix.clone())));
             Problem { current, ..problem(code, format!("look at {}", other.fix.id)) }
+        }
+        Commit::Conflict(Some(InTheWay::Migration(other))) => {
+            let other = &other.migration;
+            if other.status.holds_the_store() { refusal::store_held(other) } else { refusal::stale_migration(other) }
         }
         Commit::Conflict(Some(InTheWay::Fence(fence))) => {
             problem(Code::VersionConflict, format!("another executor has the target: its fence is {fence}"))

@@ -6,7 +6,8 @@ use crate::toml_source::Problem;
 
 /// Its name.
 pub const NAME: &str = "application.toml";
-const TEXT: &str = include_str!("../../../maps/application.toml");
+/// Its text.
+pub const TEXT: &str = include_str!("../../../maps/application.toml");
 
 /// The shipped map.
 ///

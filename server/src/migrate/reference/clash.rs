@@ -1,5 +1,7 @@
 //! Two entries that become one person's: which of them stays, or that nobody can say.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use serde_json::Value;
 use stella_protocol::Text;
@@ -28,6 +30,32 @@ pub enum Outcome {
     Chosen,
     /// Nobody can say: the document stays as it is.
     Parked,
+}
+
+/// Which of two documents that become one stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stays {
+    /// They are equal: either.
+    Either,
+    /// The first.
+    First,
+    /// The second.
+    Second,
+}
+
+/// Which of two documents that become one stays; None: nobody can say.
+pub fn of_documents(
+    policy: &ClashPolicy,
+    first: &BTreeMap<String, Value>,
+    second: &BTreeMap<String, Value>,
+) -> Option<Stays> {
+    let value = |fields: &BTreeMap<String, Value>| Value::Object(fields.clone().into_iter().collect());
+    let kept = keep(policy, &[&value(first), &value(second)])?;
+    Some(match kept {
+        (_, Outcome::Equal) => Stays::Either,
+        (0, _) => Stays::First,
+        _ => Stays::Second,
+    })
 }
 
 /// Which of several entries stays, and why; None: nobody can say.

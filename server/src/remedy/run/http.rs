@@ -112,6 +112,12 @@ impl HttpCaller {
         }
     }
 
+    /// Makes a call that reads: what it brought back with a 200; None: nothing.
+    pub async fn read(&self, act: &HttpAct) -> Option<Vec<u8>> {
+        let answer = self.ask(act).await.ok()?;
+        answer.body.filter(|_| answer.status == 200)
+    }
+
     /// Makes a call that reads.
     pub(super) async fn ask(&self, act: &HttpAct) -> Result<Answer, Failed> {
         if act.method != HttpMethod::Get {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Base, People, Program, SecretHeader, SecretPlace, Settings, Webhook, read_base_url};
+use super::{Base, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings, Webhook, read_base_url};
 use crate::remedy::parameter::Network;
 
 /// Name of the header when nobody says.
@@ -141,6 +141,7 @@ impl Settings {
             people: section.people.map(|PeopleWord(people)| people),
             never_block,
             documents: section.documents.clone(),
+            migration: MigrationSettings::default(),
             notify,
         };
         settings.names_are_unique()?;

@@ -27,7 +27,7 @@ fn number(id: &FixId) -> Option<i64> {
 }
 
 /// The number in an id that this server made; another one is no row of ours.
-fn written(id: &str, prefix: &str) -> Result<i64, Stop> {
+pub(super) fn written(id: &str, prefix: &str) -> Result<i64, Stop> {
     number_in(id, prefix).map(|number| number as i64).ok_or_else(|| Stop::from(StoreError::Row("number")))
 }
 
@@ -282,13 +282,13 @@ pub(super) fn maintenance(connection: &Connection, now: Timestamp) -> Result<Vec
 }
 
 /// The bodies that a question finds.
-fn bodies<T: DeserializeOwned>(
+pub(super) fn bodies<T: DeserializeOwned>(
     connection: &Connection,
     sql: &str,
     values: Vec<Value>,
     what: &'static str,
 ) -> Result<Vec<T>, StoreError> {
-    let failed = doing("read fixes");
+    let failed = doing("read kept rows");
     let mut asked = connection.prepare_cached(sql).map_err(&failed)?;
     let rows = asked.query_map(params_from_iter(values), |row| row.get::<_, String>(0)).map_err(&failed)?;
     rows.map(|body| from_json(&body.map_err(&failed)?, what)).collect()

@@ -168,8 +168,26 @@ CREATE TABLE maintenance (
 CREATE INDEX maintenance_until ON maintenance (until);
 ";
 
+/// As fixes, migrations are never deleted. One at a time holds the store of a target. Their fences stand in
+/// `fix_targets`, under the target's name with `documents:` before it.
+const MIGRATIONS: &str = "
+CREATE TABLE migrations (
+    number INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    unfinished INTEGER NOT NULL CHECK (unfinished IN (0, 1)),
+    holds INTEGER NOT NULL CHECK (holds IN (0, 1)),
+    target TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX migrations_one_holds ON migrations (target) WHERE holds = 1;
+CREATE INDEX migrations_status ON migrations (status, number);
+CREATE INDEX migrations_unfinished ON migrations (unfinished, number);
+";
+
 fn steps() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(FIXES)])
+    Migrations::new(vec![M::up(FIRST), M::up(FIXES), M::up(MIGRATIONS)])
 }
 
 /// Makes the tables, or brings those of an older server up to date.
@@ -194,6 +212,7 @@ mod tests {
             connection.execute("INSERT INTO meta (name, value) VALUES ('applied_line', '7')", [])?;
             assert!(bring_up_to_date(&mut connection).is_ok());
             connection.execute("INSERT INTO fix_targets (target, fence) VALUES ('t', 1)", [])?;
+            connection.execute("DELETE FROM migrations", [])?;
             connection.query_row("SELECT value FROM meta", [], |row| row.get::<_, String>(0))
         });
         assert_eq!(old.ok().as_deref(), Some("7"));

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, TransactionBehavior, params};
 use serde::Serialize;
 use stella_protocol::Timestamp;
 
-use super::{doing, fixes, read};
+use super::{doing, fixes, migrations, read};
 use crate::alerts::AlertState;
 use crate::store::{ActionRecord, AuditRow, Commit, InTheWay, StoreError, StoredToken, Tx, Write};
 
@@ -170,6 +170,7 @@ fn write_one(connection: &Connection, write: &Write, at: Timestamp) -> Result<()
         }
         Write::Token(token) => put_token(connection, token).map_err(Stop::from),
         Write::Fix { state, from } => fixes::write(connection, state, *from),
+        Write::Migration { state, from } => migrations::write(connection, state, *from),
         Write::Fence { target, fence } => fixes::raise_fence(connection, target, *fence),
         Write::FixImages { fix, step, images } => fixes::put_images(connection, fix, *step, images),
         Write::FixOutput(line) => fixes::put_output(connection, line),

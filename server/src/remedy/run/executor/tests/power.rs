@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::{BoxFuture, pending};
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
-use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, Text, Timestamp};
+use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Text, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::AlertState;
+use crate::migrate::MigrationState;
 use crate::remedy::run::{Call, Output, Runner};
 use crate::remedy::{BeforeImage, FixState, Outcome, Said};
 use crate::store::{
-    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes, Head,
-    Meta, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx, Write,
+    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes,
+    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx,
+    Write,
 };
 
 /// Counts points, and cuts everything at one of them; or only drops one answer of the store.
@@ -102,6 +104,10 @@ impl Store for Kept {
     fn proposed(&self, definition: &str, target: &str, since: Timestamp) -> Result<Vec<FixState>, StoreError> { self.read(|store| store.proposed(definition, target, since)) }
     fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> { self.read(|store| store.fixes(ask)) }
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError> { self.read(Store::fix_numbers) }
+    fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError> { self.read(|store| store.migration(id)) }
+    fn recent_migrations(&self, ended: u32) -> Result<Vec<MigrationState>, StoreError> { self.read(|store| store.recent_migrations(ended)) }
+    fn migrations(&self, ask: &MigrationQuery) -> Result<FoundMigrations, StoreError> { self.read(|store| store.migrations(ask)) }
+    fn last_migration(&self) -> Result<u64, StoreError> { self.read(Store::last_migration) }
     fn fence(&self, target: &str) -> Result<u64, StoreError> { self.read(|store| store.fence(target)) }
     fn fix_images(&self, id: &FixId, step: usize) -> Result<Vec<BeforeImage>, StoreError> { self.read(|store| store.fix_images(id, step)) }
     fn fix_output(&self, id: &FixId, step: Option<u32>, after: u64, limit: u32) -> Result<Vec<FixOutput>, StoreError> {

@@ -1,0 +1,292 @@
+//! What is to be done with one document: nothing, a write, or to leave it for a person.
+//!
+//! The same answer for the same document, whoever asks and how often: so a batch that was interrupted is
+//! done again from what stands there, and what a life before wrote and did not tell is known for its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use stella_protocol::migration::TroubleKind;
+
+use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
+use crate::migrate::reference::{Changed, Clash, Outcome, Stays, of_documents, rewrite};
+use crate::migrate::run::backup::Backup;
+use crate::migrate::run::ledger::{How, Ledger, Standing, WrittenDocument, content_digest};
+use crate::migrate::run::site::Ended;
+use crate::migrate::run::site::walk::is_tombstone;
+use crate::migrate::{DataMap, Mapping, Rewritten};
+
+/// The fields of a document.
+pub type Fields = BTreeMap<String, Value>;
+
+/// Decides.
+#[derive(Debug)]
+pub struct Hand {
+    /// Where ids stand.
+    pub map: Arc<DataMap>,
+    /// What they become.
+    pub mapping: Mapping,
+    /// What was done already.
+    pub ledger: Arc<Ledger>,
+    /// What stood there before; None: nothing is to be written.
+    pub backup: Option<Arc<Backup>>,
+}
+
+/// A document, and what its new place holds when it has to move.
+#[derive(Debug)]
+pub struct Asked {
+    /// The document as it was read.
+    pub document: Document,
+    /// What it becomes.
+    pub rewritten: Rewritten,
+    /// What stands under its new key; None: nothing, or it does not move.
+    pub there: Option<Document>,
+}
+
+impl Asked {
+    /// Its new key, when that is another.
+    pub fn target(&self) -> Option<&DocumentKey> {
+        target(&self.document, &self.rewritten)
+    }
+}
+
+/// The new key of a document, when that is another.
+pub fn target<'r>(document: &Document, rewritten: &'r Rewritten) -> Option<&'r DocumentKey> {
+    match rewritten {
+        Rewritten::Changed(changed) if changed.key != document.key => Some(&changed.key),
+        _ => None,
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Nothing: no id of it becomes another, or it was done and told.
+    Nothing,
+    /// Nothing any more: what was to be done is done. True: it moved, and its like stands there.
+    Skip(bool),
+    /// It was done, and not told.
+    Known(Box<Work>),
+    /// This.
+    Write(Box<Work>),
+    /// It is left as it is, for a person: why.
+    Park(String),
+}
+
+/// A write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// Which document, and what it becomes.
+    pub write: DocumentWrite,
+    /// What the ledger is told; of what is to be written, its version is not known yet.
+    pub written: WrittenDocument,
+    /// What must be in the backup before.
+    pub images: Vec<Document>,
+    /// Digest of the document that it is made of.
+    pub before: [u8; 32],
+    /// Digest of what is left.
+    pub after: [u8; 32],
+    /// References that become others.
+    pub references: u64,
+}
+
+impl Hand {
+    /// What a document becomes.
+    pub fn rewritten(&self, document: &Document) -> Rewritten {
+        match self.map.collection(&document.key.collection) {
+            Some(collection) if !is_tombstone(&document.fields) => {
+                rewrite(&self.map, collection, document, &self.mapping)
+            }
+            _ => Rewritten::Same,
+        }
+    }
+
+    /// What is to be done with a document. Blocks.
+    ///
+    /// # Errors
+    /// When ledger or backup cannot be read.
+    pub fn deed(&self, asked: &Asked) -> Result<Deed, Ended> {
+        let key = &asked.document.key;
+        match &asked.rewritten {
+            Rewritten::Same => self.as_it_must_be(&asked.document),
+            Rewritten::Parked(clashes) => self.park(key, words(clashes)),
+            Rewritten::Changed(changed) if changed.key == *key => self.in_place(&asked.document, changed),
+            Rewritten::Changed(changed) => self.moved(&asked.document, changed, asked.there.as_ref()),
+        }
+    }
+
+    /// A document that a life before left alone, and told so, is not told again.
+    fn park(&self, key: &DocumentKey, why: String) -> Result<Deed, Ended> {
+        let told = self.backup.is_some() && self.ledger.is_troubled(key, TroubleKind::Parked)?;
+        Ok(if told { Deed::Nothing } else { Deed::Park(why) })
+    }
+
+    fn standing(&self, key: &DocumentKey) -> Result<Option<Standing>, Ended> {
+        Ok(self.ledger.written(key)?.filter(|row| row.back.is_none()))
+    }
+
+    /// Nothing is to be done; but a life before may have done it without a word.
+    fn as_it_must_be(&self, document: &Document) -> Result<Deed, Ended> {
+        let row = self.standing(&document.key)?;
+        if row.as_ref().is_some_and(|row| row.document.version == document.version) {
+            return Ok(Deed::Nothing);
+        }
+        if let Some(work) = self.done_before(document, row.as_ref())? {
+            return Ok(Deed::Known(Box::new(work)));
+        }
+        let planned = row.is_none() && self.ledger.seen_one(&document.key)?.is_some_and(|seen| seen.changes);
+        Ok(if planned { Deed::Skip(false) } else { Deed::Nothing })
+    }
+
+    fn done_before(&self, document: &Document, row: Option<&Standing>) -> Result<Option<Work>, Ended> {
+        let Some(backup) = &self.backup else { return Ok(None) };
+        if backup.holds(&document.key)?.is_none_or(|(version, _)| version == document.version) {
+            return Ok(None);
+        }
+        let Some(image) = backup.get(&document.key)? else { return Ok(None) };
+        match self.rewritten(&image) {
+            Rewritten::Changed(changed) if changed.key == document.key && changed.fields == document.fields => {
+                let mut work = work(&image, &changed, Expect::Version(document.version), row);
+                work.written.version = document.version;
+                Ok(Some(work))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn in_place(&self, document: &Document, changed: &Changed) -> Result<Deed, Ended> {
+        let row = self.standing(&document.key)?;
+        let mut work = work(document, changed, Expect::Version(document.version), row.as_ref());
+        let untouched = row.as_ref().is_some_and(|row| row.document.version == document.version);
+        if !untouched {
+            self.keep(document, &mut work)?;
+        }
+        Ok(Deed::Write(Box::new(work)))
+    }
+
+    fn moved(&self, document: &Document, changed: &Changed, there: Option<&Document>) -> Result<Deed, Ended> {
+        let row = self.standing(&changed.key)?;
+        let ours = row.as_ref().filter(|row| row.document.source.as_ref() == Some(&document.key));
+        let same_source = ours.is_some_and(|row| row.document.source_version == Some(document.version));
+        let mut work = work(document, changed, Expect::Absent, None);
+        self.keep(document, &mut work)?;
+        let Some(there) = there else {
+            // Somebody deleted what was made of it, and did not touch it: it is gone on purpose.
+            return Ok(if same_source { Deed::Nothing } else { Deed::Write(Box::new(work)) });
+        };
+        if same_source {
+            return Ok(Deed::Nothing);
+        }
+        work.write.expect = Expect::Version(there.version);
+        let after = self.fields_after(there);
+        if let Some(row) = ours {
+            // The original was changed after it was copied.
+            work.written.made = row.document.made;
+            if there.fields == changed.fields {
+                work.written.version = there.version;
+                return Ok(Deed::Known(Box::new(work)));
+            }
+            if row.document.version == there.version {
+                work.written.how = How::Changed;
+                return Ok(Deed::Write(Box::new(work)));
+            }
+            return self.park(
+                &document.key,
+                format!("it was changed after it was copied, and so was {}", changed.key.path()),
+            );
+        }
+        self.clash(document, changed, (there, &after), row.as_ref(), work)
+    }
+
+    /// What it is to become stands there already, or something else does.
+    fn clash(
+        &self,
+        document: &Document,
+        changed: &Changed,
+        (there, after): (&Document, &Fields),
+        row: Option<&Standing>,
+        mut work: Work,
+    ) -> Result<Deed, Ended> {
+        let policy = self.map.collection(&document.key.collection).map(|one| &one.clash);
+        let stays = policy.and_then(|policy| of_documents(policy, after, &changed.fields));
+        match stays {
+            Some(Stays::Either) if row.is_none() && self.is_unknown(&there.key)? => {
+                work.written.version = there.version;
+                Ok(Deed::Known(Box::new(work)))
+            }
+            Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
+            Some(Stays::Second) => {
+                (work.written.how, work.written.made) = (How::Changed, false);
+                if row.is_none_or(|row| row.document.version != there.version) {
+                    self.keep(there, &mut work)?;
+                }
+                Ok(Deed::Write(Box::new(work)))
+            }
+            None => self.park(
+                &document.key,
+                format!("{} is there already and is another; make them one, then resume", changed.key.path()),
+            ),
+        }
+    }
+
+    /// Nobody saw it when the data was looked at, and nobody copied it away: a life before made it. (Without a
+    /// backup nothing was made.)
+    fn is_unknown(&self, key: &DocumentKey) -> Result<bool, Ended> {
+        let Some(backup) = &self.backup else { return Ok(false) };
+        Ok(self.ledger.seen_one(key)?.is_none() && backup.holds(key)?.is_none())
+    }
+
+    fn fields_after(&self, document: &Document) -> Fields {
+        match self.rewritten(document) {
+            Rewritten::Changed(changed) if changed.key == document.key => changed.fields,
+            _ => document.fields.clone(),
+        }
+    }
+
+    /// Lets it be copied away before, when the backup has it in another form.
+    fn keep(&self, document: &Document, work: &mut Work) -> Result<(), Ended> {
+        let Some(backup) = &self.backup else { return Ok(()) };
+        let held = backup.holds(&document.key)?;
+        let digest = content_digest(&document.fields);
+        if held.is_none_or(|(_, held)| held != digest) {
+            work.images.push(document.clone());
+        }
+        Ok(())
+    }
+}
+
+fn work(document: &Document, changed: &Changed, expect: Expect, row: Option<&Standing>) -> Work {
+    let moves = changed.key != document.key;
+    let source = if moves { Some(document.key.clone()) } else { row.and_then(|row| row.document.source.clone()) };
+    let source_version = match row.filter(|row| !moves && row.document.source.is_some()) {
+        Some(row) => row.document.source_version,
+        None => Some(document.version),
+    };
+    Work {
+        write: DocumentWrite { key: changed.key.clone(), expect, leave: Leave::Fields(changed.fields.clone()) },
+        written: WrittenDocument {
+            key: changed.key.clone(),
+            version: 0,
+            how: if moves { How::Created } else { How::Changed },
+            made: moves,
+            source,
+            source_version,
+        },
+        images: Vec::new(),
+        before: content_digest(&document.fields),
+        after: content_digest(&changed.fields),
+        references: changed.changes.len() as u64,
+    }
+}
+
+/// Clashes that nobody can settle.
+fn words(clashes: &[Clash]) -> String {
+    let parked = clashes.iter().filter(|clash| clash.outcome == Outcome::Parked);
+    let one = |clash: &Clash| {
+        let from: Vec<&str> = clash.from.iter().map(|id| id.raw()).collect();
+        format!("{}: {} become one and differ", clash.path.raw(), from.join(", "))
+    };
+    let all: Vec<String> = parked.map(one).collect();
+    format!("{}; make them one, then resume", all.join("; "))
+}

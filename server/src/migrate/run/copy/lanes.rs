@@ -1,0 +1,142 @@
+//! Works a pass off: several batches in flight, as many as the throttle lets, and none begun after somebody
+//! asked it to stop.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use stella_protocol::migration::PhaseName;
+use tokio::time::{Instant, sleep};
+
+use super::batch::Bench;
+use crate::migrate::DataMap;
+use crate::migrate::run::ledger::{Batch, BatchDone};
+use crate::migrate::run::site::{Ended, Run};
+
+/// Batches that are fetched at once.
+const FETCH: usize = 32;
+/// How soon a wish (a stop, another rate) is heard at most.
+const HEARD: Duration = Duration::from_millis(250);
+
+/// The batches of a pass that are to be done.
+struct Queue {
+    fetched: VecDeque<Batch>,
+    /// The number of the last that was fetched.
+    last: u64,
+    more: bool,
+}
+
+impl Queue {
+    async fn refill(&mut self, run: &Run, bench: &Bench) -> Result<(), Ended> {
+        if !self.fetched.is_empty() || !self.more {
+            return Ok(());
+        }
+        let (pass, last) = (bench.pass, self.last);
+        self.fetched = run.ask(move |ledger| ledger.undone(pass, last, FETCH)).await?.into();
+        self.more = self.fetched.len() == FETCH;
+        self.last = self.fetched.back().map_or(last, |batch| batch.number);
+        Ok(())
+    }
+}
+
+/// Documents a second, at most.
+struct Meter {
+    free_at: Instant,
+}
+
+impl Meter {
+    /// True when the next batch may begin now.
+    fn is_free(&self) -> bool {
+        Instant::now() >= self.free_at
+    }
+
+    fn begin(&mut self, documents: u64, rate: Option<u32>) {
+        let Some(rate) = rate.filter(|rate| *rate > 0) else { return };
+        let takes = Duration::from_secs_f64(documents as f64 / f64::from(rate));
+        self.free_at = self.free_at.max(Instant::now()) + takes;
+    }
+}
+
+/// Does every batch of the pass that is not done.
+///
+/// # Errors
+/// When somebody asked it to stop, after the batches in flight; when a batch could not be done.
+pub async fn work_off(run: &Run, bench: &Bench) -> Result<(), Ended> {
+    let mut queue = Queue { fetched: VecDeque::new(), last: 0, more: true };
+    let mut flying = FuturesUnordered::new();
+    let mut names: Vec<(u64, String)> = Vec::new();
+    let mut meter = Meter { free_at: Instant::now() };
+    let mut ended: Option<Ended> = None;
+    let mut rate = None;
+    told(run, bench.pass.phase, "").await?;
+    loop {
+        let now = run.state()?.migration.limits.rate;
+        if now != rate {
+            (rate, meter.free_at) = (now, Instant::now());
+        }
+        ended = ended.or_else(|| run.check().err());
+        while ended.is_none() && flying.len() < run.throttle().lanes() && meter.is_free() {
+            queue.refill(run, bench).await?;
+            let waits = |batch: &Batch| {
+                moves(&bench.hand().map, &batch.name) && names.iter().any(|(_, name)| *name == batch.name)
+            };
+            let Some(batch) = queue.fetched.pop_front_if(|batch| !waits(batch)) else { break };
+            meter.begin(batch.documents, rate);
+            names.push((batch.number, batch.name.clone()));
+            flying.push(one(run, bench, batch));
+            ended = run.check().err();
+        }
+        run.voice.hold(rate.filter(|_| !meter.is_free()).map(|rate| format!("at most {rate} documents a second")));
+        if flying.is_empty() && (ended.is_some() || (queue.fetched.is_empty() && !queue.more)) {
+            run.voice.hold(None);
+            return ended.map_or(Ok(()), Err);
+        }
+        tokio::select! {
+            Some((batch, done)) = flying.next(), if !flying.is_empty() => {
+                names.retain(|(one, _)| *one != batch.number);
+                match done {
+                    Ok(()) => told(run, bench.pass.phase, &batch.collection).await?,
+                    Err(error) => ended = ended.or(Some(error)),
+                }
+            }
+            () = sleep(HEARD) => {}
+        }
+    }
+}
+
+async fn one(run: &Run, bench: &Bench, batch: Batch) -> (Batch, Result<(), Ended>) {
+    let done = async {
+        let done = bench.perform(run, &batch).await?;
+        settle(run, done).await
+    };
+    let done = done.await;
+    (batch, done)
+}
+
+/// Tells the ledger.
+///
+/// # Errors
+/// When it does not take it: the batch is undone then.
+pub async fn settle(run: &Run, done: BatchDone) -> Result<(), Ended> {
+    run.check_ours()?;
+    run.ask(move |ledger| ledger.settle(&done)).await.map(drop)
+}
+
+/// Says how far it is.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn told(run: &Run, phase: PhaseName, collection: &str) -> Result<(), Ended> {
+    let so_far = run.ask(move |ledger| ledger.progressed(phase)).await?;
+    run.voice.at(so_far.documents.0, so_far.documents.1, collection);
+    run.voice.batches(so_far.batches, so_far.at);
+    Ok(())
+}
+
+/// True for collections whose documents move: two of theirs can become one, so they go one after the other.
+fn moves(map: &Arc<DataMap>, name: &str) -> bool {
+    let declared = map.collections.iter().find(|one| one.name == name);
+    declared.is_some_and(|one| one.id.is_some() || one.name.contains("{userId}"))
+}

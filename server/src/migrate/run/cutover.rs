@@ -1,0 +1,335 @@
+//! The cut-over: an alias for every old id, then the document that names the run, then tombstones where
+//! documents stood that were moved.
+//!
+//! In batches like the copy, in the same ledger: what is written here is rolled back with the rest.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
+use stella_protocol::{MigrationId, Text};
+
+use super::copy::batch::{Bench, Mode, Tally};
+use super::copy::hand::{Deed, Fields, Hand, target};
+use super::copy::lanes::{settle, told};
+use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, WrittenDocument, content_digest};
+use super::site::reach::Put;
+use super::site::walk::{MOVED_TO, PAGE, RUN, Walk, is_tombstone};
+use super::site::{ALIASES, Ended, Run, apart, mapping};
+use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave, shape};
+use crate::migrate::{Event, Rewritten};
+
+/// Names the run that was cut over last.
+const CURRENT: &str = "_current";
+/// Documents that are written together.
+const TOGETHER: usize = 500;
+/// Tries of a tombstone that others are faster than.
+const TRIES: u32 = 5;
+
+const fn round(round: u32) -> Pass {
+    Pass { phase: PhaseName::CutOver, round }
+}
+
+/// What is left where a document stood that was moved.
+pub fn tombstone(moved_to: &DocumentKey, run: &MigrationId) -> Fields {
+    Fields::from([(MOVED_TO.to_owned(), json!(moved_to.path())), (RUN.to_owned(), json!(run.as_str()))])
+}
+
+/// Cuts over.
+///
+/// # Errors
+/// When the store, the ledger or the backup does not answer: what was written until then is known.
+pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
+    let plan = run.plan().await?;
+    let hand = Arc::new(Hand {
+        map: Arc::clone(&run.site.map),
+        mapping: mapping(&plan)?,
+        ledger: Arc::clone(&run.ledger),
+        backup: Some(run.backup().await?),
+    });
+    let aliases = aliases(run).await?;
+    let current = Fields::from([(RUN.to_owned(), json!(run.id.as_str()))]);
+    pieces(run, round(1), &[vec![(DocumentKey::new(ALIASES, CURRENT), current)]]).await?;
+    let tombstones = tombstones(run, &hand).await?;
+    let done = format!("{aliases} aliases, {tombstones} tombstones");
+    run.log(format!("cut over: {done}")).await?;
+    Ok(Event::CutOver { fence: run.fence, done: Ok(Text::new(done)) })
+}
+
+/// An alias for every old id that can name a document.
+async fn aliases(run: &Run) -> Result<u64, Ended> {
+    let (mut all, mut after, mut count) = (Vec::new(), None::<String>, 0);
+    loop {
+        let from = after.clone();
+        let page = run.ask(move |ledger| ledger.mapping(from.as_deref(), TOGETHER)).await?;
+        let pairs = page.items.iter().filter(|row| row.from != row.to).map(|row| (row.from.raw(), row.to.raw()));
+        let made = pairs.map(|(old, new)| (DocumentKey::new(ALIASES, old), alias(run, new)));
+        let made: Vec<(DocumentKey, Fields)> = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
+        count += made.len() as u64;
+        if !made.is_empty() {
+            all.push(made);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    pieces(run, round(0), &all).await?;
+    Ok(count)
+}
+
+fn alias(run: &Run, new: &str) -> Fields {
+    Fields::from([("userId".to_owned(), json!(new)), (RUN.to_owned(), json!(run.id.as_str()))])
+}
+
+/// Writes documents of our own, a batch each.
+async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Result<(), Ended> {
+    let batch = |(number, piece): (u64, &Vec<(DocumentKey, Fields)>)| Batch {
+        number,
+        name: ALIASES.to_owned(),
+        collection: ALIASES.to_owned(),
+        after: None,
+        upto: piece.last().map_or_else(String::new, |(key, _)| key.id.clone()),
+        documents: piece.len() as u64,
+        bytes: 0,
+    };
+    let batches: Vec<Batch> = (1..).zip(all).map(batch).collect();
+    run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    loop {
+        run.check()?;
+        let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
+        let Some(batch) = undone.into_iter().next() else { return Ok(()) };
+        let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
+        let Some(piece) = all.get(place) else { return Err(Ended::broke("its aliases are not the plan's")) };
+        let mut done = Done::begin(pass, batch.number);
+        for (key, fields) in piece {
+            done.own(run, key, fields).await?;
+        }
+        settle(run, done.end(run)).await?;
+        told(run, PhaseName::CutOver, ALIASES).await?;
+    }
+}
+
+/// A tombstone where a document stood that was moved.
+async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
+    let pass = round(2);
+    if run.ask(move |ledger| ledger.progressed_in(pass)).await?.batches.1 == 0 {
+        let batches = moved(run, hand).await?;
+        run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    }
+    loop {
+        run.check()?;
+        let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
+        let Some(batch) = undone.into_iter().next() else { break };
+        let mut done = Done::begin(pass, batch.number);
+        let mut after = batch.after.clone();
+        loop {
+            let mut page = run.scan(&batch.collection, after.as_deref(), PAGE).await?;
+            page.documents.retain(|document| document.key.id <= batch.upto);
+            for document in page.documents {
+                bury(run, hand, document, &mut done).await?;
+            }
+            match page.next.filter(|next| *next < batch.upto) {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        settle(run, done.end(run)).await?;
+        told(run, PhaseName::CutOver, &batch.collection).await?;
+    }
+    let so_far = run.ask(move |ledger| ledger.progressed_in(pass)).await?;
+    Ok(so_far.documents.0)
+}
+
+/// Where documents were moved, in batches.
+async fn moved(run: &Run, hand: &Arc<Hand>) -> Result<Vec<Batch>, Ended> {
+    let mut chart = super::copy::chart::Chart::default();
+    let mut walk = Walk::begin(run).await?;
+    while let Some(page) = walk.next(run).await? {
+        let Some(collection) = run.site.map.collection(&page.collection) else { continue };
+        for document in &page.documents {
+            if target(document, &hand.rewritten(document)).is_none() {
+                continue;
+            }
+            chart.add(&collection.name, &page.collection, &document.key.id, 0);
+        }
+    }
+    Ok(chart.done())
+}
+
+/// Makes a document that was moved a tombstone. One whose copy is not there, or was left alone, stays.
+async fn bury(run: &Run, hand: &Arc<Hand>, first: Document, done: &mut Done) -> Result<(), Ended> {
+    let looks = Bench::new(done.pass, Mode::Compute, Arc::clone(hand));
+    let mut document = Some(first);
+    for _ in 0..TRIES {
+        let Some(current) = document.take() else { return Ok(()) };
+        if is_tombstone(&current.fields) {
+            return done.known(hand, &current, &run.id).await;
+        }
+        let rewritten = hand.rewritten(&current);
+        let Some(new) = target(&current, &rewritten).cloned() else { return Ok(()) };
+        let mut tally = Tally::default();
+        looks.page(run, vec![current.clone()], &mut tally).await?;
+        match tally.told.pop().map(|told| told.deed) {
+            Some(Deed::Nothing | Deed::Skip(true)) => {}
+            Some(Deed::Write(work) | Deed::Known(work)) => {
+                // Somebody wrote it under its old id since it was copied.
+                let backup = hand.backup.clone();
+                let images = work.images.clone();
+                apart(move || backup.map_or(Ok(()), |backup| Ok(backup.append(&images)?))).await?;
+                let answer = run.put(vec![work.write.clone()]).await?.pop();
+                if let Some(Put::Done(version)) = answer {
+                    done.wrote(WrittenDocument { version, ..work.written.clone() }, work.before, work.after);
+                } else {
+                    document = run.get(&current.key).await?;
+                    continue;
+                }
+            }
+            _ => return done.left(&current.key, "it was not moved, so it stays under its old id"),
+        }
+        let parked = current.key.clone();
+        if run.ask(move |ledger| ledger.is_troubled(&parked, TroubleKind::Parked)).await? {
+            return Ok(());
+        }
+        let kept = (hand.backup.clone(), current.clone());
+        apart(move || {
+            let (Some(backup), document) = kept else { return Ok(()) };
+            let digest = content_digest(&document.fields);
+            let same = backup.holds(&document.key)?.is_some_and(|(_, held)| held == digest);
+            if same { Ok(()) } else { Ok(backup.append(std::slice::from_ref(&document))?) }
+        })
+        .await?;
+        let fields = tombstone(&new, &run.id);
+        let write = DocumentWrite {
+            key: current.key.clone(),
+            expect: Expect::Version(current.version),
+            leave: Leave::Fields(fields.clone()),
+        };
+        match run.put(vec![write]).await?.pop() {
+            Some(Put::Done(version)) => {
+                let written = WrittenDocument {
+                    key: current.key.clone(),
+                    version,
+                    how: How::Tombstone,
+                    made: false,
+                    source: None,
+                    source_version: Some(current.version),
+                };
+                done.wrote(written, content_digest(&current.fields), content_digest(&fields));
+                return Ok(());
+            }
+            Some(Put::Refused(why)) => return Err(Ended::broke(format!("the store refused a tombstone: {why}"))),
+            _ => document = run.get(&current.key).await?,
+        }
+    }
+    Err(Ended::broke("others keep changing a document that was moved, under its old id"))
+}
+
+/// What comes of a batch.
+struct Done {
+    pass: Pass,
+    number: u64,
+    begun: Instant,
+    before: Fold,
+    after: Fold,
+    written: Vec<WrittenDocument>,
+    troubles: Vec<NewTrouble>,
+}
+
+impl Done {
+    fn begin(pass: Pass, number: u64) -> Self {
+        let (before, after) = (Fold::default(), Fold::default());
+        Self { pass, number, begun: Instant::now(), before, after, written: Vec::new(), troubles: Vec::new() }
+    }
+
+    fn wrote(&mut self, written: WrittenDocument, before: [u8; 32], after: [u8; 32]) {
+        self.before.take(&written.key, &before);
+        self.after.take(&written.key, &after);
+        self.written.retain(|one| one.key != written.key);
+        self.written.push(written);
+    }
+
+    fn left(&mut self, key: &DocumentKey, why: &str) -> Result<(), Ended> {
+        let what = Text::new(why.to_owned());
+        self.troubles.push(NewTrouble { kind: TroubleKind::Parked, document: key.clone(), what });
+        Ok(())
+    }
+
+    /// A document of our own: made, or replaced where an earlier run left its own.
+    async fn own(&mut self, run: &Run, key: &DocumentKey, fields: &Fields) -> Result<(), Ended> {
+        for _ in 0..TRIES {
+            let now = run.get(key).await?;
+            if let Some(now) = now.as_ref().filter(|now| now.fields == *fields) {
+                let row = { let key = key.clone(); run.ask(move |ledger| ledger.written(&key)).await? };
+                if row.is_none_or(|row| row.document.version != now.version) {
+                    self.made(key, now.version, None, fields);
+                }
+                return Ok(());
+            }
+            if let Some(now) = now.clone() {
+                let backup = run.backup().await?;
+                apart(move || Ok(backup.append(std::slice::from_ref(&now))?)).await?;
+            }
+            let expect = now.as_ref().map_or(Expect::Absent, |now| Expect::Version(now.version));
+            let write = DocumentWrite { key: key.clone(), expect, leave: Leave::Fields(fields.clone()) };
+            match run.put(vec![write]).await?.pop() {
+                Some(Put::Done(version)) => {
+                    self.made(key, version, now.map(|now| now.version), fields);
+                    return Ok(());
+                }
+                Some(Put::Refused(why)) => return Err(Ended::broke(format!("the store refused an alias: {why}"))),
+                _ => {}
+            }
+        }
+        Err(Ended::broke("others keep writing where aliases stand"))
+    }
+
+    fn made(&mut self, key: &DocumentKey, version: u64, before: Option<u64>, fields: &Fields) {
+        let (how, made) = (How::Alias, before.is_none());
+        let written =
+            WrittenDocument { key: key.clone(), version, how, made, source: None, source_version: before };
+        self.wrote(written, [0; 32], content_digest(fields));
+    }
+
+    /// A tombstone that a life before made and did not tell.
+    async fn known(&mut self, hand: &Arc<Hand>, current: &Document, id: &MigrationId) -> Result<(), Ended> {
+        let (hand, key, id, fields) = (Arc::clone(hand), current.key.clone(), id.clone(), current.fields.clone());
+        let source_version = apart(move || {
+            if hand.ledger.written(&key)?.is_some_and(|row| row.document.how == How::Tombstone) {
+                return Ok(None);
+            }
+            let Some(backup) = &hand.backup else { return Ok(None) };
+            let Some(image) = backup.get(&key)? else { return Ok(None) };
+            let ours = matches!(hand.rewritten(&image), Rewritten::Changed(changed) if tombstone(&changed.key, &id) == fields);
+            Ok(ours.then_some((image.version, content_digest(&image.fields))))
+        })
+        .await?;
+        if let Some((version, before)) = source_version {
+            let written = WrittenDocument {
+                key: current.key.clone(),
+                version: current.version,
+                how: How::Tombstone,
+                made: false,
+                source: None,
+                source_version: Some(version),
+            };
+            self.wrote(written, before, content_digest(&current.fields));
+        }
+        Ok(())
+    }
+
+    fn end(self, run: &Run) -> BatchDone {
+        BatchDone {
+            pass: self.pass,
+            number: self.number,
+            digest_before: self.before.done(),
+            digest_after: self.after.done(),
+            counts: Counts { done: self.written.len() as u64, ..Counts::default() },
+            written: self.written,
+            troubles: self.troubles,
+            ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            at: run.site.clock.now(),
+        }
+    }
+}

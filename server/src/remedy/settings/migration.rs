@@ -1,0 +1,153 @@
+//! `[migration]` as it is written, and what it means. It says how the documents of `[fixes]` are migrated.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use stella_protocol::migration::Decided;
+
+use super::Settings;
+
+/// Users in the canary, when nobody says.
+const CANARY: u32 = 3;
+/// Days without a use of an old id, when nobody says.
+const SOAK_DAYS: u32 = 7;
+const DAY_MS: i64 = 86_400_000;
+/// What people type to approve, when nobody says.
+const TARGET: &str = "documents";
+
+/// How documents are migrated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MigrationSettings {
+    /// The store, as a person types it to approve.
+    pub target: String,
+    /// The data map; None: the shipped one.
+    pub map: Option<PathBuf>,
+    /// Users in the canary.
+    pub canary: u32,
+    /// How long nobody may use an old id before a migration is complete, in milliseconds.
+    pub soak_ms: i64,
+    /// Asks the application whether it reads both ids; None: people state it.
+    pub dual_read: Option<DualReadProbe>,
+    /// Questions that are decided already, by their names: of a world that comes with its answers.
+    pub given: BTreeMap<String, Decided>,
+}
+
+impl Default for MigrationSettings {
+    fn default() -> Self {
+        Self {
+            target: TARGET.to_owned(),
+            map: None,
+            canary: CANARY,
+            soak_ms: i64::from(SOAK_DAYS) * DAY_MS,
+            dual_read: None,
+            given: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where the application says whether it reads both ids: `{"readsBothIds": true}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DualReadProbe {
+    /// Name of the base.
+    pub base: String,
+    /// The whole address.
+    pub url: String,
+}
+
+/// `[migration]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct MigrationSection {
+    /// As [`MigrationSettings::target`].
+    pub target: Option<String>,
+    /// As [`MigrationSettings::map`].
+    pub map: Option<PathBuf>,
+    /// As [`MigrationSettings::canary`].
+    pub canary: Option<u32>,
+    /// Days without a use of an old id before a migration is complete.
+    pub soak_days: Option<u32>,
+    /// Name of the base that is asked whether the application reads both ids.
+    pub dual_read_base: Option<String>,
+    /// Which path of it.
+    pub dual_read_path: Option<String>,
+}
+
+impl Settings {
+    /// Takes in how documents are migrated.
+    ///
+    /// # Errors
+    /// Which value cannot be used, and why.
+    pub fn with_migration(mut self, section: &MigrationSection) -> Result<Self, String> {
+        let usual = MigrationSettings::default();
+        let target = section.target.clone().unwrap_or(usual.target);
+        let typed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if target.is_empty() || target.len() > 64 || !target.chars().all(typed) {
+            return Err("`migration.target` is typed by people: 1 to 64 letters, digits, `-`, `_` and `.`".to_owned());
+        }
+        let canary = section.canary.unwrap_or(usual.canary);
+        if canary == 0 {
+            return Err("`migration.canary` is a number of users, at least 1".to_owned());
+        }
+        let soak_ms = section.soak_days.map_or(usual.soak_ms, |days| i64::from(days) * DAY_MS);
+        let dual_read = self.probe(section)?;
+        self.migration =
+            MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, given: usual.given };
+        Ok(self)
+    }
+
+    fn probe(&self, section: &MigrationSection) -> Result<Option<DualReadProbe>, String> {
+        let (base, path) = match (&section.dual_read_base, &section.dual_read_path) {
+            (None, None) => return Ok(None),
+            (Some(base), Some(path)) => (base, path),
+            _ => return Err("`migration.dual_read_base` and `migration.dual_read_path` go together".to_owned()),
+        };
+        let found = self.base(base);
+        let found = found.ok_or("`migration.dual_read_base` names no `[[fixes.base]]`".to_owned())?;
+        if !path.starts_with('/') {
+            return Err("`migration.dual_read_path` begins with a slash".to_owned());
+        }
+        Ok(Some(DualReadProbe { base: base.clone(), url: format!("{}{path}", found.url) }))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::remedy::settings::Base;
+
+    fn settings() -> Settings {
+        let base = Base { name: "app".into(), url: "https://app.example".into(), addresses: vec![], secret: None };
+        Settings { bases: vec![base], ..Settings::default() }
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_usual_and_the_probe_is_a_path_of_a_base() {
+        let section = MigrationSection {
+            soak_days: Some(1),
+            dual_read_base: Some("app".into()),
+            dual_read_path: Some("/both".into()),
+            ..MigrationSection::default()
+        };
+        let read = settings().with_migration(&section).unwrap().migration;
+        assert_eq!((read.target.as_str(), read.canary, read.soak_ms), ("documents", CANARY, DAY_MS));
+        assert_eq!(read.dual_read.unwrap().url, "https://app.example/both");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_its_name() {
+        let refused = |section: MigrationSection| settings().with_migration(&section).unwrap_err();
+        let base = MigrationSection { dual_read_base: Some("app".into()), ..MigrationSection::default() };
+        assert!(refused(base).contains("dual_read_path"));
+        let none = MigrationSection {
+            dual_read_base: Some("other".into()),
+            dual_read_path: Some("/x".into()),
+            ..MigrationSection::default()
+        };
+        assert!(refused(none).contains("dual_read_base"));
+        assert!(refused(MigrationSection { canary: Some(0), ..MigrationSection::default() }).contains("canary"));
+        let target = MigrationSection { target: Some("a b".into()), ..MigrationSection::default() };
+        assert!(refused(target).contains("target"));
+    }
+}
