@@ -105,10 +105,16 @@ impl Resolution {
             .filter(|orphan| self.chosen.get(orphan.id.raw()).is_none_or(|chosen| chosen.target().is_none()))
     }
 
-    /// Ids that may stand where they stand: those in quarantine or archived, and those that are undecided.
+    /// Ids that are somebody's, or nobody's on purpose, and become nothing else: undecided ones, dummies.
+    pub fn stays(&self) -> BTreeSet<String> {
+        let system = self.system.iter().map(|seen| seen.id.raw().to_owned());
+        system.chain(self.undecided.iter().cloned()).collect()
+    }
+
+    /// Ids that may stand where they stand: those in quarantine or archived, and all that [`stays`](Self::stays).
     pub fn listed(&self) -> BTreeSet<String> {
         let quarantined = self.quarantined().map(|orphan| orphan.id.raw().to_owned());
-        quarantined.chain(self.undecided.iter().cloned()).collect()
+        quarantined.chain(self.stays()).collect()
     }
 
     /// The old ids of each id that stays.

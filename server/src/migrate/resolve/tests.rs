@@ -227,6 +227,7 @@ fn a_user_document_that_is_a_dummy_stays_and_nothing_goes_to_it() {
     assert_eq!((found.pairs.len(), found.place_of(G1)), (0, Standing::System));
     assert_eq!(found.place_of("test_user_001"), Standing::System);
     assert_eq!((found.system.len(), found.orphans.len(), found.open()), (2, 0, 0));
+    assert_eq!(found.listed().into_iter().collect::<Vec<_>>(), [G1, "test_user_001"]);
 }
 
 #[test]
