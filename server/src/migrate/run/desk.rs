@@ -68,7 +68,7 @@ pub trait MigrationDesk: Send + Sync {
     /// the first: between ledger and hub a server may end, and the request comes again.
     ///
     /// # Errors
-    /// `not_decided`: no such question, option or id, or it was decided otherwise; who decided what.
+    /// `not_decided`: no such question, option or id; `version_conflict`: it was decided otherwise, and by whom.
     fn decide<'a>(&'a self, id: &'a MigrationId, by: &'a Principal, ask: DecisionRequest) -> Said<'a, Entered>;
 
     /// What one person sees, before and now and in the end. `who` is an id or an e-mail.
