@@ -9,6 +9,7 @@ pub mod feed;
 pub mod fixes;
 mod idempotency;
 pub mod mailbox;
+pub mod migrations;
 mod place;
 pub mod target;
 pub mod trouble;
