@@ -3,12 +3,13 @@
 //!
 //! Alerts are whole objects: the latest of one id stands for all of it, at its own place in the order.
 //! Counters merge and go last. Diagnostic log events and lines of running fixes are kept up to a bound,
-//! oldest dropped first; a fix and what holds for all fixes are never merged: each of their steps counts.
+//! oldest dropped first; a fix, a migration and what holds for all fixes are never merged: each of their
+//! steps counts. How far a migration is is a figure, of which the last one stands.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stella_protocol::{AlertCount, AlertId, Envelope, FeedEvent, Severity, Status};
+use stella_protocol::{AlertCount, AlertId, Envelope, FeedEvent, MigrationId, Severity, Status};
 use tokio::sync::Notify;
 
 use crate::event::{Event, LinkEvent};
@@ -36,6 +37,7 @@ struct Pending {
     /// In order; None: a later one took its place.
     items: Vec<Option<Event>>,
     alerts: HashMap<AlertId, usize>,
+    progress: HashMap<MigrationId, usize>,
     heartbeat: Option<usize>,
     alive: Option<usize>,
     counts: BTreeMap<AlertId, AlertCount>,
@@ -112,6 +114,11 @@ impl Pending {
             }
             FeedEvent::Heartbeat(_) => {
                 if let Some(older) = self.heartbeat.replace(self.items.len()) {
+                    self.items[older] = None;
+                }
+            }
+            FeedEvent::MigrationProgress(progress) => {
+                if let Some(older) = self.progress.insert(progress.id.clone(), self.items.len()) {
                     self.items[older] = None;
                 }
             }
