@@ -233,7 +233,7 @@ impl Steps {
                 let choices: Vec<String> = choices.iter().take(9).enumerate().map(one).collect();
                 Lines {
                     question: what,
-                    ask: ": which?".to_owned(),
+                    ask: ": which? a digit chooses, Esc leaves".to_owned(),
                     field: None,
                     hint: choices.join("   "),
                     wrong: false,

@@ -112,7 +112,7 @@ impl Model {
 fn statement() -> Step {
     Step::Text {
         name: "statement".to_owned(),
-        about: "how do readers know both ids? (optional: empty asks the application)".to_owned(),
+        about: "what says readers know both ids? (optional: empty asks them)".to_owned(),
         needed: false,
     }
 }

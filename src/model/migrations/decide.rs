@@ -2,14 +2,14 @@
 //! is said once the server has answered.
 
 use stella_protocol::migration::{Decision, DecisionRequest, Orphan, OrphanChoice};
-use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Role as Rank, Text};
+use stella_protocol::{Migration, MigrationVerb, Role as Rank, Text};
 use stella_widgets::text::{cut, sanitise};
 
 use super::Model;
 use crate::effect::{Command, Effect, Refusal, RequestId};
 use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, Step};
-use crate::keys::{Mode, Place};
+use crate::keys::Place;
 use crate::screens::migrations::{self as screen, one::Chosen};
 
 /// Columns of a name in a question.
@@ -28,7 +28,7 @@ impl Model {
         if self.ui.requests.migration_progress(&migration.id).is_some() {
             return self.say(now, "a change of it is under way: wait for its answer".to_owned());
         }
-        if !may_still_decide(migration.status) {
+        if !screen::may_still_decide(migration.status) {
             let words = format!("{} is {}: nothing is decided any more", migration.id, screen::status(migration.status));
             return self.say(now, words);
         }
@@ -87,17 +87,12 @@ impl Model {
             _ => format!("{} is made: the data is being looked at, nothing is written", migration.id),
         };
         let is_made = matches!(command, Some(Command::CreateMigration(_)));
-        if is_made && self.ui.place == Place::Migrations && self.mode() != Mode::Migration {
+        let is_shown_over = self.shown_migration().is_none_or(|shown| !shown.status.is_unfinished());
+        if is_made && self.ui.place == Place::Migrations && is_shown_over {
             self.open_migration(migration.id.clone());
         }
         self.say(now, words);
     }
-}
-
-/// True while who is who can still be said: once it is approved the mapping is what was approved.
-fn may_still_decide(status: MigrationStatus) -> bool {
-    use MigrationStatus as Is;
-    matches!(status, Is::Draft | Is::NeedsDecision | Is::Planned | Is::Rehearsed | Is::PlanFailed)
 }
 
 fn options(decision: &Decision) -> Vec<(String, String)> {

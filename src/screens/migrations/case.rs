@@ -5,19 +5,24 @@ use stella_protocol::fix::Trail;
 use stella_protocol::migration::{DualRead, FirstScope, Phase, PhaseName, PhaseState, PlanSummary, Verification};
 use stella_protocol::{Migration, MigrationStatus, MigrationVerb};
 use stella_widgets::number;
-use stella_widgets::text::{Align, fit};
+use stella_widgets::text::{Align, cut, fit, width};
 
 use super::one::{Shows, State};
 use super::page::{Page, clean};
 use super::verbs::{does, meant, off};
-use super::words::{documents, duration, key, many, verb as word};
+use super::words::{documents, duration, hold, key, many, verb as word};
 use crate::keys::Intent;
 use crate::theme::Role;
+
+/// Columns of a digest.
+const DIGEST: u16 = 16;
 
 /// Columns of a phase's name.
 const NAME: u16 = 10;
 
-pub(super) fn write(state: &State, migration: &Migration, page: &mut Page<'_>) {
+/// Writes the pane of a terminal that has so many columns.
+pub(super) fn write(state: &State, migration: &Migration, columns: u16, page: &mut Page<'_>) {
+    whole_reason(state, migration, columns, page);
     phases(state, migration, page);
     keys(state, migration, page);
     if let Some(found) = &migration.verification {
@@ -29,6 +34,15 @@ pub(super) fn write(state: &State, migration: &Migration, page: &mut Page<'_>) {
     agreed(migration, page);
     page.heading("what happened");
     migration.trail.iter().rev().for_each(|event| happened(event, page));
+}
+
+/// What holds it or how it ended, where the one line above has no room for all of it.
+fn whole_reason(state: &State, migration: &Migration, columns: u16, page: &mut Page<'_>) {
+    let reason = hold(migration, state.progress(page.view.board)).unwrap_or_else(|| clean(&migration.result));
+    if width(&reason) + 7 > columns {
+        page.heading("why");
+        page.words(1, Role::Text, &reason);
+    }
 }
 
 /// Those that were begun, one a row; the others by their names.
@@ -60,11 +74,16 @@ fn begun(state: &State, migration: &Migration, phase: &Phase, page: &mut Page<'_
     };
     // What runs has taken as long as the ledger has told of.
     let told = state.progress(page.view.board).filter(|progress| progress.phase == phase.name);
-    let last = migration.trail.last().map_or(phase.started_at, |event| event.at);
-    let until = phase.ended_at.or(told.map(|progress| progress.at)).unwrap_or(last);
-    let took = duration(phase.started_at, until);
+    let took = match phase.ended_at.or(told.map(|progress| progress.at)) {
+        Some(until) => duration(phase.started_at, until),
+        None => page.view.age(phase.started_at),
+    };
     let mark = format!("{} {} {:>6}", fit(phase.name.word(), NAME, Align::Left), fit(word, 7, Align::Left), took);
-    let note = clean(&phase.note);
+    let under_way = told.and_then(|progress| progress.collection.as_ref()).filter(|_| phase.ended_at.is_none());
+    let note = match under_way {
+        Some(collection) if phase.note.is_empty() => format!("in {}", clean(collection)),
+        _ => clean(&phase.note),
+    };
     page.marked((&mark, role), Role::Text, if note.is_empty() { "-" } else { &note });
 }
 
@@ -124,9 +143,11 @@ fn planned(migration: &Migration, plan: &PlanSummary, page: &mut Page<'_>) {
         many(plan.users, "person", "people"),
         many(plan.old_ids, "old id", "old ids"),
     );
-    page.marked(("whole map", Role::Muted), Role::Text, &whole);
+    page.words(1, Role::Muted, "whole map");
+    page.words(3, Role::Text, &whole);
     if let Some(first) = &plan.first_scope {
-        page.marked(("first-migration scope", Role::Muted), Role::Text, &scope(first));
+        page.words(1, Role::Muted, "first-migration scope");
+        page.words(3, Role::Text, &scope(first));
     }
 }
 
@@ -145,7 +166,7 @@ fn scope(first: &FirstScope) -> String {
 }
 
 fn agreed(migration: &Migration, page: &mut Page<'_>) {
-    let (view, width) = (page.view, page.width);
+    let view = page.view;
     if migration.approval.is_none() && migration.dual_read.is_none() && migration.backup.is_none() {
         return;
     }
@@ -171,7 +192,7 @@ fn agreed(migration: &Migration, page: &mut Page<'_>) {
             documents(backup.documents),
             number::bytes(backup.bytes as f64),
             many(backup.parts, "part", "parts"),
-            fit(&clean(&backup.digest), width.min(16), Align::Left).trim_end()
+            cut(&clean(&backup.digest), DIGEST)
         );
         page.marked((&view.seconds(backup.verified_at), Role::Faint), Role::Text, &words);
     }

@@ -66,7 +66,7 @@ pub(super) fn lines(
         (None, None) => (words(view, Vec::new()), words(view, Vec::new())),
     };
     let fourth = match (&figures, &migration.plan) {
-        (None, Some(plan)) if !migration.status.holds_the_store() && migration.status.is_unfinished() => costs(plan),
+        (None, Some(plan)) if migration.backup.is_none() && migration.status.is_unfinished() => costs(plan),
         _ => became(view, migration, progress),
     };
     [
@@ -99,7 +99,6 @@ fn first(view: &View<'_>, migration: &Migration) -> Vec<(Role, String)> {
         (Role::Text, plan.unwrap_or_default()),
         (Role::Muted, approved.unwrap_or_default()),
         (Role::Muted, format!("   led by {}", clean(&migration.leader))),
-        (Role::Muted, format!("   made {}", view.clock(migration.created_at))),
     ]
 }
 
@@ -136,18 +135,20 @@ fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, column
 fn became(view: &View<'_>, migration: &Migration, progress: Option<&Progress>) -> Vec<(Role, String)> {
     let counts = counts(migration, progress);
     let one = |role: Role, count: u64, word: &str| {
-        (if count > 0 { role } else { Role::Muted }, format!("{word} {}   ", number::grouped(count)))
+        (if count > 0 { role } else { Role::Muted }, format!("{word} {}  ", number::grouped(count)))
     };
     let mut spans = vec![
         one(Role::Danger, counts.failed, "failed"),
         one(Role::Waiting, counts.parked, "parked"),
         one(Role::Text, counts.conflicts, "conflicts"),
-        one(Role::Text, counts.skipped, "skipped"),
     ];
+    if counts.skipped > 0 {
+        spans.push(one(Role::Muted, counts.skipped, "as they must be already"));
+    }
     let same = progress.filter(|progress| Some(progress.phase) == phase(migration));
     if let Some(progress) = same.filter(|progress| progress.batches.1 > 0) {
         let (done, all) = (progress.batches.0.min(progress.batches.1), progress.batches.1);
-        spans.push((Role::Muted, format!("batch {}/{}   ", number::grouped(done), number::grouped(all))));
+        spans.push((Role::Muted, format!("batch {}/{}  ", number::grouped(done), number::grouped(all))));
     }
     if let Some(at) = same.and_then(|progress| progress.checkpoint_at) {
         let is_late = view.board.clock(view.now).since(at) >= SILENT_MS && migration.status.holds_the_store();
@@ -168,9 +169,9 @@ fn became(view: &View<'_>, migration: &Migration, progress: Option<&Progress>) -
 /// What the plan would do.
 fn whole(plan: &PlanSummary) -> String {
     format!(
-        "{} to change, {} to move, of {} in {}",
-        number::grouped(plan.changes),
-        number::grouped(plan.moves),
+        "the plan: {} and {}, of {} in {}",
+        many(plan.changes, "change", "changes"),
+        many(plan.moves, "move", "moves"),
         documents(plan.documents),
         many(plan.collections, "collection", "collections")
     )

@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use stella_protocol::Migration;
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::text::{cut, fit, sanitise};
-use stella_widgets::{Align, Rule};
+use stella_widgets::{Align, Rule, number};
 
 use super::State;
 use super::verbs::next;
@@ -139,7 +139,7 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let far = match figures(migration, progress).map(|figures| (figures.total, figures)) {
         Some((Some(total), figures)) => {
             let left = figures.progress.map(|progress| format!("   ETA {}", eta(&progress.eta))).unwrap_or_default();
-            format!("{} of {}{left}", figures.done.min(total), documents(total))
+            format!("{} of {}{left}", number::grouped(figures.done.min(total)), documents(total))
         }
         _ => migration.trail.last().map_or_else(String::new, |last| {
             format!("{} {}: {}", view.seconds(last.at), sanitise(last.by.raw()), sanitise(last.what.raw()))

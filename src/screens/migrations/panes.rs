@@ -1,23 +1,25 @@
 //! The long lists of a migration, as rows: one thing a row, the one under the cursor with all that is
 //! known of it.
 
+use std::cmp::Ordering;
+
+use stella_protocol::MigrationStatus;
 use stella_protocol::migration::{
     CollectionRow, Decision, DecisionKind, Evidence, LogRow, MappingRow, Orphan, OrphanChoice, OrphanDecision, Trouble,
     TroubleKind,
 };
-use stella_widgets::text::{Align, fit};
+use stella_widgets::text::{Align, cut, cut_middle, fit, width};
 use stella_widgets::{Progress, number};
 
 use super::one::State;
 use super::page::{Page, clean};
 use super::parts::{Asking, Part};
-use super::words::{documents, many};
+use super::verbs::may_still_decide;
+use super::words::many;
 use crate::theme::Role;
 
 /// Columns of a collection's figures before its bar.
 const FIGURES: u16 = 26;
-/// Columns of a mapping's form, count and reason.
-const REASON: u16 = 40;
 
 /// Says what a list waits for, or that it is empty; and that there is more of it.
 fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
@@ -33,14 +35,16 @@ fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
 
 /// Per collection its documents, and how many of those to write are written.
 pub(super) fn collections(part: &Part<CollectionRow>, page: &mut Page<'_>) {
-    let name = page.width.saturating_sub(FIGURES) * 2 / 5;
+    let name = (page.width.saturating_sub(FIGURES) / 2).clamp(12, 36);
+    let is_troubled = part.items.iter().any(|row| row.counts.failed + row.counts.parked > 0);
     for row in &part.items {
-        collection(row, name.max(12), page);
+        collection(row, name, is_troubled, page);
     }
     ends(part, "no collection: the data was not looked at yet", page);
 }
 
-fn collection(row: &CollectionRow, name: u16, page: &mut Page<'_>) {
+/// One of them; where any has troubles all have room for them, so that the bars line up.
+fn collection(row: &CollectionRow, name: u16, is_troubled: bool, page: &mut Page<'_>) {
     let role = if row.counts.failed + row.counts.parked > 0 { Role::Waiting } else { Role::Text };
     let rank = row.priority.map_or_else(|| "- ".to_owned(), |priority| format!("{priority} "));
     let mut spans = vec![(Role::Faint, format!(" {rank}")), (role, fit(&clean(&row.name), name, Align::Left))];
@@ -48,31 +52,35 @@ fn collection(row: &CollectionRow, name: u16, page: &mut Page<'_>) {
         spans.push((Role::Waiting, "  declared, and not there".to_owned()));
         return page.spans(spans);
     };
-    spans.push((Role::Muted, format!(" {:>9} docs ", number::grouped(all))));
+    spans.push((Role::Muted, format!(" {:>7} docs ", number::grouped(all))));
     if row.counts.planned == 0 {
-        let undeclared = if row.priority.is_none() { "not in the map; " } else { "" };
-        spans.push((Role::Faint, format!("{undeclared}nothing to change")));
+        let words = if row.priority.is_none() { (Role::Waiting, "not in the map") } else { (Role::Faint, "unchanged") };
+        spans.push((words.0, words.1.to_owned()));
         return page.spans(spans);
     }
-    let troubled = row.counts.failed + row.counts.parked;
-    if troubled > 0 {
-        spans.push((Role::Waiting, format!("{} left alone ", number::grouped(troubled))));
+    if is_troubled {
+        let words = match (row.counts.failed, row.counts.parked) {
+            (0, 0) => String::new(),
+            (0, parked) => format!("{} parked", number::count(parked as f64)),
+            (failed, _) => format!("{} FAILED", number::count(failed as f64)),
+        };
+        spans.push((if row.counts.failed > 0 { Role::Danger } else { Role::Waiting }, format!("{words:<11} ")));
     }
-    let at = spans.iter().map(|(_, words)| stella_widgets::text::width(words)).sum();
+    let at = spans.iter().map(|(_, words)| width(words)).sum();
     let progress = Progress::Exact { done: row.counts.settled(), total: row.counts.planned };
     page.bar(spans, at, progress);
 }
 
 /// Ids without a user.
-pub(super) fn orphans(state: &State, page: &mut Page<'_>) {
+pub(super) fn orphans(state: &State, status: MigrationStatus, page: &mut Page<'_>) {
     let at = state.position();
     for (place, orphan) in state.parts.orphans.items.iter().enumerate() {
-        page.thing(at == Some(place), |page| self::orphan(orphan, at == Some(place), page));
+        page.thing(at == Some(place), |page| self::orphan(orphan, status, at == Some(place), page));
     }
     ends(&state.parts.orphans, "every id belongs to a user", page);
 }
 
-fn orphan(orphan: &Orphan, is_open: bool, page: &mut Page<'_>) {
+fn orphan(orphan: &Orphan, status: MigrationStatus, is_open: bool, page: &mut Page<'_>) {
     let held: u64 = orphan.documents.iter().map(|(_, count)| count).sum();
     let (role, choice) = decided(orphan.decision.as_ref());
     let room = page.width.saturating_sub(46).clamp(12, 44);
@@ -108,7 +116,9 @@ fn orphan(orphan: &Orphan, is_open: bool, page: &mut Page<'_>) {
         );
         page.words(5, Role::Text, &words);
     }
-    page.words(5, Role::Accent, "Enter decides");
+    if may_still_decide(status) {
+        page.words(5, Role::Accent, "Enter decides");
+    }
 }
 
 fn known(mark: &str, evidence: &Evidence, page: &mut Page<'_>) {
@@ -142,15 +152,15 @@ pub(crate) fn choice_word(choice: OrphanChoice) -> &'static str {
 }
 
 /// Questions, the open ones first.
-pub(super) fn decisions(state: &State, page: &mut Page<'_>) {
+pub(super) fn decisions(state: &State, status: MigrationStatus, page: &mut Page<'_>) {
     let at = state.position();
     for (place, decision) in state.parts.decisions.items.iter().enumerate() {
-        page.thing(at == Some(place), |page| question(decision, at == Some(place), page));
+        page.thing(at == Some(place), |page| question(decision, status, at == Some(place), page));
     }
     ends(&state.parts.decisions, "no question: the documents say who is who", page);
 }
 
-fn question(decision: &Decision, is_open: bool, page: &mut Page<'_>) {
+fn question(decision: &Decision, status: MigrationStatus, is_open: bool, page: &mut Page<'_>) {
     let about = match decision.kind {
         DecisionKind::SharedId => "two users, one id",
         DecisionKind::SeveralAccounts => "several accounts",
@@ -181,8 +191,10 @@ fn question(decision: &Decision, is_open: bool, page: &mut Page<'_>) {
         let at = page.view.clock(decided.at);
         page.words(5, Role::Text, &format!("decided at {at}: {}", clean(&decided.reason)));
     }
-    let words = if decision.decided.is_none() { "Enter decides" } else { "Enter decides anew" };
-    page.words(5, Role::Accent, words);
+    if may_still_decide(status) {
+        let words = if decision.decided.is_none() { "Enter decides" } else { "Enter decides anew" };
+        page.words(5, Role::Accent, words);
+    }
 }
 
 /// Documents with which something is wrong, newest first.
@@ -206,7 +218,7 @@ fn error(trouble: &Trouble, is_open: bool, page: &mut Page<'_>) {
     page.spans([
         (Role::Faint, format!("   {} ", page.view.seconds(trouble.at))),
         (role, format!("{} ", fit(word, 7, Align::Left))),
-        (Role::Text, stella_widgets::text::cut_middle(&clean(&trouble.document), room).into_owned()),
+        (Role::Text, cut_middle(&clean(&trouble.document), room).into_owned()),
     ]);
     if is_open {
         page.words(5, Role::Text, &clean(&trouble.document));
@@ -255,8 +267,7 @@ fn mapped(row: &MappingRow, page: &mut Page<'_>) {
     ]);
     let references = many(row.references, "reference", "references");
     let form = clean(&row.form);
-    let room = page.width.saturating_sub(REASON).max(20);
-    let why = stella_widgets::text::cut(&why, room + 8).into_owned();
+    let why = cut(&why, page.width.saturating_mul(2));
     page.words(5, Role::Muted, &format!("{form}, {references}; {why}"));
 }
 
@@ -272,7 +283,7 @@ pub(super) fn person(state: &State, page: &mut Page<'_>) {
     let others: Vec<String> = found.old_ids.iter().map(clean).collect();
     let others = if others.is_empty() { "none other".to_owned() } else { others.join(", ") };
     page.words(1, Role::Text, &format!("{who} is {}; old ids: {others}", clean(&found.user)));
-    let name = page.width.saturating_sub(44).clamp(12, 50);
+    let name = page.width.saturating_sub(52).clamp(12, 50);
     page.spans([(
         Role::Faint,
         format!(" {} {:>9}  {:>9}  {:>9}", fit("COLLECTION", name, Align::Left), "BEFORE", "NOW", "EXPECTED"),
@@ -280,9 +291,9 @@ pub(super) fn person(state: &State, page: &mut Page<'_>) {
     for place in &found.places {
         let figure = |count: u64| format!("{:>9}", number::grouped(count));
         let (role, verdict) = match place.now.cmp(&place.expected) {
-            std::cmp::Ordering::Equal => (Role::Ok, String::new()),
-            std::cmp::Ordering::Less => (Role::Waiting, format!("  {} missing", documents(place.expected - place.now))),
-            std::cmp::Ordering::Greater => (Role::Danger, format!("  {} too many", documents(place.now - place.expected))),
+            Ordering::Equal => (Role::Ok, String::new()),
+            Ordering::Less => (Role::Waiting, format!("  {} missing", number::grouped(place.expected - place.now))),
+            Ordering::Greater => (Role::Danger, format!("  {} too many", number::grouped(place.now - place.expected))),
         };
         page.spans([
             (Role::Text, format!(" {} ", fit(&clean(&place.collection), name, Align::Left))),

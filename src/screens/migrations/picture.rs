@@ -46,18 +46,18 @@ fn columns(state: &State, view: &View<'_>, migration: &Migration, width: u16) ->
     };
     match (state.pane, split(width)) {
         (Pane::Phases, _) if state.shows == Shows::Raw => single(&|page| raw(migration, page)),
-        (Pane::Phases, None) => single(&|page| case::write(state, migration, page)),
+        (Pane::Phases, None) => single(&|page| case::write(state, migration, width, page)),
         (Pane::Phases, Some(at)) => {
             let mut left = Page::new(view, at);
-            case::write(state, migration, &mut left);
+            case::write(state, migration, width, &mut left);
             let mut right = Page::new(view, width - at - 1);
             right.heading("collections");
             panes::collections(&state.parts.collections, &mut right);
             (left.into_rows().0, right.into_rows().0, 0..0)
         }
         (Pane::Collections, _) => single(&|page| panes::collections(&state.parts.collections, page)),
-        (Pane::Orphans, _) => single(&|page| panes::orphans(state, page)),
-        (Pane::Decisions, _) => single(&|page| panes::decisions(state, page)),
+        (Pane::Orphans, _) => single(&|page| panes::orphans(state, migration.status, page)),
+        (Pane::Decisions, _) => single(&|page| panes::decisions(state, migration.status, page)),
         (Pane::Errors, _) => single(&|page| panes::errors(state, page)),
         (Pane::Log, _) => single(&|page| panes::log(&state.parts.log, page)),
         (Pane::Mapping, _) => single(&|page| panes::mapping(&state.parts.mapping, page)),

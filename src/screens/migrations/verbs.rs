@@ -59,6 +59,12 @@ pub fn meant(intent: Intent, migration: &Migration) -> Option<MigrationVerb> {
     })
 }
 
+/// True while who is who can still be said: once it is approved the mapping is what was approved.
+pub fn may_still_decide(status: MigrationStatus) -> bool {
+    use MigrationStatus as Is;
+    matches!(status, Is::Draft | Is::NeedsDecision | Is::Planned | Is::Rehearsed | Is::PlanFailed)
+}
+
 /// True once there is a plan that holds.
 fn is_planned(status: MigrationStatus) -> bool {
     use MigrationStatus as Is;

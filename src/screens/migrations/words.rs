@@ -120,7 +120,9 @@ impl Figures<'_> {
 /// The figures of the phase that works; None: none does, or it counts nothing.
 pub fn figures<'a>(migration: &Migration, progress: Option<&'a Progress>) -> Option<Figures<'a>> {
     let phase = phase(migration)?;
-    if let Some(progress) = progress.filter(|progress| progress.phase == phase) {
+    // What stopped was counted once more when it had.
+    let is_stopped = is_stopped(migration.status) && phase == PhaseName::Copy;
+    if let Some(progress) = progress.filter(|progress| progress.phase == phase && !is_stopped) {
         let total = (progress.total > 0).then_some(progress.total);
         return Some(Figures { done: progress.done, total, progress: Some(progress) });
     }
@@ -138,9 +140,16 @@ pub fn figures<'a>(migration: &Migration, progress: Option<&'a Progress>) -> Opt
 pub fn counts(migration: &Migration, progress: Option<&Progress>) -> Counts {
     let is_newer = |progress: &&Progress| {
         let counted = |counts: &Counts| counts.done + counts.skipped + counts.parked + counts.failed;
-        counted(&progress.counts) >= counted(&migration.counts) || migration.status == MigrationStatus::RollingBack
+        let is_more = counted(&progress.counts) >= counted(&migration.counts);
+        let works = migration.status.holds_the_store() && !is_stopped(migration.status);
+        works && (is_more || migration.status == MigrationStatus::RollingBack)
     };
     progress.filter(is_newer).map_or(migration.counts, |progress| progress.counts)
+}
+
+/// True for what a person has to let go on.
+fn is_stopped(status: MigrationStatus) -> bool {
+    matches!(status, MigrationStatus::Paused | MigrationStatus::Halted)
 }
 
 /// Why it is slower than it could be, or stands.
@@ -231,6 +240,7 @@ pub fn short(view: &View<'_>, migration: &Migration) -> String {
         MigrationStatus::NeedsDecision => " decide",
         MigrationStatus::PlanFailed | MigrationStatus::BackupFailed | MigrationStatus::RollbackFailed => " FAILED",
         MigrationStatus::Soaking => " soak",
+        MigrationStatus::Verified => " verified",
         _ if hold(migration, progress).is_some() => " hold",
         _ => "",
     };
