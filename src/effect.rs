@@ -12,8 +12,8 @@ use stella_protocol::query::QueryError;
 use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
 use stella_protocol::{
-    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration,
-    MigrationId, MigrationVerb, Problem, Remedy, Text, Timestamp,
+    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration, MigrationId,
+    MigrationVerb, Problem, Remedy, Text, Timestamp,
 };
 
 /// Names a request of this console. A command asked again keeps its id, and with it its

@@ -303,7 +303,9 @@ const fn row(
         Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive)
         | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Stop | FixVerb::Close) => Class::Closing,
         Intent::Decide(FixVerb::Approve | FixVerb::Rollback) | Intent::Execute => Class::Outside,
-        Intent::Decide(FixVerb::DryRun) | Intent::Pause | Intent::Check | Intent::Faster | Intent::Slower => Class::Safe,
+        Intent::Decide(FixVerb::DryRun) | Intent::Pause | Intent::Check | Intent::Faster | Intent::Slower => {
+            Class::Safe
+        }
         Intent::Act(_) | Intent::Undo => Class::Reversible,
         _ => Class::View,
     };
@@ -355,9 +357,21 @@ pub const TABLE: &[Binding] = &[
     row(MIGRATION, &["R"], Intent::Act(Verb::Resolve), "close", "not taken back: close with a statement"),
     row(MIGRATION, &["+"], Intent::Faster, "", "let it write more documents a second"),
     row(MIGRATION, &["-"], Intent::Slower, "", "let it write fewer documents a second"),
-    row(MIGRATION, &["Tab"], Intent::NextPane, "next", "next: phases, collections, orphans, decisions, errors, log, mapping"),
+    row(
+        MIGRATION,
+        &["Tab"],
+        Intent::NextPane,
+        "next",
+        "next: phases, collections, orphans, decisions, errors, log, mapping",
+    ),
     row(MIGRATION, &["Shift-Tab"], Intent::PreviousPane, "", "the one before"),
-    row(MIGRATION, &["Enter"], Intent::Open, "decide", "decide what is under the cursor: a question, an id without a user"),
+    row(
+        MIGRATION,
+        &["Enter"],
+        Intent::Open,
+        "decide",
+        "decide what is under the cursor: a question, an id without a user",
+    ),
     row(MIGRATION, &["e"], Intent::NextProblem, "error", "next document with which something is wrong"),
     row(MIGRATIONS, &["Enter", "f"], Intent::Open, "open", "open the migration"),
     row(LIST, &["Enter"], Intent::Open, "open", "open"),

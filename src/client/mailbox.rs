@@ -272,6 +272,32 @@ mod tests {
     }
 
     #[test]
+    fn of_how_far_each_migration_is_the_last_word_comes_out() {
+        let progress = |id: &str, done: u64| {
+            let progress = serde_json::from_value(json!({
+                "id": id, "phase": "copy", "at": "2026-01-01T00:00:00.000Z", "total": 9, "done": done,
+                "eta": {"is": "unknown", "why": ""}, "counts": {}, "batches": [0, 1]
+            }));
+            Envelope { cursor: None, event: FeedEvent::MigrationProgress(Box::new(progress.unwrap())) }
+        };
+        let mailbox = Mailbox::default();
+        mailbox.feed([progress("mig-1", 1), progress("mig-2", 5), progress("mig-1", 2)]);
+        let told: Vec<(String, u64)> = mailbox
+            .take()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Feed(envelope) => Some(envelope.event),
+                _ => None,
+            })
+            .filter_map(|event| match event {
+                FeedEvent::MigrationProgress(progress) => Some((progress.id.to_string(), progress.done)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [("mig-2".to_owned(), 5), ("mig-1".to_owned(), 2)]);
+    }
+
+    #[test]
     fn a_new_critical_alert_is_urgent() {
         let mailbox = Mailbox::default();
         mailbox.feed([alert("a-1", "high", 1)]);

@@ -105,9 +105,7 @@ impl Client {
     ) -> Result<MigrationPart, Refusal> {
         let part = Part { after, limit: PAGE };
         Ok(match list {
-            MigrationList::Collections => {
-                MigrationPart::Collections(self.migration_collections(id, &part).await?.read)
-            }
+            MigrationList::Collections => MigrationPart::Collections(self.migration_collections(id, &part).await?.read),
             MigrationList::Orphans => MigrationPart::Orphans(self.migration_orphans(id, &part).await?.read),
             MigrationList::Decisions => MigrationPart::Decisions(self.migration_decisions(id, &part).await?.read),
             MigrationList::Errors => MigrationPart::Errors(self.migration_errors(id, &part).await?.read),

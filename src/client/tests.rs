@@ -3,8 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use stella_protocol::migration::{DecisionRequest, MigrationKind, MigrationProposal, MigrationRequest};
 use stella_protocol::fix::{FixRequest, Proposal, SwitchRequest};
+use stella_protocol::migration::{DecisionRequest, MigrationKind, MigrationProposal, MigrationRequest};
 use stella_protocol::{FixVerb, MigrationVerb};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;

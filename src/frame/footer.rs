@@ -152,11 +152,7 @@ pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Bu
         let column = u16::try_from(at).unwrap_or(u16::MAX).saturating_sub(skip).min(room);
         caret = Some(Position::new(area.x + 3 + column, y));
     }
-    let hint = if model.ui.dialog.as_ref()?.is_quit() && view.setup.embedded {
-        ends_with_it(view)
-    } else {
-        lines.hint
-    };
+    let hint = if model.ui.dialog.as_ref()?.is_quit() && view.setup.embedded { ends_with_it(view) } else { lines.hint };
     if !hint.is_empty() {
         let role = if lines.wrong { Role::Danger } else { Role::Muted };
         let room = area.width.saturating_sub(3);

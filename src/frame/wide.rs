@@ -11,8 +11,8 @@ use stella_widgets::{Align, Bar, Rule};
 
 use super::put;
 use crate::screens::View;
-use crate::screens::migrations;
 use crate::screens::fixes::{approvals, risk, risk_role, sorted, status, status_role, when};
+use crate::screens::migrations;
 use crate::theme::Role;
 
 /// Open fixes that are listed; the screen of fixes has all of them.

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use stella_protocol::{FeedEvent, Migration, MigrationVerb, Role};
-use stella_tui::effect::{Effect, MigrationList, Query, Reply};
+use stella_tui::effect::{Effect, MigrationList, MigrationPart, Query, Reply};
 use stella_tui::event::{Cause, Event, LinkEvent};
 
 use crate::migrations_told::{
-    completed, copying, fill, halted, held, migration, planned, progress, rehearsed, rolling_back, shown, soaking, told,
-    undecided, verified,
+    completed, copying, fill, fill_with, halted, held, migration, planned, progress, rehearsed, rolling_back, shown,
+    soaking, told, undecided, verified,
 };
 use crate::remedies::at;
 use crate::scene::{self, Scene, morning};
@@ -15,7 +15,8 @@ use crate::scene::{self, Scene, morning};
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (160, 45)];
 
 fn parts_asked(scene: &Scene, wanted: MigrationList) -> usize {
-    let is_it = |effect: &&Effect| matches!(effect, Effect::Fetch(_, Query::MigrationPart { list, .. }) if *list == wanted);
+    let is_it =
+        |effect: &&Effect| matches!(effect, Effect::Fetch(_, Query::MigrationPart { list, .. }) if *list == wanted);
     scene.effects.iter().filter(is_it).count()
 }
 
@@ -150,7 +151,7 @@ fn what_is_left_is_never_due_and_never_more_than_all() {
         assert!(!screen.contains("due") && !screen.contains("NaN") && !screen.contains("inf"), "{screen}");
     }
     let scene = shown((120, 36), &halted(), Some(held()));
-    assert!(scene.screen().contains("3,149 of 5,143 documents   ETA unknown: it is halted") , "{}", scene.screen());
+    assert!(scene.screen().contains("3,149 of 5,143 documents   ETA unknown: it is halted"), "{}", scene.screen());
 }
 
 #[test]
@@ -246,18 +247,37 @@ fn migrations_are_complete_without_colour_and_in_seven_bits() {
 #[test]
 fn hostile_text_of_a_migration_reaches_no_cell() {
     let hostile = "\u{1b}[2J\u{202e}TOOR\u{9b}31m\u{200b}\u{e0041}\r\n\u{7}";
-    let spoil = |value: &mut serde_json::Value| spoiled(value, hostile);
     let foreign = |letter: char| letter.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(letter);
     for size in SIZES {
         let mut value = serde_json::to_value(verified()).unwrap();
-        spoil(&mut value);
+        spoiled(&mut value, hostile);
         let bad: Migration = serde_json::from_value(value).unwrap();
         let mut scene = shown(size, &bad, None);
-        for keys in ["", "<PgDn>", "i", "d", "<Esc>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", ":", "<Esc>E", "<Esc>B"] {
+        for keys in [
+            "", "<PgDn>", "i", "d", "<Esc>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", "<Tab>", ":", "<Esc>E",
+            "<Esc>B",
+        ] {
             scene.keys(keys);
+            fill_with(&mut scene, |part| spoiled_part(part, hostile));
             let screen = scene.screen();
             assert!(!screen.replace('\n', "").contains(foreign), "{screen:?}");
         }
+    }
+}
+
+fn spoiled_part(part: MigrationPart, hostile: &str) -> MigrationPart {
+    fn again<T: serde::Serialize + serde::de::DeserializeOwned>(page: &T, hostile: &str) -> T {
+        let mut value = serde_json::to_value(page).unwrap();
+        spoiled(&mut value, hostile);
+        serde_json::from_value(value).unwrap()
+    }
+    match part {
+        MigrationPart::Collections(page) => MigrationPart::Collections(again(&page, hostile)),
+        MigrationPart::Orphans(page) => MigrationPart::Orphans(again(&page, hostile)),
+        MigrationPart::Decisions(page) => MigrationPart::Decisions(again(&page, hostile)),
+        MigrationPart::Errors(page) => MigrationPart::Errors(again(&page, hostile)),
+        MigrationPart::Log(page) => MigrationPart::Log(again(&page, hostile)),
+        MigrationPart::Mapping(page) => MigrationPart::Mapping(again(&page, hostile)),
     }
 }
 
@@ -265,11 +285,16 @@ fn hostile_text_of_a_migration_reaches_no_cell() {
 fn spoiled(value: &mut serde_json::Value, hostile: &str) {
     match value {
         serde_json::Value::Object(fields) => {
-            let words = ["id", "kind", "status", "state", "verb", "by"];
+            // In a phase the name is a word, in a collection it is not; `by` of a probe is one.
+            let is_phase = fields.contains_key("state");
+            let is_migration = fields.contains_key("mapTitle");
+            let is_probe = fields.get("by").is_some_and(|by| by == "probe");
+            let words = ["kind", "status", "state", "verb", "choice"];
             for (name, value) in fields.iter_mut() {
                 let is_word = words.contains(&name.as_str()) || name.ends_with("At") || name == "at";
-                let is_phase = name == "name";
-                if !is_word && !is_phase {
+                let is_word =
+                    is_word || is_phase && name == "name" || is_migration && name == "id" || is_probe && name == "by";
+                if !is_word {
                     spoiled(value, hostile);
                 }
             }

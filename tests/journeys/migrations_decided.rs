@@ -7,8 +7,8 @@ use stella_tui::effect::{Command, Effect, Query, Refusal, Reply};
 use stella_tui::event::{Cause, Event, LinkEvent};
 
 use crate::migrations_told::{
-    DIGEST, approved, completed, copying, fill, halted, held, migrated, migration, planned, progress, rehearsed, reread,
-    shown, soaking, told, undecided, verified,
+    DIGEST, approved, completed, copying, fill, halted, held, migrated, migration, planned, progress, rehearsed,
+    reread, shown, soaking, told, undecided, verified,
 };
 use crate::scene::Scene;
 
@@ -59,7 +59,9 @@ fn what_is_another_plan_or_another_version_is_not_approved() {
     drifted.version = 7;
     drifted.plan.iter_mut().for_each(|plan| plan.digest = "ffff".into());
     let mut moved = approved();
-    moved.trail.push(serde_json::from_value(json!({"at": crate::remedies::at(0), "by": "op2", "what": "approved it"})).unwrap());
+    moved.trail.push(
+        serde_json::from_value(json!({"at": crate::remedies::at(0), "by": "op2", "what": "approved it"})).unwrap(),
+    );
     for (newer, why) in [
         (drifted, "its plan is another one than the one you saw"),
         (moved, "mig-7 changed meanwhile, it is approved: op2 approved it; look again"),
@@ -216,7 +218,11 @@ fn an_id_without_a_user_is_kept_or_mapped_with_a_reason() {
     scene.keys("<Tab><Tab>");
     fill(&mut scene);
     scene.keys("<Enter>");
-    assert!(scene.model.ui.dialog.is_none() && scene.screen().contains("nothing is decided any more"), "{}", scene.screen());
+    assert!(
+        scene.model.ui.dialog.is_none() && scene.screen().contains("nothing is decided any more"),
+        "{}",
+        scene.screen()
+    );
 }
 
 #[test]
@@ -247,7 +253,12 @@ fn verbs_without_a_key_are_commands() {
     scene.keys(":migrate re<Tab>");
     assert!(scene.screen().contains("migrate rehearse | migrate resume | migrate retry"), "{}", scene.screen());
     scene.keys("h<Enter>");
-    assert_eq!(migrated(&scene).map(|sent| sent.0), Some(MigrationVerb::Rehearse), "from any screen:\n{}", scene.screen());
+    assert_eq!(
+        migrated(&scene).map(|sent| sent.0),
+        Some(MigrationVerb::Rehearse),
+        "from any screen:\n{}",
+        scene.screen()
+    );
     scene.keys(":migrate fly<Enter>");
     assert!(scene.screen().contains("migrations have no verb fly"), "{}", scene.screen());
     scene.keys(":migrate mig-9<Enter>");

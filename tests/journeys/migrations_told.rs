@@ -320,6 +320,11 @@ pub fn shown(size: (u16, u16), migration: &Migration, progress: Option<Progress>
 
 /// Answers what was asked of the lists.
 pub fn fill(scene: &mut Scene) {
+    fill_with(scene, |part| part);
+}
+
+/// The same with parts that were changed on the way.
+pub fn fill_with(scene: &mut Scene, change: impl Fn(MigrationPart) -> MigrationPart) {
     let asked = scene.effects.iter().rev().find_map(|effect| match effect {
         stella_tui::effect::Effect::Fetch(id, Query::MigrationPart { id: whose, list, .. }) => {
             Some((*id, whose.clone(), *list))
@@ -335,7 +340,7 @@ pub fn fill(scene: &mut Scene) {
         MigrationList::Log => log(),
         MigrationList::Mapping => mapping(),
     };
-    scene.event(Event::Reply(id, Box::new(Reply::MigrationPart(whose, list, Ok(part)))));
+    scene.event(Event::Reply(id, Box::new(Reply::MigrationPart(whose, list, Ok(change(part))))));
 }
 
 /// Answers the last look at the migration with this one.

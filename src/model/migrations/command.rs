@@ -12,7 +12,8 @@ use crate::keys::{Intent, Place};
 impl Model {
     /// Commands that can be completed.
     pub(in crate::model) fn migration_commands(&self) -> Vec<String> {
-        let mut all: Vec<String> = MigrationVerb::ALL.into_iter().map(|verb| format!("migrate {}", verb.word())).collect();
+        let mut all: Vec<String> =
+            MigrationVerb::ALL.into_iter().map(|verb| format!("migrate {}", verb.word())).collect();
         all.push("migrate check-user".to_owned());
         all.extend(self.board.migrations.all().map(|one| format!("migrate {}", one.id)));
         all

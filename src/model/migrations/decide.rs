@@ -29,7 +29,8 @@ impl Model {
             return self.say(now, "a change of it is under way: wait for its answer".to_owned());
         }
         if !screen::may_still_decide(migration.status) {
-            let words = format!("{} is {}: nothing is decided any more", migration.id, screen::status(migration.status));
+            let words =
+                format!("{} is {}: nothing is decided any more", migration.id, screen::status(migration.status));
             return self.say(now, words);
         }
         let (id, version) = (migration.id.clone(), migration.version);

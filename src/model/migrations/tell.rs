@@ -21,9 +21,8 @@ impl Model {
         if !migrations.loaded() {
             return;
         }
-        let held = |one: &Migration| {
-            one.status.holds_the_store() && screen::hold(one, migrations.progress(&one.id)).is_some()
-        };
+        let held =
+            |one: &Migration| one.status.holds_the_store() && screen::hold(one, migrations.progress(&one.id)).is_some();
         let is_same = |known: &Known| {
             known.len() == migrations.all().count()
                 && migrations.all().all(|one| known.get(&one.id) == Some(&(one.status, held(one))))

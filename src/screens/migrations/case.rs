@@ -49,7 +49,7 @@ fn whole_reason(state: &State, migration: &Migration, columns: u16, page: &mut P
 fn phases(state: &State, migration: &Migration, page: &mut Page<'_>) {
     page.heading("phases");
     for phase in &migration.phases {
-        begun(state, migration, phase, page);
+        begun(state, phase, page);
     }
     let begun = |name: &PhaseName| migration.phases.iter().any(|phase| phase.name == *name);
     let is_going = migration.status.is_unfinished()
@@ -64,7 +64,7 @@ fn phases(state: &State, migration: &Migration, page: &mut Page<'_>) {
     }
 }
 
-fn begun(state: &State, migration: &Migration, phase: &Phase, page: &mut Page<'_>) {
+fn begun(state: &State, phase: &Phase, page: &mut Page<'_>) {
     let (word, role) = match phase.state {
         PhaseState::Running => ("runs", Role::Accent),
         PhaseState::Stopped => ("stopped", Role::Waiting),
@@ -131,7 +131,12 @@ fn keys(state: &State, migration: &Migration, page: &mut Page<'_>) {
 fn planned(migration: &Migration, plan: &PlanSummary, page: &mut Page<'_>) {
     page.heading("plan");
     page.marked(("digest", Role::Muted), Role::Text, &clean(&plan.digest));
-    let seen = format!("{}, with key {}, by the map {}", page.view.seconds(plan.scanned_at), clean(&plan.key_id), clean(&migration.map_title));
+    let seen = format!(
+        "{}, with key {}, by the map {}",
+        page.view.seconds(plan.scanned_at),
+        clean(&plan.key_id),
+        clean(&migration.map_title)
+    );
     page.marked(("looked at", Role::Muted), Role::Text, &seen);
     let whole = format!(
         "{} of {}, {} not in the map; {}; {}; {} and {} go to one id each",

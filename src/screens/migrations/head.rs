@@ -153,10 +153,7 @@ fn became(view: &View<'_>, migration: &Migration, progress: Option<&Progress>) -
     if let Some(at) = same.and_then(|progress| progress.checkpoint_at) {
         let is_late = view.board.clock(view.now).since(at) >= SILENT_MS && migration.status.holds_the_store();
         let ago = if view.tells_ages() { " ago" } else { "" };
-        spans.push((
-            if is_late { Role::Waiting } else { Role::Muted },
-            format!("checkpoint {}{ago}", view.age(at)),
-        ));
+        spans.push((if is_late { Role::Waiting } else { Role::Muted }, format!("checkpoint {}{ago}", view.age(at))));
     }
     if migration.status == MigrationStatus::Soaking {
         let last = migration.last_old_id_use.map(|at| format!(", the last at {}", view.seconds(at)));

@@ -51,15 +51,8 @@ pub(super) enum Pane {
 
 impl Pane {
     /// Those that Tab goes through.
-    pub(super) const ALL: [Self; 7] = [
-        Self::Phases,
-        Self::Collections,
-        Self::Orphans,
-        Self::Decisions,
-        Self::Errors,
-        Self::Log,
-        Self::Mapping,
-    ];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Phases, Self::Collections, Self::Orphans, Self::Decisions, Self::Errors, Self::Log, Self::Mapping];
 
     /// Its list.
     fn list(self) -> Option<MigrationList> {

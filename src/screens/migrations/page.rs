@@ -101,14 +101,7 @@ impl<'a> Page<'a> {
 }
 
 /// Paints rows from `top` on. The first row of the chosen thing is marked.
-pub(super) fn paint(
-    rows: &[Row],
-    chosen: &Range<usize>,
-    top: usize,
-    view: &View<'_>,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub(super) fn paint(rows: &[Row], chosen: &Range<usize>, top: usize, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     // The shorter column stays at its end instead of scrolling away.
     let top = top.min(rows.len().saturating_sub(usize::from(area.height)));
     for ((at, row), y) in rows.iter().enumerate().skip(top).zip(area.y..area.bottom()) {

@@ -1,7 +1,7 @@
 //! Which verbs a migration takes from whoever looks, and what each would do now, with its numbers; as far
 //! as the console can tell. The server decides.
 
-use stella_protocol::migration::Progress;
+use stella_protocol::migration::{PhaseName, Progress};
 use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Role as Rank};
 use stella_widgets::number;
 use stella_widgets::text::{cut, sanitise};
@@ -38,9 +38,9 @@ pub fn is_outside(verb: MigrationVerb) -> bool {
 /// What a key means for a migration in this state: `D` the next of plan and rehearse, `E` of start and cut
 /// over, `P` of pause and resume. None: it is no verb.
 pub fn meant(intent: Intent, migration: &Migration) -> Option<MigrationVerb> {
-    use stella_protocol::{FixVerb, Verb};
     use MigrationStatus as Is;
     use MigrationVerb as Do;
+    use stella_protocol::{FixVerb, Verb};
     Some(match (intent, migration.status) {
         (Intent::Decide(FixVerb::Approve), _) => Do::Approve,
         (Intent::Decide(FixVerb::DryRun), Is::Planned) => Do::Rehearse,
@@ -59,10 +59,19 @@ pub fn meant(intent: Intent, migration: &Migration) -> Option<MigrationVerb> {
     })
 }
 
-/// True while who is who can still be said: once it is approved the mapping is what was approved.
+/// True while who is who can still be said: until its start. An answer asks for a new look, and a new yes.
 pub fn may_still_decide(status: MigrationStatus) -> bool {
     use MigrationStatus as Is;
-    matches!(status, Is::Draft | Is::NeedsDecision | Is::Planned | Is::Rehearsed | Is::PlanFailed)
+    matches!(
+        status,
+        Is::Draft | Is::NeedsDecision | Is::PlanFailed | Is::Planned | Is::Rehearsed | Is::Approved | Is::BackupFailed
+    )
+}
+
+/// True while its runner has a phase in hand.
+fn works(status: MigrationStatus) -> bool {
+    use MigrationStatus as Is;
+    matches!(status, Is::BackingUp | Is::BackedUp | Is::Copying | Is::Verifying | Is::CuttingOver | Is::RollingBack)
 }
 
 /// True once there is a plan that holds.
@@ -78,33 +87,47 @@ fn by_status(verb: MigrationVerb, migration: &Migration) -> Option<String> {
     let only = |may: bool, wanted: &str| (!may).then(|| format!("it is {}, not {wanted}", status(is)));
     match verb {
         Do::Plan if is == Is::Draft => Some("the data is being looked at".to_owned()),
-        Do::Plan | Do::Rehearse | Do::Verify if migration.under_way.is_some() => {
-            Some(format!("{} is under way", migration.under_way.map_or("a look", |phase| phase.word())))
+        Do::Rehearse | Do::Approve | Do::Start | Do::Resume | Do::Verify | Do::Cutover | Do::Retry
+            if migration.under_way.is_some() =>
+        {
+            Some(format!("{} is under way", migration.under_way.map_or("a look", PhaseName::word)))
         }
-        Do::Plan => {
-            let may = matches!(is, Is::NeedsDecision | Is::PlanFailed | Is::Planned | Is::Rehearsed | Is::Approved);
-            only(may, "before its start")
-        }
+        Do::Plan => only(may_still_decide(is), "before its start"),
         Do::Rehearse => only(matches!(is, Is::Planned | Is::Rehearsed), "planned"),
         Do::Approve => only(is == Is::Rehearsed, "rehearsed"),
         Do::Start => only(is == Is::Approved, "approved"),
         Do::Pause => only(is == Is::Copying, "copying"),
         Do::Resume => only(matches!(is, Is::Paused | Is::Halted), "paused or halted"),
         Do::Rate => only(matches!(is, Is::Copying | Is::Paused), "copying or paused"),
-        Do::Verify => only(is_planned(is) && is.is_unfinished() && is != Is::Verifying, "planned"),
-        Do::Cutover => only(is == Is::Verified, "verified"),
+        Do::Verify if works(is) => Some(format!("it is {}: wait for its end", status(is))),
+        Do::Verify => only(is_planned(is) && is.is_unfinished(), "planned"),
+        Do::Cutover => match migration.verification.as_ref().map(|found| found.differences) {
+            Some(found) if is == Is::Verified && found > 0 => {
+                Some(format!("the last check found {}", many(found, "difference", "differences")))
+            }
+            _ => only(is == Is::Verified, "verified"),
+        },
         Do::Rollback => {
             let may = matches!(
                 is,
-                Is::Copying | Is::Paused | Is::Halted | Is::Verifying | Is::Verified | Is::Soaking | Is::RollbackFailed
+                Is::Copying
+                    | Is::Paused
+                    | Is::Halted
+                    | Is::Verifying
+                    | Is::Verified
+                    | Is::CuttingOver
+                    | Is::Soaking
+                    | Is::RollbackFailed
             );
             only(may, "begun")
         }
-        Do::Stop => only(matches!(is, Is::Copying | Is::Verifying), "copying or verifying"),
-        Do::HandOver | Do::TakeOver => only(is.is_unfinished(), "unfinished"),
-        Do::Retry => {
-            only(matches!(is, Is::PlanFailed | Is::BackupFailed | Is::CuttingOver), "one whose step failed")
+        Do::Stop if migration.under_way.is_some() => None,
+        Do::Stop => {
+            let may = matches!(is, Is::BackedUp | Is::Copying | Is::Verifying | Is::CuttingOver);
+            only(may, "writing or looking")
         }
+        Do::HandOver | Do::TakeOver => only(is.is_unfinished(), "unfinished"),
+        Do::Retry => only(matches!(is, Is::PlanFailed | Is::BackupFailed | Is::CuttingOver), "one whose step failed"),
         Do::Close => only(is == Is::RollbackFailed, "one that could not be rolled back"),
         Do::Cancel => {
             let begun = is.holds_the_store() && !matches!(is, Is::BackingUp | Is::BackedUp) || is == Is::Soaking;
@@ -161,6 +184,7 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
         Do::Rollback => {
             format!("puts back {}{}", documents(counts.done), about(counts.done, progress))
         }
+        Do::Stop if migration.under_way.is_some() => "ends what is under way; nothing was written by it".to_owned(),
         Do::Stop => format!("halts after the batches in flight; {} stay written", documents(counts.done)),
         Do::HandOver => "somebody else answers for it".to_owned(),
         Do::TakeOver => "you answer for it".to_owned(),
@@ -191,6 +215,9 @@ pub fn next(migration: &Migration) -> (Option<String>, String) {
     let words = sanitise(migration.next.words.raw()).into_string();
     let verb = migration.next.verb;
     let named = verb.map(|verb| key(verb).map_or_else(|| format!(":migrate {}", verb.word()), str::to_owned));
+    if migration.status == MigrationStatus::PlanFailed && verb == Some(MigrationVerb::Retry) {
+        return (Some("D".to_owned()), words);
+    }
     if migration.status == MigrationStatus::NeedsDecision && verb.is_none() {
         return (Some("Tab".to_owned()), words);
     }
@@ -255,7 +282,8 @@ mod tests {
 
     #[test]
     fn nothing_that_writes_is_off_the_typed_road() {
-        let typed: Vec<&str> = MigrationVerb::ALL.into_iter().filter(|verb| is_outside(*verb)).map(MigrationVerb::word).collect();
+        let typed: Vec<&str> =
+            MigrationVerb::ALL.into_iter().filter(|verb| is_outside(*verb)).map(MigrationVerb::word).collect();
         assert_eq!(typed, ["approve", "start", "cutover", "rollback"]);
     }
 }

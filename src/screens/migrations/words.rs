@@ -129,7 +129,11 @@ pub fn figures<'a>(migration: &Migration, progress: Option<&'a Progress>) -> Opt
     match phase {
         PhaseName::Copy => {
             let counts = migration.counts;
-            Some(Figures { done: counts.settled(), total: (counts.planned > 0).then_some(counts.planned), progress: None })
+            Some(Figures {
+                done: counts.settled(),
+                total: (counts.planned > 0).then_some(counts.planned),
+                progress: None,
+            })
         }
         PhaseName::Soak => None,
         _ => Some(Figures { done: 0, total: None, progress: None }),
