@@ -344,9 +344,10 @@ impl Model {
         match intent {
             Intent::Show(place) => {
                 self.close_review();
+                let was_here = self.ui.place == Place::Migrations;
                 self.ui.place = place;
                 if place == Place::Migrations {
-                    self.show_migrations();
+                    self.show_migrations(was_here);
                 }
                 self.with_context(now, effects, |ui, cx| match place {
                     Place::Log => ui.log.opened(cx),

@@ -9,9 +9,10 @@ use stella_widgets::text::{cut, sanitise, width};
 use super::dialog::Dialog;
 use super::put;
 use crate::board::link::LinkState;
-use crate::keys::{self, Class, Intent, Place};
+use crate::keys::{self, Class, Intent, Mode, Place};
 use crate::model::{Model, Shown};
-use crate::screens::{View, migrations, review};
+use crate::screens::migrations::{self, one};
+use crate::screens::{View, review};
 use crate::theme::Role;
 
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
@@ -88,9 +89,11 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
         Shown::Detail | Shown::Review | Shown::Migration | Shown::Place(_) => {}
     }
     add("?".to_owned(), "help");
+    let chooses = model.mode() != Mode::Migration || model.ui.migration.as_ref().is_some_and(one::State::has_choice);
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
+        let leads = row.intent != Intent::Open || chooses;
         let may = || view.bar().is_none() && !is_off(model, view, row.intent);
-        if row.class == Class::View || may() {
+        if leads && (row.class == Class::View || may()) {
             let words = match (model.migration_verb(row.intent), model.fix_verb(row.intent)) {
                 // `+` and `-` have no word of their own.
                 (Some(verb), _) if verb != MigrationVerb::Rate => migrations::verb(verb),

@@ -56,12 +56,18 @@ impl Model {
         self.shown_migration().or_else(|| self.board.migrations.get(&id?))
     }
 
-    /// `3`: the list; the one that is evident stands over it. From one of several back to the list.
-    pub(super) fn show_migrations(&mut self) {
-        let was_open = self.ui.migration.take().is_some();
+    /// `3`: the one that was looked at before, else the evident one, else the list. When a migration is on the
+    /// screen already and there are others, the list.
+    pub(super) fn show_migrations(&mut self, was_here: bool) {
         self.ui.armed_migration = None;
+        let is_known = self.shown_migration().is_some();
+        if is_known && !was_here {
+            return;
+        }
+        self.ui.migration = None;
         let is_alone = self.board.migrations.all().count() < 2;
-        if let Some(id) = screen::evident(&self.board.migrations).filter(|_| !was_open || is_alone) {
+        let goes_to_list = is_known && was_here && !is_alone;
+        if let Some(id) = screen::evident(&self.board.migrations).filter(|_| !goes_to_list) {
             self.open_migration(id);
         }
     }
@@ -99,7 +105,7 @@ impl Model {
             return self.say(now, why);
         }
         let open = self.board.migrations.unfinished().next();
-        let open = open.map(|open| format!("{} is {}: Enter opens it", open.id, screen::status(open.status)));
+        let open = open.map(|open| format!("{} is {}: Enter opens it", open.id, screen::stands(open.status)));
         if let Some(words) = open {
             return self.say(now, words);
         }
@@ -212,6 +218,6 @@ impl ArmedMigration {
 fn changed_words(migration: &Migration) -> String {
     let last = migration.trail.last();
     let last = last.map(|last| format!(": {} {}", sanitise(last.by.raw()), sanitise(last.what.raw())));
-    let status = screen::status(migration.status);
+    let status = screen::stands(migration.status);
     format!("{} changed meanwhile, it is {status}{}; look again", migration.id, last.unwrap_or_default())
 }

@@ -33,7 +33,7 @@ use crate::keys::{Intent, Motion};
 pub use list::{draw, list_area};
 pub(crate) use panes::choice_word;
 pub use verbs::{does, is_outside, limit, may_still_decide, meant, next_rate, off};
-pub(crate) use words::{eta, figures, hold, short, status, status_role, verb};
+pub(crate) use words::{eta, figures, hold, short, stands, status, status_role, verb};
 
 /// Where the human is in the list.
 #[derive(Debug, Default)]

@@ -311,3 +311,15 @@ fn a_rehearsed_one_waits_for_a_yes() {
     assert!(scene.screen().contains("next: Y  approve: an admin says yes"), "{}", scene.screen());
     assert_eq!(scene.model.shown_migration().and_then(|one| one.next.verb), Some(MigrationVerb::Approve));
 }
+
+#[test]
+fn what_was_looked_at_is_there_again_after_a_look_elsewhere() {
+    let mut scene = shown((80, 24), &copying(), Some(held()));
+    scene.keys("e15");
+    assert!(scene.screen().contains("Enter open") || scene.screen().contains("search"), "{}", scene.screen());
+    scene.keys("1");
+    let footer = scene.screen().lines().last().unwrap().to_owned();
+    assert!(footer.contains("Enter open"), "{footer}");
+    scene.keys("3");
+    assert!(scene.screen().contains("[errors 2]"), "{}", scene.screen());
+}

@@ -30,7 +30,7 @@ impl Model {
         }
         if !screen::may_still_decide(migration.status) {
             let words =
-                format!("{} is {}: nothing is decided any more", migration.id, screen::status(migration.status));
+                format!("{} is {}: nothing is decided any more", migration.id, screen::stands(migration.status));
             return self.say(now, words);
         }
         let (id, version) = (migration.id.clone(), migration.version);

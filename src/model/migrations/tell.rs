@@ -54,7 +54,7 @@ impl Model {
     /// What is said of a status that was reached; None: it only works on.
     fn became(&self, one: &Migration) -> Option<String> {
         use MigrationStatus as Is;
-        let status = screen::status(one.status);
+        let status = screen::stands(one.status);
         let because = [one.hold_reason.as_ref(), Some(&one.result)].into_iter().flatten().find(|text| !text.is_empty());
         let because = because.map(|text| format!(": {}", sanitise(text.raw()))).unwrap_or_default();
         match one.status {

@@ -22,9 +22,9 @@ const NAME: u16 = 10;
 
 /// Writes the pane of a terminal that has so many columns.
 pub(super) fn write(state: &State, migration: &Migration, columns: u16, page: &mut Page<'_>) {
-    whole_reason(state, migration, columns, page);
     phases(state, migration, page);
     keys(state, migration, page);
+    whole_reason(state, migration, columns, page);
     if let Some(found) = &migration.verification {
         verified(found, page);
     }
@@ -40,7 +40,7 @@ pub(super) fn write(state: &State, migration: &Migration, columns: u16, page: &m
 fn whole_reason(state: &State, migration: &Migration, columns: u16, page: &mut Page<'_>) {
     let reason = hold(migration, state.progress(page.view.board)).unwrap_or_else(|| clean(&migration.result));
     if width(&reason) + 7 > columns {
-        page.heading("why");
+        page.heading(if migration.status.is_unfinished() { "what holds it" } else { "how it ended" });
         page.words(1, Role::Text, &reason);
     }
 }

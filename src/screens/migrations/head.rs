@@ -142,6 +142,9 @@ fn became(view: &View<'_>, migration: &Migration, progress: Option<&Progress>) -
         one(Role::Waiting, counts.parked, "parked"),
         one(Role::Text, counts.conflicts, "conflicts"),
     ];
+    if migration.backup.is_some() && figures(migration, progress).is_none() {
+        spans.insert(0, one(Role::Text, counts.done, "written"));
+    }
     if counts.skipped > 0 {
         spans.push(one(Role::Muted, counts.skipped, "as they must be already"));
     }
@@ -154,11 +157,6 @@ fn became(view: &View<'_>, migration: &Migration, progress: Option<&Progress>) -
         let is_late = view.board.clock(view.now).since(at) >= SILENT_MS && migration.status.holds_the_store();
         let ago = if view.tells_ages() { " ago" } else { "" };
         spans.push((if is_late { Role::Waiting } else { Role::Muted }, format!("checkpoint {}{ago}", view.age(at))));
-    }
-    if migration.status == MigrationStatus::Soaking {
-        let last = migration.last_old_id_use.map(|at| format!(", the last at {}", view.seconds(at)));
-        let uses = many(migration.old_id_uses, "use of an old id", "uses of old ids");
-        spans.push((Role::Text, format!("{uses} since the cut-over{}", last.unwrap_or_default())));
     }
     spans
 }
@@ -208,7 +206,8 @@ fn held(view: &View<'_>, migration: &Migration, progress: Option<&Progress>, col
             Span::styled(cut(&reason, room).into_owned(), view.style(Role::Text)),
         ]);
     }
-    let result = clean(&migration.result);
+    let result =
+        if migration.status == MigrationStatus::Soaking { soak(view, migration) } else { clean(&migration.result) };
     let role = match migration.status {
         status if !status.is_unfinished() => status_role(status),
         MigrationStatus::PlanFailed
@@ -218,6 +217,13 @@ fn held(view: &View<'_>, migration: &Migration, progress: Option<&Progress>, col
         _ => Role::Text,
     };
     Line::styled(format!(" {}", cut(&result, columns.saturating_sub(2))), view.style(role))
+}
+
+/// How often an old id was used since the cut-over, and when last.
+fn soak(view: &View<'_>, migration: &Migration) -> String {
+    let uses = many(migration.old_id_uses, "use of an old id", "uses of old ids");
+    let last = migration.last_old_id_use.map(|at| format!(", the last at {}", view.seconds(at)));
+    format!("{uses} since the cut-over{}", last.unwrap_or_default())
 }
 
 /// The one line that names one key.

@@ -254,6 +254,11 @@ impl State {
         }
     }
 
+    /// True where Enter asks what is to become of the thing under the cursor.
+    pub fn has_choice(&self) -> bool {
+        matches!(self.pane, Pane::Orphans | Pane::Decisions)
+    }
+
     /// Takes an intent.
     pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
         match intent {
@@ -261,7 +266,7 @@ impl State {
             Intent::NextPane => self.turn(1),
             Intent::PreviousPane => self.turn(Pane::ALL.len() - 1),
             Intent::NextProblem => self.next_problem(cx),
-            Intent::Open if matches!(self.pane, Pane::Orphans | Pane::Decisions) => return Go::Decide,
+            Intent::Open if self.has_choice() => return Go::Decide,
             Intent::Open => cx.say("Enter decides in orphans and in decisions: Tab leads there"),
             Intent::Raw => self.show(Shows::Raw),
             Intent::Why => self.show(Shows::Keys),

@@ -18,8 +18,10 @@ use super::verbs::may_still_decide;
 use super::words::many;
 use crate::theme::Role;
 
-/// Columns of a collection's figures before its bar.
-const FIGURES: u16 = 26;
+/// Columns of a collection's figures and its bar, at least.
+const FIGURES: u16 = 40;
+/// From this width on a collection also says how many documents it has.
+const ROOMY: u16 = 70;
 
 /// Says what a list waits for, or that it is empty; and that there is more of it.
 fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
@@ -35,10 +37,14 @@ fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
 
 /// Per collection its documents, and how many of those to write are written.
 pub(super) fn collections(part: &Part<CollectionRow>, page: &mut Page<'_>) {
-    let name = (page.width.saturating_sub(FIGURES) / 2).clamp(12, 36);
+    let roomy = if page.width >= ROOMY { 13 } else { 0 };
+    let name = page.width.saturating_sub(FIGURES + roomy).clamp(12, 32);
     let is_troubled = part.items.iter().any(|row| row.counts.failed + row.counts.parked > 0);
     for row in &part.items {
         collection(row, name, is_troubled, page);
+    }
+    if is_troubled {
+        page.words(1, Role::Faint, "! left alone, parked or failed: e lists them");
     }
     ends(part, "no collection: the data was not looked at yet", page);
 }
@@ -52,20 +58,26 @@ fn collection(row: &CollectionRow, name: u16, is_troubled: bool, page: &mut Page
         spans.push((Role::Waiting, "  declared, and not there".to_owned()));
         return page.spans(spans);
     };
-    spans.push((Role::Muted, format!(" {:>7} docs ", number::grouped(all))));
+    if page.width >= ROOMY {
+        spans.push((Role::Muted, format!(" {:>7} docs", number::grouped(all))));
+    }
     if row.counts.planned == 0 {
-        let words = if row.priority.is_none() { (Role::Waiting, "not in the map") } else { (Role::Faint, "unchanged") };
+        let words =
+            if row.priority.is_none() { (Role::Waiting, "  not in the map") } else { (Role::Faint, "  unchanged") };
         spans.push((words.0, words.1.to_owned()));
         return page.spans(spans);
     }
+    let done = row.counts.done + row.counts.skipped;
+    spans.push((
+        Role::Text,
+        format!(" {:>15}", format!("{}/{}", number::grouped(done), number::grouped(row.counts.planned))),
+    ));
     if is_troubled {
-        let words = match (row.counts.failed, row.counts.parked) {
-            (0, 0) => String::new(),
-            (0, parked) => format!("{} parked", number::count(parked as f64)),
-            (failed, _) => format!("{} FAILED", number::count(failed as f64)),
-        };
-        spans.push((if row.counts.failed > 0 { Role::Danger } else { Role::Waiting }, format!("{words:<11} ")));
+        let alone = row.counts.failed + row.counts.parked;
+        let words = if alone > 0 { format!("!{}", number::count(alone as f64)) } else { String::new() };
+        spans.push((if row.counts.failed > 0 { Role::Danger } else { Role::Waiting }, format!(" {words:<5}")));
     }
+    spans.push((Role::Text, " ".to_owned()));
     let at = spans.iter().map(|(_, words)| width(words)).sum();
     let progress = Progress::Exact { done: row.counts.settled(), total: row.counts.planned };
     page.bar(spans, at, progress);

@@ -6,7 +6,7 @@ use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Role as Rank};
 use stella_widgets::number;
 use stella_widgets::text::{cut, sanitise};
 
-use super::words::{about, counts, documents, key, many, status};
+use super::words::{about, counts, documents, key, many, stands};
 use crate::board::link::Allowed;
 use crate::keys::Intent;
 use crate::screens::View;
@@ -84,7 +84,7 @@ fn by_status(verb: MigrationVerb, migration: &Migration) -> Option<String> {
     use MigrationStatus as Is;
     use MigrationVerb as Do;
     let is = migration.status;
-    let only = |may: bool, wanted: &str| (!may).then(|| format!("it is {}, not {wanted}", status(is)));
+    let only = |may: bool, wanted: &str| (!may).then(|| format!("it is {}, not {wanted}", stands(is)));
     match verb {
         Do::Plan if is == Is::Draft => Some("the data is being looked at".to_owned()),
         Do::Rehearse | Do::Approve | Do::Start | Do::Resume | Do::Verify | Do::Cutover | Do::Retry
@@ -99,7 +99,7 @@ fn by_status(verb: MigrationVerb, migration: &Migration) -> Option<String> {
         Do::Pause => only(is == Is::Copying, "copying"),
         Do::Resume => only(matches!(is, Is::Paused | Is::Halted), "paused or halted"),
         Do::Rate => only(matches!(is, Is::Copying | Is::Paused), "copying or paused"),
-        Do::Verify if works(is) => Some(format!("it is {}: wait for its end", status(is))),
+        Do::Verify if works(is) => Some(format!("it is {}: wait for its end", stands(is))),
         Do::Verify => only(is_planned(is) && is.is_unfinished(), "planned"),
         Do::Cutover => match migration.verification.as_ref().map(|found| found.differences) {
             Some(found) if is == Is::Verified && found > 0 => {

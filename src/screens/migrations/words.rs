@@ -16,6 +16,18 @@ pub fn status(status: MigrationStatus) -> String {
     status.word().replace('_', " ")
 }
 
+/// The status, as `it is …` ends.
+pub fn stands(status: MigrationStatus) -> String {
+    match status {
+        MigrationStatus::NeedsDecision => "waiting for answers".to_owned(),
+        MigrationStatus::PlanFailed => "not planned, since the look failed".to_owned(),
+        MigrationStatus::BackupFailed => "not begun, since its backup failed".to_owned(),
+        MigrationStatus::RollbackFailed => "not taken back, since the store refused".to_owned(),
+        MigrationStatus::ClosedManually => "closed by hand".to_owned(),
+        other => self::status(other),
+    }
+}
+
 /// How a status is painted.
 pub fn status_role(status: MigrationStatus) -> Role {
     use MigrationStatus as Is;
