@@ -8,6 +8,7 @@ pub mod migrations;
 mod palette;
 pub mod requests;
 mod settle;
+mod setup;
 mod typing;
 mod verbs;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 use stella_protocol::fix::DefinitionView;
-use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Text, Verb};
+use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Verb};
 
 use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
@@ -24,56 +25,17 @@ use crate::frame::{self, dialog::Dialog};
 use crate::keys::{Intent, Key, Mode, Place};
 use crate::screens::migrations as migration_list;
 use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, metrics, review};
-use crate::theme::Theme;
 use fixes::Armed;
 use migrations::ArmedMigration;
 use requests::Requests;
+
+pub use setup::{Setup, TimeFormat};
 
 /// A message in the footer stays this long, in ms.
 const NOTICE_MS: u64 = 8_000;
 /// Two Ctrl-c within this time quit.
 const TWICE_MS: u64 = 1_000;
 const MINUTE_MS: i64 = 60_000;
-
-/// What was configured when the console started.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-#[derive(Debug)]
-pub struct Setup {
-    /// Name of the profile, or `DEMO`, `PIPE`, `TAIL`.
-    pub badge: Text,
-    /// This machine.
-    pub host: Text,
-    /// What is watched, in words.
-    pub watching: Text,
-    /// Who we are, until the server says better.
-    pub me: Text,
-    /// Three lines for a newcomer.
-    pub coach: Vec<String>,
-    /// No verb may be sent.
-    pub readonly: bool,
-    /// The server lives inside this process and ends with it.
-    pub embedded: bool,
-    /// Styles.
-    pub theme: Theme,
-    /// Pure 7-bit output.
-    pub ascii: bool,
-    /// Nothing is configured: offer the choices.
-    pub first_run: bool,
-    /// Clock times are local ones.
-    pub local_time: bool,
-}
-
-/// How times are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TimeFormat {
-    /// Ages in lists, clock times elsewhere.
-    #[default]
-    Ages,
-    /// UTC everywhere.
-    Utc,
-    /// Local time everywhere.
-    Local,
-}
 
 /// Everything.
 #[derive(Debug)]

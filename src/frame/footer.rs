@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use stella_protocol::{FixVerb, MigrationVerb};
+use stella_protocol::{FixVerb, MigrationVerb, Role as Rank};
 use stella_widgets::text::{cut, sanitise, width};
 
 use super::dialog::Dialog;
@@ -110,7 +110,8 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
 fn is_off(model: &Model, view: &View<'_>, intent: Intent) -> bool {
     if let (Some(migration), Some(verb)) = (model.shown_migration(), model.migration_verb(intent)) {
         let makes = verb == MigrationVerb::Plan && !migration.status.is_unfinished();
-        return !makes && migrations::off(verb, migration, view).is_some();
+        let off = if makes { view.lacks(Rank::Admin) } else { migrations::off(verb, migration, view) };
+        return off.is_some();
     }
     let (Some(fix), Some(verb)) = (model.reviewed_fix(), model.fix_verb(intent)) else { return false };
     review::off(verb, fix, view).is_some()

@@ -70,7 +70,7 @@ pub fn approved() -> Migration {
 }
 
 /// Begun, up to this phase.
-fn begun(status: &str, version: u64, last: Value, more: Value) -> Migration {
+fn begun(status: &str, version: u64, last: &Value, more: Value) -> Migration {
     let mut value = serde_json::to_value(approved()).unwrap();
     let mut phases = vec![
         phase("scan", "done", -960, Some(-900), "8,402 documents in 31 collections"),
@@ -103,7 +103,7 @@ fn counts(done: u64, parked: u64, failed: u64) -> Value {
 pub fn copying() -> Migration {
     let next = json!({"words": "wait: batches are written"});
     let phases = json!([phase("copy", "running", -120, None, "")]);
-    begun("copying", 9, phases, json!({"counts": counts(900, 0, 0), "next": next}))
+    begun("copying", 9, &phases, json!({"counts": counts(900, 0, 0), "next": next}))
 }
 
 pub fn halted() -> Migration {
@@ -113,7 +113,7 @@ pub fn halted() -> Migration {
         "counts": counts(3140, 2, 7), "next": next,
         "holdReason": "7 of 5,143 documents were refused by the store: more than 0.1 %"
     });
-    begun("halted", 12, phases, more)
+    begun("halted", 12, &phases, more)
 }
 
 fn check(differences: u64) -> Value {
@@ -137,10 +137,10 @@ pub fn verified() -> Migration {
         phase("verify", "done", -90, Some(-30), "8,402 documents looked at, no difference"),
     ]);
     let more = json!({"counts": counts(5141, 2, 0), "next": next, "verification": check(0)});
-    begun("verified", 15, phases, more)
+    begun("verified", 15, &phases, more)
 }
 
-fn cut_over(last: Value) -> Value {
+fn cut_over(last: &Value) -> Value {
     let mut phases = vec![
         phase("copy", "done", -300, Some(-180), "5,141 of 5,143 written, 2 parked"),
         phase("verify", "done", -170, Some(-110), "8,402 documents looked at, no difference"),
@@ -152,18 +152,18 @@ fn cut_over(last: Value) -> Value {
 
 pub fn soaking() -> Migration {
     let next = json!({"words": "wait until nobody used an old id for 7 d"});
-    let phases = cut_over(json!([phase("soak", "running", -95, None, "")]));
+    let phases = cut_over(&json!([phase("soak", "running", -95, None, "")]));
     let more = json!({"counts": counts(5514, 2, 0), "next": next, "verification": check(0), "oldIdUses": 12,
         "lastOldIdUse": at(-20)});
-    begun("soaking", 18, phases, more)
+    begun("soaking", 18, &phases, more)
 }
 
 pub fn completed() -> Migration {
     let next = json!({"words": "nothing: it is complete"});
-    let phases = cut_over(json!([phase("soak", "done", -95, Some(-5), "no old id for 60 s")]));
+    let phases = cut_over(&json!([phase("soak", "done", -95, Some(-5), "no old id for 60 s")]));
     let more = json!({"counts": counts(5514, 2, 0), "next": next, "verification": check(0), "endedAt": at(-5),
         "result": "every reference stands at one id; 2 documents are parked, 38 orphans are in quarantine"});
-    begun("completed", 20, phases, more)
+    begun("completed", 20, &phases, more)
 }
 
 pub fn rolling_back() -> Migration {
@@ -172,7 +172,7 @@ pub fn rolling_back() -> Migration {
         phase("copy", "stopped", -120, Some(-40), "stopped by sre-1"),
         phase("roll_back", "running", -40, None, ""),
     ]);
-    begun("rolling_back", 14, phases, json!({"counts": counts(3140, 2, 7), "next": next}))
+    begun("rolling_back", 14, &phases, json!({"counts": counts(3140, 2, 7), "next": next}))
 }
 
 pub fn undecided() -> Migration {

@@ -153,8 +153,6 @@ impl Steps {
         }
         match (step, key.code) {
             (Step::Yes, KeyCode::Char('y')) => self.next(now),
-            (Step::Yes, KeyCode::Char('n') | KeyCode::Enter) => Outcome::Cancelled,
-            (Step::Yes, _) => Outcome::More,
             (Step::Choose(choices), KeyCode::Char(letter)) => {
                 let at = letter.to_digit(10).and_then(|digit| usize::try_from(digit).ok()?.checked_sub(1));
                 let Some((value, words)) = at.and_then(|at| choices.get(at)).cloned() else { return Outcome::More };
@@ -162,8 +160,8 @@ impl Steps {
                 self.given.push(value);
                 self.next(now)
             }
-            (Step::Choose(_), KeyCode::Enter) => Outcome::Cancelled,
-            (Step::Choose(_), _) => Outcome::More,
+            (Step::Choose(_) | Step::Yes, KeyCode::Enter) | (Step::Yes, KeyCode::Char('n')) => Outcome::Cancelled,
+            (Step::Choose(_) | Step::Yes, _) => Outcome::More,
             (Step::Type(word), KeyCode::Enter) => {
                 if self.input.value().trim().eq_ignore_ascii_case(word) {
                     self.next(now)

@@ -62,19 +62,17 @@ impl Model {
         let typed = || Step::Type(migration.id.to_string());
         let why = |needed: bool| Step::text("reason", "why?", needed);
         match verb {
-            Do::Rehearse | Do::Verify | Do::Pause | Do::Rate => Vec::new(),
             Do::Plan if matches!(migration.status, MigrationStatus::Rehearsed | MigrationStatus::Approved) => {
                 vec![Step::Yes]
             }
-            Do::Plan => Vec::new(),
-            Do::Resume if migration.status == MigrationStatus::Paused => Vec::new(),
-            Do::Resume | Do::Retry | Do::TakeOver => vec![Step::Yes],
+            Do::Resume if migration.status == MigrationStatus::Halted => vec![Step::Yes],
+            Do::Plan | Do::Rehearse | Do::Verify | Do::Pause | Do::Resume | Do::Rate => Vec::new(),
+            Do::Retry | Do::TakeOver => vec![Step::Yes],
             Do::Approve => vec![Step::Type(sanitise(migration.target.raw()).into_string()), why(false)],
             Do::Start if migration.dual_read.is_none() => vec![typed(), statement()],
-            Do::Start => vec![typed()],
             Do::Cutover => vec![self.typed_with_profile(migration)],
             Do::Rollback if is_cut_over(migration) => vec![self.typed_with_profile(migration)],
-            Do::Rollback => vec![typed()],
+            Do::Start | Do::Rollback => vec![typed()],
             Do::Stop | Do::Cancel => vec![why(false), Step::Yes],
             Do::HandOver if given.to.is_some() => vec![Step::Yes],
             Do::HandOver => vec![Step::text("to", "to whom?", true), Step::Yes],

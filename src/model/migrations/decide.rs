@@ -10,7 +10,8 @@ use crate::effect::{Command, Effect, Refusal, RequestId};
 use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::Place;
-use crate::screens::migrations::{self as screen, one::Chosen};
+use crate::screens::migrations as screen;
+use crate::screens::migrations::one::{self, Chosen};
 
 /// Columns of a name in a question.
 const NAME: u16 = 24;
@@ -34,7 +35,7 @@ impl Model {
             return self.say(now, words);
         }
         let (id, version) = (migration.id.clone(), migration.version);
-        let Some(chosen) = self.ui.migration.as_ref().and_then(|one| one.chosen()) else {
+        let Some(chosen) = self.ui.migration.as_ref().and_then(one::State::chosen) else {
             return self.say(now, "nothing stands under the cursor".to_owned());
         };
         let reason = Step::text("reason", "why? It is the evidence", true);

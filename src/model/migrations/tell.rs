@@ -38,7 +38,7 @@ impl Model {
             let Some((status, was_held)) = before.get(&one.id) else { continue };
             if *status != one.status {
                 is_bad |= is_trouble(one.status);
-                news = self.became(one).or(news);
+                news = became(one).or(news);
             } else if let Some(words) = self.held(one, *was_held) {
                 news = Some(words);
             }
@@ -48,26 +48,6 @@ impl Model {
         }
         if is_bad {
             effects.push(Effect::Bell);
-        }
-    }
-
-    /// What is said of a status that was reached; None: it only works on.
-    fn became(&self, one: &Migration) -> Option<String> {
-        use MigrationStatus as Is;
-        let status = screen::stands(one.status);
-        let because = [one.hold_reason.as_ref(), Some(&one.result)].into_iter().flatten().find(|text| !text.is_empty());
-        let because = because.map(|text| format!(": {}", sanitise(text.raw()))).unwrap_or_default();
-        match one.status {
-            Is::NeedsDecision | Is::Planned | Is::Rehearsed | Is::Verified | Is::Soaking => {
-                Some(format!("{} is {status}; next: {}", one.id, sanitise(one.next.words.raw())))
-            }
-            Is::PlanFailed | Is::BackupFailed | Is::Halted | Is::Paused | Is::RollbackFailed => {
-                Some(format!("{} is {status}{because}", one.id))
-            }
-            Is::Completed | Is::RolledBack | Is::Cancelled | Is::ClosedManually => {
-                Some(format!("{} is over, {status}{because}", one.id))
-            }
-            _ => None,
         }
     }
 
@@ -82,6 +62,26 @@ impl Model {
             (None, true) => Some(format!("{} is not held any more", one.id)),
             _ => None,
         }
+    }
+}
+
+/// What is said of a status that was reached; None: it only works on.
+fn became(one: &Migration) -> Option<String> {
+    use MigrationStatus as Is;
+    let status = screen::stands(one.status);
+    let because = [one.hold_reason.as_ref(), Some(&one.result)].into_iter().flatten().find(|text| !text.is_empty());
+    let because = because.map(|text| format!(": {}", sanitise(text.raw()))).unwrap_or_default();
+    match one.status {
+        Is::NeedsDecision | Is::Planned | Is::Rehearsed | Is::Verified | Is::Soaking => {
+            Some(format!("{} is {status}; next: {}", one.id, sanitise(one.next.words.raw())))
+        }
+        Is::PlanFailed | Is::BackupFailed | Is::Halted | Is::Paused | Is::RollbackFailed => {
+            Some(format!("{} is {status}{because}", one.id))
+        }
+        Is::Completed | Is::RolledBack | Is::Cancelled | Is::ClosedManually => {
+            Some(format!("{} is over, {status}{because}", one.id))
+        }
+        _ => None,
     }
 }
 

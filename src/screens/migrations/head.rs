@@ -112,8 +112,12 @@ fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, column
     let works = !matches!(migration.status, MigrationStatus::Paused | MigrationStatus::Halted);
     if let Some(progress) = figures.progress.filter(|_| works) {
         spans.push((Role::Text, format!("   {} now", rate(progress.rate))));
-        spans.push((Role::Muted, format!("   {} over 10m", rate(progress.rate_10m))));
-        spans.push((Role::Text, format!("   ETA {}", eta(&progress.eta))));
+        let over = (Role::Muted, format!("   {} over 10m", rate(progress.rate_10m)));
+        let left = (Role::Text, format!("   ETA {}", eta(&progress.eta)));
+        let used: u16 = spans.iter().chain([&over, &left]).map(|(_, words)| width(words)).sum();
+        // How long still is said to the last.
+        spans.extend((used < columns).then_some(over));
+        spans.push(left);
     } else if migration.status.is_unfinished() {
         let why = match migration.status {
             MigrationStatus::Paused => "it is paused",

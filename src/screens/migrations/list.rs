@@ -90,13 +90,13 @@ fn row(
     let part = figures(migration, progress).and_then(|figures| figures.percent());
     let plan = migration.plan.as_ref().map_or_else(|| "-".to_owned(), |plan| documents(plan.changes + plan.moves));
     let muted = view.style(Role::Muted);
-    let plain = if migration.status.is_unfinished() { view.style(Role::Text) } else { view.style(Role::Faint) };
+    let ink = if migration.status.is_unfinished() { view.style(Role::Text) } else { view.style(Role::Faint) };
     let cells: [(String, Style); 8] = [
-        (migration.id.to_string(), plain),
+        (migration.id.to_string(), ink),
         status_cell(view, migration),
-        (part.map_or_else(|| "-".to_owned(), |part| format!("{part}%")), plain),
+        (part.map_or_else(|| "-".to_owned(), |part| format!("{part}%")), ink),
         (kind(migration.kind).to_owned(), muted),
-        (sanitise(migration.target.raw()).into_string(), plain),
+        (sanitise(migration.target.raw()).into_string(), ink),
         (plan, muted),
         (sanitise(migration.leader.raw()).into_string(), muted),
         (view.age(migration.created_at), muted),

@@ -18,7 +18,7 @@
 use stella_protocol::migration::{Decision, Orphan, Progress, UserCheck};
 use stella_protocol::{Migration, MigrationId};
 
-use super::parts::{Mark, OFTEN_MS, Page, Parts};
+use super::parts::{Mark, Page, Parts};
 use super::picture;
 use crate::board::Board;
 use crate::effect::{MigrationList, MigrationPart, Query, Refusal, RequestId};
@@ -174,7 +174,7 @@ impl State {
     /// When it asks again: steady ms. A dead feed is not asked about.
     pub fn wakes_at(&self, board: &Board, size: (u16, u16), now: Now) -> Option<u64> {
         let (_, at) = self.due_at(board, size.0).filter(|_| board.link.state(now).is_live())?;
-        Some(at.max(now.steady.saturating_sub(OFTEN_MS)))
+        Some(at)
     }
 
     /// Asks for the list that is looked at, and keeps the place in it.
@@ -285,6 +285,9 @@ impl State {
     }
 
     fn go_to(&mut self, pane: Pane) {
+        if let Some(list) = pane.list() {
+            self.parts.asking_mut(list).renew();
+        }
         self.pane = pane;
         self.shows = Shows::Case;
         self.cursor = None;

@@ -19,7 +19,7 @@ use super::words::many;
 use crate::theme::Role;
 
 /// Columns of a collection's figures and its bar, at least.
-const FIGURES: u16 = 40;
+const FIGURES: u16 = 42;
 /// From this width on a collection also says how many documents it has.
 const ROOMY: u16 = 70;
 
@@ -70,7 +70,7 @@ fn collection(row: &CollectionRow, name: u16, is_troubled: bool, page: &mut Page
     let done = row.counts.done + row.counts.skipped;
     spans.push((
         Role::Text,
-        format!(" {:>15}", format!("{}/{}", number::grouped(done), number::grouped(row.counts.planned))),
+        format!(" {:>13}", format!("{}/{}", number::grouped(done), number::grouped(row.counts.planned))),
     ));
     if is_troubled {
         let alone = row.counts.failed + row.counts.parked;

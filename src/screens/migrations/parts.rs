@@ -9,7 +9,7 @@ use stella_protocol::migration::{CollectionRow, Decision, LogRow, MappingRow, Or
 use crate::effect::{MigrationList, MigrationPart, RequestId};
 
 /// A list is asked for at most this often, in ms.
-pub(super) const OFTEN_MS: u64 = 2_000;
+const OFTEN_MS: u64 = 2_000;
 /// After a refusal it is asked for again so late, in ms.
 const REFUSED_MS: u64 = 5_000;
 /// Rows of a log that are kept.
@@ -87,6 +87,12 @@ impl Asking {
         self.under_way = Some((request, page));
         self.at = now;
         self.mark = Some(mark);
+    }
+
+    /// It is looked at anew: what is known may be old, however much of it there is.
+    pub(super) fn renew(&mut self) {
+        self.mark = None;
+        self.is_long = false;
     }
 
     /// True when there is another page, and nobody asked for it yet.
