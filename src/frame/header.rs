@@ -17,6 +17,8 @@ use crate::theme::Role;
 
 /// From this width on the names of the screens stand further apart.
 const ROOMY: u16 = 100;
+/// Below this one they stand close together.
+const NARROW: u16 = 72;
 
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     first(view, area, buffer);
@@ -124,7 +126,11 @@ fn health(view: &View<'_>, room: u16) -> Vec<Span<'static>> {
 }
 
 fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let gap = if area.width < ROOMY { "  " } else { "   " };
+    let gap = match area.width {
+        0..NARROW => " ",
+        NARROW..ROOMY => "  ",
+        _ => "   ",
+    };
     let mut spans = vec![Span::raw(" ")];
     for (key, name, place) in [
         ("1", "Alerts", Place::Alerts),

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use stella_protocol::command::TargetResult;
-use stella_protocol::{ActionId, ActionResponse, AlertId, Fix, FixId, Migration, MigrationId, Outcome, Verb};
+use stella_protocol::{
+    ActionId, ActionResponse, AlertId, Fix, FixId, Migration, MigrationId, MigrationVerb, Outcome, Verb,
+};
 
 use crate::board::Board;
 use crate::effect::{Command, Effect, RequestId};
@@ -111,6 +113,12 @@ impl Requests {
     /// What is under way for this migration.
     pub fn migration_progress(&self, migration: &MigrationId) -> Option<Progress> {
         self.progress_of(&Thing::Migration(migration.clone()))
+    }
+
+    /// True while this verb on this migration is on its way.
+    pub fn is_sent(&self, migration: &MigrationId, wanted: MigrationVerb) -> bool {
+        let is_it = |command: &Command| matches!(command, Command::DecideMigration { id, verb, .. } if id == migration && *verb == wanted);
+        self.pending.values().any(|pending| is_it(&pending.command))
     }
 
     /// True while a migration is being made.

@@ -118,7 +118,14 @@ fn what_happens_to_it_is_said_wherever_one_is() {
     scene.effects.clear();
     scene.feed(FeedEvent::MigrationProgress(Box::new(held())));
     assert!(scene.screen().contains("mig-7 is held: the store answers in 212 ms"), "{}", scene.screen());
-    scene.feed(FeedEvent::MigrationProgress(Box::new(progress("copy", 3200, 5143, json!({"at": at(1)})))));
+    let free = |seconds: i64| progress("copy", 3200, 5143, json!({"at": at(seconds)}));
+    scene.feed(FeedEvent::MigrationProgress(Box::new(free(1))));
+    assert!(!scene.screen().contains("not held any more"), "not with every breath of the store");
+    let mut again = held();
+    again.at = free(2).at;
+    scene.feed(FeedEvent::MigrationProgress(Box::new(again)));
+    scene.rest(31);
+    scene.feed(FeedEvent::MigrationProgress(Box::new(free(33))));
     assert!(scene.screen().contains("mig-7 is not held any more"), "{}", scene.screen());
     assert!(!scene.effects.contains(&Effect::Bell));
     scene.feed(FeedEvent::Migration(Box::new(halted())));

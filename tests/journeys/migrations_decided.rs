@@ -138,8 +138,13 @@ fn pausing_is_at_once_and_resuming_after_a_halt_asks() {
     scene.keys("P");
     assert_eq!(migrated(&scene), Some((MigrationVerb::Pause, 9, None, None)));
     scene.effects.clear();
-    scene.keys("S");
+    for keys in ["P", "C", "-"] {
+        scene.keys(keys);
+        assert!(scene.sent().is_none(), "{keys}");
+    }
     assert!(scene.screen().contains("a change of it is under way"), "{}", scene.screen());
+    scene.keys("S<Enter>y");
+    assert_eq!(migrated(&scene).map(|sent| sent.0), Some(MigrationVerb::Stop), "a stop waits for nothing");
     let mut scene = shown((80, 24), &halted(), None);
     scene.keys("P");
     assert!(scene.screen().contains("which halted: 7 of 5,143 documents were refused"), "{}", scene.screen());

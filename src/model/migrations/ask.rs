@@ -40,7 +40,12 @@ impl Model {
             return self.say(now, format!("{} is off: {why}", screen::verb(verb)));
         }
         let is_asked = self.ui.armed_migration.as_ref().is_some_and(|armed| armed.id == migration.id);
-        if is_asked || self.ui.requests.migration_progress(&migration.id).is_some() {
+        let is_busy = match verb {
+            // What makes nothing worse does not wait for anything but itself.
+            MigrationVerb::Pause | MigrationVerb::Stop => self.ui.requests.is_sent(&migration.id, verb),
+            _ => is_asked || self.ui.requests.migration_progress(&migration.id).is_some(),
+        };
+        if is_busy {
             return self.say(now, "a change of it is under way: wait for its answer".to_owned());
         }
         let steps = self.steps(migration, verb, &given);

@@ -11,8 +11,11 @@ use crate::event::Now;
 use crate::keys::Mode;
 use crate::screens::migrations as screen;
 
-/// What was last known of each: where it stood, and whether it was held.
-pub(in crate::model) type Known = BTreeMap<MigrationId, (MigrationStatus, bool)>;
+/// A hold comes and goes with the store's breath: it is told of at most so often, in ms.
+const HOLD_MS: u64 = 30_000;
+
+/// What was last known of each: where it stood, whether it was held, and when that was last said (steady ms).
+pub(in crate::model) type Known = BTreeMap<MigrationId, (MigrationStatus, bool, Option<u64>)>;
 
 impl Model {
     /// Says what is new. What was so before anybody listened is no news.
@@ -25,24 +28,37 @@ impl Model {
             |one: &Migration| one.status.holds_the_store() && screen::hold(one, migrations.progress(&one.id)).is_some();
         let is_same = |known: &Known| {
             known.len() == migrations.all().count()
-                && migrations.all().all(|one| known.get(&one.id) == Some(&(one.status, held(one))))
+                && migrations.all().all(|one| {
+                    known.get(&one.id).is_some_and(|(status, was, _)| (*status, *was) == (one.status, held(one)))
+                })
         };
         if self.ui.known_migrations.as_ref().is_some_and(is_same) {
             return;
         }
-        let fresh: Known = migrations.all().map(|one| (one.id.clone(), (one.status, held(one)))).collect();
-        let Some(before) = self.ui.known_migrations.replace(fresh) else { return };
+        let before = self.ui.known_migrations.take();
+        let said = |one: &Migration| before.as_ref()?.get(&one.id)?.2;
+        let mut fresh: Known =
+            migrations.all().map(|one| (one.id.clone(), (one.status, held(one), said(one)))).collect();
+        let Some(before) = before else {
+            self.ui.known_migrations = Some(fresh);
+            return;
+        };
         let mut news = None;
         let mut is_bad = false;
         for one in self.board.migrations.all() {
-            let Some((status, was_held)) = before.get(&one.id) else { continue };
+            let Some((status, was_held, said)) = before.get(&one.id) else { continue };
+            let is_quiet = said.is_none_or(|at| now.steady.saturating_sub(at) >= HOLD_MS);
             if *status != one.status {
                 is_bad |= is_trouble(one.status);
                 news = became(one).or(news);
-            } else if let Some(words) = self.held(one, *was_held) {
+            } else if let Some(words) = self.held(one, *was_held).filter(|_| is_quiet) {
                 news = Some(words);
+                if let Some(known) = fresh.get_mut(&one.id) {
+                    known.2 = Some(now.steady);
+                }
             }
         }
+        self.ui.known_migrations = Some(fresh);
         if let Some(words) = news {
             self.say(now, words);
         }
