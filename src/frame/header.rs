@@ -173,7 +173,10 @@ fn migrations(view: &View<'_>) -> Vec<Span<'static>> {
     let migrations = &view.board.migrations;
     let Some(foremost) = migrations.foremost() else { return Vec::new() };
     let count = Span::styled(format!("*{}", migrations.unfinished().count()), view.style(Role::Waiting));
-    vec![count, Span::styled(screen::short(view, foremost), view.style(screen::status_role(foremost.status)))]
+    let is_held = screen::hold(foremost, migrations.progress(&foremost.id)).is_some();
+    let works = screen::status_role(foremost.status) == Role::Accent;
+    let role = if is_held && works { Role::Waiting } else { screen::status_role(foremost.status) };
+    vec![count, Span::styled(screen::short(view, foremost), view.style(role))]
 }
 
 /// What is watched and as whom; what is being prepared or has ended, when that is the news. The address is
