@@ -352,3 +352,12 @@ fn after_its_end_d_makes_another() {
     scene.feed(FeedEvent::MigrationProgress(Box::new(progress("scan", 1, 10, json!({"id": "mig-8"})))));
     assert!(scene.screen().contains("10.0%"), "{}", scene.screen());
 }
+
+#[test]
+fn a_store_without_a_name_is_not_approved_by_typing_nothing() {
+    let mut nameless = rehearsed();
+    nameless.target = " ".into();
+    let mut scene = shown((80, 24), &nameless, None);
+    scene.keys("Y<Enter><Enter>");
+    assert!(scene.screen().contains(": type mig-7, then Enter"), "{}", scene.screen());
+}

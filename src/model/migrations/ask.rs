@@ -73,7 +73,7 @@ impl Model {
             Do::Resume if migration.status == MigrationStatus::Halted => vec![Step::Yes],
             Do::Plan | Do::Rehearse | Do::Verify | Do::Pause | Do::Resume | Do::Rate => Vec::new(),
             Do::Retry | Do::TakeOver => vec![Step::Yes],
-            Do::Approve => vec![Step::Type(sanitise(migration.target.raw()).into_string()), why(false)],
+            Do::Approve => vec![typed_target(migration), why(false)],
             Do::Start if migration.dual_read.is_none() => vec![typed(), statement()],
             Do::Cutover => vec![self.typed_with_profile(migration)],
             Do::Rollback if is_cut_over(migration) => vec![self.typed_with_profile(migration)],
@@ -109,6 +109,13 @@ impl Model {
             verb => format!("{} {id} on {badge}: {does}", screen::verb(verb)),
         }
     }
+}
+
+/// The store's name; its id for a store that has none, since nothing is typed for nothing.
+fn typed_target(migration: &Migration) -> Step {
+    let target = sanitise(migration.target.raw());
+    let target = target.trim();
+    Step::Type(if target.is_empty() { migration.id.to_string() } else { target.to_owned() })
 }
 
 /// What stands for a probe of the application.
