@@ -10,8 +10,8 @@ mod report;
 mod undeclared;
 
 pub use report::{
-    CollectionReport, Contested, Copy, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceReport, Report,
-    SameEmail, SeenId, SeveralIds, SharedId, Where,
+    Beside, CollectionReport, Contested, Duplicates, FormCount, Missed, NotListed, Orphan, PlaceCount, PlaceReport,
+    Report, SameEmail, SeenId, SeveralIds, SharedId,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
