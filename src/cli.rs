@@ -5,7 +5,11 @@
 
 mod fixes;
 mod logfile;
+mod place;
 pub mod plan;
+mod refused;
+mod short;
+mod words;
 
 use std::error::Error;
 use std::fmt::Write as _;
