@@ -122,10 +122,7 @@ const WALLS: &[Wall] = &[
             "crate::documents::embedded",
         ],
     },
-    Wall {
-        room: &["server/src/toml_source"],
-        must_not_name: &["tokio", "std::fs", "crate::remedy", "crate::migrate"],
-    },
+    Wall { room: &["server/src/toml_source"], must_not_name: &["tokio", "std::fs", "crate::remedy", "crate::migrate"] },
     Wall {
         room: &["server/src/documents"],
         must_not_name: &["crate::remedy", "crate::alerts", "crate::hub", "crate::routes", "axum"],

@@ -18,11 +18,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stella_protocol::{FixStatus, Timestamp};
 
+use super::Arguments;
 use super::place::{self, Place};
 use super::plan::{self, Failure, Stdin, Surroundings};
 use super::short::digest;
 use super::words::{self, clean, remark, something};
-use super::Arguments;
 use crate::client::Client;
 
 /// What the help page ends with.
