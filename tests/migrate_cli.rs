@@ -132,7 +132,10 @@ fn a_plan_is_made_waited_for_and_shown_as_two_blocks() {
     insta::assert_snapshot!("plan", said.out);
     assert!(said.beside.contains("nothing is written"), "{said:?}");
     let sent = server.changes();
-    assert_eq!((sent.len(), sent[0].route.as_str(), &sent[0].body), (1, "POST migrations", &json!({"kind": "user_ids"})));
+    assert_eq!(
+        (sent.len(), sent[0].route.as_str(), &sent[0].body),
+        (1, "POST migrations", &json!({"kind": "user_ids"}))
+    );
 
     // There is one now that nobody approved yet: it is looked at again, under the version that was seen.
     server.says("GET migrations", [page(&json!([planned()]))]);
@@ -148,7 +151,10 @@ fn a_plan_is_made_waited_for_and_shown_as_two_blocks() {
     server.says("GET migrations/mig-1/decisions", [page(&json!([open]))]);
     let said = asked(&server, &["plan"]);
     assert_eq!(said.code, Some(4), "questions are open: {said:?}");
-    assert!(said.out.contains("dec-1: are these one person?") && said.out.contains("--option two: two people"), "{said:?}");
+    assert!(
+        said.out.contains("dec-1: are these one person?") && said.out.contains("--option two: two people"),
+        "{said:?}"
+    );
     assert!(said.last_line().starts_with("next: stella-tui migrate decisions mig-1"), "{said:?}");
     assert_eq!(server.changes()[1].headers["if-match"], "\"3\"");
 }
@@ -225,7 +231,9 @@ fn an_interrupt_detaches_and_changes_nothing() {
 
 #[test]
 fn a_script_consents_to_the_plan_that_it_names_and_no_other() {
-    for (verb, status) in [("approve", "rehearsed"), ("start", "approved"), ("cutover", "verified"), ("rollback", "halted")] {
+    for (verb, status) in
+        [("approve", "rehearsed"), ("start", "approved"), ("cutover", "verified"), ("rollback", "halted")]
+    {
         let server = with(&migration("mig-1", status, 5, &json!({"plan": plan()})));
         let route = format!("POST migrations/mig-1/{verb}");
         server.says(&route, [migration("mig-1", "verified", 6, &json!({"plan": plan()}))]);
@@ -394,9 +402,7 @@ fn a_report_is_markdown_or_the_servers_object() {
         "changedSince": 0, "first": [{"check": "owner", "what": "conversations/c|1", "detail": "is *b's*"}],
         "notChecked": ["old_groups"]});
     let counts = json!({"planned": 973, "done": 970, "skipped": 1, "parked": 2, "failed": 0, "conflicts": 1});
-    let phase = |name: &str, from: &str, to: &str| {
-        json!({"name": name, "state": "done", "startedAt": from, "endedAt": to, "note": ""})
-    };
+    let phase = |name: &str, from: &str, to: &str| json!({"name": name, "state": "done", "startedAt": from, "endedAt": to, "note": ""});
     let change = json!({"plan": plan(), "counts": counts, "verification": found, "phases": [
         phase("copy", "2026-01-01T00:00:00Z", "2026-01-01T00:01:40Z"),
         phase("verify", "2026-01-01T00:01:40Z", "2026-01-01T00:02:00Z"),

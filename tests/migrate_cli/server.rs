@@ -122,6 +122,8 @@ impl Script {
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let route = format!("{method} {}", path.trim_start_matches("/api/stella/"));
             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            let limit = query.split('&').find_map(|one| one.strip_prefix("limit="));
+            assert!(limit.is_none_or(|limit| (1..=100).contains(&limit.parse().unwrap())), "a server refuses {query}");
             self.asked.lock().unwrap().push(Asked { route: route.clone(), query: query.to_owned(), headers, body });
             if route == "GET server-logs-stream" {
                 return self.feed(stream);
@@ -129,7 +131,11 @@ impl Script {
             let answer = self.next(&route);
             let body = answer.body.to_string();
             let status = answer.status;
-            write!(&mut &*stream, "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+            write!(
+                &mut &*stream,
+                "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )?;
         }
     }
 

@@ -11,10 +11,10 @@ use crate::client::migrations::MigrationAsk;
 use crate::effect::Refusal;
 
 /// Migrations on a page, while all of them are looked through.
-const PAGE: u32 = 200;
+const PAGE: u32 = 100;
 
 /// So many pages are looked through for one that begins so: 2,000 migrations.
-const PAGES: usize = 10;
+const PAGES: usize = 20;
 
 /// A migration as it is now. Without an id the one that is not finished, or the newest.
 pub(super) async fn migration(desk: &Desk<'_>, asked: Option<&str>) -> Result<Wire<Migration>, Failure> {

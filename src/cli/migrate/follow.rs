@@ -148,7 +148,11 @@ impl Watch {
             is_step || is_due || self.written.as_ref().is_some_and(|(written, _)| is_news(written, late))
         }) {
             if self.told.is_some() || is_of_now(&self.migration, &late) {
-                self.say(desk, &json!({ "progress": late }), &[page::progress(&late, desk.is_coloured)])?;
+                self.say(
+                    desk,
+                    &json!({ "progress": late }),
+                    &[page::progress(&late, desk.is_coloured && self.voice == Voice::Answer)],
+                )?;
             }
             self.written = Some((late, Instant::now()));
         }
@@ -178,17 +182,24 @@ fn is_news(before: &Progress, now: &Progress) -> bool {
 }
 
 impl News {
+    /// Keeps the later one of two.
+    fn hear(&mut self, migration: Migration) {
+        if self.migration.as_ref().is_none_or(|known| known.version <= migration.version) {
+            self.migration = Some(migration);
+        }
+    }
+
     fn read(events: Vec<Event>, id: &MigrationId) -> Self {
         let mut news = Self::default();
         for event in events {
             match event {
                 Event::Feed(envelope) => match envelope.event {
-                    FeedEvent::Migration(migration) if migration.id == *id => news.migration = Some(*migration),
+                    FeedEvent::Migration(migration) if migration.id == *id => news.hear(*migration),
                     FeedEvent::MigrationProgress(progress) if progress.id == *id => news.progress = Some(*progress),
                     _ => {}
                 },
                 Event::Link(LinkEvent::Snapshot(snapshot)) => {
-                    news.migration = snapshot.migrations.into_iter().find(|one| one.id == *id).or(news.migration);
+                    snapshot.migrations.into_iter().filter(|one| one.id == *id).for_each(|one| news.hear(one));
                 }
                 Event::Link(LinkEvent::Refused(cause)) => news.denied = Some(clean(&cause.what)),
                 Event::Link(LinkEvent::Lost { cause, .. }) => {

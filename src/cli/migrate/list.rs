@@ -12,7 +12,7 @@ use crate::client::migrations::Part;
 use crate::effect::Refusal;
 
 /// Rows that are asked for at once.
-const PAGE: u32 = 200;
+const PAGE: u32 = 100;
 
 /// Nothing matched.
 const NOTHING: u8 = 3;

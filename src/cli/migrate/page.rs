@@ -144,6 +144,13 @@ fn range(low_ms: u64, high_ms: u64) -> String {
     if low >= high { format!("{high} {word}") } else { format!("{low}–{high} {word}") }
 }
 
+/// A size in the largest unit of which there is one.
+fn bytes(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fitting = units.into_iter().find(|(unit, _)| bytes >= *unit);
+    fitting.map_or_else(|| format!("{bytes} B"), |(unit, word)| format!("{:.1} {word}", bytes as f64 / unit as f64))
+}
+
 /// A length of time that has passed.
 pub(super) fn took(millis: i64) -> String {
     let seconds = millis.max(0) / 1_000;
@@ -220,7 +227,7 @@ fn head(migration: &Migration) -> Vec<String> {
         let documents = count(backup.documents as usize, "document", "documents");
         let parts = count(backup.parts as usize, "part", "parts");
         let digest = clean(&backup.digest);
-        add("backup", format!("{documents}, {} bytes in {parts}, read back; digest {digest}", backup.bytes));
+        add("backup", format!("{documents}, {} in {parts}, read back; digest {digest}", bytes(backup.bytes)));
     }
     if let Some(rate) = migration.limits.rate {
         add("at most", format!("{rate} documents a second"));

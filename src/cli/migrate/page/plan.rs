@@ -80,7 +80,7 @@ fn whole(summary: &PlanSummary) -> Vec<String> {
         row("documents to move", summary.moves, "  their id holds a user's"),
         row("documents of nobody", summary.orphan_documents, &format!("  of {ids} without a user; left as they are")),
         row("clashes", summary.clashes, "  left for a person"),
-        row("batches", summary.batches, &format!("  about {} bytes", summary.bytes)),
+        row("batches", summary.batches, &format!("  about {}", super::bytes(summary.bytes))),
     ]
 }
 

@@ -19,7 +19,7 @@ fn a_progress_is_one_line() {
     assert_eq!(
         line(&held),
         "! batch 57/120 · 2850/8402 documents (33.9 %) · 3 parked · 1 refused · ETA unknown: on hold · \
-         held: the store answers slowly^[[2J^J"
+         held: the store answers slowly^[[2J↵"
     );
     let scan = json!({"phase": "scan", "batches": [0, 0], "total": 0, "done": 0, "rate": 0.4});
     assert_eq!(line(&scan), "✓ scan · 0/0 documents (- %) · 0.4/s");
@@ -74,4 +74,9 @@ fn a_step_tells_what_began_and_what_ended_once() {
         ["✓ backup done: 973 documents · 1 min 05 s", "· copy running", "mig-1 copying"]
     );
     assert_eq!(step(Some(&after), &after), [""; 0]);
+}
+
+#[test]
+fn a_size_has_the_largest_unit_of_which_there_is_one() {
+    assert_eq!([0, 1_023, 1_024, 1 << 20, 5 << 29].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "2.5 GiB"]);
 }
