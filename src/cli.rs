@@ -5,7 +5,12 @@
 
 mod fixes;
 mod logfile;
+mod migrate;
+mod place;
 pub mod plan;
+mod refused;
+mod short;
+mod words;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -27,6 +32,7 @@ Examples:
   stella-tui --server https://stella.example
   stella-tui --server prod --plain         one line an event, for logs and screen readers
   stella-tui --server prod fixes ls        fixes that wait or run; see `stella-tui fixes --help`
+  stella-tui --server prod migrate plan    what giving every user one id would change
 
 Environment: STELLA_SERVER, STELLA_TOKEN, STELLA_CONFIG, STELLA_STATE_DIR, STELLA_LOG, NO_COLOR.
 Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
@@ -112,6 +118,8 @@ pub(crate) enum Subject {
     },
     /// Look at fixes and decide them.
     Fixes(fixes::Fixes),
+    /// Move every reference to a user to that user's one id.
+    Migrate(migrate::Migrate),
 }
 
 /// What can be done to the configuration.
@@ -169,6 +177,7 @@ pub(crate) fn perform(
         Subject::Version => say(out, concat!("stella-tui ", env!("CARGO_PKG_VERSION"))),
         Subject::Config { verb } => configure(*verb, around, out),
         Subject::Fixes(asked) => return fixes::run(asked, arguments, around, out),
+        Subject::Migrate(asked) => return migrate::run(asked, arguments, around, out),
     }?;
     Ok(0)
 }
@@ -177,7 +186,7 @@ impl Arguments {
     /// A flag that means nothing to a subcommand is refused: whoever wrote it expects it to do something.
     fn refuse_stray(&self, subject: &Subject) -> Result<(), Failure> {
         let (source, looks) = (&self.source, &self.looks);
-        let is_fixes = matches!(subject, Subject::Fixes(_));
+        let asks = matches!(subject, Subject::Fixes(_) | Subject::Migrate(_));
         let given = [
             ("--tail", !source.tail.is_empty()),
             ("--data", self.data.is_some()),
@@ -188,9 +197,9 @@ impl Arguments {
             ("--low-bandwidth", looks.low_bandwidth),
             ("--utc", looks.utc),
             ("--local", looks.local),
-            ("--server", source.server.is_some() && !is_fixes),
-            ("--demo", source.demo && !is_fixes),
-            ("--readonly", looks.readonly && !is_fixes),
+            ("--server", source.server.is_some() && !asks),
+            ("--demo", source.demo && !asks),
+            ("--readonly", looks.readonly && !asks),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((flag, _)) => Err(Failure::Usage(format!("read the command line: {flag} means nothing here"))),
@@ -295,6 +304,8 @@ mod tests {
             ("stella-tui --readonly config show", false),
             ("stella-tui --plain fixes ls", false),
             ("stella-tui --data d fixes ls", false),
+            ("stella-tui --plain migrate ls", false),
+            ("stella-tui --readonly --server x migrate ls", true),
             ("stella-tui --config f config show", true),
             ("stella-tui --demo --seed 3 fixes ls", true),
             ("stella-tui --readonly --server x fixes ls", true),

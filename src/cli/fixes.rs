@@ -9,30 +9,21 @@ mod find;
 mod follow;
 mod look;
 mod page;
-mod refused;
 mod surround;
-mod words;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use stella_protocol::{FixStatus, Text, Timestamp};
-use stella_widgets::text::sanitise;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use stella_protocol::{FixStatus, Timestamp};
 
-use super::plan::{self, Failure, Stdin, Surroundings, Way};
-use super::{Arguments, SourceFlags, speed};
+use super::Arguments;
+use super::place::{self, Place};
+use super::plan::{self, Failure, Stdin, Surroundings};
+use super::short::digest;
+use super::words::{self, clean, remark, something};
 use crate::client::Client;
-use crate::client::target::Target;
-use crate::embedded::{self, Extent, Running};
-use crate::event::SourceEvent;
-
-/// How long the server inside may take to end.
-const LINGER: Duration = Duration::from_secs(6);
 
 /// What the help page ends with.
 const EXAMPLES: &str = "\
@@ -58,23 +49,6 @@ pub(crate) struct Fixes {
     form: Form,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// Whom to ask; may stand before `fixes` too.
-#[derive(Debug, Clone, Default, Args)]
-struct Place {
-    /// Ask a server: an address, or a name from the configuration.
-    #[arg(long, value_name = "URL|NAME", global = true)]
-    server: Option<String>,
-    /// Ask a freshly seeded demo, which ends afterwards.
-    #[arg(long, global = true)]
-    demo: bool,
-    /// Another story for the demo.
-    #[arg(long, value_name = "N", global = true)]
-    seed: Option<u64>,
-    /// How fast the demo runs, 0.1 to 60.
-    #[arg(long, value_name = "X", value_parser = speed, global = true)]
-    demo_speed: Option<f64>,
 }
 
 /// How the answer is written.
@@ -286,16 +260,6 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     if name.is_empty() { Err("want NAME=VALUE".to_owned()) } else { Ok((name.to_owned(), value.to_owned())) }
 }
 
-/// Eight digits tell one plan of a fix from its next one; fewer are typed by chance.
-fn digest(text: &str) -> Result<String, String> {
-    let is_one = (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_one { Ok(text.to_ascii_lowercase()) } else { Err("want 8 to 64 hexadecimal digits".to_owned()) }
-}
-
-fn something(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("want some words".to_owned()) } else { Ok(text.to_owned()) }
-}
-
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "want a time like 2026-01-31T18:00:00Z".to_owned())
 }
@@ -330,86 +294,32 @@ pub(super) fn run(
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
-    let flags = merged(&arguments.source, &asked.place)?;
+    let flags = asked.place.merged(&arguments.source)?;
     decide::check(&asked.verb, around.stdin)?;
     let peer = plan::peer(&flags, &arguments.looks, around)?;
     if peer.readonly && asked.verb.changes() {
         return Err(Failure::Denied("this is a place to look only: --readonly, or the profile says so".to_owned()));
     }
     super::begin_log(&around.places, peer.warning.as_deref());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(Failure::Terminal)?;
-    let mut out = io::BufWriter::new(out);
-    let done = runtime.block_on(at(peer.way, asked, around.stdin == Stdin::Terminal, &mut out));
-    let done = done.and_then(|code| out.flush().map_err(Failure::Output).map(|()| code));
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    match done {
-        // Whoever read it has read enough.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-        done => done,
-    }
+    let (form, is_typed) = (asked.form, around.stdin == Stdin::Terminal);
+    place::converse(peer.way, out, async |client, out| {
+        answer(&mut Desk { client, form, is_typed, out }, &asked.verb).await
+    })
 }
 
-/// Flags may stand on either side of `fixes`; those behind it win.
-fn merged(before: &SourceFlags, behind: &Place) -> Result<SourceFlags, Failure> {
-    let flags = SourceFlags {
-        server: behind.server.clone().or_else(|| before.server.clone()),
-        demo: behind.demo || before.demo,
-        seed: behind.seed.or(before.seed),
-        demo_speed: behind.demo_speed.or(before.demo_speed),
-        tail: Vec::new(),
-    };
-    let wrong = |words: &str| Err(Failure::Usage(format!("read the command line: {words}")));
-    if flags.demo && flags.server.is_some() {
-        return wrong("--server and --demo exclude one another");
-    }
-    if !flags.demo && (flags.seed.is_some() || flags.demo_speed.is_some()) {
-        return wrong("--seed and --demo-speed belong to --demo");
-    }
-    Ok(flags)
-}
-
-async fn at(way: Way, asked: &Fixes, is_typed: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    match way {
-        Way::Server(target) => answer(target, asked, is_typed, out).await,
-        Way::Inside(inside) => {
-            let shutdown = CancellationToken::new();
-            let tell = Arc::new(|event| {
-                if let SourceEvent::Trouble(words) | SourceEvent::Preparing(words) = event {
-                    remark(words.raw());
-                }
-            });
-            let running = embedded::start(inside, Extent::Endless, tell, shutdown.clone()).await;
-            let Running { target, source, server } =
-                running.map_err(|words| Failure::Unreachable(sanitise(words.raw()).into_string()))?;
-            // It ends when the world has been seeded; what became of that the server itself tells.
-            let _ = source.await;
-            let answered = answer(target, asked, is_typed, out).await;
-            shutdown.cancel();
-            // Not ended in time: the process ends anyway.
-            let _ = timeout(LINGER, server).await;
-            answered
-        }
-        Way::Ask => Err(Failure::Nothing),
-    }
-}
-
-async fn answer(target: Target, asked: &Fixes, is_typed: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let client = Client::new(target).map(Arc::new);
-    let client = client.map_err(|trouble| Failure::Denied(sanitise(trouble.cause.what.raw()).into_string()))?;
-    let mut desk = Desk { client, form: asked.form, is_typed, out };
-    match &asked.verb {
-        Verb::Ls(ls) => look::ls(&mut desk, ls).await,
-        Verb::Show(one) => look::show(&mut desk, one).await,
-        Verb::Definitions(definition) => look::definitions(&mut desk, definition).await,
-        Verb::Output(output) => follow::output(&mut desk, output).await,
-        Verb::Propose(propose) => decide::propose(&mut desk, propose).await,
-        Verb::Off(why) => surround::switch(&mut desk, false, why).await,
-        Verb::On(why) => surround::switch(&mut desk, true, why).await,
-        Verb::Suppressions => surround::suppressions(&mut desk).await,
-        Verb::Lift(lift) => surround::lift(&mut desk, lift).await,
-        Verb::Maintenance(window) => surround::maintenance(&mut desk, window).await,
-        verb => decide::decide(&mut desk, verb).await,
+async fn answer(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
+    match verb {
+        Verb::Ls(ls) => look::ls(desk, ls).await,
+        Verb::Show(one) => look::show(desk, one).await,
+        Verb::Definitions(definition) => look::definitions(desk, definition).await,
+        Verb::Output(output) => follow::output(desk, output).await,
+        Verb::Propose(propose) => decide::propose(desk, propose).await,
+        Verb::Off(why) => surround::switch(desk, false, why).await,
+        Verb::On(why) => surround::switch(desk, true, why).await,
+        Verb::Suppressions => surround::suppressions(desk).await,
+        Verb::Lift(lift) => surround::lift(desk, lift).await,
+        Verb::Maintenance(window) => surround::maintenance(desk, window).await,
+        verb => decide::decide(desk, verb).await,
     }
 }
 
@@ -428,17 +338,6 @@ impl Desk<'_> {
     fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(Failure::Output)
     }
-}
-
-/// Says something that is not the answer.
-fn remark(words: &str) {
-    // Nobody is left to tell that stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "stella-tui: {}", sanitise(words));
-}
-
-/// Text from outside, safe to show on one line.
-fn clean(text: &Text) -> String {
-    sanitise(text.raw()).into_string()
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use stella_protocol::fix::{Fix, FixRequest, FixReview, Proposal};
 use stella_protocol::{FixVerb, Text};
 
-use super::refused::{Asked, failure};
 use super::{Consent, Desk, Failure, Form, Propose, Verb, find, look, page};
 use crate::cli::plan::Stdin;
+use crate::cli::refused::{Asked, failure};
+use crate::cli::short::one;
 use crate::client::fixes::Wire;
 use crate::effect::RequestId;
 
@@ -33,7 +34,7 @@ pub(super) fn check(verb: &Verb, stdin: Stdin) -> Result<(), Failure> {
 /// `fixes propose`.
 pub(super) async fn propose(desk: &mut Desk<'_>, asked: &Propose) -> Result<u8, Failure> {
     let known = desk.client.fix_definitions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
-    let definition = find::one("definition", &asked.definition, known.items.iter().map(|known| known.id.raw()))?;
+    let definition = one("definition", &asked.definition, known.items.iter().map(|known| known.id.raw()))?;
     let alert_id = match &asked.alert {
         Some(alert) => Some(find::alert(desk, alert).await?),
         None => None,

@@ -4,8 +4,9 @@ use stella_protocol::fix::FixReview;
 use stella_protocol::{AlertId, Code, FixId};
 use stella_widgets::text::sanitise;
 
-use super::refused::{Asked, failure};
 use super::{Desk, Failure};
+use crate::cli::refused::{Asked, failure};
+use crate::cli::short::{one, whole};
 use crate::client::fixes::{FixAsk, Wire};
 use crate::effect::Refusal;
 
@@ -18,37 +19,9 @@ const PAGE: u32 = 200;
 /// So many pages are looked through for one that begins so: 2,000 fixes.
 const PAGES: usize = 10;
 
-/// Named when several fit.
-const NAMED: usize = 5;
-
-/// The one of `known` that `asked` stands for. `kind` is what they are.
-pub(super) fn one<'k>(kind: &str, asked: &str, known: impl IntoIterator<Item = &'k str>) -> Result<&'k str, Failure> {
-    let asked = asked.to_ascii_lowercase();
-    let mut fitting = Vec::new();
-    for name in known {
-        if name.eq_ignore_ascii_case(&asked) {
-            return Ok(name);
-        }
-        if name.to_ascii_lowercase().starts_with(&asked) {
-            fitting.push(name);
-        }
-    }
-    match fitting[..] {
-        [only] => Ok(only),
-        [] => Err(Failure::Missing(format!("a {kind} {}", sanitise(&asked)))),
-        _ => {
-            let named: Vec<String> = fitting.iter().take(NAMED).map(|name| sanitise(name).into_string()).collect();
-            let more = if fitting.len() > NAMED { " and more" } else { "" };
-            let named = named.join(", ");
-            Err(Failure::Usage(format!("tell which {kind}: {} fits {named}{more}", sanitise(&asked))))
-        }
-    }
-}
-
 /// A fix as it is now, with what a decision needs.
 pub(super) async fn fix(desk: &Desk<'_>, asked: &str) -> Result<Wire<FixReview>, Failure> {
-    let number = (!asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| format!("{}{asked}", FixId::PREFIX));
+    let number = whole(FixId::PREFIX, asked);
     let exact: Option<FixId> = number.as_deref().unwrap_or(asked).parse().ok();
     if let Some(id) = &exact {
         match desk.client.fix_review(id).await {
@@ -92,26 +65,4 @@ pub(super) async fn alert(desk: &Desk<'_>, asked: &str) -> Result<AlertId, Failu
     let around = desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
     let id = one("alert", asked, around.alerts.iter().map(|alert| alert.id.as_str()))?;
     id.parse().map_err(|_| Failure::Missing(format!("an alert {id}")))
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_stands_for_itself_before_it_stands_for_a_longer_one() {
-        let known = ["fx-12", "fx-1", "fx-130"];
-        assert_eq!(one("fix", "FX-1", known).unwrap(), "fx-1");
-        assert_eq!(one("fix", "fx-13", known).unwrap(), "fx-130");
-    }
-
-    #[test]
-    fn what_fits_several_or_none_says_so() {
-        let several = one("fix", "fx-1", ["fx-12", "fx-130"]).unwrap_err();
-        assert_eq!((several.exit_code(), several.to_string()), (2, "tell which fix: fx-1 fits fx-12, fx-130".into()));
-        let none = one("fix", "fx-9\u{1b}[2J", ["fx-12"]).unwrap_err();
-        assert_eq!(none.exit_code(), 3);
-        assert!(!none.to_string().contains('\u{1b}'), "{none}");
-    }
 }

@@ -10,8 +10,8 @@ use stella_protocol::fix::FixOutput;
 use stella_protocol::{FeedEvent, Fix, FixId, FixStatus};
 use tokio::sync::mpsc;
 
-use super::refused::{Asked, failure};
 use super::{Desk, Failure, Form, Output, clean, find, page, remark};
+use crate::cli::refused::{Asked, failure};
 use crate::client::feed;
 use crate::client::mailbox::Mailbox;
 use crate::event::{Event, LinkEvent};

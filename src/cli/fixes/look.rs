@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use stella_protocol::FixStatus;
 use stella_protocol::fix::FixPlan;
 
-use super::refused::{Asked, failure};
 use super::{Definition, Desk, Failure, Form, Ls, One, find, page, remark};
+use crate::cli::refused::{Asked, failure};
+use crate::cli::short::one;
 use crate::client::fixes::FixAsk;
 
 /// Most fixes that are asked for at once.
@@ -90,7 +91,7 @@ pub(super) async fn definitions(desk: &mut Desk<'_>, asked: &Definition) -> Resu
         return Ok(if page.read.items.is_empty() { NOTHING } else { 0 });
     };
     let items = &page.read.items;
-    let id = find::one("definition", id, items.iter().map(|definition| definition.id.raw()))?;
+    let id = one("definition", id, items.iter().map(|definition| definition.id.raw()))?;
     let place = items.iter().position(|definition| definition.id.raw() == id);
     let missing = || Failure::Missing("the definition".to_owned());
     let place = place.ok_or_else(missing)?;

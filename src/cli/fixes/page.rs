@@ -7,26 +7,8 @@ use stella_protocol::fix::{
     Remedy, StepState, Stream, Suppression,
 };
 use stella_protocol::{FixStatus, Text};
-use stella_widgets::text::width;
 
-use super::clean;
-use super::words::{count, moment, span};
-
-/// Rows behind a header; every column but the last is padded.
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
-    let mut all = vec![header.map(str::to_owned)];
-    all.extend(rows.map(|row| row.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell })));
-    let widths: [u16; N] =
-        std::array::from_fn(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or_default());
-    let pad = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, wide))| {
-            let blanks = if column + 1 == N { 0 } else { usize::from(wide.saturating_sub(width(cell))) };
-            format!("{cell}{}", " ".repeat(blanks))
-        });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    all.iter().map(pad).collect()
-}
+use crate::cli::words::{clean, count, moment, section, span, table};
 
 /// `fixes ls`.
 pub(super) fn fixes(fixes: &[Fix]) -> Vec<String> {
@@ -132,14 +114,6 @@ fn head(fix: &Fix) -> Vec<String> {
         add("result", clean(&fix.result));
     }
     lines
-}
-
-fn section(lines: &mut Vec<String>, title: &str, rows: impl IntoIterator<Item = String>) {
-    let mut rows = rows.into_iter().peekable();
-    if rows.peek().is_some() {
-        lines.extend([String::new(), title.to_owned()]);
-        lines.extend(rows);
-    }
 }
 
 fn approval(approval: &Approval) -> String {

@@ -4,8 +4,9 @@ use stella_protocol::fix::{MaintenanceRequest, SwitchRequest};
 use stella_protocol::{Text, Timestamp};
 
 use super::decide::CHANGE;
-use super::refused::{Asked, failure};
-use super::{Desk, Failure, Form, Lift, Why, Window, WindowVerb, find, page, remark};
+use super::{Desk, Failure, Form, Lift, Why, Window, WindowVerb, page, remark};
+use crate::cli::refused::{Asked, failure};
+use crate::cli::short::one;
 
 /// Nothing matched.
 const NOTHING: u8 = 3;
@@ -37,7 +38,7 @@ pub(super) async fn suppressions(desk: &mut Desk<'_>) -> Result<u8, Failure> {
 /// `fixes lift`.
 pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure> {
     let known = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
-    let id = find::one("suppression", &lift.id, known.iter().map(|suppression| suppression.id.raw()))?;
+    let id = one("suppression", &lift.id, known.iter().map(|suppression| suppression.id.raw()))?;
     if !can_stand_in_an_address(id) {
         return Err(Failure::Missing("a suppression with an id like sup-1".to_owned()));
     }
@@ -57,7 +58,7 @@ fn can_stand_in_an_address(id: &str) -> bool {
 /// `fixes maintenance end`.
 async fn end(desk: &mut Desk<'_>, asked: &str) -> Result<u8, Failure> {
     let known = desk.client.maintenance().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
-    let id = find::one("window", asked, known.iter().map(|window| window.id.raw()))?;
+    let id = one("window", asked, known.iter().map(|window| window.id.raw()))?;
     if !can_stand_in_an_address(id) {
         return Err(Failure::Missing("a window with an id like win-1".to_owned()));
     }

@@ -39,11 +39,11 @@ fn where_a_server_is_named_does_not_matter() {
         "stella-tui --server http://elsewhere fixes ls --server http://h",
     ] {
         let (arguments, fixes) = read(line).unwrap();
-        let flags = merged(&arguments.source, &fixes.place).unwrap();
+        let flags = fixes.place.merged(&arguments.source).unwrap();
         assert_eq!(flags.server.as_deref(), Some("http://h"), "{line}");
     }
     let (arguments, fixes) = read("stella-tui --demo fixes ls --seed 3").unwrap();
-    let flags = merged(&arguments.source, &fixes.place).unwrap();
+    let flags = fixes.place.merged(&arguments.source).unwrap();
     assert_eq!((flags.demo, flags.seed), (true, Some(3)));
 }
 

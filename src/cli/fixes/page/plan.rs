@@ -6,8 +6,7 @@ use stella_protocol::fix::{
     RepairAct, Side, Undo,
 };
 
-use super::clean;
-use crate::cli::fixes::words::{list, quoted, span, value};
+use crate::cli::words::{clean, list, quoted, span, value};
 use crate::unwind;
 
 /// What must hold before it runs.

@@ -3,8 +3,8 @@
 use stella_protocol::{Code, Current, Problem};
 use stella_widgets::text::sanitise;
 
-use super::words::moment;
-use super::{Failure, clean};
+use super::plan::Failure;
+use super::words::{clean, moment};
 use crate::effect::Refusal;
 
 /// Whether the request changed something, if it arrived.
@@ -67,11 +67,16 @@ fn words(problem: &Problem) -> String {
     if !problem.detail.is_empty() {
         words = format!("{words}; {}", clean(&problem.detail));
     }
-    if let Some(Current::Fix(fix)) = &problem.current {
-        words += &format!("; {} is {} now", fix.id, fix.status.word());
-        if let Some(last) = fix.trail.last() {
-            words += &format!(" ({} {}: {})", moment(last.at), clean(&last.by), clean(&last.what));
+    let now = match &problem.current {
+        Some(Current::Fix(fix)) => Some((fix.id.to_string(), fix.status.word(), fix.trail.last())),
+        Some(Current::Migration(migration)) => {
+            Some((migration.id.to_string(), migration.status.word(), migration.trail.last()))
         }
+        Some(Current::Alert(_)) | None => None,
+    };
+    if let Some((id, status, last)) = now {
+        words += &format!("; {id} is {status} now");
+        words.extend(last.map(|last| format!(" ({} {}: {})", moment(last.at), clean(&last.by), clean(&last.what))));
     }
     if problem.code == Code::Internal && !problem.request_id.is_empty() {
         words += &format!(" (request {})", clean(&problem.request_id));

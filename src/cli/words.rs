@@ -1,10 +1,52 @@
 //! Texts, values and objects as they are written: unambiguous, and safe in a terminal.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use serde::Serialize;
 use stella_protocol::{Text, Timestamp};
-use stella_widgets::text::sanitise;
+use stella_widgets::text::{sanitise, width};
+
+/// Text from outside, safe to show on one line.
+pub(super) fn clean(text: &Text) -> String {
+    sanitise(text.raw()).into_string()
+}
+
+/// Says something that is not the answer.
+pub(super) fn remark(words: &str) {
+    // Nobody is left to tell that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "stella-tui: {}", sanitise(words));
+}
+
+/// Reads words that are kept: at least one.
+pub(super) fn something(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("want some words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Rows behind a header; every column but the last is padded.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
+    let mut all = vec![header.map(str::to_owned)];
+    all.extend(rows.map(|row| row.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell })));
+    let widths: [u16; N] =
+        std::array::from_fn(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or_default());
+    let pad = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, wide))| {
+            let blanks = if column + 1 == N { 0 } else { usize::from(wide.saturating_sub(width(cell))) };
+            format!("{cell}{}", " ".repeat(blanks))
+        });
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    all.iter().map(pad).collect()
+}
+
+/// Rows under a title, behind an empty line; nothing when there are none.
+pub(super) fn section(lines: &mut Vec<String>, title: &str, rows: impl IntoIterator<Item = String>) {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_some() {
+        lines.extend([String::new(), title.to_owned()]);
+        lines.extend(rows);
+    }
+}
 
 /// JSON in 7-bit characters: every other one is escaped, so that a program reads what the server sent
 /// and a terminal sees nothing that it could act on.
