@@ -107,6 +107,9 @@ impl Client {
             Command::LiftSuppression(suppression) => {
                 Reply::Surrounded(self.lift_suppression(id, suppression).await.map(Wire::boxed))
             }
+            Command::EndMaintenance(window) => {
+                Reply::Surrounded(self.end_maintenance(id, window).await.map(Wire::boxed))
+            }
         }
     }
 

@@ -81,6 +81,8 @@ pub enum Command {
     Maintain(MaintenanceRequest),
     /// Let a definition be proposed again where it was rolled back: `sup-N`.
     LiftSuppression(String),
+    /// End a window in which nothing starts before its time: `win-N`.
+    EndMaintenance(String),
 }
 
 /// A question to the server.
@@ -152,7 +154,7 @@ pub enum Reply {
     Series(Result<SeriesPage, Refusal>),
     /// Of `Command::Propose` and `Command::DecideFix`: the fix as it is then.
     Decided(Result<Box<Fix>, Refusal>),
-    /// Of `Command::SwitchFixes` and `Command::LiftSuppression`.
+    /// Of `Command::SwitchFixes`, `Command::LiftSuppression` and `Command::EndMaintenance`.
     Surrounded(Result<Box<Remedy>, Refusal>),
     /// Of `Command::Maintain`.
     Maintained(Result<Box<Maintenance>, Refusal>),
@@ -174,7 +176,9 @@ impl Command {
         match self {
             Self::Act(_) | Self::Undo(_) => Reply::Acted(Err(refusal)),
             Self::Propose(_) | Self::DecideFix { .. } => Reply::Decided(Err(refusal)),
-            Self::SwitchFixes(_) | Self::LiftSuppression(_) => Reply::Surrounded(Err(refusal)),
+            Self::SwitchFixes(_) | Self::LiftSuppression(_) | Self::EndMaintenance(_) => {
+                Reply::Surrounded(Err(refusal))
+            }
             Self::Maintain(_) => Reply::Maintained(Err(refusal)),
         }
     }

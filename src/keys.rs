@@ -269,9 +269,9 @@ const fn row(
 ) -> Binding {
     let class = match intent {
         Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive)
-        | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Close) => Class::Closing,
+        | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Stop | FixVerb::Close) => Class::Closing,
         Intent::Decide(FixVerb::Approve | FixVerb::Rollback) => Class::Outside,
-        Intent::Decide(FixVerb::DryRun | FixVerb::Stop) => Class::Safe,
+        Intent::Decide(FixVerb::DryRun) => Class::Safe,
         Intent::Act(_) | Intent::Undo => Class::Reversible,
         _ => Class::View,
     };
@@ -291,7 +291,7 @@ pub const TABLE: &[Binding] = &[
         &["S"],
         Intent::Decide(FixVerb::Stop),
         "stop",
-        "stop after the step under way, take back what was done",
+        "stop after the step under way; says first what is taken back",
     ),
     row(REVIEW, &["B"], Intent::Decide(FixVerb::Rollback), "roll back", "roll back; its id is typed"),
     row(REVIEW, &["R"], Intent::Act(Verb::Resolve), "close", "in doubt, or not taken back: close with a statement"),

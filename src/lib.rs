@@ -23,6 +23,7 @@ pub mod runtime;
 pub mod screens;
 pub mod terminal;
 pub mod theme;
+mod unwind;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;

@@ -166,7 +166,7 @@ impl Model {
         let mut effects = Vec::new();
         match event {
             Event::Key(key) => self.key(now, key, &mut effects),
-            Event::Paste(text) => self.paste(&text),
+            Event::Paste(text) => self.paste(now, &text),
             Event::Resize { width, height } => self.ui.size = (width, height),
             Event::Feed(envelope) => self.feed(now, *envelope, &mut effects),
             Event::Link(link) => self.link(now, link),

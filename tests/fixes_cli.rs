@@ -188,6 +188,9 @@ async fn the_list_holds_what_was_asked_for_and_its_json_is_the_servers_own() {
 
     let none = server.asked(&["ls", "--status", "rejected"]);
     assert_eq!((none.code, none.out.as_str()), (Some(3), ""), "{none:?}");
+    assert!(none.beside.contains("no fix is rejected"), "{none:?}");
+    let two = server.asked(&["ls", "--status", "rejected", "--status", "in-doubt"]);
+    assert!(two.beside.contains("no fix is rejected or in doubt"), "{two:?}");
     assert_eq!(server.asked(&["ls", "--status", "tired"]).code, Some(2));
     server.stop().await;
 }
@@ -203,6 +206,7 @@ async fn an_id_is_taken_short_as_long_as_it_stands_for_one() {
     for nobody in ["fx-9", "12", "a-1234567"] {
         assert_eq!(server.asked(&["show", nobody]).code, Some(3), "{nobody}");
     }
+    assert!(server.asked(&["show", "120"]).out.starts_with("fx-120 pending"), "a number alone is a whole id");
     let shown = server.asked(&["show", "fx-30"]).out;
     assert!(shown.contains(r#"run "/bin/true" "--unit" "a b\u001b[2J""#), "{shown}");
     assert!(shown.contains(&format!("plan digest {DIGEST}")), "{shown}");
@@ -248,7 +252,7 @@ async fn verbs_change_what_they_say_and_those_who_may_not_are_told() {
     assert_eq!((&rejected["id"], &rejected["status"]), (&"fx-1".into(), &"rejected".into()));
     let twice = server.asked(&["reject", "fx-1", "--reason", "wrong host"]);
     assert_eq!(twice.code, Some(4), "{twice:?}");
-    let closed = server.json(&["close", "fx-3", "--statement", "it ran; I looked"]);
+    let closed = server.json(&["close", "fx-3", "--reason", "it ran; I looked"]);
     assert_eq!(closed["status"], "closed_manually");
     assert_eq!(server.asked(&["propose", "nothing-like-it"]).code, Some(3));
     server.stop().await;
@@ -271,6 +275,7 @@ async fn the_switch_and_the_windows_hold_for_all() {
     let listed = server.asked(&["maintenance"]);
     assert_eq!((listed.code, listed.first_words()), (Some(0), vec!["ID", "win-1"]), "{listed:?}");
     assert_eq!(server.asked(&["maintenance", "--for", "30d"]).code, Some(2), "the server takes seven days at most");
+    assert_eq!(server.asked(&["maintenance", "end", "win-2"]).code, Some(3), "there is none");
     assert_eq!(server.asked(&["suppressions"]).code, Some(3));
     assert_eq!(server.asked(&["lift", "sup-1"]).code, Some(3));
     server.stop().await;

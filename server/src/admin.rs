@@ -5,6 +5,7 @@
 //! that is how the first token of a server comes to be. Knows no HTTP.
 
 mod command;
+pub mod documents;
 pub mod fixes;
 mod socket;
 

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
 use stella_protocol::{Alert, AlertId, Evidence, Role};
+use stella_server::admin::documents::CommandError;
 use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
@@ -37,6 +38,9 @@ enum Command {
     /// Look at definitions of fixes.
     #[command(subcommand)]
     Fixes(Fixes),
+    /// Bring documents in and out, and look at the ids of users in them.
+    #[command(subcommand)]
+    Documents(Documents),
 }
 
 #[derive(Args)]
@@ -126,6 +130,60 @@ enum Fixes {
     },
 }
 
+#[derive(Subcommand)]
+enum Documents {
+    /// Take in lines as new documents; each file whole or not at all.
+    Import {
+        /// The files; `-` is stdin.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        place: DocumentsPlace,
+    },
+    /// Write every document as a line.
+    Export {
+        /// A new file; `-` is stdout.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        place: DocumentsPlace,
+    },
+    /// Say which forms the ids of users have, where they stand, and what the data map misses (exit code 1).
+    Scan {
+        /// A data map instead of the shipped one.
+        #[arg(long, value_name = "FILE")]
+        map: Option<PathBuf>,
+        /// In which form.
+        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        output: Output,
+        #[command(flatten)]
+        place: DocumentsPlace,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct DocumentsPlace {
+    /// A server's data folder, where a demo keeps its documents.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A folder of documents, as `fixes.documents` names it.
+    #[arg(long, value_name = "DIR")]
+    documents: Option<PathBuf>,
+}
+
+impl DocumentsPlace {
+    fn folder(self) -> PathBuf {
+        self.documents.or(self.data).unwrap_or_default()
+    }
+}
+
 fn main() -> ExitCode {
     // The demo's services are restarted by a command of this program.
     let mut arguments = std::env::args().skip(1);
@@ -140,6 +198,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve(options),
         Command::Token(command) => token(command),
         Command::Fixes(command) => fixes(command),
+        Command::Documents(command) => documents(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -277,6 +336,41 @@ fn fixes(command: Fixes) -> anyhow::Result<()> {
             }
         }
     }
+}
+
+fn documents(command: Documents) -> anyhow::Result<()> {
+    match command {
+        Documents::Import { files, place } => {
+            let folder = place.folder();
+            files.iter().try_for_each(|file| {
+                let taken = admin::documents::import(&folder, file)?;
+                say(&format!("{}: {taken} documents", harmless(&file.display().to_string())))
+            })
+        }
+        Documents::Export { file, place } => {
+            let written = admin::documents::export(&place.folder(), &file)?;
+            // Stdout may be the documents themselves.
+            tracing::info!("{written} documents written");
+            Ok(())
+        }
+        Documents::Scan { map, output, place } => scan(&place.folder(), map.as_deref(), output),
+    }
+}
+
+fn scan(folder: &Path, map: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let report = match admin::documents::scan(folder, map) {
+        Err(CommandError::Map(problems)) => {
+            problems.iter().try_for_each(|problem| say(&harmless(&problem.to_string())))?;
+            anyhow::bail!("use this data map: {} problems", problems.len());
+        }
+        other => other?,
+    };
+    match output {
+        Output::Json => say(&admin::documents::json(&report).context("write the report as JSON")?)?,
+        Output::Text => admin::documents::words(&report).iter().try_for_each(|line| say(&harmless(line.raw())))?,
+    }
+    anyhow::ensure!(report.is_complete(), "find everything in the data map: it misses places with known ids");
+    Ok(())
 }
 
 type Shown = (Option<Box<Alert>>, Option<Box<Evidence>>);

@@ -44,7 +44,7 @@ Examples:
   stella-tui fixes output fx-12 --follow && echo it helped
   stella-tui fixes off --reason 'wrong host names in the inventory'
 
-An id may be cut short as long as it stands for one fix only. The token comes from STELLA_TOKEN or the profile.
+An id may be cut short as long as it stands for one fix only; a number alone is one too. The token comes from STELLA_TOKEN or the profile.
 Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
 
 /// `fixes` and what it is asked.
@@ -103,7 +103,7 @@ enum Verb {
     Reject(Because),
     /// Take your yes back.
     Withdraw(One),
-    /// Stop it after the step under way; what was done is taken back.
+    /// Stop it after the step under way; what was done is taken back where it can be.
     Stop(Because),
     /// Take back what was executed.
     Rollback(Consent),
@@ -121,7 +121,7 @@ enum Verb {
     Suppressions,
     /// Let a suppressed one be proposed again.
     Lift(Lift),
-    /// List the windows in which no fix starts; with --for or --until add one.
+    /// List the windows in which no fix starts; with --for or --until add one; `end` ends one.
     Maintenance(Window),
 }
 
@@ -189,7 +189,7 @@ struct Statement {
     #[arg(value_name = "FIX")]
     id: String,
     /// What you found at the target, and what you did.
-    #[arg(long, value_name = "TEXT", value_parser = something)]
+    #[arg(long, visible_alias = "reason", value_name = "TEXT", value_parser = something)]
     statement: String,
 }
 
@@ -244,6 +244,19 @@ struct Window {
     /// Why; it is kept.
     #[arg(long, value_name = "TEXT", requires = "end")]
     reason: Option<String>,
+    #[command(subcommand)]
+    verb: Option<WindowVerb>,
+}
+
+/// What is done to a window.
+#[derive(Debug, Clone, Subcommand)]
+enum WindowVerb {
+    /// End it before its time.
+    End {
+        /// Its id (`win-N`), or enough of it.
+        #[arg(value_name = "WINDOW")]
+        id: String,
+    },
 }
 
 impl Verb {
@@ -251,7 +264,7 @@ impl Verb {
     fn changes(&self) -> bool {
         match self {
             Self::Ls(_) | Self::Show(_) | Self::Output(_) | Self::Definitions(_) | Self::Suppressions => false,
-            Self::Maintenance(window) => window.is_new(),
+            Self::Maintenance(window) => window.is_new() || window.verb.is_some(),
             _ => true,
         }
     }

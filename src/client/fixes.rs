@@ -160,6 +160,12 @@ impl Client {
         let change = Change { id, method: Method::POST, path: "maintenance".to_owned(), version: None };
         self.change(change, Some(request)).await
     }
+
+    /// Ends a window before its time. `window` is an id from the server.
+    pub async fn end_maintenance(&self, id: RequestId, window: &str) -> Result<Wire<Remedy>, Refusal> {
+        let change = Change { id, method: Method::DELETE, path: format!("maintenance/{window}"), version: None };
+        self.change(change, None::<&()>).await
+    }
 }
 
 #[cfg(test)]

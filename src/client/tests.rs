@@ -77,6 +77,7 @@ async fn a_change_of_fixes_has_its_method_its_key_and_the_version_that_was_seen(
             None,
         ),
         (Command::LiftSuppression("sup-3".to_owned()), "delete /api/stella/suppressions/sup-3 http", None),
+        (Command::EndMaintenance("win-3".to_owned()), "delete /api/stella/maintenance/win-3 http", None),
     ] {
         let (listener, client) = listener().await;
         let server = tokio::spawn(head(listener));

@@ -81,8 +81,10 @@ pub enum Answer {
 /// What is painted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lines<'a> {
-    /// What is asked.
+    /// What it is about; shortened where there is no room.
     pub question: String,
+    /// What is asked for, behind it; never shortened.
+    pub ask: String,
     /// The text field: what stands in it and where the caret is, in columns.
     pub field: Option<(&'a str, usize)>,
     /// Below the field.
@@ -185,8 +187,16 @@ impl Dialog {
         }
     }
 
-    /// Takes pasted text, where there is a field for it.
-    pub fn paste(&mut self, text: &str) {
+    /// Takes pasted text, where there is a field for it. False: what is asked for has to be typed.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let has_to_be_typed = match &self.kind {
+            Kind::Steps(steps) => !steps.takes_paste(),
+            Kind::Confirm { .. } | Kind::Choose { .. } | Kind::Quit => true,
+            _ => false,
+        };
+        if has_to_be_typed {
+            return false;
+        }
         let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
         for letter in line.chars() {
             match &mut self.kind {
@@ -195,6 +205,7 @@ impl Dialog {
                 _ => self.edit(Key::char(letter)),
             }
         }
+        true
     }
 
     /// Counts what a filter shows, as it is typed.
@@ -210,17 +221,17 @@ impl Dialog {
         match &self.kind {
             Kind::Filter { input, fits } => Lines {
                 question: "filter".to_owned(),
+                ask: String::new(),
                 field: Some((input.value(), field(input))),
                 hint: match fits {
-                    Ok(count) => format!(
-                        "{count} shown   e.g. sev>=high service=pay* age<10m !firing ~regex   Enter keeps, Esc leaves"
-                    ),
+                    Ok(count) => format!("{count} shown   sev>=high service=pay* age<10m !firing ~regex   Enter keeps"),
                     Err(error) => pointed(error),
                 },
                 wrong: fits.is_err(),
             },
             Kind::Search { input, error } => Lines {
                 question: "search".to_owned(),
+                ask: String::new(),
                 field: Some((input.value(), field(input))),
                 hint: error.as_ref().map_or_else(
                     || "words, ~regex, level=ERROR operation=x; n next, N previous; Enter searches".to_owned(),
@@ -230,35 +241,44 @@ impl Dialog {
             },
             Kind::Series { input } => Lines {
                 question: "series".to_owned(),
+                ask: String::new(),
                 field: Some((input.value(), field(input))),
                 hint: "part of a name; Enter keeps, empty shows all".to_owned(),
                 wrong: false,
             },
             Kind::Note { input, what, .. } => Lines {
                 question: format!("note on {what}"),
+                ask: String::new(),
                 field: Some((input.value(), field(input))),
                 hint: "Enter writes it, Esc leaves. Kept in the audit trail.".to_owned(),
                 wrong: false,
             },
             Kind::Reason { input, request, what } => Lines {
-                question: format!("{}: why? (may stay empty)  {what}", request.verb.word()),
+                question: format!("{} {what}", request.verb.word()),
+                ask: ": why? (optional)".to_owned(),
                 field: Some((input.value(), field(input))),
                 hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
                 wrong: false,
             },
             Kind::Confirm { request, what } => Lines {
-                question: format!("{} {what}?", request.verb.word()),
+                question: format!("{} {what}", request.verb.word()),
+                ask: "?".to_owned(),
                 field: None,
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,
             },
             Kind::Steps(steps) => steps.lines(),
             Kind::Command(palette) => palette.lines(),
-            Kind::Choose { fixes } => {
-                Lines { question: "which fix?".to_owned(), field: None, hint: choices(fixes), wrong: false }
-            }
+            Kind::Choose { fixes } => Lines {
+                question: "which fix?".to_owned(),
+                ask: String::new(),
+                field: None,
+                hint: choices(fixes),
+                wrong: false,
+            },
             Kind::Quit => Lines {
                 question: "quit?  q or y yes   any other key no".to_owned(),
+                ask: String::new(),
                 field: None,
                 hint: String::new(),
                 wrong: false,

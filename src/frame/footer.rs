@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use stella_widgets::text::{sanitise, width};
+use stella_protocol::FixVerb;
+use stella_widgets::text::{cut, sanitise, width};
 
 use super::dialog::Dialog;
 use super::put;
@@ -90,7 +91,9 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
         let may = || view.bar().is_none() && !is_off(model, view, row.intent);
         if row.class == Class::View || may() {
-            add(row.keys.first().map(|keys| keys.replace(' ', "")).unwrap_or_default(), row.short);
+            let is_withdrawal = model.fix_verb(row.intent) == Some(FixVerb::Withdraw);
+            let words = if is_withdrawal { "withdraw" } else { row.short };
+            add(row.keys.first().map(|keys| keys.replace(' ', "")).unwrap_or_default(), words);
         }
     }
     Line::from(spans)
@@ -112,7 +115,10 @@ pub(super) fn dialog_height(dialog: &Dialog, embedded: bool) -> u16 {
 pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let lines = model.ui.dialog.as_ref()?.lines();
     let mut y = area.y;
-    let question = Line::styled(format!(" {}", sanitise(&lines.question)), view.style(Role::Focus));
+    // What is asked for stays whole; what it is about is shortened.
+    let (about, ask) = (sanitise(&lines.question), sanitise(&lines.ask));
+    let about = cut(&about, area.width.saturating_sub(width(&ask) + 2));
+    let question = Line::styled(format!(" {about}{ask}"), view.style(Role::Focus));
     put(buffer, area.x, y, area.width, &question);
     let mut caret = None;
     if let Some((text, at)) = lines.field {
@@ -138,7 +144,8 @@ pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Bu
     };
     if !hint.is_empty() {
         let role = if lines.wrong { Role::Danger } else { Role::Muted };
-        put(buffer, area.x + 3, y + 1, area.width.saturating_sub(3), &Line::styled(hint, view.style(role)));
+        let room = area.width.saturating_sub(3);
+        put(buffer, area.x + 3, y + 1, room, &Line::styled(cut(&hint, room).into_owned(), view.style(role)));
     }
     caret
 }

@@ -139,8 +139,8 @@ fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let used: u16 = spans.iter().map(|span| width(&span.content)).sum();
     put(buffer, area.x, area.y, area.width, &Line::from(spans));
-    let words = watching(view);
     let room = area.width.saturating_sub(used + 2);
+    let words = watching(view, room);
     let words = cut(&words, room);
     let at = area.right().saturating_sub(width(&words) + 1);
     put(buffer, at, area.y, room, &Line::styled(words.into_owned(), view.style(Role::Muted)));
@@ -155,8 +155,9 @@ fn fixes(view: &View<'_>) -> Vec<Span<'static>> {
     count.into_iter().chain(is_off.then(|| Span::styled(" OFF", style))).collect()
 }
 
-/// What is watched and as whom; what is being prepared or has ended, when that is the news.
-fn watching(view: &View<'_>) -> String {
+/// What is watched and as whom; what is being prepared or has ended, when that is the news. The address is
+/// shortened first, then who we are; that nothing can be sent is said to the last.
+fn watching(view: &View<'_>, room: u16) -> String {
     let said = match &view.board.source {
         Some(SourceEvent::Preparing(what)) => format!("{} …", sanitise(what.raw())),
         Some(SourceEvent::Ended(what)) => format!("{} ended", sanitise(what.raw())),
@@ -168,5 +169,7 @@ fn watching(view: &View<'_>) -> String {
         None => String::new(),
     };
     let readonly = if view.setup.readonly { "  READ-ONLY" } else { "" };
+    let me = cut(&me, room.saturating_sub(width(readonly)));
+    let said = cut(&said, room.saturating_sub(width(&me) + width(readonly)));
     format!("{said}{me}{readonly}")
 }

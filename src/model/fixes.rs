@@ -7,7 +7,7 @@
 
 use stella_protocol::fix::{FixRequest, FixReview, StepState, SwitchRequest};
 use stella_protocol::{Fix, FixId, FixStatus, FixVerb, Remedy, Text, Verb};
-use stella_widgets::text::sanitise;
+use stella_widgets::text::{cut, sanitise};
 
 use super::Model;
 use crate::effect::{Command, Effect, Query, Refusal, RequestId};
@@ -15,9 +15,13 @@ use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Mode, Place};
 use crate::screens::review::{self, off};
+use crate::unwind;
 
 /// A re-read older than this is not one, in ms.
 const FRESH_MS: u64 = 2_000;
+
+/// Columns of a badge in a question.
+const BADGE: u16 = 16;
 
 /// A decision that waits for one more look at its fix.
 #[derive(Debug)]
@@ -103,22 +107,28 @@ impl Model {
         }
         let order = Order::Decide { fix: fix.id.clone(), verb, version: fix.version, digest: fix.plan_digest.clone() };
         let typed = Step::Type(fix.id.to_string());
-        let badge = sanitise(self.ui.setup.badge.raw());
+        let badge = self.short_badge();
         let what = match verb {
             FixVerb::Approve => format!("APPROVE {} on {badge}", fix.id),
             FixVerb::Rollback => format!("ROLL BACK {} on {badge}, {}", fix.id, put_back(fix)),
+            FixVerb::Stop => format!("STOP {} on {badge}, {}", fix.id, unwind::stop(fix)),
             verb => format!("{} {} on {badge}", verb.word(), fix.id),
         };
-        let text = |about: &str, needed: bool| Step::Text { about: about.to_owned(), needed };
+        let why = |needed: bool| Step::text("reason", "why?", needed);
         let steps = match verb {
-            FixVerb::DryRun | FixVerb::Stop => return self.ordered(now, order, Vec::new(), effects),
-            FixVerb::Approve => vec![typed, text("why?", false)],
+            FixVerb::DryRun => return self.ordered(now, order, Vec::new(), effects),
+            FixVerb::Approve => vec![typed, why(false)],
             FixVerb::Rollback => vec![typed],
-            FixVerb::Reject => vec![text("why?", true), Step::Yes],
-            FixVerb::Withdraw => vec![text("why?", false), Step::Yes],
-            FixVerb::Close => vec![text("what did you find at the target, and what did you do?", true), Step::Yes],
+            FixVerb::Reject => vec![why(true), Step::Yes],
+            FixVerb::Stop | FixVerb::Withdraw => vec![why(false), Step::Yes],
+            FixVerb::Close => vec![Step::text("statement", "what did you find, what did you do?", true), Step::Yes],
         };
         self.ui.dialog = Some(Dialog::steps(order, what, steps, now.steady));
+    }
+
+    /// Where it would happen, short enough for a question.
+    pub(super) fn short_badge(&self) -> String {
+        cut(&sanitise(self.ui.setup.badge.raw()), BADGE).into_owned()
     }
 
     /// Everything that was asked is answered.
@@ -146,6 +156,7 @@ impl Model {
             }
             Order::Lift(suppression) => self.send(now, Command::LiftSuppression(suppression), effects),
             Order::Maintain(request) => self.send(now, Command::Maintain(request), effects),
+            Order::EndMaintenance(window) => self.send(now, Command::EndMaintenance(window), effects),
         }
     }
 
@@ -225,6 +236,7 @@ impl Model {
         };
         let words = match self.ui.requests.done(id) {
             Some(Command::LiftSuppression(suppression)) => format!("{suppression} is lifted"),
+            Some(Command::EndMaintenance(window)) => format!("{window} has ended"),
             _ if remedy.switched_off.is_some() => "all fixes are off; those that ran are being stopped".to_owned(),
             _ => "fixes are on".to_owned(),
         };
@@ -235,10 +247,7 @@ impl Model {
 /// What a rollback would put back.
 fn put_back(fix: &Fix) -> String {
     let done = fix.steps.iter().zip(&fix.plan.steps).filter(|(step, _)| step.state == StepState::Done);
-    match done.filter(|(_, planned)| planned.undo.is_some()).count() {
-        1 => "takes back 1 step".to_owned(),
-        count => format!("takes back {count} steps"),
-    }
+    unwind::back(done.filter(|(_, planned)| planned.undo.is_some()).count())
 }
 
 /// What happened to a fix while somebody typed.
@@ -259,8 +268,19 @@ fn decided_words(verb: FixVerb, fix: &Fix) -> String {
         FixVerb::Reject => format!("rejected {id}"),
         FixVerb::Withdraw => format!("took your approval of {id} back"),
         FixVerb::DryRun => format!("another dry run of {id} is under way"),
-        FixVerb::Stop => format!("{id} stops after the step under way, and takes back what was done"),
+        FixVerb::Stop => stopped_words(fix),
         FixVerb::Rollback => format!("rolling {id} back"),
         FixVerb::Close => format!("closed {id}"),
+    }
+}
+
+/// What a stop did, by where the fix stands now.
+fn stopped_words(fix: &Fix) -> String {
+    let id = &fix.id;
+    match fix.status {
+        FixStatus::Running => format!("{id} stops once the step under way is done or failed"),
+        FixStatus::Undoing => format!("stopped {id}: it is being taken back"),
+        _ if !fix.result.is_empty() => format!("stopped {id}: {}", sanitise(fix.result.raw())),
+        status => format!("stopped {id}: it is {}", status.word().replace('_', " ")),
     }
 }

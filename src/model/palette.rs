@@ -1,6 +1,8 @@
 //! The command line: every verb and screen by its name, and what has no key: the switch of all fixes,
 //! proposals, suppressions, maintenance.
 
+use std::collections::BTreeMap;
+
 use stella_protocol::fix::{DefinitionPage, DefinitionView, MaintenanceRequest, Proposal};
 use stella_protocol::{Alert, AlertId, FixId, FixVerb, Role as Rank, Text, Verb};
 use stella_widgets::text::sanitise;
@@ -75,6 +77,8 @@ impl Model {
         let suppressed = &self.board.fixes.remedy().suppressions;
         all.extend(suppressed.iter().map(|one| format!("fixes lift {}", sanitise(one.id.raw()))));
         all.push("maintenance 1h".to_owned());
+        let windows = &self.board.fixes.remedy().maintenance;
+        all.extend(windows.iter().map(|one| format!("maintenance end {}", sanitise(one.id.raw()))));
         all
     }
 
@@ -86,12 +90,20 @@ impl Model {
             ["fixes", "off"] => self.ask_switch(now, false),
             ["fixes", "on"] => self.ask_switch(now, true),
             ["fixes", "lift", suppression] => self.ask_lift(now, suppression),
-            ["propose", definition] => self.propose(now, definition),
-            ["propose"] => self.say(now, "propose what? Tab after it lists what the server can do".to_owned()),
-            ["review", id] => match id.parse::<FixId>() {
+            ["propose", definition, given @ ..] => {
+                if let Err(why) = self.propose(now, definition, given) {
+                    self.ask_again(now, typed, why, effects);
+                }
+            }
+            ["propose"] => {
+                let why = "propose what? Tab completes; NAME=VALUE behind it gives a parameter".to_owned();
+                self.ask_again(now, "propose ", why, effects);
+            }
+            ["review", id] => match numbered(id).parse::<FixId>() {
                 Ok(id) => self.open_review(id),
                 Err(_) => self.say(now, "a fix is called fx-N".to_owned()),
             },
+            ["maintenance", "end", window] => self.ask_end(now, window),
             ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),
             [word] => match WORDS.iter().find(|(name, _)| name == word) {
                 Some((_, intent)) => self.named(now, *intent, effects),
@@ -99,6 +111,15 @@ impl Model {
             },
             _ => self.unknown_command(now, typed),
         }
+    }
+
+    /// The command line once more, with what was typed: it says too little, or what cannot be.
+    fn ask_again(&mut self, now: Now, typed: &str, why: String, effects: &mut Vec<Effect>) {
+        self.ask_command(now, effects);
+        if let Some(dialog) = &mut self.ui.dialog {
+            dialog.paste(typed);
+        }
+        self.say(now, why);
     }
 
     fn unknown_command(&mut self, now: Now, typed: &str) {
@@ -127,9 +148,8 @@ impl Model {
             return self.say(now, format!("all fixes are {} already", if on { "on" } else { "off" }));
         }
         let word = if on { "on" } else { "off" };
-        let badge = sanitise(self.ui.setup.badge.raw());
-        let steps = [Step::Type(word.to_owned()), Step::Text { about: "why?".to_owned(), needed: !on }];
-        let what = format!("switch ALL fixes {word} on {badge}");
+        let steps = [Step::Type(word.to_owned()), Step::text("reason", "why?", !on)];
+        let what = format!("switch ALL fixes of {} {word}", self.short_badge());
         self.ui.dialog = Some(Dialog::steps(Order::Switch { on }, what, steps, now.steady));
     }
 
@@ -146,6 +166,22 @@ impl Model {
         let (what, target) = (sanitise(known.definition_id.raw()), sanitise(known.target.raw()));
         let words = format!("let {what} be proposed for {target} again");
         let order = Order::Lift(suppression.to_owned());
+        self.ui.dialog = Some(Dialog::steps(order, words, [Step::Yes], now.steady));
+    }
+
+    fn ask_end(&mut self, now: Now, window: &str) {
+        if let Some(why) = self.barred(now, Rank::Admin) {
+            return self.say(now, why);
+        }
+        let known = self.board.fixes.remedy().maintenance.iter().find(|one| one.id.raw() == window);
+        let is_id = window.strip_prefix("win-").is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()));
+        let Some(known) = known.filter(|_| is_id) else {
+            return self.say(now, "there is no such window; Tab after `maintenance end` lists them".to_owned());
+        };
+        let target = sanitise(known.target.raw());
+        let whose = if target.is_empty() { "any target" } else { &target };
+        let words = format!("end {window}: let fixes start on {whose} again");
+        let order = Order::EndMaintenance(window.to_owned());
         self.ui.dialog = Some(Dialog::steps(order, words, [Step::Yes], now.steady));
     }
 
@@ -167,32 +203,40 @@ impl Model {
         self.ui.dialog = Some(Dialog::steps(Order::Maintain(request), what, [Step::Yes], now.steady));
     }
 
-    /// Asks for what the alert in focus does not give.
-    fn propose(&mut self, now: Now, definition: &str) {
+    /// Asks for what neither the command nor the alert in focus gives.
+    ///
+    /// # Errors
+    /// With what to say when the command cannot be meant so.
+    fn propose(&mut self, now: Now, definition: &str, given: &[&str]) -> Result<(), String> {
         if let Some(why) = self.barred(now, Rank::Responder) {
-            return self.say(now, why);
+            self.say(now, why);
+            return Ok(());
         }
-        let Some(known) = self.ui.definitions.iter().find(|known| known.id.raw() == definition) else {
-            let name = sanitise(definition);
-            return self.say(now, format!("the server has no definition {name}; Tab after propose lists them"));
-        };
+        let known = self.ui.definitions.iter().find(|known| known.id.raw() == definition);
+        let known = known.ok_or_else(|| {
+            format!("the server has no definition {}; Tab after propose lists them", sanitise(definition))
+        })?;
+        let given = values(known, given)?;
         let alert = self.alert_in_hand();
-        let names = missing(known, alert);
+        let names: Vec<String> = missing(known, alert).into_iter().filter(|name| !given.contains_key(name)).collect();
         let steps: Vec<Step> = names
             .iter()
             .map(|name| {
-                let kind =
-                    known.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default();
-                let else_alert = if alert.is_some() { "; empty: as the alert says" } else { "" };
-                Step::Text { about: format!("{name} ({kind}{else_alert})"), needed: alert.is_none() }
+                let kind = kind(known, name);
+                let otherwise = if alert.is_some() { "empty: as the alert says" } else { "required" };
+                let about = format!("{} ({kind}, {otherwise})", sanitise(name));
+                Step::Text { name: sanitise(name).into_string(), about, needed: alert.is_none() }
             })
             .chain([Step::Yes])
             .collect();
         let whom = alert.map_or_else(|| "without an alert".to_owned(), |alert| format!("for {}", alert.id));
-        let what = format!("propose {} {whom}", sanitise(known.id.raw()));
+        let said = given.iter().map(|(name, value)| format!("{name}={}", value.raw()));
+        let said = [known.id.raw().to_owned()].into_iter().chain(said).collect::<Vec<_>>().join(" ");
+        let what = format!("propose {} {whom}", sanitise(&said));
         let alert_id: Option<AlertId> = alert.map(|alert| alert.id.clone());
-        let proposal = Proposal { definition_id: known.id.clone(), alert_id, ..Proposal::default() };
+        let proposal = Proposal { definition_id: known.id.clone(), alert_id, parameters: given };
         self.ui.dialog = Some(Dialog::steps(Order::Propose { proposal, names }, what, steps, now.steady));
+        Ok(())
     }
 
     /// The alert that a proposal is for: the one in focus, or that of the fix under review.
@@ -209,6 +253,38 @@ impl Model {
         let is_live = self.board.link.state(now).is_live();
         self.view(now).lacks(wanted).or_else(|| (!is_live).then(|| "nothing is sent until the feed is live".to_owned()))
     }
+}
+
+/// What a fix is called by its number alone.
+fn numbered(id: &str) -> String {
+    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{}{id}", FixId::PREFIX) } else { id.to_owned() }
+}
+
+/// The type of a parameter.
+fn kind(definition: &DefinitionView, name: &str) -> String {
+    definition.parameters.get(name).map(|kind| sanitise(kind.raw()).into_string()).unwrap_or_default()
+}
+
+/// Parameters given as `NAME=VALUE`.
+fn values(definition: &DefinitionView, given: &[&str]) -> Result<BTreeMap<String, Text>, String> {
+    let one = |word: &&str| {
+        let (name, value) = word.split_once('=').filter(|(_, value)| !value.is_empty())?;
+        definition.parameters.contains_key(name).then(|| (name.to_owned(), Text::from(value.to_owned())))
+    };
+    given.iter().map(|word| one(word).ok_or_else(|| takes(definition, word))).collect()
+}
+
+/// What a definition takes, when it was given something else.
+fn takes(definition: &DefinitionView, wrong: &str) -> String {
+    let id = sanitise(definition.id.raw());
+    let all: Vec<String> = definition
+        .parameters
+        .keys()
+        .map(|name| format!("{}=VALUE ({})", sanitise(name), kind(definition, name)))
+        .collect();
+    let all = if all.is_empty() { "no parameter".to_owned() } else { all.join(" ") };
+    format!("{id} takes {all}, not {}", sanitise(wrong))
 }
 
 /// The parameters that the alert names no label for.

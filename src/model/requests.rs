@@ -86,7 +86,10 @@ impl Requests {
             }
             Command::DecideFix { id, .. } => vec![Thing::Fix(id.clone())],
             Command::Propose(proposal) => proposal.alert_id.iter().cloned().map(Thing::Alert).collect(),
-            Command::SwitchFixes(_) | Command::Maintain(_) | Command::LiftSuppression(_) => Vec::new(),
+            Command::SwitchFixes(_)
+            | Command::Maintain(_)
+            | Command::LiftSuppression(_)
+            | Command::EndMaintenance(_) => Vec::new(),
         }
     }
 

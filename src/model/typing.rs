@@ -61,9 +61,11 @@ impl Model {
         }
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(super) fn paste(&mut self, now: Now, text: &str) {
         if let Some(dialog) = &mut self.ui.dialog {
-            dialog.paste(text);
+            if !dialog.paste(text) {
+                self.say(now, "nothing was pasted: this has to be typed".to_owned());
+            }
         } else if let Some(page) = &mut self.ui.first_run {
             page.paste(text);
         }

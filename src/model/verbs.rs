@@ -92,6 +92,7 @@ impl Model {
             Command::SwitchFixes(request) => format!("fixes {} …", if request.on { "on" } else { "off" }),
             Command::Maintain(_) => "maintenance …".to_owned(),
             Command::LiftSuppression(suppression) => format!("lift {suppression} …"),
+            Command::EndMaintenance(window) => format!("end {window} …"),
         };
         self.say(now, words);
         effects.push(self.ui.requests.send(command));

@@ -1,7 +1,7 @@
 //! Fixes: the queue, the review, what is asked before a decision, and what is sent.
 
 use serde_json::json;
-use stella_protocol::fix::{DefinitionPage, Maintenance, OutputPage, Switched};
+use stella_protocol::fix::{DefinitionPage, OutputPage, Switched};
 use stella_protocol::{Alert, FeedEvent, FixVerb, Remedy, Role, Timestamp};
 use stella_tui::effect::{Command, Effect, Query, Refusal, Reply};
 use stella_tui::event::{Cause, Event, LinkEvent};
@@ -173,19 +173,6 @@ fn a_key_that_is_off_says_why() {
 }
 
 #[test]
-fn no_needs_a_reason_and_a_yes_and_takes_ones_own_approval_back() {
-    let mut scene = reviewed((80, 24), &pending(), Role::Approver);
-    scene.keys("X<Enter>");
-    assert!(scene.model.ui.dialog.is_some(), "a reason is needed");
-    scene.keys("wrong shard<Enter>y");
-    assert_eq!(decided(&scene), Some((FixVerb::Reject, 3, None, Some("wrong shard".to_owned()))));
-    let mine = json!({"approvals": [{"by": "SRE-1", "at": at(-9), "planDigest": "7c1e5a90d3"}]});
-    let mut scene = reviewed((80, 24), &fix("fx-12", "pending", 4, mine), Role::Approver);
-    scene.keys("X<Enter>y");
-    assert_eq!(decided(&scene), Some((FixVerb::Withdraw, 4, None, None)));
-}
-
-#[test]
 fn what_runs_shows_its_steps_and_its_last_lines() {
     for size in [(80, 24), (200, 50)] {
         let mut scene = reviewed(size, &running(), Role::Approver);
@@ -202,7 +189,13 @@ fn what_runs_shows_its_steps_and_its_last_lines() {
         }
         insta::assert_snapshot!(format!("running_{}x{}", size.0, size.1), scene.screen());
         scene.keys("S");
-        assert_eq!(decided(&scene), Some((FixVerb::Stop, 6, None, None)), "stopping happens at once");
+        assert!(scene.screen().contains("STOP fx-12 on PROD, after step 2: takes back 2 steps"), "{}", scene.screen());
+        scene.keys("<Enter>");
+        insta::assert_snapshot!(format!("stop_{}x{}", size.0, size.1), scene.screen());
+        scene.keys("<Enter>");
+        assert!(decided(&scene).is_none(), "Enter is no");
+        scene.keys("Swrong shard<Enter>y");
+        assert_eq!(decided(&scene), Some((FixVerb::Stop, 6, None, Some("wrong shard".to_owned()))));
     }
 }
 
@@ -287,27 +280,6 @@ fn a_proposal_by_hand_asks_for_what_the_alert_does_not_say() {
     scene.event(Event::Reply(id, Box::new(Reply::Decided(Ok(Box::new(made.clone()))))));
     scene.feed(FeedEvent::Fix(Box::new(made)));
     assert!(scene.screen().contains("PROPOSED"), "its review opens:\n{}", scene.screen());
-}
-
-#[test]
-fn maintenance_and_suppressions_are_commands() {
-    let suppressed = json!({"suppressions": [{"id": "sup-3", "definitionId": "rebuild_index", "target": "service:search",
-        "at": at(-9000), "reason": "rolled back"}]});
-    let mut scene = live((80, 24), Vec::new(), serde_json::from_value(suppressed).unwrap(), Role::Admin);
-    scene.keys("2");
-    assert!(scene.screen().contains("rebuild_index suppressed on service:search"), "{}", scene.screen());
-    scene.keys(":fixes lift sup-3<Enter>y");
-    let Some((id, Command::LiftSuppression(lifted))) = scene.sent() else { panic!("sent") };
-    assert_eq!(lifted, "sup-3");
-    scene.event(Event::Reply(id, Box::new(Reply::Surrounded(Ok(Box::default())))));
-    scene.keys(":maintenance 2h service:search upgrade<Enter>y");
-    let Some((id, Command::Maintain(request))) = scene.sent() else { panic!("sent") };
-    assert_eq!((request.target.raw(), request.reason.raw()), ("service:search", "upgrade"));
-    let window: Maintenance = serde_json::from_value(json!({"id": "win-1", "target": "service:search", "from": at(0),
-        "until": at(7200), "by": "sre-1"}))
-    .unwrap();
-    scene.event(Event::Reply(id, Box::new(Reply::Maintained(Ok(Box::new(window))))));
-    assert!(!scene.screen().contains("under way"), "{}", scene.screen());
 }
 
 #[test]

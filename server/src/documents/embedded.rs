@@ -28,7 +28,7 @@ pub use lines::LinesError;
 /// Connections that read, so that a long scan does not hold up a short look.
 const READERS: usize = 3;
 /// Name of the file in its folder.
-const FILE: &str = "documents.db";
+pub const FILE: &str = "documents.db";
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,20 @@ impl Embedded {
         rows::journal(&self.0.reader(), after, limit)
     }
 
+    /// Lets `look` see all documents as they are at one moment; whatever is written meanwhile, it does not
+    /// see. Blocks.
+    ///
+    /// # Errors
+    /// What `look` says, or when the database cannot be read.
+    pub fn at_one_moment<T, E: From<DocumentsError>>(
+        &self,
+        look: impl FnOnce(&Moment<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.0.reader();
+        let tx = connection.transaction().map_err(|error| rows::unavailable(&error))?;
+        look(&Moment(tx))
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Connection) -> Result<T, DocumentsError> + Send + 'static,
@@ -132,6 +146,24 @@ impl Embedded {
         })
         .await
         .unwrap_or_else(|_| Err(DocumentsError::Unknown("its writer ended".to_owned())))
+    }
+}
+
+/// The store at one moment.
+#[derive(Debug)]
+pub struct Moment<'c>(rusqlite::Transaction<'c>);
+
+impl Moment<'_> {
+    /// Gives every document, in the order of collections and ids; of one collection alone when it is named.
+    ///
+    /// # Errors
+    /// What `give` says, or when the database cannot be read.
+    pub fn each<E: From<DocumentsError>>(
+        &self,
+        collection: Option<&str>,
+        give: impl FnMut(Document) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rows::each(&self.0, collection, give)
     }
 }
 
@@ -301,6 +333,31 @@ mod tests {
         let last = stores[0].get(&DocumentKey::new("users", "a")).await.unwrap().unwrap();
         assert_eq!(last.fields["n"], json!(80));
         assert_eq!(stores[1].journal(0, 1000).unwrap().len(), 81);
+    }
+
+    #[tokio::test]
+    async fn a_moment_stays_what_it_was_while_others_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        store.write(vec![leave("a", Expect::Absent, fields(1)), leave("b", Expect::Absent, fields(2))]).await.unwrap();
+        let other = open(folder.path());
+        let ids = |moment: &Moment<'_>, collection: Option<&str>| {
+            let mut ids = Vec::new();
+            moment.each(collection, |document| {
+                ids.push(document.key.id);
+                Ok::<(), DocumentsError>(())
+            })?;
+            Ok::<_, DocumentsError>(ids)
+        };
+        let seen = store.at_one_moment(|moment| {
+            let before = ids(moment, None)?;
+            let write = leave("c", Expect::Absent, fields(3));
+            rows::write(&mut other.0.writer(), &[write], Timestamp::from_millis(7))?;
+            Ok::<_, DocumentsError>([before, ids(moment, Some("users"))?, ids(moment, Some("others"))?])
+        });
+        let both = ["a", "b"].map(str::to_owned).to_vec();
+        assert_eq!(seen.unwrap(), [both.clone(), both, Vec::new()]);
+        assert_eq!(store.at_one_moment(|moment| ids(moment, None)).unwrap().len(), 3);
     }
 
     #[test]

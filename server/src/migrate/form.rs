@@ -173,8 +173,8 @@ impl Email {
 /// Form E of an id: `user_` and the first 12 hexadecimal digits of its SHA-256.
 pub fn pseudonym(id: &str) -> String {
     let hash = Sha256::digest(id.as_bytes());
-    let digits: String = hash.iter().take(PSEUDONYM_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-    format!("user_{digits}")
+    let number = hash.iter().take(PSEUDONYM_DIGITS / 2).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("user_{number:0PSEUDONYM_DIGITS$x}")
 }
 
 /// An id as it is compared: where case says nothing (e-mails and what is made of them), in lower case.

@@ -1,10 +1,10 @@
 //! What a whole store holds: documents go in one by one, a report comes out.
 //!
 //! Counts what the map declares, and looks everywhere else for ids that are known to be a user's: what the
-//! map misses is a finding. Two runs over the same documents, in any order, tell the same.
+//! map misses is a finding. The order of the documents makes no difference.
 //!
 //! What is held grows with ids and places, not with documents, and both have a bound: what lies beyond is
-//! counted and said to be.
+//! only counted, and said to be (which of them are told one by one is then a matter of order).
 
 mod report;
 mod undeclared;
@@ -29,6 +29,10 @@ use crate::documents::Document;
 const MOST_IDS: usize = 100_000;
 /// Most places of one collection that the map misses: a map whose keys are anything could have one a document.
 const MOST_MISSED: usize = 1_000;
+/// Longest id that is told, in bytes: no document can have a longer one.
+const ID_BYTES: usize = 1500;
+/// Most letters of a copy that are told: no e-mail is longer.
+const COPY_LETTERS: usize = 254;
 /// Most different copies beside an id without a user.
 const MOST_COPIES: usize = 3;
 
@@ -141,7 +145,8 @@ impl<'m> Survey<'m> {
         form: Form,
         copies: &[(String, String, String)],
     ) {
-        if !self.ids.contains_key(reference.id.as_ref()) && self.ids.len() >= self.most.ids {
+        let is_new = !self.ids.contains_key(reference.id.as_ref());
+        if is_new && (self.ids.len() >= self.most.ids || reference.id.len() > ID_BYTES) {
             self.unlisted += 1;
             return;
         }
@@ -205,7 +210,8 @@ fn copies(collection: &Collection, document: &Document) -> Vec<(String, String, 
     for place in &collection.copies {
         place.visit(&document.fields, &mut |path, found| {
             if let Found::Value(Value::String(text)) = found {
-                copies.push((undeclared::parent(path).to_owned(), place.to_string(), text.clone()));
+                let text = text.chars().take(COPY_LETTERS).collect();
+                copies.push((undeclared::parent(path).to_owned(), place.to_string(), text));
             }
         });
     }

@@ -23,6 +23,9 @@ pub(super) fn check(verb: &Verb, stdin: Stdin) -> Result<(), Failure> {
                  look at it with `stella-tui fixes show {id}`, then add --plan-digest and the digest that stands there"
             )))
         }
+        Verb::Maintenance(window) if window.verb.is_some() && window.is_new() => Err(Failure::Usage(
+            "read the command line: a window is added or ended; --for and --until do not belong to end".to_owned(),
+        )),
         _ => Ok(()),
     }
 }

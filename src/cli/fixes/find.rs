@@ -47,10 +47,13 @@ pub(super) fn one<'k>(kind: &str, asked: &str, known: impl IntoIterator<Item = &
 
 /// A fix as it is now, with what a decision needs.
 pub(super) async fn fix(desk: &Desk<'_>, asked: &str) -> Result<Wire<FixReview>, Failure> {
-    let exact: Option<FixId> = asked.parse().ok();
+    let number = (!asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| format!("{}{asked}", FixId::PREFIX));
+    let exact: Option<FixId> = number.as_deref().unwrap_or(asked).parse().ok();
     if let Some(id) = &exact {
         match desk.client.fix_review(id).await {
-            Err(Refusal::Problem(problem)) if problem.code == Code::NotFound => {}
+            // A number alone is whole: it does not stand for longer ones.
+            Err(Refusal::Problem(problem)) if problem.code == Code::NotFound && number.is_none() => {}
             answered => return answered.map_err(|refusal| failure(&refusal, Asked::Look)),
         }
     }

@@ -40,7 +40,7 @@ pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
     }
     match desk.form {
         Form::Json => desk.object(&json!({ "items": bodies, "next": ask.after }))?,
-        Form::Table if fixes.is_empty() => remark(if ls.is_narrow() { "no such fix" } else { "no fix is open" }),
+        Form::Table if fixes.is_empty() => remark(&ls.none()),
         Form::Table => desk.lines(&page::fixes(&fixes))?,
     }
     if ask.after.is_some() {
@@ -50,8 +50,15 @@ pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
 }
 
 impl Ls {
-    fn is_narrow(&self) -> bool {
-        self.all || !self.status.is_empty() || self.alert.is_some()
+    /// That there is none of those that were asked for.
+    fn none(&self) -> String {
+        let of = self.alert.as_ref().map(|alert| format!(" of {alert}")).unwrap_or_default();
+        let states: Vec<String> = self.status.iter().map(|status| status.word().replace('_', " ")).collect();
+        match (self.all, states.is_empty()) {
+            (true, _) => format!("there is no fix{of}"),
+            (false, true) => format!("no fix{of} is open"),
+            (false, false) => format!("no fix{of} is {}", states.join(" or ")),
+        }
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) fn review(review: &FixReview, is_whole: bool) -> Vec<String> {
     let fix = &review.fix;
     let mut lines = head(fix);
     section(&mut lines, "approvals", fix.approvals.iter().map(approval));
+    section(&mut lines, "runs only if", plan::first(&fix.plan.preconditions));
     section(&mut lines, "what will run", plan::steps(&fix.plan.steps));
     if !is_whole {
         lines.push("  (this program does not know all of this plan: -o json shows it)".to_owned());
@@ -95,7 +96,9 @@ pub(super) fn review(review: &FixReview, is_whole: bool) -> Vec<String> {
     section(&mut lines, "touches", bullets(&fix.plan.touches));
     section(&mut lines, "will not be undone", bullets(&fix.plan.will_not_undo));
     section(&mut lines, "success", plan::success(&fix.plan));
-    section(&mut lines, "gates", review.gates.iter().map(gate));
+    // Once it has begun or ended nothing waits for them any more.
+    let waits = matches!(fix.status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved);
+    section(&mut lines, "gates", review.gates.iter().filter(|_| waits).map(gate));
     section(&mut lines, "differs since it was proposed", bullets(&review.differences));
     section(&mut lines, "dry run", bullets(&fix.rehearsal));
     section(&mut lines, "steps", steps(&fix.plan.steps, &fix.steps));

@@ -5,7 +5,7 @@ use stella_protocol::{Text, Timestamp};
 
 use super::decide::CHANGE;
 use super::refused::{Asked, failure};
-use super::{Desk, Failure, Form, Lift, Why, Window, find, page, remark};
+use super::{Desk, Failure, Form, Lift, Why, Window, WindowVerb, find, page, remark};
 
 /// Nothing matched.
 const NOTHING: u8 = 3;
@@ -38,8 +38,7 @@ pub(super) async fn suppressions(desk: &mut Desk<'_>) -> Result<u8, Failure> {
 pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure> {
     let known = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
     let id = find::one("suppression", &lift.id, known.iter().map(|suppression| suppression.id.raw()))?;
-    let can_stand_in_an_address = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !can_stand_in_an_address {
+    if !can_stand_in_an_address(id) {
         return Err(Failure::Missing("a suppression with an id like sup-1".to_owned()));
     }
     let answer = desk.client.lift_suppression(CHANGE, id).await;
@@ -51,8 +50,31 @@ pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure
     Ok(0)
 }
 
+fn can_stand_in_an_address(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// `fixes maintenance end`.
+async fn end(desk: &mut Desk<'_>, asked: &str) -> Result<u8, Failure> {
+    let known = desk.client.maintenance().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
+    let id = find::one("window", asked, known.iter().map(|window| window.id.raw()))?;
+    if !can_stand_in_an_address(id) {
+        return Err(Failure::Missing("a window with an id like win-1".to_owned()));
+    }
+    let answer = desk.client.end_maintenance(CHANGE, id).await;
+    let remedy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
+    match desk.form {
+        Form::Json => desk.object(&remedy.body)?,
+        Form::Table => desk.lines(&[format!("{id} ended")])?,
+    }
+    Ok(0)
+}
+
 /// `fixes maintenance`.
 pub(super) async fn maintenance(desk: &mut Desk<'_>, window: &Window) -> Result<u8, Failure> {
+    if let Some(WindowVerb::End { id }) = &window.verb {
+        return end(desk, id).await;
+    }
     if window.is_new() {
         return begin(desk, window).await;
     }
@@ -97,7 +119,7 @@ mod tests {
     #[test]
     fn a_length_counts_from_the_beginning_of_the_window_by_the_servers_clock() {
         let at = Timestamp::from_millis;
-        let window = Window { target: None, from: None, until: None, lasts: Some(60_000), reason: None };
+        let window = Window { target: None, from: None, until: None, lasts: Some(60_000), reason: None, verb: None };
         let now = request(&window, at(1_000_000));
         assert_eq!((now.from, now.until), (None, at(1_060_000)));
         let later = request(&Window { from: Some(at(5_000_000)), ..window }, at(1_000_000));

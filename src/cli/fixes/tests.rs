@@ -89,6 +89,9 @@ fn what_is_kept_for_others_to_read_is_not_empty() {
         assert!(read(line).is_err(), "{line}");
     }
     assert!(read("stella-tui fixes off").is_ok(), "in an emergency nothing stands in the way");
+    for verb in ["reject", "stop", "close"] {
+        assert!(read(&format!("stella-tui fixes {verb} fx-1 --reason because")).is_ok(), "{verb}");
+    }
 }
 
 #[test]
@@ -104,6 +107,9 @@ fn a_window_is_added_only_with_its_end() {
         assert!(read(&format!("stella-tui fixes maintenance {line}")).is_err(), "{line}");
     }
     assert_eq!(["90s", "15m", "2h", "3d"].map(|text| span(text).unwrap()), [90_000, 900_000, 7_200_000, 259_200_000]);
+    assert!(!is_new("stella-tui fixes maintenance end win-1"));
+    let both = refused("stella-tui fixes maintenance --for 2h end win-1 --server http://127.0.0.1:1", Stdin::Other);
+    assert_eq!(both.exit_code(), 2, "{both}");
     for bad in ["", "2", "h", "0h", "-1h", "2w", "2é"] {
         assert!(span(bad).is_err(), "{bad}");
     }
@@ -113,7 +119,14 @@ fn a_window_is_added_only_with_its_end() {
 fn where_one_only_looks_nothing_is_changed() {
     let at =
         |verb: &str| refused(&format!("stella-tui --readonly --server http://127.0.0.1:1 fixes {verb}"), Stdin::Other);
-    for verb in ["off", "withdraw fx-1", "propose x", "maintenance --for 1h", "approve fx-1 --plan-digest 00112233"] {
+    for verb in [
+        "off",
+        "withdraw fx-1",
+        "propose x",
+        "maintenance --for 1h",
+        "maintenance end win-1",
+        "approve fx-1 --plan-digest 00112233",
+    ] {
         assert_eq!(at(verb).exit_code(), 5, "{verb}");
     }
     for verb in ["ls", "show fx-1", "maintenance", "suppressions"] {

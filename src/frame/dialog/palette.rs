@@ -48,11 +48,13 @@ impl Palette {
     pub(super) fn lines(&self) -> Lines<'_> {
         let offers = self.offers();
         let hint = match (offers.is_empty(), self.input.value().trim().is_empty()) {
+            (true, false) if self.goes_on() => "Enter runs it, Esc leaves".to_owned(),
             (true, false) => "no command begins so; Esc leaves".to_owned(),
             _ => sanitise(&format!("Enter runs, Tab completes: {}", offers.join(" | "))).into_string(),
         };
         Lines {
             question: "command".to_owned(),
+            ask: String::new(),
             field: Some((self.input.value(), self.input.visual_cursor())),
             hint,
             wrong: false,
@@ -62,6 +64,12 @@ impl Palette {
     fn offers(&self) -> Vec<&str> {
         let typed = self.input.value().trim_start();
         self.known.iter().map(String::as_str).filter(|command| command.starts_with(typed)).collect()
+    }
+
+    /// True when it begins with a whole word that commands begin with: it may say more than can be completed.
+    fn goes_on(&self) -> bool {
+        let Some((first, _)) = self.input.value().trim_start().split_once(' ') else { return false };
+        self.known.iter().any(|command| command.split(' ').next() == Some(first))
     }
 
     /// What was typed; the one command that begins so, when there is just one.
@@ -106,6 +114,12 @@ mod tests {
         let mut one = palette("pro");
         one.key(Key::plain(KeyCode::Tab));
         assert_eq!(one.input.value(), "propose restart_service");
+    }
+
+    #[test]
+    fn what_says_more_than_can_be_completed_is_not_called_unknown() {
+        assert_eq!(palette("propose restart_service service=pay").lines().hint, "Enter runs it, Esc leaves");
+        assert_eq!(palette("porpose x").lines().hint, "no command begins so; Esc leaves");
     }
 
     #[test]

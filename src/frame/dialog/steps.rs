@@ -43,6 +43,8 @@ pub enum Order {
     Lift(String),
     /// Let nothing start for a time.
     Maintain(MaintenanceRequest),
+    /// End such a time.
+    EndMaintenance(String),
 }
 
 /// One thing that is asked.
@@ -52,13 +54,23 @@ pub enum Step {
     Type(String),
     /// A text.
     Text {
-        /// Of what.
+        /// What it is called once it is given.
+        name: String,
+        /// The question for it; says whether it is required.
         about: String,
         /// It may not stay empty.
         needed: bool,
     },
     /// A yes.
     Yes,
+}
+
+impl Step {
+    /// A text that is called `name`.
+    pub fn text(name: &str, question: &str, needed: bool) -> Self {
+        let about = format!("{question} ({})", if needed { "required" } else { "optional" });
+        Self::Text { name: name.to_owned(), about, needed }
+    }
 }
 
 /// The steps that are left, and what was given so far.
@@ -68,6 +80,8 @@ pub(super) struct Steps {
     what: String,
     left: VecDeque<Step>,
     given: Vec<String>,
+    /// What was given, as the last question says it: `reason: …`.
+    said: Vec<String>,
     input: Input,
     since: u64,
 }
@@ -83,7 +97,7 @@ pub(super) enum Outcome {
 impl Steps {
     pub(super) fn new(order: Order, what: String, steps: impl IntoIterator<Item = Step>, now: u64) -> Self {
         let left = steps.into_iter().collect();
-        Self { order, what, left, given: Vec::new(), input: Input::default(), since: now }
+        Self { order, what, left, given: Vec::new(), said: Vec::new(), input: Input::default(), since: now }
     }
 
     pub(super) fn key(&mut self, key: Key, now: u64) -> Outcome {
@@ -105,8 +119,12 @@ impl Steps {
                 }
             }
             (Step::Text { needed: true, .. }, KeyCode::Enter) if self.input.value().trim().is_empty() => Outcome::More,
-            (Step::Text { .. }, KeyCode::Enter) => {
-                self.given.push(self.input.value().trim().to_owned());
+            (Step::Text { name, .. }, KeyCode::Enter) => {
+                let text = self.input.value().trim().to_owned();
+                if !text.is_empty() {
+                    self.said.push(format!("{name}: {text}"));
+                }
+                self.given.push(text);
                 self.next(now)
             }
             _ => {
@@ -116,9 +134,14 @@ impl Steps {
         }
     }
 
-    /// Pasted text reaches a text, and nothing else.
+    /// True when pasted text reaches what is asked for: a text, and nothing else.
+    pub(super) fn takes_paste(&self) -> bool {
+        matches!(self.left.front(), Some(Step::Text { .. }))
+    }
+
+    /// A letter of it.
     pub(super) fn paste(&mut self, key: Key) {
-        if matches!(self.left.front(), Some(Step::Text { .. })) {
+        if self.takes_paste() {
             type_into(&mut self.input, key);
         }
     }
@@ -136,25 +159,25 @@ impl Steps {
 
     pub(super) fn lines(&self) -> Lines<'_> {
         let field = Some((self.input.value(), self.input.visual_cursor()));
-        let what = &self.what;
+        let what = self.what.clone();
         match self.left.front() {
             Some(Step::Type(word)) => Lines {
-                question: format!("{what}: type {word}, then Enter. Esc leaves"),
+                question: what,
+                ask: format!(": type {word}, then Enter"),
                 field,
-                hint: "Enter does nothing until the text matches. Nothing was sent yet.".to_owned(),
+                hint: "Nothing was sent yet. Enter does nothing until it matches, Esc leaves.".to_owned(),
                 wrong: false,
             },
-            Some(Step::Text { about, needed }) => Lines {
-                question: format!("{what}: {about}{}", if *needed { "" } else { " (may stay empty)" }),
+            Some(Step::Text { about, .. }) => Lines {
+                question: what,
+                ask: format!(": {about}"),
                 field,
-                hint: "Enter goes on, Esc leaves. Kept in the audit trail. Nothing was sent yet.".to_owned(),
+                hint: "Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail.".to_owned(),
                 wrong: false,
             },
             Some(Step::Yes) | None => Lines {
-                question: match self.given.last().filter(|text| !text.is_empty()) {
-                    Some(text) => format!("{what}: {text}?"),
-                    None => format!("{what}?"),
-                },
+                question: [vec![format!("{what}?")], self.said.clone()].concat().join(" "),
+                ask: String::new(),
                 field: None,
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,
@@ -175,7 +198,7 @@ mod tests {
     }
 
     fn approval() -> Steps {
-        let steps = [Step::Type("fx-12".to_owned()), Step::Text { about: "why".to_owned(), needed: false }];
+        let steps = [Step::Type("fx-12".to_owned()), Step::text("reason", "why", false)];
         Steps::new(Order::Switch { on: true }, "approve".to_owned(), steps, 0)
     }
 
@@ -199,11 +222,13 @@ mod tests {
 
     #[test]
     fn a_needed_text_may_not_stay_empty_and_enter_is_no_yes() {
-        let steps = [Step::Text { about: "why".to_owned(), needed: true }, Step::Yes];
+        let steps = [Step::text("reason", "why?", true), Step::Yes];
         let mut steps = Steps::new(Order::Switch { on: false }, "reject".to_owned(), steps, 0);
+        assert_eq!(steps.lines().ask, ": why? (required)");
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 500), Outcome::More));
         typed(&mut steps, "no", 600);
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 700), Outcome::More));
+        assert_eq!(steps.lines().question, "reject? reason: no");
         assert!(matches!(steps.key(Key::char('y'), 800), Outcome::More), "deaf again");
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 2_000), Outcome::Cancelled));
     }

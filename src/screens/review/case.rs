@@ -1,13 +1,14 @@
 //! Why now, what stands in the way, who said yes, what happened.
 
-use stella_protocol::fix::{Approval, Gate, GateState, Record};
+use stella_protocol::fix::{Approval, GateState, Record};
 use stella_protocol::{Alert, Fix, FixStatus, FixVerb};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
-use super::Shows;
 use super::page::{Page, clean};
-use super::verbs::off;
+use super::verbs::{is_mine, off};
+use super::{Shows, State};
+use crate::screens::View;
 use crate::screens::alerts::word;
 use crate::screens::fixes::{approvals, left};
 use crate::theme::Role;
@@ -35,10 +36,11 @@ pub(super) fn write(page: &mut Page<'_>) {
 /// Which keys work, and why the others do not.
 fn keys(page: &mut Page<'_>) {
     page.heading("keys of this review");
+    // No takes one's own yes back; who has said none says no.
+    let no = if is_mine(page.fix, page.view) { FixVerb::Withdraw } else { FixVerb::Reject };
     let rows = [
         ("Y", FixVerb::Approve),
-        ("X", FixVerb::Reject),
-        ("X", FixVerb::Withdraw),
+        ("X", no),
         ("D", FixVerb::DryRun),
         ("S", FixVerb::Stop),
         ("B", FixVerb::Rollback),
@@ -67,25 +69,31 @@ pub(super) fn gate_mark(state: GateState) -> (&'static str, Role) {
     }
 }
 
-fn gates(page: &mut Page<'_>) {
-    page.heading("gates");
-    let is_live = page.view.board.link.state(page.view.now).is_live();
-    let (state, words) = if is_live {
-        (GateState::Open, "the feed is live")
+/// All that stands in the way of an approval, the link to the server first. Whether the server was heard.
+pub(super) fn standing(state: &State, view: &View<'_>) -> (Vec<(GateState, String)>, bool) {
+    let is_live = view.board.link.state(view.now).is_live();
+    let mut all = vec![if is_live {
+        (GateState::Open, "the feed is live".to_owned())
     } else {
-        (GateState::Shut, "the feed is not live: nothing with an outside effect is sent")
-    };
-    page.marked(gate_mark(state), Role::Text, words);
-    let state = page.state;
+        (GateState::Shut, "the feed is not live: nothing with an outside effect is sent".to_owned())
+    }];
     match (&state.review, &state.failure) {
-        (_, Some(failure)) => page.marked(gate_mark(GateState::Shut), Role::Danger, &format!("not read: {failure}")),
-        (None, None) => page.words(1, Role::Muted, "asking the server for the gates …"),
-        (Some(review), None) => review.gates.iter().for_each(|gate| write_gate(page, gate)),
+        (_, Some(failure)) => all.push((GateState::Shut, format!("not read: {failure}"))),
+        (None, None) => return (all, false),
+        (Some(review), None) => all.extend(review.gates.iter().map(|gate| (gate.state, clean(&gate.text)))),
     }
+    (all, true)
 }
 
-fn write_gate(page: &mut Page<'_>, gate: &Gate) {
-    page.marked(gate_mark(gate.state), Role::Text, &clean(&gate.text));
+fn gates(page: &mut Page<'_>) {
+    page.heading("gates");
+    let (gates, is_heard) = standing(page.state, page.view);
+    for (state, words) in gates {
+        page.marked(gate_mark(state), Role::Text, &words);
+    }
+    if !is_heard {
+        page.words(1, Role::Muted, "asking the server for the gates …");
+    }
 }
 
 fn why_now(page: &mut Page<'_>) {

@@ -164,28 +164,29 @@ fn second(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
 /// plan it was.
 fn third(state: &State, view: &View<'_>, fix: &Fix) -> Line<'static> {
     let mut spans = Vec::new();
-    if let Some(review) = state.review.as_ref().filter(|_| is_undecided(fix)) {
-        let count = |wanted: GateState| review.gates.iter().filter(|gate| gate.state == wanted).count();
-        spans.push(Span::styled(format!(" gates {} [ok]", count(GateState::Open)), view.style(Role::Muted)));
-        let order = [GateState::Shut, GateState::Unknown, GateState::Warning];
-        let first = order.into_iter().find_map(|state| review.gates.iter().find(|gate| gate.state == state));
-        if let Some(gate) = first {
-            let (mark, role) = gate_mark(gate.state);
-            let more = review.gates.iter().filter(|gate| gate.state != GateState::Open).count() - 1;
+    let (gates, is_heard) = case::standing(state, view);
+    let order = [GateState::Shut, GateState::Unknown, GateState::Warning];
+    let first = order.into_iter().find_map(|wanted| gates.iter().find(|(state, _)| *state == wanted));
+    if is_undecided(fix) && (is_heard || first.is_some()) {
+        let open = gates.iter().filter(|(state, _)| *state == GateState::Open).count();
+        spans.push(Span::styled(format!(" gates {open} [ok]"), view.style(Role::Muted)));
+        if let Some((state, words)) = first {
+            let (mark, role) = gate_mark(*state);
+            let more = gates.len() - open - 1;
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             spans.push(Span::styled(format!("   {mark} "), view.style(role)));
-            spans.push(Span::styled(format!("{}{more}", clean(&gate.text)), view.style(Role::Text)));
+            spans.push(Span::styled(format!("{words}{more}"), view.style(Role::Text)));
         }
     }
     if spans.is_empty() {
-        let words = standing(fix).unwrap_or_else(|| format!("by the definition {}", clean(&fix.definition_id)));
+        let words = current(fix).unwrap_or_else(|| format!("by the definition {}", clean(&fix.definition_id)));
         spans.push(Span::styled(format!(" {words}"), view.style(Role::Muted)));
     }
     Line::from(spans)
 }
 
 /// Which step runs.
-fn standing(fix: &Fix) -> Option<String> {
+fn current(fix: &Fix) -> Option<String> {
     let is_current = |step: &FixStep| matches!(step.state, StepState::Begun | StepState::Undoing);
     let at = fix.steps.iter().position(is_current)?;
     let title = fix.plan.steps.get(at).map(|step| clean(&step.title)).unwrap_or_default();

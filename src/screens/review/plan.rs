@@ -13,6 +13,7 @@ use stella_widgets::text::sanitise;
 use super::case::is_undecided;
 use super::page::{Page, clean};
 use crate::theme::Role;
+use crate::unwind;
 
 /// What stands where this console cannot say what would run.
 const UNKNOWN: &str = "of a kind that this console does not know: it cannot be shown, so do not approve it here";
@@ -23,6 +24,9 @@ pub(super) fn write(page: &mut Page<'_>) {
     page.heading(format!("{when} -- plan {}", short(&page.fix.plan_digest)));
     for what in &plan.will_not_undo {
         page.marked(("will NOT revert:", Role::Danger), Role::Danger, &clean(what));
+    }
+    for wanted in &plan.preconditions {
+        write_first(page, wanted);
     }
     for (at, step) in plan.steps.iter().enumerate() {
         write_step(page, at, step);
@@ -54,14 +58,24 @@ pub(super) fn is_known(plan: &FixPlan) -> bool {
         Act::Http(_) | Act::Argv(_) | Act::Repair(_) => true,
     };
     let probe = |probe: &Option<Probe>| probe.as_ref().is_none_or(|probe| act(&probe.act));
+    let firsts = plan.preconditions.iter().all(|wanted| act(&wanted.act));
     let checks = plan.guard.iter().chain(plan.verification.as_ref().map(|verification| &verification.check));
     let undo = |undo: &Option<Undo>| match undo {
         None | Some(Undo::Restore) => true,
         Some(Undo::Act { act: back, probe: look, .. }) => act(back) && probe(look),
         Some(Undo::Unknown) => false,
     };
-    checks.into_iter().all(|check| *check != Check::Unknown)
+    firsts
+        && checks.into_iter().all(|check| *check != Check::Unknown)
         && plan.steps.iter().all(|step| act(&step.act) && probe(&step.probe) && undo(&step.undo))
+}
+
+/// What must hold before it runs: it is asked in every dry run.
+fn write_first(page: &mut Page<'_>, wanted: &Probe) {
+    page.words(1, Role::Text, &format!("runs only if {}", clean(&wanted.title)));
+    write_act(page, "", &wanted.act);
+    let words = format!("holds when {}, does not when {}", condition(&wanted.done), condition(&wanted.not_done));
+    page.words(5, Role::Muted, &words);
 }
 
 fn write_step(page: &mut Page<'_>, at: usize, step: &PlanStep) {
@@ -200,15 +214,16 @@ fn condition(condition: &Condition) -> String {
 /// What is watched while it runs, and how success is told.
 fn watch(page: &mut Page<'_>, plan: &FixPlan) {
     if let Some(guard) = &plan.guard {
-        page.words(1, Role::Text, &format!("stopped and taken back unless {}", check(guard)));
+        page.words(1, Role::Text, &unwind::guard(plan, &check(guard)));
     }
     match &plan.verification {
         None => page.words(1, Role::Muted, "it helped once its steps are done: nothing is watched afterwards"),
         Some(verification) => {
             let (hold, within) = (number::span(verification.hold_ms), number::span(verification.within_ms));
             let words = format!(
-                "then watched: {} for {hold} without a break, within {within}; else taken back",
-                check(&verification.check)
+                "then watched: {} for {hold} without a break, within {within}; else {}",
+                check(&verification.check),
+                unwind::else_words(plan)
             );
             page.words(1, Role::Text, &words);
         }

@@ -5,6 +5,7 @@ use stella_protocol::{Fix, FixStatus, FixVerb, Role as Rank};
 use super::plan;
 use crate::board::link::Allowed;
 use crate::screens::View;
+use crate::unwind;
 
 /// Why a verb would be refused; None: nothing is known against it.
 pub fn off(verb: FixVerb, fix: &Fix, view: &View<'_>) -> Option<String> {
@@ -39,6 +40,7 @@ fn by_status(verb: FixVerb, fix: &Fix, view: &View<'_>) -> Option<String> {
         FixVerb::Withdraw if !is_mine(fix, view) => Some("you have not approved it".to_owned()),
         FixVerb::Stop if !matches!(status, FixStatus::Running | FixStatus::Verifying) => only("running"),
         FixVerb::Rollback if !matches!(status, FixStatus::Executed | FixStatus::Failed) => only("executed or failed"),
+        FixVerb::Rollback if !unwind::can_undo_any(fix) => Some("nothing that it did can be taken back".to_owned()),
         FixVerb::Close if !matches!(status, FixStatus::InDoubt | FixStatus::RollbackFailed) => only("in doubt"),
         _ => None,
     }

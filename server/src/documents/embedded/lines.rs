@@ -77,22 +77,15 @@ impl Embedded {
     /// # Errors
     /// What the file or the store said.
     pub fn export(&self, mut to: impl Write) -> Result<u64, LinesError> {
-        let connection = self.0.reader();
-        let unavailable = |error: rusqlite::Error| rows::unavailable(&error);
-        let mut statement = connection
-            .prepare_cached("SELECT collection, id, fields FROM documents ORDER BY collection, id")
-            .map_err(unavailable)?;
-        let mut found = statement.query([]).map_err(unavailable)?;
         let mut written = 0;
-        while let Some(row) = found.next().map_err(unavailable)? {
-            let column = |number| row.get::<_, String>(number).map_err(unavailable);
-            let path = DocumentKey::new(column(0)?, column(1)?).path();
-            let fields = serde_json::from_str(&column(2)?)
-                .map_err(|_| DocumentsError::Refused("a document is damaged".to_owned()))?;
-            serde_json::to_writer(&mut to, &Line { path, fields }).map_err(std::io::Error::from)?;
-            to.write_all(b"\n")?;
-            written += 1;
-        }
+        self.at_one_moment(|moment| {
+            moment.each(None, |document| {
+                let line = Line { path: document.key.path(), fields: document.fields };
+                serde_json::to_writer(&mut to, &line).map_err(std::io::Error::from)?;
+                written += 1;
+                to.write_all(b"\n").map_err(LinesError::Io)
+            })
+        })?;
         to.flush()?;
         Ok(written)
     }

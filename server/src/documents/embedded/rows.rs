@@ -162,6 +162,26 @@ pub(super) fn scan(
     Ok(page)
 }
 
+/// Gives every document, in order; of one collection when it is named.
+pub(super) fn each<E: From<DocumentsError>>(
+    connection: &Connection,
+    collection: Option<&str>,
+    mut give: impl FnMut(Document) -> Result<(), E>,
+) -> Result<(), E> {
+    let failed = |error: rusqlite::Error| unavailable(&error);
+    // Two statements: with `?1 IS NULL OR …` in one of them the index would not be used.
+    let all = "SELECT id, version, fields, collection FROM documents ORDER BY collection, id";
+    let one = "SELECT id, version, fields, collection FROM documents WHERE collection = ?1 ORDER BY id";
+    let mut statement = connection.prepare_cached(if collection.is_some() { one } else { all }).map_err(failed)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(collection)).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (id, version, fields) = columns(row).map_err(failed)?;
+        let collection: String = row.get(3).map_err(failed)?;
+        give(document(DocumentKey::new(collection, id), version, &fields)?)?;
+    }
+    Ok(())
+}
+
 fn columns(row: &Row<'_>) -> rusqlite::Result<(String, i64, String)> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }

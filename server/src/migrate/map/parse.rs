@@ -37,13 +37,10 @@ pub(super) fn parse(file: &str, text: &str) -> Result<DataMap, Vec<Problem>> {
 
 fn whole(root: &Section<'_>) -> Option<DataMap> {
     let title = root.need_text("title", "whose data it is");
-    let users = match root.section("users") {
-        Some(section) => users(&section),
-        None => {
-            root.problem(root.at(), "`[users]` is missing; want where the users are");
-            None
-        }
-    };
+    let users = root.section("users").and_then(|section| users(&section));
+    if !root.has("users") {
+        root.problem(root.at(), "`[users]` is missing; want where the users are");
+    }
     let mut names = BTreeSet::new();
     let mut collections = Vec::new();
     for section in root.sections("collection") {

@@ -116,7 +116,7 @@ impl Walk<'_> {
             return Some((id, ""));
         }
         let marks = || id.match_indices(MARKS).filter(|_| id.len() <= PATH_BYTES);
-        let first = marks().map(|(at, _)| &id[..at]).filter(|part| self.roll.knows(part)).last();
+        let first = marks().map(|(at, _)| &id[..at]).rfind(|part| self.roll.knows(part));
         let last = marks().map(|(at, mark)| &id[at + mark.len()..]).find(|part| self.roll.knows(part));
         first.map(|part| (part, " first part")).or(last.map(|part| (part, " last part")))
     }

@@ -8,6 +8,19 @@ use stella_protocol::fix::{
 
 use super::clean;
 use crate::cli::fixes::words::{list, quoted, span, value};
+use crate::unwind;
+
+/// What must hold before it runs.
+pub(super) fn first(wanted: &[Probe]) -> Vec<String> {
+    let one = |probe: &Probe| {
+        let mut lines = vec![format!("  {}", clean(&probe.title))];
+        lines.extend(indented(5, act(&probe.act)));
+        lines.push(format!("     it holds when {}", condition(&probe.done)));
+        lines.push(format!("     it does not when {}", condition(&probe.not_done)));
+        lines
+    };
+    wanted.iter().flat_map(one).collect()
+}
 
 /// What runs, in order.
 pub(super) fn steps(steps: &[PlanStep]) -> Vec<String> {
@@ -152,11 +165,13 @@ pub(super) fn success(plan: &FixPlan) -> Vec<String> {
     let told = match &plan.verification {
         Some(verification) => {
             let (hold, within) = (span(verification.hold_ms), span(verification.within_ms));
-            format!("  {} for {hold}, within {within} after the last step", check(&verification.check))
+            let wanted = check(&verification.check);
+            let otherwise = unwind::else_words(plan);
+            format!("  {wanted} for {hold}, within {within} after the last step; else {otherwise}")
         }
         None => "  nothing tells but the steps themselves".to_owned(),
     };
-    let guard = plan.guard.iter().map(|guard| format!("  taken back unless {} meanwhile", check(guard)));
+    let guard = plan.guard.iter().map(|guard| format!("  {}", unwind::guard(plan, &check(guard))));
     std::iter::once(told).chain(guard).collect()
 }
 

@@ -90,8 +90,8 @@ will not be undone
   - what users typed
 
 success
-  the alert is quiet for 1 min, within 5 min after the last step
-  taken back unless errors is at most 0.5 meanwhile
+  the alert is quiet for 1 min, within 5 min after the last step; else taken back
+  stopped and taken back unless errors is at most 0.5
 
 gates
   SHUT  one more approval
@@ -104,6 +104,43 @@ plan digest 0011aaff"#;
     assert!(shown.contains(wanted), "{shown}");
     assert!(shown.contains("needs       2 approvals"), "{shown}");
     assert!(!super::review(&review, false).join("\n").eq(&shown), "what is not known of the plan is said");
+}
+
+#[test]
+fn gates_are_told_only_of_what_still_waits_for_them() {
+    let gates = vec![Gate { state: GateState::Shut, text: Text::from("it is not pending") }];
+    let shown = |status: &str| {
+        let fix = read("fx-12", &json!({"status": status}));
+        let review = FixReview { fix, gates: gates.clone(), differences: Vec::new(), record: Record::default() };
+        super::review(&review, true).join("\n")
+    };
+    for status in ["proposed", "pending", "approved"] {
+        assert!(shown(status).contains("SHUT  it is not pending"), "{status}");
+    }
+    for status in ["running", "executed", "failed", "rejected", "in_doubt"] {
+        assert!(!shown(status).contains("SHUT") && !shown(status).contains("gates"), "{status}");
+    }
+}
+
+#[test]
+fn what_must_hold_first_is_a_part_of_what_is_shown() {
+    let mut fix = read("fx-12", &json!({}));
+    let mut wanted = fix.plan.steps[0].probe.clone().unwrap();
+    wanted.title = Text::from("the pool has a spare");
+    fix.plan.preconditions = vec![wanted];
+    let review = FixReview { fix, gates: Vec::new(), differences: Vec::new(), record: Record::default() };
+    let shown = super::review(&review, true).join("\n");
+    assert!(shown.contains("runs only if\n  the pool has a spare\n     GET \"http://h/state\""), "{shown}");
+    assert!(shown.contains("     it holds when status 200 and \"/up\" is true"), "{shown}");
+}
+
+#[test]
+fn what_has_no_undo_is_not_promised_to_be_taken_back() {
+    let mut fix = read("fx-12", &json!({}));
+    fix.plan.steps[0].undo = None;
+    let said = plan::success(&fix.plan).join("\n");
+    assert!(said.contains("else it stays done and counts as failed; nothing is taken back"), "{said}");
+    assert!(said.contains("stopped unless errors is at most 0.5; what was done stays done"), "{said}");
 }
 
 #[test]
