@@ -11,7 +11,7 @@ fn demo() -> tempfile::TempDir {
         let path = format!("{collection}/{id}");
         serde_json::json!({ "path": path, "fields": serde_json::Value::Object(fields) }).to_string() + "\n"
     };
-    let lines: String = demo::documents(1).into_iter().map(line).collect();
+    let lines: String = demo::documents(&demo::Options::default()).map(line).collect();
     let file = folder.path().join("demo.jsonl");
     std::fs::write(&file, &lines).unwrap();
     assert_eq!(import(folder.path(), &file).unwrap(), lines.lines().count() as u64);

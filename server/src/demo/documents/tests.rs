@@ -1,0 +1,2 @@
+//! The figures of both worlds, whatever the seed.
+#![allow(clippy::unwrap_used, reason = "tests")]
