@@ -4,8 +4,10 @@
 
 mod actions;
 mod bad_input;
+mod documents;
 mod feed;
 mod fixes;
+mod guide;
 mod harness;
 mod intake;
 mod process;

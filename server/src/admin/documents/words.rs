@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stella_protocol::Text;
 
 use crate::migrate::form::Form;
-use crate::migrate::survey::{CollectionReport, Contested, FormCount, Missed, Orphan, Report, SeveralIds, Where};
+use crate::migrate::survey::{CollectionReport, Contested, FormCount, Missed, Orphan, PlaceCount, Report, SeveralIds};
 
 /// Most entries of one kind that a terminal is given; JSON has them all.
 const SHOWN: usize = 20;
@@ -70,9 +70,10 @@ fn found(report: &Report) -> Vec<String> {
         vec![format!("  {}: {}", shared.id.raw(), people(&shared.people))]
     });
     section(&mut lines, "people with several ids", &twice.several_ids, several);
-    if !twice.without_other_id.is_empty() {
-        let users = count(twice.without_other_id.len() as u64, "user");
-        lines.push(format!("{users} without another id: {}", list(&twice.without_other_id)));
+    for (what, users) in [("another id", &report.lacking.other_id), ("an e-mail", &report.lacking.email)] {
+        if !users.is_empty() {
+            lines.push(format!("{} without {what}: {}", count(users.len() as u64, "user"), list(users)));
+        }
     }
     if report.not_listed.references > 0 {
         let further = count(report.not_listed.references, "reference");
@@ -139,7 +140,7 @@ fn contested(contested: &Contested) -> Vec<String> {
     lines
 }
 
-fn from(place: &Where) -> String {
+fn from(place: &PlaceCount) -> String {
     format!("    {} {}: {}", place.collection.raw(), place.path.raw(), place.references)
 }
 

@@ -13,6 +13,9 @@ pub enum MappingError {
     /// One id cannot become two.
     #[error("map ids: one of them is to become two different ids")]
     Twice,
+    /// What ids become is a hash id, always.
+    #[error("map ids: one of them is to become what is no hash id")]
+    NoHash,
     /// Doing it again would change what was changed.
     #[error("map ids: one that others become is itself to become another")]
     Chain,
@@ -22,41 +25,58 @@ pub enum MappingError {
 /// have the same one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
+    /// By the old id, in lower case where case says nothing.
     ids: BTreeMap<String, HashId>,
     pseudonyms: BTreeMap<String, String>,
-    targets: BTreeSet<String>,
+    /// Ids that are somebody's and do not change.
+    stay: BTreeSet<String>,
 }
 
 impl Mapping {
-    /// From pairs; a pair of equal ids says that this one stays.
+    /// From pairs; a pair of equal ids says that this one stays. `stay` are further ids that are known to be
+    /// somebody's: they do not change, and what holds one of them is not taken for another's.
     ///
     /// # Errors
     /// When the pairs contradict each other.
-    pub fn new(pairs: impl IntoIterator<Item = (String, HashId)>) -> Result<Self, MappingError> {
+    pub fn new(
+        pairs: impl IntoIterator<Item = (String, HashId)>,
+        stay: impl IntoIterator<Item = String>,
+    ) -> Result<Self, MappingError> {
         let mut mapping = Self::default();
+        mapping.stay.extend(stay);
+        let mut targets = BTreeSet::new();
         for (old, new) in pairs {
             if old.is_empty() {
                 return Err(MappingError::Empty);
             }
-            let pseudonym = form::pseudonym(new.as_str());
-            mapping.targets.insert(new.as_str().to_owned());
-            let other = mapping.pseudonyms.insert(form::pseudonym(&old), pseudonym.clone());
-            let twice = other.is_some_and(|other| other != pseudonym);
-            if mapping.ids.insert(old, new.clone()).is_some_and(|other| other != new) || twice {
-                return Err(MappingError::Twice);
-            }
+            mapping.add(&old, &new)?;
+            targets.insert(new.as_str().to_owned());
         }
-        for target in &mapping.targets {
+        for target in &targets {
             let own = form::pseudonym(target);
             mapping.pseudonyms.entry(own.clone()).or_insert(own);
         }
-        let moves = |target: &String| mapping.ids.get(target).is_some_and(|further| further.as_str() != target);
-        if mapping.targets.iter().any(moves) { Err(MappingError::Chain) } else { Ok(mapping) }
+        if targets.iter().any(|target| mapping.target(target).is_some()) {
+            return Err(MappingError::Chain);
+        }
+        if mapping.stay.iter().any(|id| mapping.target(id).is_some()) {
+            return Err(MappingError::Twice);
+        }
+        mapping.stay.extend(targets);
+        Ok(mapping)
+    }
+
+    fn add(&mut self, old: &str, new: &HashId) -> Result<(), MappingError> {
+        let pseudonym = form::pseudonym(new.as_str());
+        let other = self.ids.insert(form::folded(old).into_owned(), new.clone());
+        let other_pseudonym = self.pseudonyms.insert(form::pseudonym(old), pseudonym.clone());
+        let same = other.is_none_or(|other| other == *new) && other_pseudonym.is_none_or(|other| other == pseudonym);
+        if same { Ok(()) } else { Err(MappingError::Twice) }
     }
 
     /// What this id becomes; None: it stays as it is. Where case says nothing, it makes no difference.
     pub fn target(&self, id: &str) -> Option<&str> {
-        let target = self.ids.get(id).or_else(|| self.ids.get(form::folded(id).as_ref()))?.as_str();
+        let target = self.ids.get(form::folded(id).as_ref())?.as_str();
         (target != id).then_some(target)
     }
 
@@ -66,9 +86,9 @@ impl Mapping {
         (target != pseudonym).then_some(target)
     }
 
-    /// True for an id that becomes another or that others become.
+    /// True for an id that is known to be somebody's, whether it stays or not.
     pub fn knows(&self, id: &str) -> bool {
-        self.targets.contains(id) || self.ids.contains_key(id) || self.ids.contains_key(form::folded(id).as_ref())
+        self.stay.contains(id) || self.ids.contains_key(form::folded(id).as_ref())
     }
 
     /// The same for pseudonyms.
@@ -87,7 +107,7 @@ mod tests {
     }
 
     fn mapping(pairs: &[(&str, HashId)]) -> Result<Mapping, MappingError> {
-        Mapping::new(pairs.iter().map(|(old, new)| ((*old).to_owned(), new.clone())))
+        Mapping::new(pairs.iter().map(|(old, new)| ((*old).to_owned(), new.clone())), [])
     }
 
     #[test]
@@ -98,6 +118,12 @@ mod tests {
         assert_eq!(good.target("ANA_example_com"), Some(a.as_str()), "case says nothing in an e-mail");
         assert_eq!(good.target(a.as_str()), None, "it is there already");
         assert_eq!(good.target("bo"), None);
+        let shouted = mapping(&[("ANA@Example.com", a.clone())]).unwrap();
+        assert_eq!(shouted.target("ana@example.com"), Some(a.as_str()), "however it is spelt in the mapping");
+        let split = [("ANA@Example.com", a.clone()), ("ana@example.com", b.clone())];
+        assert_eq!(mapping(&split), Err(MappingError::Twice), "one e-mail is one person's");
+        let stays = Mapping::new([("7".to_owned(), a.clone())], ["7".to_owned()]);
+        assert_eq!(stays, Err(MappingError::Twice), "it cannot stay and go");
         assert_eq!(good.pseudonym_target(&form::pseudonym("7")), Some(form::pseudonym(a.as_str()).as_str()));
         assert_eq!(mapping(&[("7", a.clone()), ("7", b.clone())]), Err(MappingError::Twice));
         assert_eq!(mapping(&[("7", a.clone()), (a.as_str(), b.clone())]), Err(MappingError::Chain));

@@ -9,6 +9,8 @@ use stella_protocol::Text;
 
 use super::*;
 use crate::migrate::form::{HashId, pseudonym};
+use crate::migrate::map::place::Step;
+use crate::migrate::map::shipped;
 
 /// Every kind of place there is.
 const MAP: &str = r#"
@@ -51,7 +53,7 @@ fn map() -> DataMap {
 /// Two ids of Ana become one, one of Bo becomes his.
 fn mapping() -> Mapping {
     let pairs = [(ANA, hash('a')), (GOOGLE, hash('a')), ("bo@example.com", hash('b'))];
-    Mapping::new(pairs.map(|(old, new)| (old.to_owned(), new))).unwrap()
+    Mapping::new(pairs.map(|(old, new)| (old.to_owned(), new)), []).unwrap()
 }
 
 fn document(path: &str, fields: Value) -> Document {
@@ -208,8 +210,11 @@ fn a_document_that_nobody_can_settle_stays_whole() {
     assert_eq!(parked(AT, json!({ "s": odd })).len(), 1);
     let pairs = [("bo", hash('b')), ("bo_x", hash('a'))].map(|(old, new)| (old.to_owned(), new));
     let (map, two) = (map(), document("owned/o/things/bo_x_7", json!({})));
-    let both = rewrite(&map, &map.collections[0], &two, &Mapping::new(pairs).unwrap());
-    assert!(matches!(both, Rewritten::Parked(clashes) if clashes[0].path.raw() == ID), "whose is it?");
+    let stays = Mapping::new([("bo".to_owned(), hash('b'))], ["bo_x".to_owned()]);
+    for mapping in [Mapping::new(pairs, []), stays] {
+        let both = rewrite(&map, &map.collections[0], &two, &mapping.unwrap());
+        assert!(matches!(both, Rewritten::Parked(clashes) if clashes[0].path.raw() == ID), "whose is it?");
+    }
 }
 
 #[test]
@@ -218,6 +223,66 @@ fn a_key_that_becomes_one_that_is_there_is_settled_like_an_entry_of_a_set() {
     let changed = changed(&document(AT, json!({"votes": {ANA: vote("edit"), new_ana(): vote("view"), "bo": 1}})));
     assert_eq!(changed.fields["votes"], json!({new_ana(): vote("edit"), "bo": 1}));
     assert_eq!(changed.clashes[0].outcome, Outcome::Chosen);
+}
+
+/// Fields with `leaf` at a place, and what its condition wants beside it.
+fn fields_with(declared: &crate::migrate::map::Declared, leaf: &str) -> Value {
+    let text = declared.place.to_string();
+    let beside = text.split_once(" where ").and_then(|(_, condition)| condition.split_once(" = "));
+    declared.place.steps().iter().rev().enumerate().fold(Value::from(leaf), |inner, (number, step)| match step {
+        Step::Field(name) => {
+            let mut object = serde_json::Map::from_iter([(name.clone(), inner)]);
+            object.extend(beside.filter(|_| number == 0).map(|(field, is)| (field.to_owned(), is.into())));
+            Value::Object(object)
+        }
+        Step::Each => json!([inner]),
+        Step::Any => json!({ "x.com": inner }),
+        Step::Key => json!({ leaf: true }),
+    })
+}
+
+#[test]
+fn every_place_of_the_shipped_map_is_found_and_changed() {
+    let (map, mapping) = (shipped::application().unwrap(), mapping());
+    let (hashed, path) = (pseudonym(ANA), format!("{ANA}/a-7/x.pdf"));
+    let mut places = 0;
+    for collection in &map.collections {
+        for (number, declared) in collection.places.iter().enumerate() {
+            let leaf = match declared.kind {
+                Kind::Id | Kind::Mixed => ANA,
+                Kind::Pseudonym => hashed.as_str(),
+                Kind::Storage => path.as_str(),
+            };
+            let document = document(&format!("{}/none", collection.name), fields_with(declared, leaf));
+            let at = |document: &Document| -> Vec<String> {
+                let found = references(&map, collection, document, &known).into_iter();
+                found.filter(|one| one.place == Some(number)).map(|one| one.id.into_owned()).collect()
+            };
+            let told = format!("{} {}", collection.name, declared.place);
+            let stays = declared.kind == Kind::Storage;
+            assert_eq!(at(&document), [if stays { ANA } else { leaf }], "{told}");
+            match rewrite(&map, collection, &document, &mapping) {
+                Rewritten::Same => assert!(stays, "{told}"),
+                Rewritten::Changed(changed) => {
+                    assert_eq!(changed.changes.len(), 1, "{told}");
+                    let new = if declared.kind == Kind::Pseudonym { pseudonym(&new_ana()) } else { new_ana() };
+                    assert_eq!(at(&Document { key: changed.key, version: 2, fields: changed.fields }), [new], "{told}");
+                }
+                Rewritten::Parked(clashes) => unreachable!("{told}: {clashes:?}"),
+            }
+            places += 1;
+        }
+        if let Some(pattern) = &collection.id {
+            let id = pattern.text().replace("{userId}", ANA).replace("{pseudonym}", &hashed);
+            let document = document(&format!("{}/{}", collection.name, id.replace(['{', '}'], "")), json!({}));
+            let Rewritten::Changed(changed) = rewrite(&map, collection, &document, &mapping) else {
+                unreachable!("{} {}", collection.name, pattern.text())
+            };
+            assert!([ID.to_owned()].iter().eq(changed.changes.iter().map(|change| change.path.raw())));
+            assert_ne!(changed.key.id, document.key.id);
+        }
+    }
+    assert!(places > 150, "{places}");
 }
 
 fn id() -> impl Strategy<Value = String> {

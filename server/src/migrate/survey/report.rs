@@ -33,12 +33,17 @@ pub struct Report {
     pub absent: Vec<Text>,
     /// Places with known ids that the map does not declare: the worst first.
     pub missed: Vec<Missed>,
+    /// Every id that is told one by one, in order: whoever resolves them needs those that are in order too.
+    #[serde(skip)]
+    pub ids: Vec<SeenId>,
     /// Ids without a user, the most used first; dummies are none.
     pub orphans: Vec<Orphan>,
     /// Ids that could be several people's.
     pub contested: Vec<Contested>,
     /// What is there twice.
     pub duplicates: Duplicates,
+    /// What is not there at all.
+    pub lacking: Lacking,
     /// What was only counted.
     pub not_listed: NotListed,
 }
@@ -116,9 +121,12 @@ pub struct Orphan {
     /// How many refer to it.
     pub references: u64,
     /// From where.
-    pub places: Vec<Where>,
+    pub places: Vec<PlaceCount>,
+    /// How many documents of each collection refer to it.
+    #[serde(skip)]
+    pub documents: Vec<(Text, u64)>,
     /// What stands beside it, in the first few different words.
-    pub copies: Vec<Copy>,
+    pub copies: Vec<Beside>,
     /// The path of one of the documents.
     pub example: Text,
 }
@@ -126,7 +134,7 @@ pub struct Orphan {
 /// Where, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Where {
+pub struct PlaceCount {
     /// The collection.
     pub collection: Text,
     /// The declared place.
@@ -138,7 +146,7 @@ pub struct Where {
 /// A copy that stands beside an id: a hint, no proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Copy {
+pub struct Beside {
     /// The declared place.
     pub path: Text,
     /// What it says.
@@ -158,7 +166,7 @@ pub struct Contested {
     /// How many refer to it.
     pub references: u64,
     /// From where.
-    pub places: Vec<Where>,
+    pub places: Vec<PlaceCount>,
     /// The user documents of each of the people.
     pub people: Vec<Vec<Text>>,
 }
@@ -173,8 +181,17 @@ pub struct Duplicates {
     pub shared_ids: Vec<SharedId>,
     /// People with several ids, in user documents and at declared places.
     pub several_ids: Vec<SeveralIds>,
-    /// Users without any other id: whoever signs in for the first time brings one that nobody knows.
-    pub without_other_id: Vec<Text>,
+}
+
+/// Users that are known by less than others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lacking {
+    /// The user documents of people without any other id: whoever signs in for the first time brings one
+    /// that nobody knows.
+    pub other_id: Vec<Text>,
+    /// The user documents without an e-mail.
+    pub email: Vec<Text>,
 }
 
 /// Users with one e-mail.
@@ -259,8 +276,13 @@ pub(super) fn of(survey: Survey<'_>) -> Report {
         absent: absent.map(|one| text(&one.name)).collect(),
         missed: missed(&collections),
         orphans: orphans(roll, &ids),
+        ids: ids
+            .iter()
+            .map(|(id, seen)| SeenId { id: text(id), form: seen.form, references: seen.references })
+            .collect(),
         contested: contested(roll, &ids),
         duplicates: duplicates(roll, &ids),
+        lacking: lacking(roll),
         not_listed: NotListed { references: unlisted, missed: unplaced },
         collections: collections.into_iter().map(|(name, seen)| collection(name, &seen)).collect(),
     }
@@ -321,8 +343,8 @@ fn missed(collections: &BTreeMap<String, Seen<'_>>) -> Vec<Missed> {
     missed
 }
 
-fn places(id: &Id) -> Vec<Where> {
-    let each = |((collection, path), count): (&(String, String), &u64)| Where {
+fn places(id: &Id) -> Vec<PlaceCount> {
+    let each = |((collection, path), count): (&(String, String), &u64)| PlaceCount {
         collection: text(collection),
         path: text(path),
         references: *count,
@@ -337,6 +359,7 @@ fn orphans(roll: &Roll, ids: &BTreeMap<String, Id>) -> Vec<Orphan> {
         form: seen.form,
         references: seen.references,
         places: places(seen),
+        documents: seen.documents.iter().map(|(name, count)| (text(name), *count)).collect(),
         copies: seen.copies.iter().map(|(path, said)| copy(roll, path, said)).collect(),
         example: text(&seen.example),
     };
@@ -345,12 +368,12 @@ fn orphans(roll: &Roll, ids: &BTreeMap<String, Id>) -> Vec<Orphan> {
     orphans
 }
 
-fn copy(roll: &Roll, path: &str, said: &str) -> Copy {
+fn copy(roll: &Roll, path: &str, said: &str) -> Beside {
     let users = match roll.holder(said) {
         Holder::One(place) => texts(&roll.people()[place].users),
         Holder::Nobody | Holder::Several(_) => Vec::new(),
     };
-    Copy { path: text(path), text: text(said), users }
+    Beside { path: text(path), text: text(said), users }
 }
 
 fn users<'p>(roll: &Roll, places: impl IntoIterator<Item = &'p usize>) -> Vec<Vec<Text>> {
@@ -384,10 +407,17 @@ fn duplicates(roll: &Roll, ids: &BTreeMap<String, Id>) -> Duplicates {
         .collect();
     same_email.sort_by(|a, b| a.email.cmp(&b.email));
     let shared_ids = roll.shared().map(|(id, people)| SharedId { id: text(id), people: users(roll, people) }).collect();
-    let alone = |person: &&Person| person.others.is_empty();
-    let mut without: Vec<Text> = roll.people().iter().filter(alone).flat_map(|person| texts(&person.users)).collect();
-    without.sort();
-    Duplicates { same_email, shared_ids, several_ids: several_ids(roll, ids), without_other_id: without }
+    Duplicates { same_email, shared_ids, several_ids: several_ids(roll, ids) }
+}
+
+fn lacking(roll: &Roll) -> Lacking {
+    let of = |lacks: fn(&Person) -> bool| {
+        let mut users: Vec<Text> =
+            roll.people().iter().filter(|person| lacks(person)).flat_map(|person| texts(&person.users)).collect();
+        users.sort();
+        users
+    };
+    Lacking { other_id: of(|person| person.others.is_empty()), email: of(|person| person.email.is_none()) }
 }
 
 fn several_ids(roll: &Roll, ids: &BTreeMap<String, Id>) -> Vec<SeveralIds> {

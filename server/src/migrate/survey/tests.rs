@@ -85,7 +85,7 @@ fn every_reference_is_counted_once_by_form_by_place_and_by_collection() {
     let report = surveyed(vec![
         document("conversations/1", json!({"userId": ANA, "sharedWith": [{"type": "user", "id": HASH}]})),
         document("conversations/2", json!({"userId": "", "sharedWith": [{"type": "group", "id": "staff"}]})),
-        document("conversations/3", json!({"userId": 7})),
+        document("conversations/3", json!({"userId": 7, "archived": true, "hidden": true, "status": null})),
         document(&format!("settings/{HASH}"), json!({"prefs": {ANA: 1, "cleo_example_com": 2}})),
         document("audit/1", json!({"hashed": pseudonym(ANA), "file": format!("{HASH}/a/b.pdf")})),
     ]);
@@ -172,6 +172,7 @@ fn what_nobody_has_is_told_with_what_stands_beside_it() {
 #[test]
 fn what_is_there_twice_is_told() {
     let report = surveyed(vec![
+        document("users/nameless", json!({"email": "none"})),
         document("conversations/1", json!({"userId": GOOGLE})),
         document("conversations/2", json!({"userId": "bo_example_com"})),
     ]);
@@ -187,8 +188,9 @@ fn what_is_there_twice_is_told() {
         twice.several_ids.iter().map(|one| one.ids.iter().map(|id| id.id.raw()).collect()).collect();
     let ana = vec!["ANA_example_com", "ana@example.com", ANA];
     assert_eq!(several, [ana, vec![GOOGLE, "cleo_example_com"], vec![GOOGLE, "bo_example_com", HASH]]);
-    let without: Vec<&str> = twice.without_other_id.iter().map(Text::raw).collect();
-    assert_eq!(without, ["ANA_example_com", ANA]);
+    let other_id: Vec<&str> = report.lacking.other_id.iter().map(Text::raw).collect();
+    assert_eq!(other_id, ["ANA_example_com", ANA, "nameless"]);
+    assert_eq!(report.lacking.email, [Text::from("nameless")]);
 }
 
 #[test]
