@@ -34,8 +34,8 @@ use tokio_util::sync::CancellationToken;
 pub use colleague::{COLLEAGUE, op2};
 pub use control::{Control, Effect, Operations};
 pub use documents::{Agreed, Scene, Seeded, USERS, agreed, documents};
-pub use pace::Paced;
 pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, OPERATE, operate};
+pub use pace::Paced;
 pub use script::Truth;
 pub use world::World;
 

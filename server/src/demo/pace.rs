@@ -4,122 +4,72 @@
 //! Only for the migration, and only in the demo: what is quick needs no wrapper. What is read and written
 //! is the inner store's business; here it only takes its time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod course;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use course::Course;
+
 use super::Options;
-use super::dice::Dice;
 use crate::documents::{
     Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written,
 };
 
-/// There and back, in milliseconds.
-const TRIP_MS: f64 = 40.0;
-/// To read a document.
-const READ_MS: f64 = 1.5;
-/// To write one.
-const WRITE_MS: f64 = 85.0;
-/// Batches that the store writes at a time; more wait for their turn.
-const LANES: usize = 2;
 /// Most writes of one batch, so that none takes longer than a few seconds.
 const BATCH: usize = 20;
-/// After so many writes somebody else changes a document.
-const MEDDLE_AFTER: u64 = 120;
-/// After so many the store has a hard time ...
-const HARD_AFTER: u64 = 500;
-/// ... for so long ...
-const HARD_MS: f64 = 12_000.0;
-/// ... and takes so many times as long.
-const HARD_FACTOR: f64 = 5.0;
-/// How much one call differs from another.
-const JITTER: f64 = 0.15;
 
 /// A store that answers like a remote one.
 pub struct Paced {
     inner: Arc<dyn Documents>,
     /// How many times faster than usual everything is.
     speed: f64,
-    /// How many times as much there is: it takes as long as the usual world.
+    /// How many times as much there is.
     scale: u32,
+    opened: Instant,
     course: Mutex<Course>,
 }
 
-impl std::fmt::Debug for Paced {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Paced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paced").field("speed", &self.speed).field("scale", &self.scale).finish_non_exhaustive()
     }
-}
-
-/// What happened so far.
-#[derive(Debug)]
-struct Course {
-    dice: Dice,
-    /// Until when each lane is taken.
-    lanes: [Instant; LANES],
-    /// Writes that were asked for.
-    writes: u64,
-    /// Somebody changed a document.
-    meddled: bool,
-    /// When the hard time began.
-    hard_since: Option<Instant>,
 }
 
 impl Paced {
     /// `inner` at the pace of this demo's world.
     pub fn new(inner: Arc<dyn Documents>, options: &Options) -> Self {
-        let course = Course {
-            dice: Dice::new(options.seed, "pace"),
-            lanes: [Instant::now(); LANES],
-            writes: 0,
-            meddled: false,
-            hard_since: None,
-        };
-        Self { inner, speed: options.speed, scale: options.scale.max(1), course: Mutex::new(course) }
+        let course = Mutex::new(Course::new(options.seed, options.scale));
+        Self { inner, speed: options.speed, scale: options.scale.max(1), opened: Instant::now(), course }
     }
 
-    fn course(&self) -> std::sync::MutexGuard<'_, Course> {
+    fn course(&self) -> MutexGuard<'_, Course> {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, ms: f64) -> Duration {
+    /// So long in the demo's time.
+    fn span(&self, ms: f64) -> Duration {
         Duration::from_secs_f64(ms.max(0.0) / 1_000.0 / self.speed)
     }
 
-    /// How long so many documents take, each so many milliseconds.
-    fn work(&self, documents: usize, each: f64) -> f64 {
-        documents as f64 * each / f64::from(self.scale)
-    }
-
     async fn read(&self, documents: usize) {
-        let jitter = self.course().dice.within(1.0 - JITTER, 1.0 + JITTER);
-        tokio::time::sleep(self.take((TRIP_MS + self.work(documents, READ_MS)) * jitter)).await;
+        let took = self.course().read(documents);
+        tokio::time::sleep(self.span(took)).await;
     }
 
-    /// Waits for a lane and for the writes themselves. Says whether somebody shall meddle now.
+    /// Waits until so many writes would be done. Says whether somebody shall meddle now.
     async fn turn(&self, writes: usize) -> bool {
-        let (until, meddle) = {
-            let course = &mut *self.course();
-            let now = Instant::now();
-            let jitter = course.dice.within(1.0 - JITTER, 1.0 + JITTER);
-            course.writes += writes as u64;
-            let scale = u64::from(self.scale);
-            if course.writes > HARD_AFTER * scale {
-                course.hard_since.get_or_insert(now);
-            }
-            let hard = course.hard_since.is_some_and(|since| now < since + self.take(HARD_MS));
-            let work = self.work(writes, WRITE_MS) * jitter * if hard { HARD_FACTOR } else { 1.0 };
-            let lane = course.lanes.iter_mut().min();
-            let done = lane.map_or(now, |lane| {
-                *lane = now.max(*lane) + self.take(work);
-                *lane
-            });
-            (done + self.take(TRIP_MS), !course.meddled && course.writes > MEDDLE_AFTER * scale)
+        let (done, meddle) = {
+            let mut course = self.course();
+            let now = self.opened.elapsed().as_secs_f64() * 1_000.0 * self.speed;
+            (course.write(now, writes), course.is_to_meddle())
         };
-        tokio::time::sleep_until(until).await;
+        tokio::time::sleep_until(self.opened + self.span(done)).await;
         meddle
     }
 
@@ -129,7 +79,7 @@ impl Paced {
             let Expect::Version(version) = write.expect else { continue };
             let Some(Document { key, version: now, mut fields }) = self.inner.get(&write.key).await? else { continue };
             let Some(Value::String(title)) = fields.get("title") else { continue };
-            if now != version || std::mem::replace(&mut self.course().meddled, true) {
+            if now != version || !self.course().meddle() {
                 return Ok(());
             }
             fields.insert("title".to_owned(), json!(format!("{title} (renamed)")));
@@ -166,7 +116,8 @@ impl Documents for Paced {
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
         Box::pin(async move {
-            tokio::time::sleep(self.take(self.work(1, READ_MS))).await;
+            let took = self.course().look();
+            tokio::time::sleep(self.span(took)).await;
             self.inner.get(key).await
         })
     }
@@ -189,4 +140,53 @@ impl Documents for Paced {
 }
 
 #[cfg(test)]
-mod tests;
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::documents::embedded::Embedded;
+
+    fn write(number: usize, expect: Expect) -> DocumentWrite {
+        let leave = Leave::Fields([("title".to_owned(), json!("a"))].into());
+        DocumentWrite { key: DocumentKey::new("conversations", format!("c-{number:04}")), expect, leave }
+    }
+
+    #[tokio::test]
+    async fn one_document_is_changed_by_somebody_else_and_its_batch_hears_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = Embedded::open(folder.path(), Clock::system()).unwrap();
+        inner.write((0..300).map(|number| write(number, Expect::Absent)).collect()).await.unwrap();
+        let options = Options { speed: 1e6, ..Options::default() };
+        let paced = Paced::new(Arc::new(inner.clone()), &options);
+        let (mut conflicts, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = paced.scan("conversations", after.as_deref(), paced.capabilities().batch).await.unwrap();
+            let again = page.documents.iter().map(|one| DocumentWrite {
+                key: one.key.clone(),
+                expect: Expect::Version(one.version),
+                leave: Leave::Fields(one.fields.clone()),
+            });
+            let written = paced.write(again.collect()).await.unwrap();
+            conflicts.extend(written.into_iter().filter_map(|one| match one {
+                Written::Conflict(Some(now)) => Some(now),
+                _ => None,
+            }));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(conflicts.len(), 1);
+        assert_eq!(conflicts[0].fields["title"], json!("a (renamed)"));
+        let renamed = inner.get(&conflicts[0].key).await.unwrap().unwrap();
+        assert_eq!(*conflicts[0], renamed, "what somebody else wrote stays");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_takes_its_time_is_a_store_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let options = Options { speed: 1e6, scale: 25, ..Options::default() };
+        crate::documents::conformance::holds(&Paced::new(Arc::new(inner), &options)).await;
+    }
+}

@@ -145,7 +145,8 @@ fn written_since(cast: &Cast, minted: &Minted, dice: &mut Dice) -> Vec<Seeded> {
     let mut since = Vec::new();
     let old = OLD_SESSIONS.map(|(place, count)| (cast.members[place].written(0), count));
     let new = NEW_SESSIONS.map(|(place, count)| (minted.now(&cast.members[place]), count));
-    for (number, owner) in old.into_iter().chain(new).flat_map(|(id, count)| std::iter::repeat_n(id, count)).enumerate() {
+    for (number, owner) in old.into_iter().chain(new).flat_map(|(id, count)| std::iter::repeat_n(id, count)).enumerate()
+    {
         let id = format!("conv-since-{number:03}");
         let at = instant(SCRIPTS_DAY + 1 + dice.between(0, 3), dice.between(0, 40_000_000));
         let fields = json!({

@@ -150,14 +150,24 @@ impl Cast {
         let id = |place: usize| (misfiled + place * 7) % PEOPLE;
         let members = STORIES.iter().enumerate().map(|(place, story)| {
             let (person, before) = (people.person(id(place)), people.person(id(place.saturating_sub(1))));
-            let email =
-                if *story == Story::Alike { before.email.replacen('.', "_", 1) } else { person.email.clone() };
+            let email = if *story == Story::Alike { before.email.replacen('.', "_", 1) } else { person.email.clone() };
             let (accounts, owned) = story.told(person, &email, &mut dice);
             Member { person: id(place), story: *story, name: name(&email), email, accounts, owned }
         });
         let members = members.collect();
         let nobodys = NOBODYS.map(|count| Owned { id: dice.google_id(), count }).to_vec();
         Self { members, nobodys }
+    }
+
+    /// Somebody to whom an owner gave something to read: before or after the point from which people are settled,
+    /// as the owner is.
+    pub fn reader_of(&self, place: usize, number: usize) -> &Member {
+        let settled = self.members.len() - SETTLED;
+        if place < SETTLED {
+            self.at((place + number) % SETTLED)
+        } else {
+            self.at(SETTLED + (place + number) % settled)
+        }
     }
 
     /// Whoever is at this place; places beyond the last wrap round.
@@ -185,10 +195,9 @@ impl Story {
             }
             Self::SignIn(count) => (vec![account(hash, email, google)], vec![owns(&person.google, count)]),
             Self::Derived(count) => (vec![account(&derived, email, None)], vec![owns(&derived, count)]),
-            Self::DerivedAndSignIn(first, second) => (
-                vec![account(&derived, email, google)],
-                vec![owns(&derived, first), owns(&person.google, second)],
-            ),
+            Self::DerivedAndSignIn(first, second) => {
+                (vec![account(&derived, email, google)], vec![owns(&derived, first), owns(&person.google, second)])
+            }
             Self::Pseudo(count) => {
                 let pseudo = person.pseudo_hash();
                 (vec![account(&pseudo, email, None)], vec![owns(&pseudo, count)])

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::cast::{BLINDED, Cast, Member, SETTLED};
-use super::visible::{AGENTS, ORGANIZATION};
 use super::ground::{Ground, SCRIPTS_DAY, instant};
+use super::visible::{AGENTS, ORGANIZATION};
 use crate::demo::application::SOURCES;
 use crate::migrate::form::pseudonym;
 
@@ -49,7 +49,12 @@ fn settings(cast: &Cast, ground: &mut Ground) {
         put(ground, "user_badges", member.written(0), json!({ "badges": ["first-share"], "points": 40 }));
     }
     for member in &cast.members[7..10] {
-        put(ground, "gmail_connections", member.written(0), json!({ "scope": "readonly", "token": { "$bytes": "AAEC" } }));
+        put(
+            ground,
+            "gmail_connections",
+            member.written(0),
+            json!({ "scope": "readonly", "token": { "$bytes": "AAEC" } }),
+        );
     }
     for member in &cast.members[8..11] {
         put(ground, "feedback_agent_memory", member.written(0), json!({ "notes": 3 }));
@@ -125,7 +130,8 @@ fn agents(cast: &Cast, ground: &mut Ground) {
 
 fn feedback(cast: &Cast, ground: &mut Ground) {
     for number in 0..42_usize {
-        let (mut fields, member) = (json!({}), cast.at(if number < 37 { number % SETTLED } else { SETTLED + number % 9 }));
+        let (mut fields, member) =
+            (json!({}), cast.at(if number < 37 { number % SETTLED } else { SETTLED + number % 9 }));
         // One of the ids without a user has given an e-mail once: a hint, no proof.
         let (user, email) = match number {
             36 => (cast.nobodys[2].id.as_str(), cast.members[30].email.as_str()),
@@ -186,7 +192,8 @@ fn tickets(cast: &Cast, ground: &mut Ground) {
         ground.put("backlog_items", format!("item-{number:02}"), fields);
     }
     for (number, account) in cast.members[SETTLED].accounts.iter().enumerate() {
-        let reply = json!([{ "userId": cast.members[8].written(0), "text": "We look at it.", "at": ground.some_day() }]);
+        let reply =
+            json!([{ "userId": cast.members[8].written(0), "text": "We look at it.", "at": ground.some_day() }]);
         let fields = json!({ "userId": account.id, "subject": "Two logins", "messages": reply });
         ground.put("support_tickets", format!("support-{number}"), fields);
     }
@@ -232,7 +239,8 @@ fn logs(cast: &Cast, ground: &mut Ground) {
     }
     for number in 0..12_usize {
         let user = pseudonym(cast.members[number % 8 + 1].written(0));
-        let fields = json!({ "hashedUserId": user, "category": "bug", "piiDetected": false, "timestamp": ground.some_day() });
+        let fields =
+            json!({ "hashedUserId": user, "category": "bug", "piiDetected": false, "timestamp": ground.some_day() });
         ground.put("stella_audit_log", format!("audit-{number:03}"), fields);
     }
 }

@@ -16,7 +16,8 @@ const TITLES: [&str; 8] = [
     "Onboarding",
     "Budget of next year",
 ];
-const WORDS: [&str; 6] = ["How do I book a trip?", "Here is the rule.", "Thank you.", "Who signs?", "See page 4.", "Done."];
+const WORDS: [&str; 6] =
+    ["How do I book a trip?", "Here is the rule.", "Thank you.", "Who signs?", "See page 4.", "Done."];
 /// Agents with a context.
 pub(super) const AGENTS: usize = 6;
 /// Shares of whoever owns most.
@@ -53,7 +54,9 @@ fn owned_by(cast: &Cast, ground: &mut Ground, (place, whose, from): (usize, &str
     }
     for number in 0..messages {
         let conversation = format!("conv-{whose}-{:03}", from + number % conversations);
-        let shared = (number % 40 == 7).then(|| cast.at(place + number));
+        // Readers of settled owners are settled: their messages are none of the first scope.
+        let reader = if whose.starts_with('x') { None } else { Some(cast.reader_of(place, number)) };
+        let shared = reader.filter(|_| number % 40 == 7);
         let fields = message(ground, &owned.id, &conversation, number, shared);
         ground.put("messages", format!("msg-{whose}-{:03}-{number:03}", from), fields);
     }
@@ -128,7 +131,10 @@ fn shares(cast: &Cast, ground: &mut Ground) {
             // The same person under two ids: one entry will do.
             4 => vec![entry(&cast.members[12], 0), entry(&cast.members[12], 1)],
             _ if number % 5 == 2 => vec![drifted(cast.at(number % SETTLED)), user(cast.at(SETTLED + number % 6))],
-            _ => vec![user(cast.at((number * 5 + 2) % SETTLED)), json!({ "type": "group", "id": format!("group-{}", number % 6) })],
+            _ => vec![
+                user(cast.at((number * 5 + 2) % SETTLED)),
+                json!({ "type": "group", "id": format!("group-{}", number % 6) }),
+            ],
         };
         let mut fields = json!({
             "ownerId": owner.written(number / 2), "agentId": format!("agent-{}", number % AGENTS + 1),
@@ -170,7 +176,8 @@ fn groups(cast: &Cast, ground: &mut Ground) {
         let field = if number == 1 { "memberIds" } else { field };
         let creator = if number < 4 { cast.members[SETTLED + 2].email.as_str() } else { "system" };
         let owner = cast.members[SETTLED + 1].now();
-        let fields = json!({ "name": format!("Team {number}"), field: members, "createdBy": creator, "ownerId": owner });
+        let fields =
+            json!({ "name": format!("Team {number}"), field: members, "createdBy": creator, "ownerId": owner });
         ground.put("groups", format!("group-{number}"), fields);
     }
 }
