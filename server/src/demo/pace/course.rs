@@ -17,9 +17,9 @@ const MEDDLE_AFTER: u64 = 120;
 /// After so many the store has a hard time ...
 const HARD_AFTER: u64 = 500;
 /// ... for so long ...
-const HARD_MS: f64 = 12_000.0;
+const HARD_MS: f64 = 10_000.0;
 /// ... and takes so many times as long.
-const HARD_FACTOR: f64 = 5.0;
+const HARD_FACTOR: f64 = 4.0;
 /// How much one call differs from another.
 const JITTER: f64 = 0.15;
 
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_run_takes_as_long_however_many_batches_are_in_flight() {
         for flights in [2, 3, 4, 8] {
-            let (end, _) = run(1, 1_400, flights);
+            let (end, _) = run(1, 1_470, flights);
             assert!((65_000.0..85_000.0).contains(&end), "{flights} in flight: {end} ms");
         }
     }
