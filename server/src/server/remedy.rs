@@ -154,3 +154,31 @@ fn absent((collection, id, fields): demo::Seeded) -> DocumentWrite {
     let leave = Leave::Fields(fields.into_iter().collect());
     DocumentWrite { key: DocumentKey::new(collection, id), expect: Expect::Absent, leave }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    async fn written(store: &Embedded) -> usize {
+        store.journal(0, usize::MAX >> 1).unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a_demo_is_filled_once_also_where_an_earlier_start_ended_on_its_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let options = demo::Options::default();
+        let all: Vec<demo::Seeded> = demo::documents(&options).collect();
+        store.write(all[..7].iter().cloned().map(absent).collect()).await.unwrap();
+        filled(&store, &options).await.unwrap();
+        assert_eq!(written(&store).await, all.len());
+
+        let (collection, id, _) = all[0].clone();
+        let gone = store.get(&DocumentKey::new(collection, id)).await.unwrap().unwrap();
+        let delete = DocumentWrite { key: gone.key, expect: Expect::Version(gone.version), leave: Leave::Nothing };
+        store.write(vec![delete]).await.unwrap();
+        filled(&store, &options).await.unwrap();
+        assert_eq!(written(&store).await, all.len() + 1, "what somebody took away stays away");
+    }
+}

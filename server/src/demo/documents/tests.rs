@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use stella_protocol::Text;
+use stella_protocol::fix::RepairAct;
 use stella_protocol::migration::{Decided, FirstScope};
 
 use super::*;
@@ -15,6 +16,7 @@ use crate::migrate::reference::{Rewritten, rewrite};
 use crate::migrate::resolve::scope::Scope;
 use crate::migrate::resolve::{Resolution, Sources, question_id, resolve};
 use crate::migrate::{Form, HashId, MintKey, Report, Roll, Survey};
+use crate::remedy::run::repair::Repair;
 
 /// A world that was looked at as a migration looks at it.
 struct Seen {
@@ -251,6 +253,27 @@ fn the_same_seed_tells_the_same_and_the_misfiled_one_is_whose_conversations_stan
         assert_eq!(user.fields["formerIds"], json!([missed.derived()]), "{seed}");
         assert_eq!(user.key.id, missed.hash, "{seed}");
         assert_eq!(seen.under("conversations", "userId", &missed.derived()), 11, "{seed}");
+    }
+}
+
+#[test]
+fn the_fix_that_repairs_references_finds_what_the_misfiled_one_does_not_see_and_nothing_clashes() {
+    for seed in [1, 7] {
+        let seen = before(seed);
+        let people = crate::demo::people::People::new(seed);
+        let missed = people.person(misfiled(seed));
+        let text = |text: &str| Text::new(text.to_owned());
+        let act = RepairAct { user: text(&missed.hash), wrong: vec![text(&missed.derived())], collections: Vec::new() };
+        let repair = Repair::of(&act).unwrap();
+        let mut repaired = BTreeMap::<&str, usize>::new();
+        for collection in ["conversations", "messages", "folders", "agent_shares", "agent_contexts"] {
+            for document in seen.of(collection) {
+                let rewritten = repair.rewrite(&document.fields);
+                assert!(rewritten.clashes.is_empty(), "{:?}", document.key);
+                *repaired.entry(collection).or_default() += usize::from(rewritten.references > 0);
+            }
+        }
+        assert!(repaired["conversations"] >= 11 && repaired["messages"] >= 22, "{seed}: {repaired:?}");
     }
 }
 
