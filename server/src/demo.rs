@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use colleague::{COLLEAGUE, op2};
 pub use control::{Control, Effect, Operations};
-pub use documents::{Agreed, Scene, Seeded, USERS, agreed, documents};
+pub use documents::{Scene, Seeded, USERS, agreed, documents};
 pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, OPERATE, operate};
 pub use pace::Paced;
 pub use script::Truth;

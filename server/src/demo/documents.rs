@@ -23,7 +23,7 @@ use super::script::{Cause, Script};
 use cast::Cast;
 use ground::Ground;
 
-pub use agreed::{Agreed, agreed};
+pub use agreed::agreed;
 
 /// Owned again and again where the world is to be bigger: what people see, and of whose documents no id
 /// holds the id of a user.
