@@ -211,7 +211,7 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     ground.hub.set_approvers(move |name, now| book.holds_role(name.raw(), Role::Approver, now));
     let workshop = ground.workshop(&config, play.as_ref(), &tokens)?;
     if let (Some(play), Some(workshop)) = (&play, &workshop) {
-        remedy::fill(&workshop.parts, play.options.seed).await;
+        remedy::fill(&workshop.parts, &play.options).await;
     }
     Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }, play, workshop))
 }
