@@ -21,7 +21,9 @@ use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::settings::{self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings};
+use crate::remedy::settings::{
+    self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings,
+};
 use crate::series::SeriesBook;
 
 /// Where the demo's application says that it reads both ids.
@@ -199,12 +201,6 @@ mod tests {
         filled(&store, &options).await.unwrap();
         assert_eq!(written(&store).await, all.len() + 1, "what somebody took away stays away");
     }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
 
     #[tokio::test]
     async fn a_demos_command_finds_its_file_from_any_folder() {

@@ -210,7 +210,10 @@ impl Bar {
         if replaced {
             own.iter().for_each(|own| self.became_one(own, merged));
         }
-        if tombstone && let Some(before) = before && !self.has_copy(before) {
+        if tombstone
+            && let Some(before) = before
+            && !self.has_copy(before)
+        {
             self.became_one(before, merged);
         }
     }
