@@ -20,3 +20,7 @@ pub mod secure;
 pub mod site;
 pub mod throttle;
 pub mod verify;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;

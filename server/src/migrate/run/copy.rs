@@ -93,7 +93,7 @@ fn writers(found: &BTreeMap<String, u64>) -> Ended {
 /// Looks at everything and keeps what is left as batches of a pass; how many documents of which collection.
 async fn find(run: &Run, hand: &Arc<Hand>, pass: Pass) -> Result<BTreeMap<String, u64>, Ended> {
     let looks = Bench::new(pass, Mode::Compute, Arc::clone(hand));
-    let (mut chart, mut found) = (Chart::default(), BTreeMap::new());
+    let (mut chart, mut found) = (Chart::new(run.site.pace.batch), BTreeMap::new());
     let mut walk = Walk::begin(run).await?;
     while let Some(page) = walk.next(run).await? {
         let Some(collection) = run.site.map.collection(&page.collection) else { continue };

@@ -144,7 +144,7 @@ async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
 
 /// Where documents were moved, in batches.
 async fn moved(run: &Run, hand: &Arc<Hand>) -> Result<Vec<Batch>, Ended> {
-    let mut chart = super::copy::chart::Chart::default();
+    let mut chart = super::copy::chart::Chart::new(run.site.pace.batch);
     let mut walk = Walk::begin(run).await?;
     while let Some(page) = walk.next(run).await? {
         let Some(collection) = run.site.map.collection(&page.collection) else { continue };

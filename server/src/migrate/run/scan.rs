@@ -131,7 +131,7 @@ async fn draw(run: &Run, resolution: &Resolution, report: &Report) -> Result<Dra
     let bench = Bench::new(Pass::PLAN, Mode::Compute, Arc::new(hand));
     let map = Arc::clone(&run.site.map);
     let mut scope = Scope::new(&map, resolution);
-    let (mut chart, mut drawn) = (Chart::default(), Drawn::default());
+    let (mut chart, mut drawn) = (Chart::new(run.site.pace.batch), Drawn::default());
     let mut looked = 0;
     for collection in order::in_order(&map) {
         let mut paths = Paths::of(collection);

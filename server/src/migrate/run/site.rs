@@ -29,6 +29,8 @@ use voice::Voice;
 
 /// Where aliases of old ids stand.
 pub const ALIASES: &str = "user_id_aliases";
+/// Most documents of a batch: what a store takes at once.
+const MOST_DOCUMENTS: usize = 500;
 /// Ledgers that are held open.
 const LEDGERS: usize = 16;
 
@@ -43,6 +45,8 @@ pub struct Pace {
     pub retry: Duration,
     /// Tries of what the store does not answer.
     pub tries: u32,
+    /// Most documents of a batch.
+    pub batch: usize,
 }
 
 impl Default for Pace {
@@ -52,6 +56,7 @@ impl Default for Pace {
             again: Duration::from_millis(500),
             retry: Duration::from_millis(250),
             tries: 7,
+            batch: MOST_DOCUMENTS,
         }
     }
 }

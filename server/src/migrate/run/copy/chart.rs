@@ -1,21 +1,28 @@
 //! Cuts what is to be written into batches: contiguous ranges of one collection, none too large.
 
-use super::batch::{MOST_BYTES, MOST_DOCUMENTS};
+use super::batch::MOST_BYTES;
 use crate::migrate::run::ledger::Batch;
 
 /// Batches on their way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chart {
+    /// Most documents of a batch.
+    most: u64,
     done: Vec<Batch>,
     open: Option<Batch>,
 }
 
 impl Chart {
+    /// With so many documents in a batch at most.
+    pub fn new(most: usize) -> Self {
+        Self { most: most.max(1) as u64, done: Vec::new(), open: None }
+    }
+
     /// A document that is to be written; they come in the order of their ids, collection by collection.
     pub fn add(&mut self, name: &str, collection: &str, id: &str, bytes: u64) {
         let full = |open: &Batch| {
             open.collection != collection
-                || open.documents >= MOST_DOCUMENTS as u64
+                || open.documents >= self.most
                 || open.bytes.saturating_add(bytes) > MOST_BYTES
         };
         if self.open.as_ref().is_some_and(full) {
@@ -54,7 +61,7 @@ mod tests {
 
     #[test]
     fn batches_are_ranges_that_meet_and_none_is_too_large() {
-        let mut chart = Chart::default();
+        let mut chart = Chart::new(500);
         for number in 0..1200 {
             chart.add("a", "a", &format!("{number:04}"), 10);
         }

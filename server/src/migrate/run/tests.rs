@@ -1,0 +1,11 @@
+//! Whole migrations: a real ledger, a real store of documents, a real hub, and processes that die.
+
+mod lives;
+mod power;
+mod scene;
+mod stops;
+mod sweep;
+mod trouble;
+mod ways_back;
+mod world;
+mod writers;

@@ -1,0 +1,142 @@
+//! What a process loses when it is killed, and what a store does on a bad day.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::{BoxFuture, pending};
+use tokio_util::sync::CancellationToken;
+
+use super::world::Dice;
+use crate::documents::embedded::Embedded;
+use crate::documents::{
+    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+};
+
+/// A store of documents with switches.
+pub(super) struct Switched {
+    pub inner: Embedded,
+    /// From this point on nothing comes back. A point stands before and after every write.
+    pub dies_at: Option<u64>,
+    pub points: AtomicU64,
+    /// Writes that were asked for.
+    pub writes: AtomicU64,
+    pub dead: CancellationToken,
+    /// How bad the day is; None: it is a good one.
+    pub weather: Option<Mutex<Dice>>,
+    /// Documents that it refuses.
+    pub refused: BTreeSet<String>,
+    /// A write waits for so many milliseconds.
+    pub slow_ms: u64,
+}
+
+impl Switched {
+    pub fn new(inner: Embedded) -> Self {
+        Self {
+            inner,
+            dies_at: None,
+            points: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            dead: CancellationToken::new(),
+            weather: None,
+            refused: BTreeSet::new(),
+            slow_ms: 0,
+        }
+    }
+
+    /// False: it is dead from here on.
+    fn point(&self) -> bool {
+        if self.points.fetch_add(1, Ordering::SeqCst) + 1 == self.dies_at.unwrap_or(0) {
+            self.dead.cancel();
+        }
+        !self.dead.is_cancelled()
+    }
+
+    async fn alive<T>(&self, what: impl Future<Output = T>) -> T {
+        if self.dead.is_cancelled() {
+            return pending().await;
+        }
+        let done = what.await;
+        if self.dead.is_cancelled() { pending().await } else { done }
+    }
+
+    fn luck(&self) -> usize {
+        self.weather.as_ref().map_or(99, |dice| dice.lock().unwrap().below(20))
+    }
+
+    /// Somebody else writes one of the documents first, without changing it.
+    async fn disturb(&self, writes: &[DocumentWrite]) {
+        for write in writes.iter().take(2) {
+            let Some(now) = self.inner.get(&write.key).await.unwrap() else { continue };
+            let same = DocumentWrite {
+                key: now.key,
+                expect: crate::documents::Expect::Version(now.version),
+                leave: crate::documents::Leave::Fields(now.fields),
+            };
+            self.inner.write(vec![same]).await.unwrap();
+        }
+    }
+
+    async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Written>, DocumentsError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        if writes.iter().any(|write| self.refused.contains(&write.key.path())) {
+            return Err(DocumentsError::Refused("it is locked".to_owned()));
+        }
+        if !self.point() {
+            return pending().await;
+        }
+        if self.slow_ms > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(self.slow_ms)).await;
+        }
+        let luck = self.luck();
+        if luck < 2 {
+            return Err(DocumentsError::Unavailable("bad weather".to_owned()));
+        }
+        if luck < 4 {
+            self.disturb(&writes).await;
+        }
+        let done = self.inner.write(writes).await;
+        if !self.point() {
+            return pending().await;
+        }
+        if luck == 4 || luck == 5 {
+            return Err(DocumentsError::Unknown("the line went dead".to_owned()));
+        }
+        done
+    }
+}
+
+impl Documents for Switched {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
+        Box::pin(self.alive(self.inner.collections(under)))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
+        Box::pin(self.alive(self.inner.scan(collection, after, limit)))
+    }
+
+    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
+        Box::pin(self.alive(self.inner.get(key)))
+    }
+
+    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+        Box::pin(self.put(writes))
+    }
+
+    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        Box::pin(self.inner.count(collection))
+    }
+}
+
+pub(super) fn shared(inner: &Embedded) -> Arc<Switched> {
+    Arc::new(Switched::new(inner.clone()))
+}

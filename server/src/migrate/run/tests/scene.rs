@@ -1,0 +1,261 @@
+//! A place where migrations run: what outlives a process (folders, documents, the time), the processes that
+//! work there, and the person who decides.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle as Thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use stella_protocol::migration::{DualRead, PhaseName};
+use stella_protocol::{
+    Migration, MigrationId, MigrationStatus, MigrationVerb, Principal, Problem, Role, Text, Timestamp,
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::power::{Switched, shared};
+use super::world;
+use crate::clock::Clock;
+use crate::documents::embedded::Embedded;
+use crate::documents::{DocumentKey, Documents, DocumentsError};
+use crate::hub::Hub;
+use crate::migrate::run::backup::BackupKey;
+use crate::migrate::run::conductor::Conductor;
+use crate::migrate::run::ledger::Ledger;
+use crate::migrate::run::site::{Ledgers, Pace, Site};
+use crate::migrate::{DataMap, Decision, Draft, MintKey};
+use crate::store::{SqliteStore, Store, StoreError};
+
+const START: i64 = 1_700_000_000_000;
+/// Nothing that works takes so long.
+pub(super) const TOO_LONG: Duration = Duration::from_secs(120);
+const SOAK_MS: i64 = 60_000;
+
+/// Every document's content by its path.
+pub(super) type Contents = BTreeMap<String, BTreeMap<String, Value>>;
+
+/// What outlives a process.
+pub(super) struct Scene {
+    pub documents: Embedded,
+    pub clock: Clock,
+    data: TempDir,
+    _documents: TempDir,
+    /// Keys of a person's requests.
+    keys: AtomicU64,
+}
+
+/// A process.
+pub(super) struct Process {
+    pub hub: Hub,
+    pub site: Arc<Site>,
+    thread: Thread<()>,
+    ending: CancellationToken,
+    conductor: JoinHandle<()>,
+}
+
+impl Scene {
+    pub fn new(seed: u64, size: usize) -> Self {
+        let (data, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let clock = Clock::scripted(Timestamp::from_millis(START));
+        let documents = Embedded::open(place.path(), clock.clone()).unwrap();
+        documents.import(world::lines(seed, size).as_bytes()).unwrap();
+        Self { documents, clock, data, _documents: place, keys: AtomicU64::new(0) }
+    }
+
+    fn store(&self) -> SqliteStore {
+        let began = Instant::now();
+        loop {
+            match SqliteStore::open(self.data.path(), self.clock.now()) {
+                Err(StoreError::Locked) if began.elapsed() < TOO_LONG => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
+    pub fn site(&self, hub: &Hub, documents: Arc<dyn Documents>, holder: &str) -> Arc<Site> {
+        let moment = Duration::from_millis(1);
+        Arc::new(Site {
+            hub: hub.clone(),
+            documents,
+            map: Arc::new(DataMap::parse("m.toml", world::MAP).unwrap_or_else(|wrong| panic!("{wrong:?}"))),
+            map_digest: "m".to_owned(),
+            data: self.data.path().to_owned(),
+            mint: MintKey::from_bytes([7; 32]),
+            backup_key: BackupKey::from_bytes([8; 32]),
+            target: Text::from("documents"),
+            canary: 2,
+            soak_ms: SOAK_MS,
+            given: BTreeMap::new(),
+            clock: self.clock.clone(),
+            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 7 },
+            holder: Text::new(holder.to_owned()),
+            ledgers: Ledgers::default(),
+        })
+    }
+
+    /// A process that works, with a good store.
+    pub fn start(&self) -> Process {
+        self.start_with(shared(&self.documents))
+    }
+
+    pub fn start_with(&self, documents: Arc<Switched>) -> Process {
+        let (hub, thread) = Hub::start(Arc::new(self.store()) as Arc<dyn Store>, self.clock.clone()).unwrap();
+        let holder = format!("one-{}", self.keys.fetch_add(1, Ordering::SeqCst));
+        let site = self.site(&hub, documents, &holder);
+        let ending = CancellationToken::new();
+        let conductor = tokio::spawn(Conductor::new(Arc::clone(&site)).run(ending.clone()));
+        Process { hub, site, thread, ending, conductor }
+    }
+
+    pub fn pass(&self, millis: i64) {
+        self.clock.advance_to(self.clock.now().plus_millis(millis));
+    }
+
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::new();
+        let read: Result<(), DocumentsError> = self.documents.at_one_moment(|moment| {
+            moment.each(None, |document| {
+                contents.insert(document.key.path(), document.fields);
+                Ok(())
+            })
+        });
+        read.unwrap();
+        contents
+    }
+
+    pub fn ledger(&self) -> Ledger {
+        Ledger::open(self.data.path(), &id()).unwrap()
+    }
+
+    pub fn key(&self) -> String {
+        format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+pub(super) fn id() -> MigrationId {
+    "mig-1".parse().unwrap()
+}
+
+pub(super) fn admin() -> Principal {
+    Principal { name: Text::from("ana"), role: Role::Admin }
+}
+
+impl Process {
+    pub fn migration(&self) -> Option<Migration> {
+        self.hub.migration(&id()).unwrap().map(|state| state.migration.clone())
+    }
+
+    pub async fn propose(&self, scene: &Scene) -> Migration {
+        let draft = Draft {
+            by: Text::from("ana"),
+            target: Text::from("documents"),
+            map_title: Text::from("the small world"),
+            canary: 2,
+            soak_ms: SOAK_MS,
+        };
+        self.hub.propose_migration(&admin(), &scene.key(), [1; 32], draft).await.unwrap().body
+    }
+
+    /// A verb on the migration as it stands.
+    pub async fn says(&self, scene: &Scene, verb: MigrationVerb) -> Result<Migration, Box<Problem>> {
+        let now = self.migration().unwrap();
+        let decision = Decision {
+            verb,
+            by: Text::from("ana"),
+            role: Role::Admin,
+            plan_digest: now.plan.as_ref().map(|plan| plan.digest.clone()),
+            rate: None,
+            to: None,
+            text: Text::from("because"),
+            dual_read: Some(DualRead::Probe { at: scene.clock.now() }),
+        };
+        let decided = self.hub.decide_migration(&admin(), &scene.key(), &id(), now.version, decision).await;
+        decided.map(|answer| answer.body).map_err(Box::new)
+    }
+
+    /// Waits for the migration to be so.
+    pub async fn until(&self, holds: impl Fn(&Migration) -> bool) -> Migration {
+        let waiting = async {
+            let mut changed = self.hub.changed();
+            loop {
+                if let Some(migration) = self.migration().filter(|migration| holds(migration)) {
+                    return migration;
+                }
+                let _moment = tokio::time::timeout(Duration::from_millis(5), changed.changed()).await;
+            }
+        };
+        let waited = tokio::time::timeout(TOO_LONG, waiting).await;
+        waited.unwrap_or_else(|_| panic!("it stays {:#?}", self.migration()))
+    }
+
+    /// What a person would do next; None: wait.
+    fn next(&self, migration: &Migration) -> Option<MigrationVerb> {
+        let busy = migration.under_way.is_some();
+        match migration.status {
+            MigrationStatus::Planned if !busy => Some(MigrationVerb::Rehearse),
+            MigrationStatus::Rehearsed if !busy => Some(MigrationVerb::Approve),
+            MigrationStatus::Approved => Some(MigrationVerb::Start),
+            MigrationStatus::Verified if !busy => Some(MigrationVerb::Cutover),
+            _ => None,
+        }
+    }
+
+    /// Decides as a person would until it stands so, or, with a dead store, until that is dead.
+    pub async fn drive(&self, scene: &Scene, ends: &[MigrationStatus], dead: Option<&CancellationToken>) -> Migration {
+        let driving = async {
+            loop {
+                let migration = self.migration().unwrap();
+                if ends.contains(&migration.status) || dead.is_some_and(CancellationToken::is_cancelled) {
+                    return migration;
+                }
+                let stuck = [MigrationStatus::Halted, MigrationStatus::PlanFailed, MigrationStatus::BackupFailed];
+                assert!(!stuck.contains(&migration.status), "{}", migration.result.raw());
+                if migration.status == MigrationStatus::Soaking {
+                    scene.pass(SOAK_MS);
+                }
+                match self.next(&migration) {
+                    Some(verb) => drop(self.says(scene, verb).await),
+                    None => tokio::time::sleep(Duration::from_millis(2)).await,
+                }
+            }
+        };
+        let driven = tokio::time::timeout(TOO_LONG, driving).await;
+        driven.unwrap_or_else(|_| panic!("it stays {:#?}", self.migration()))
+    }
+
+    /// Ends it, however it stands, and waits until nobody has its files.
+    pub async fn end(self) {
+        let Self { hub, site, thread, ending, conductor } = self;
+        ending.cancel();
+        conductor.await.unwrap();
+        hub.stop();
+        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+        let left = site.ledger(&id()).map(|ledger| Arc::downgrade(&ledger)).unwrap();
+        drop((hub, site));
+        let gone = async {
+            while left.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(TOO_LONG, gone).await.unwrap();
+    }
+}
+
+/// Documents without what a migration leaves behind.
+pub(super) fn data(contents: &Contents) -> Contents {
+    let kept = contents.iter().filter(|(path, fields)| {
+        !path.starts_with("user_id_aliases/") && !crate::migrate::run::site::walk::is_tombstone(fields)
+    });
+    kept.map(|(path, fields)| (path.clone(), fields.clone())).collect()
+}
+
+pub(super) fn key(path: &str) -> DocumentKey {
+    DocumentKey::parse(path).unwrap()
+}
+
+pub(super) fn done_phases(migration: &Migration) -> Vec<PhaseName> {
+    migration.phases.iter().map(|phase| phase.name).collect()
+}
