@@ -66,12 +66,12 @@ pub fn documents(options: &Options) -> impl Iterator<Item = Seeded> + use<> {
     let again = move |(collection, _, fields): &&Seeded| {
         MULTIPLIED.contains(&collection.as_str()) && fields.get("userId").and_then(Value::as_str) != Some(&not_again)
     };
-    let copied: Vec<Seeded> = rest.iter().filter(again).cloned().collect();
-    let copies = (2..=options.scale).flat_map(move |round| {
-        let renamed: Vec<Seeded> = copied.iter().map(|seeded| copy(seeded, round)).collect();
+    let owned: Vec<Seeded> = rest.iter().filter(again).cloned().collect();
+    let more = (2..=options.scale).flat_map(move |round| {
+        let renamed: Vec<Seeded> = owned.iter().map(|seeded| copy(seeded, round)).collect();
         renamed
     });
-    rest.into_iter().chain(copies).chain(users)
+    rest.into_iter().chain(more).chain(users)
 }
 
 /// The same under another name. A copied message belongs to the copied conversation.

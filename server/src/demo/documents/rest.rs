@@ -167,8 +167,8 @@ fn tickets(cast: &Cast, ground: &mut Ground) {
             "title": "It shows nothing", "createdBy": reporter.name, "createdAt": ground.some_day(),
             "priority": ground.one(&["high", "p0", "medium"]), "status": "new", "assignedTo": admin,
         });
-        let reported = if number % 3 == 0 { "userId" } else { "reportedBy" };
-        fields[reported] = json!(reporter.written(0));
+        let place = if number % 3 == 0 { "userId" } else { "reportedBy" };
+        fields[place] = json!(reporter.written(0));
         if number % 3 == 1 {
             let voters: Vec<&str> = (1..4).map(|next| cast.at(number + next * 2).written(0)).collect();
             fields["upvotedBy"] = json!(voters);

@@ -27,13 +27,13 @@ struct Seen {
     resolution: Resolution,
 }
 
-fn seen(options: Options) -> Seen {
+fn seen(options: &Options) -> Seen {
     let document = |(collection, id, fields): Seeded| Document {
         key: DocumentKey { collection, id },
         version: 1,
         fields: fields.into_iter().collect(),
     };
-    looked_at(super::documents(&options).map(document).collect(), &agreed(&options))
+    looked_at(super::documents(options).map(document).collect(), &agreed(options))
 }
 
 fn looked_at(documents: Vec<Document>, questions: &BTreeMap<String, Decided>) -> Seen {
@@ -43,7 +43,9 @@ fn looked_at(documents: Vec<Document>, questions: &BTreeMap<String, Decided>) ->
         roll.learn(&map.users, &user.key.id, &user.fields);
     }
     let mut survey = Survey::new(&map, &roll);
-    documents.iter().for_each(|document| survey.take(document));
+    for document in &documents {
+        survey.take(document);
+    }
     let report = survey.report();
     let (key, orphans) = (MintKey::from_bytes([7; 32]), BTreeMap::new());
     let sources = Sources { users: USERS, roll: &roll, report: &report, key: &key, questions, orphans: &orphans };
@@ -52,17 +54,19 @@ fn looked_at(documents: Vec<Document>, questions: &BTreeMap<String, Decided>) ->
 }
 
 fn before(seed: u64) -> Seen {
-    seen(Options { seed, ..Options::default() })
+    seen(&Options { seed, ..Options::default() })
 }
 
 fn after(seed: u64) -> Seen {
-    seen(Options { seed, scene: Scene::After, ..Options::default() })
+    seen(&Options { seed, scene: Scene::After, ..Options::default() })
 }
 
 impl Seen {
     fn scope(&self) -> FirstScope {
         let mut scope = Scope::new(&self.map, &self.resolution).unwrap();
-        self.documents.iter().for_each(|document| scope.take(document));
+        for document in &self.documents {
+            scope.take(document);
+        }
         scope.done()
     }
 
@@ -127,8 +131,8 @@ impl Seen {
         }
         line("ids without a user".to_owned());
         for orphan in &report.orphans {
-            let hints = orphan.copies.iter().map(|copy| format!(", hint {}", copy.text.raw())).collect::<String>();
-            line(format!("  {} {}: {}{hints}", orphan.form, orphan.id.raw(), orphan.references));
+            let hints: Vec<&str> = orphan.copies.iter().map(|copy| copy.text.raw()).collect();
+            line(format!("  {} {}: {} {hints:?}", orphan.form, orphan.id.raw(), orphan.references));
         }
         line("questions".to_owned());
         for question in &self.resolution.decisions {
@@ -172,7 +176,7 @@ fn before_the_first_run_its_scope_is_the_same_for_every_seed_and_nothing_is_open
         let forms: BTreeSet<Form> = seen.of(USERS).map(|user| seen.roll.form(&user.key.id)).collect();
         let all = [Form::EmailDerived, Form::Numeric, Form::Hash, Form::PseudoHash];
         assert_eq!(forms, BTreeSet::from(all), "{seed}");
-        let owned: Vec<u64> = seen.report.orphans.iter().flat_map(conversations).collect();
+        let owned: Vec<u64> = seen.report.orphans.iter().filter_map(conversations).collect();
         assert_eq!(owned, [36, 1, 1], "{seed}");
         assert_eq!(seen.planned().values().map(|counts| counts[2]).sum::<u64>(), 0, "{seed}: parked");
     }
@@ -237,7 +241,7 @@ fn all_answered(seen: &Seen, options: &Options) -> BTreeMap<String, Decided> {
 fn one_plan_heals_either_world_and_a_second_one_finds_nothing_to_move_but_what_clashes() {
     for scene in [Scene::Before, Scene::After] {
         let options = Options { scene, ..Options::default() };
-        let first = seen(options.clone());
+        let first = seen(&options);
         let answers = all_answered(&first, &options);
         let answered = looked_at(first.documents, &answers);
         assert_eq!(answered.resolution.open(), 0, "{scene:?}");
@@ -336,7 +340,7 @@ fn the_fix_that_repairs_references_finds_what_the_misfiled_one_does_not_see_and_
 
 #[test]
 fn a_bigger_world_has_more_of_the_same() {
-    let seen = seen(Options { scale: 3, ..Options::default() });
+    let seen = seen(&Options { scale: 3, ..Options::default() });
     let scope = seen.scope();
     // But for what the misfiled one owns.
     assert_eq!((scope.users, scope.conversations, scope.messages), (19, 3 * 462 + 11, 3 * 578 + 22));

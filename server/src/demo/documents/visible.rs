@@ -58,7 +58,7 @@ fn owned_by(cast: &Cast, ground: &mut Ground, (place, whose, from): (usize, &str
         let reader = if whose.starts_with('x') { None } else { Some(cast.reader_of(place, number)) };
         let shared = reader.filter(|_| number % 40 == 7);
         let fields = message(ground, &owned.id, &conversation, number, shared);
-        ground.put("messages", format!("msg-{whose}-{:03}-{number:03}", from), fields);
+        ground.put("messages", format!("msg-{whose}-{from:03}-{number:03}"), fields);
     }
 }
 
@@ -94,7 +94,7 @@ fn message(ground: &mut Ground, owner: &str, conversation: &str, number: usize, 
         "userId": owner,
         "conversationId": conversation,
         "conversation": { "$reference": format!("conversations/{conversation}") },
-        "role": if number % 2 == 0 { "user" } else { "assistant" },
+        "role": if number.is_multiple_of(2) { "user" } else { "assistant" },
         "content": WORDS[ground.dice.below(WORDS.len())],
         "timestamp": ground.some_day(),
     });
