@@ -111,6 +111,15 @@ impl Client {
             Command::EndMaintenance(window) => {
                 Reply::Surrounded(self.end_maintenance(id, window).await.map(Wire::boxed))
             }
+            Command::CreateMigration(proposal) => {
+                Reply::Migrated(self.create_migration(id, proposal).await.map(Wire::boxed))
+            }
+            Command::DecideMigration { id: which, version, verb, request } => {
+                Reply::Migrated(self.decide_migration(id, which, *version, *verb, request).await.map(Wire::boxed))
+            }
+            Command::AnswerMigration { id: which, version, request } => {
+                Reply::Migrated(self.answer_migration(id, which, *version, request).await.map(Wire::boxed))
+            }
         }
     }
 
@@ -134,6 +143,13 @@ impl Client {
             Query::FixHistory(after) => {
                 let ask = FixAsk { after: after.clone(), limit: HISTORY, ..FixAsk::default() };
                 Reply::FixHistory(self.fix_page(&ask).await.map(|wire| wire.read))
+            }
+            Query::Migration(id) => Reply::Migration(id.clone(), self.migration(id).await.map(Wire::boxed)),
+            Query::MigrationPart { id, list, after } => {
+                Reply::MigrationPart(id.clone(), *list, self.migration_list(id, *list, after.clone()).await)
+            }
+            Query::MigrationUser { id, who } => {
+                Reply::MigrationUser(id.clone(), self.migration_user(id, who).await.map(Wire::boxed))
             }
         }
     }

@@ -4,12 +4,16 @@ use stella_protocol::fix::{
     DefinitionPage, FixPage, FixRequest, FixReview, Maintenance, MaintenanceRequest, OutputPage, Proposal,
     SwitchRequest,
 };
+use stella_protocol::migration::{
+    CollectionPage, DecisionPage, DecisionRequest, LogPage as MigrationLog, MappingPage, MigrationProposal,
+    MigrationRequest, OrphanPage, TroublePage, UserCheck,
+};
 use stella_protocol::query::QueryError;
 use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
 use stella_protocol::{
-    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Problem, Remedy, Text,
-    Timestamp,
+    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration, MigrationId,
+    MigrationVerb, Problem, Remedy, Text, Timestamp,
 };
 
 /// Names a request of this console. A command asked again keeps its id, and with it its
@@ -83,6 +87,28 @@ pub enum Command {
     LiftSuppression(String),
     /// End a window in which nothing starts before its time: `win-N`.
     EndMaintenance(String),
+    /// Make a migration: its look at the data begins.
+    CreateMigration(MigrationProposal),
+    /// A verb on a migration.
+    DecideMigration {
+        /// Which.
+        id: MigrationId,
+        /// As it was seen.
+        version: u64,
+        /// What is done to it.
+        verb: MigrationVerb,
+        /// With what.
+        request: MigrationRequest,
+    },
+    /// Answer a question of a migration, or say what becomes of an id without a user.
+    AnswerMigration {
+        /// Which.
+        id: MigrationId,
+        /// As it was seen.
+        version: u64,
+        /// What is decided.
+        request: DecisionRequest,
+    },
 }
 
 /// A question to the server.
@@ -107,6 +133,58 @@ pub enum Query {
     Definitions,
     /// Fixes, the newest first, behind this page.
     FixHistory(Option<String>),
+    /// A migration, as it is now.
+    Migration(MigrationId),
+    /// A part of a long list of a migration.
+    MigrationPart {
+        /// Whose.
+        id: MigrationId,
+        /// Which list.
+        list: MigrationList,
+        /// Behind this page; None: from the first.
+        after: Option<String>,
+    },
+    /// What one person sees: an id of theirs, or their e-mail.
+    MigrationUser {
+        /// In which migration.
+        id: MigrationId,
+        /// Who, as it was typed.
+        who: String,
+    },
+}
+
+/// The long lists of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MigrationList {
+    /// In the order in which they are written.
+    Collections,
+    /// Ids without a user.
+    Orphans,
+    /// Questions that only a person can answer.
+    Decisions,
+    /// Documents with which something is wrong.
+    Errors,
+    /// What it did.
+    Log,
+    /// Which id goes where.
+    Mapping,
+}
+
+/// A page of one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MigrationPart {
+    /// Of the collections.
+    Collections(CollectionPage),
+    /// Of the ids without a user.
+    Orphans(OrphanPage),
+    /// Of the questions.
+    Decisions(DecisionPage),
+    /// Of the errors.
+    Errors(TroublePage),
+    /// Of the log.
+    Log(MigrationLog),
+    /// Of the mapping.
+    Mapping(MappingPage),
 }
 
 /// Which lines.
@@ -166,6 +244,14 @@ pub enum Reply {
     Definitions(Result<DefinitionPage, Refusal>),
     /// Of `Query::FixHistory`.
     FixHistory(Result<FixPage, Refusal>),
+    /// Of `Command::CreateMigration`, `DecideMigration` and `AnswerMigration`: the migration as it is then.
+    Migrated(Result<Box<Migration>, Refusal>),
+    /// Of `Query::Migration`.
+    Migration(MigrationId, Result<Box<Migration>, Refusal>),
+    /// Of `Query::MigrationPart`.
+    MigrationPart(MigrationId, MigrationList, Result<MigrationPart, Refusal>),
+    /// Of `Query::MigrationUser`.
+    MigrationUser(MigrationId, Result<Box<UserCheck>, Refusal>),
     /// Of `Effect::Copy`: whether the terminal was asked to take it (and how many bytes).
     Copied(Result<usize, Text>),
 }
@@ -180,6 +266,9 @@ impl Command {
                 Reply::Surrounded(Err(refusal))
             }
             Self::Maintain(_) => Reply::Maintained(Err(refusal)),
+            Self::CreateMigration(_) | Self::DecideMigration { .. } | Self::AnswerMigration { .. } => {
+                Reply::Migrated(Err(refusal))
+            }
         }
     }
 }
@@ -195,6 +284,9 @@ impl Query {
             Self::FixOutput { id, .. } => Reply::Output(id, Err(refusal)),
             Self::Definitions => Reply::Definitions(Err(refusal)),
             Self::FixHistory(_) => Reply::FixHistory(Err(refusal)),
+            Self::Migration(id) => Reply::Migration(id, Err(refusal)),
+            Self::MigrationPart { id, list, .. } => Reply::MigrationPart(id, list, Err(refusal)),
+            Self::MigrationUser { id, .. } => Reply::MigrationUser(id, Err(refusal)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  [DEMO] bastion-2  LIVE  CRIT 4  HIGH 9  MED 18  LOW 6   unacked 11   healthy   14:32 UTC
-//!   1 Alerts   2 Fixes*2   4 Metrics   5 Log                                          watching the demo
+//!   1 Alerts   2 Fixes*2   3 Migrations*1 61%   4 Metrics   5 Log                     watching the demo
 //!  body
 //!  dialog: one to three lines, only while something is asked
 //!  message
@@ -26,7 +26,7 @@ use stella_widgets::{ascii, sweep};
 use crate::event::Now;
 use crate::keys::Place;
 use crate::model::{Model, Shown, whole};
-use crate::screens::{alerts, detail, first_run, fixes, help, log, metrics, review};
+use crate::screens::{alerts, detail, first_run, fixes, help, log, metrics, migrations, review};
 use crate::theme::Role;
 
 /// Below this size a message stands instead of the console.
@@ -126,6 +126,8 @@ pub fn list_rows(model: &Model) -> usize {
         Shown::Place(Place::Log) => log::list_area(areas.body).height,
         Shown::Place(Place::Metrics) => metrics::list_area(areas.body).height,
         Shown::Place(Place::Fixes) => fixes::list_area(areas.body).height,
+        Shown::Place(Place::Migrations) => migrations::list_area(areas.body).height,
+        Shown::Migration => migrations::one::list_area(areas.body).height,
         Shown::Review => review::list_area(areas.body).height,
         Shown::Detail => detail::list_area(areas.body).height,
         Shown::Help | Shown::FirstRun => areas.body.height,
@@ -163,6 +165,8 @@ fn body(model: &Model, now: Now, area: Rect, buffer: &mut Buffer) {
         Shown::Detail => detail::draw(&ui.detail, &view, area, buffer, detail::Frame::Whole),
         Shown::Review => ui.review.iter().for_each(|page| review::draw(page, &view, area, buffer)),
         Shown::Place(Place::Fixes) => fixes::draw(&ui.fixes, &view, area, buffer),
+        Shown::Migration => ui.migration.iter().for_each(|page| migrations::one::draw(page, &view, area, buffer)),
+        Shown::Place(Place::Migrations) => migrations::draw(&ui.migrations, &view, area, buffer),
         Shown::Place(Place::Log) => log::draw(&ui.log, &view, area, buffer),
         Shown::Place(Place::Metrics) => metrics::draw(&ui.metrics, &view, area, buffer),
         Shown::Place(Place::Alerts) => {

@@ -3,70 +3,11 @@
 //! A lower-case key only looks or does something that can be taken back; every closing verb is
 //! upper case. One letter is one verb in every view (a test asserts it).
 
+mod key;
+
 use stella_protocol::{FixVerb, Verb};
 
-/// A key as the console understands it, free of any terminal library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Which key.
-    pub code: KeyCode,
-    /// Held with Ctrl.
-    pub ctrl: bool,
-    /// The terminal says that the key is being held down.
-    pub repeat: bool,
-}
-
-/// Which key it is. Letters carry their case; Shift is never a flag of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyCode {
-    /// A character.
-    Char(char),
-    /// Enter.
-    Enter,
-    /// Escape.
-    Esc,
-    /// Tab.
-    Tab,
-    /// Shift-Tab.
-    BackTab,
-    /// Backspace.
-    Backspace,
-    /// Delete.
-    Delete,
-    /// Arrow.
-    Up,
-    /// Arrow.
-    Down,
-    /// Arrow.
-    Left,
-    /// Arrow.
-    Right,
-    /// Home.
-    Home,
-    /// End.
-    End,
-    /// Page up.
-    PageUp,
-    /// Page down.
-    PageDown,
-}
-
-impl Key {
-    /// A key without Ctrl.
-    pub const fn plain(code: KeyCode) -> Self {
-        Self { code, ctrl: false, repeat: false }
-    }
-
-    /// A character key.
-    pub const fn char(letter: char) -> Self {
-        Self::plain(KeyCode::Char(letter))
-    }
-
-    /// A character with Ctrl.
-    pub const fn ctrl(letter: char) -> Self {
-        Self { code: KeyCode::Char(letter), ctrl: true, repeat: false }
-    }
-}
+pub use key::{Key, KeyCode, name};
 
 /// What a key press means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,10 +74,24 @@ pub enum Intent {
     Undo,
     /// Open the review of a fix.
     Review,
-    /// Do something to the fix under review.
+    /// Do something to the fix under review, or the same to the migration on the screen.
     Decide(FixVerb),
     /// Copy what would run.
     CopyPlan,
+    /// Go on with the migration: start an approved one, cut a verified one over.
+    Execute,
+    /// Pause the migration, or go on with it.
+    Pause,
+    /// Look at everything that was migrated.
+    Check,
+    /// More documents a second.
+    Faster,
+    /// Fewer documents a second.
+    Slower,
+    /// The next pane of this view.
+    NextPane,
+    /// The one before.
+    PreviousPane,
     /// Type a command.
     Palette,
     /// Give the terminal back to the shell.
@@ -191,6 +146,8 @@ pub enum Place {
     Alerts,
     /// Fixes.
     Fixes,
+    /// Migrations.
+    Migrations,
     /// Series.
     Metrics,
     /// Lines.
@@ -208,6 +165,10 @@ pub enum Mode {
     Fixes,
     /// One fix.
     Review,
+    /// The migrations.
+    Migrations,
+    /// One migration.
+    Migration,
     /// Series.
     Metrics,
     /// Lines.
@@ -216,7 +177,16 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::List, Self::Detail, Self::Fixes, Self::Review, Self::Metrics, Self::Log];
+    pub const ALL: [Self; 8] = [
+        Self::List,
+        Self::Detail,
+        Self::Fixes,
+        Self::Review,
+        Self::Migrations,
+        Self::Migration,
+        Self::Metrics,
+        Self::Log,
+    ];
 }
 
 /// What a verb may do to the world (5.2): 0 looks, 1 is safe or can be undone, 2 closes, 3 acts outside.
@@ -257,7 +227,10 @@ const LIST: &[Mode] = &[Mode::List];
 const DETAIL: &[Mode] = &[Mode::Detail];
 const FIXES: &[Mode] = &[Mode::Fixes];
 const REVIEW: &[Mode] = &[Mode::Review];
+const MIGRATIONS: &[Mode] = &[Mode::Migrations];
+const MIGRATION: &[Mode] = &[Mode::Migration];
 const CHARTS: &[Mode] = &[Mode::Detail, Mode::Metrics];
+const COPIED: &[Mode] = &[Mode::List, Mode::Detail, Mode::Fixes, Mode::Migrations, Mode::Migration];
 const SEARCHED: &[Mode] = &[Mode::Log];
 
 const fn row(
@@ -270,8 +243,10 @@ const fn row(
     let class = match intent {
         Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive)
         | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Stop | FixVerb::Close) => Class::Closing,
-        Intent::Decide(FixVerb::Approve | FixVerb::Rollback) => Class::Outside,
-        Intent::Decide(FixVerb::DryRun) => Class::Safe,
+        Intent::Decide(FixVerb::Approve | FixVerb::Rollback) | Intent::Execute => Class::Outside,
+        Intent::Decide(FixVerb::DryRun) | Intent::Pause | Intent::Check | Intent::Faster | Intent::Slower => {
+            Class::Safe
+        }
         Intent::Act(_) | Intent::Undo => Class::Reversible,
         _ => Class::View,
     };
@@ -295,6 +270,51 @@ pub const TABLE: &[Binding] = &[
     ),
     row(REVIEW, &["B"], Intent::Decide(FixVerb::Rollback), "roll back", "roll back; its id is typed"),
     row(REVIEW, &["R"], Intent::Act(Verb::Resolve), "close", "in doubt, or not taken back: close with a statement"),
+    row(MIGRATION, &["Y"], Intent::Decide(FixVerb::Approve), "approve", "approve this plan; the store's name is typed"),
+    row(
+        MIGRATION,
+        &["E"],
+        Intent::Execute,
+        "start",
+        "start an approved one, cut a verified one over; its id is typed, for the cut-over also the profile",
+    ),
+    row(
+        &[Mode::Migrations, Mode::Migration],
+        &["D"],
+        Intent::Decide(FixVerb::DryRun),
+        "plan",
+        "the next of plan and rehearse: looks, writes nothing to the store",
+    ),
+    row(MIGRATION, &["P"], Intent::Pause, "pause", "pause after the batches in flight; go on (after a halt it asks)"),
+    row(MIGRATION, &["S"], Intent::Decide(FixVerb::Stop), "stop", "halt after the batches in flight; asks first"),
+    row(
+        MIGRATION,
+        &["B"],
+        Intent::Decide(FixVerb::Rollback),
+        "roll back",
+        "put every document back, last first; its id is typed",
+    ),
+    row(MIGRATION, &["C"], Intent::Check, "verify", "look at every document: reads only"),
+    row(MIGRATION, &["R"], Intent::Act(Verb::Resolve), "close", "not taken back: close with a statement"),
+    row(MIGRATION, &["+"], Intent::Faster, "", "let it write more documents a second"),
+    row(MIGRATION, &["-"], Intent::Slower, "", "let it write fewer documents a second"),
+    row(
+        MIGRATION,
+        &["Tab"],
+        Intent::NextPane,
+        "next",
+        "next: phases, collections, orphans, decisions, errors, log, mapping",
+    ),
+    row(MIGRATION, &["Shift-Tab"], Intent::PreviousPane, "", "the one before"),
+    row(
+        MIGRATION,
+        &["Enter"],
+        Intent::Open,
+        "decide",
+        "decide what is under the cursor: a question, an id without a user",
+    ),
+    row(MIGRATION, &["e"], Intent::NextProblem, "error", "next document with which something is wrong"),
+    row(MIGRATIONS, &["Enter", "f"], Intent::Open, "open", "open the migration"),
     row(LIST, &["Enter"], Intent::Open, "open", "open"),
     row(
         DETAIL,
@@ -336,14 +356,17 @@ pub const TABLE: &[Binding] = &[
     row(ALL, &["PgUp"], Intent::Move(Motion::PageUp), "", "a page up"),
     row(ALL, &["1"], Intent::Show(Place::Alerts), "", "alerts"),
     row(ALL, &["2"], Intent::Show(Place::Fixes), "", "fixes"),
+    row(ALL, &["3"], Intent::Show(Place::Migrations), "", "migrations"),
     row(ALL, &["4"], Intent::Show(Place::Metrics), "", "metrics"),
     row(ALL, &["5"], Intent::Show(Place::Log), "", "log"),
     row(ALERTS, &["i"], Intent::Why, "", "why this row stands here, why a verb is off"),
     row(REVIEW, &["i"], Intent::Why, "why", "which keys are off, and why"),
+    row(MIGRATION, &["i"], Intent::Why, "why", "which keys are off, and why"),
+    row(MIGRATION, &["d"], Intent::Raw, "", "the migration as the server sent it"),
     row(ALERTS, &["d"], Intent::Raw, "", "the alert as the server sent it"),
     row(REVIEW, &["d"], Intent::Raw, "", "the fix as the server sent it"),
-    row(&[Mode::List, Mode::Detail, Mode::Fixes], &["y y"], Intent::CopyId, "", "copy the id"),
-    row(&[Mode::List, Mode::Detail, Mode::Fixes], &["y j"], Intent::CopyJson, "", "copy as JSON"),
+    row(COPIED, &["y y"], Intent::CopyId, "", "copy the id"),
+    row(COPIED, &["y j"], Intent::CopyJson, "", "copy as JSON"),
     row(REVIEW, &["y"], Intent::CopyPlan, "copy plan", "copy the plan, as it would run"),
     row(ALERTS, &["y m"], Intent::CopyMarkdown, "", "copy as Markdown"),
     row(ALL, &["t"], Intent::TimeFormat, "", "times as ages, UTC or local"),
@@ -353,7 +376,7 @@ pub const TABLE: &[Binding] = &[
         &[":"],
         Intent::Palette,
         "command",
-        "type a command: every verb, fixes off, propose, maintenance; Tab completes",
+        "type a command: every verb, fixes off, propose, maintenance, migrate; Tab completes",
     ),
     row(ALL, &["?"], Intent::Help, "help", "all keys of this view"),
     row(ALL, &["Esc"], Intent::Back, "back", "peel back one layer"),
@@ -408,29 +431,6 @@ pub fn written(binding: &Binding) -> String {
     binding.keys.iter().map(|keys| keys.replace(' ', "")).collect::<Vec<_>>().join(" ")
 }
 
-/// What a key is called: `a`, `Space`, `Ctrl-d`.
-pub fn name(key: Key) -> String {
-    let plain = match key.code {
-        KeyCode::Char(' ') => "Space".to_owned(),
-        KeyCode::Char(letter) => letter.to_string(),
-        KeyCode::Enter => "Enter".to_owned(),
-        KeyCode::Esc => "Esc".to_owned(),
-        KeyCode::Tab => "Tab".to_owned(),
-        KeyCode::BackTab => "Shift-Tab".to_owned(),
-        KeyCode::Backspace => "Backspace".to_owned(),
-        KeyCode::Delete => "Del".to_owned(),
-        KeyCode::Up => "Up".to_owned(),
-        KeyCode::Down => "Down".to_owned(),
-        KeyCode::Left => "Left".to_owned(),
-        KeyCode::Right => "Right".to_owned(),
-        KeyCode::Home => "Home".to_owned(),
-        KeyCode::End => "End".to_owned(),
-        KeyCode::PageUp => "PgUp".to_owned(),
-        KeyCode::PageDown => "PgDn".to_owned(),
-    };
-    if key.ctrl { format!("Ctrl-{plain}") } else { plain }
-}
-
 #[cfg(test)]
 #[expect(clippy::panic, reason = "tests")]
 mod tests {
@@ -446,8 +446,11 @@ mod tests {
                 assert_eq!(*first, row.intent, "{keys} stands for two verbs");
             }
         }
+        // More and less are no letters: they belong to whatever has the focus, a chart or a rate.
+        let is_letter = |keys: &&&str| keys.chars().all(char::is_alphabetic);
         for row in TABLE.iter().filter(|row| row.class == Class::View) {
-            assert!(row.keys.iter().all(|keys| !verbs.contains_key(keys)), "{:?} is a verb elsewhere", row.keys);
+            let mut letters = row.keys.iter().filter(is_letter);
+            assert!(letters.all(|keys| !verbs.contains_key(keys)), "{:?} is a verb elsewhere", row.keys);
         }
     }
 

@@ -4,9 +4,11 @@
 //! clock and draws nothing.
 
 pub mod fixes;
+pub mod migrations;
 mod palette;
 pub mod requests;
 mod settle;
+mod setup;
 mod typing;
 mod verbs;
 
@@ -14,63 +16,26 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 use stella_protocol::fix::DefinitionView;
-use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Text, Verb};
+use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Verb};
 
 use crate::board::Board;
 use crate::effect::{Effect, Reply, RequestId};
 use crate::event::{Event, LinkEvent, Now, SourceEvent};
 use crate::frame::{self, dialog::Dialog};
 use crate::keys::{Intent, Key, Mode, Place};
+use crate::screens::migrations as migration_list;
 use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, metrics, review};
-use crate::theme::Theme;
 use fixes::Armed;
+use migrations::ArmedMigration;
 use requests::Requests;
+
+pub use setup::{Setup, TimeFormat};
 
 /// A message in the footer stays this long, in ms.
 const NOTICE_MS: u64 = 8_000;
 /// Two Ctrl-c within this time quit.
 const TWICE_MS: u64 = 1_000;
 const MINUTE_MS: i64 = 60_000;
-
-/// What was configured when the console started.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-#[derive(Debug)]
-pub struct Setup {
-    /// Name of the profile, or `DEMO`, `PIPE`, `TAIL`.
-    pub badge: Text,
-    /// This machine.
-    pub host: Text,
-    /// What is watched, in words.
-    pub watching: Text,
-    /// Who we are, until the server says better.
-    pub me: Text,
-    /// Three lines for a newcomer.
-    pub coach: Vec<String>,
-    /// No verb may be sent.
-    pub readonly: bool,
-    /// The server lives inside this process and ends with it.
-    pub embedded: bool,
-    /// Styles.
-    pub theme: Theme,
-    /// Pure 7-bit output.
-    pub ascii: bool,
-    /// Nothing is configured: offer the choices.
-    pub first_run: bool,
-    /// Clock times are local ones.
-    pub local_time: bool,
-}
-
-/// How times are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TimeFormat {
-    /// Ages in lists, clock times elsewhere.
-    #[default]
-    Ages,
-    /// UTC everywhere.
-    Utc,
-    /// Local time everywhere.
-    Local,
-}
 
 /// Everything.
 #[derive(Debug)]
@@ -102,6 +67,12 @@ pub struct Ui {
     pub review: Option<review::State>,
     /// A decision that waits for one more look.
     pub armed: Option<Armed>,
+    /// The migrations.
+    pub migrations: migration_list::State,
+    /// The migration on the screen, over the list of them.
+    pub migration: Option<migration_list::one::State>,
+    /// A decision on a migration that waits for one more look.
+    pub armed_migration: Option<ArmedMigration>,
     /// What can be proposed, as last heard.
     pub definitions: Vec<DefinitionView>,
     /// The series.
@@ -126,6 +97,7 @@ pub struct Ui {
     pub last_key: Option<u64>,
     last_interrupt: Option<u64>,
     known_critical: BTreeSet<AlertId>,
+    known_migrations: Option<migrations::Known>,
     title: String,
 }
 
@@ -143,6 +115,9 @@ impl Model {
             fixes: fix_list::State::default(),
             review: None,
             armed: None,
+            migrations: migration_list::State::default(),
+            migration: None,
+            armed_migration: None,
             definitions: Vec::new(),
             metrics: metrics::State::default(),
             log: log::State::default(),
@@ -156,6 +131,7 @@ impl Model {
             last_key: None,
             last_interrupt: None,
             known_critical: BTreeSet::new(),
+            known_migrations: None,
             title: String::new(),
         };
         Self { board: Board::default(), ui }
@@ -197,6 +173,12 @@ impl Model {
         if let (Shown::Review, Some(review)) = (self.shown(), &self.ui.review) {
             review.wakes_at(&self.board, now).into_iter().for_each(&mut sooner);
         }
+        if self.shown() == Shown::Place(Place::Migrations) && self.ui.migrations.will_settle() {
+            self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
+        }
+        if let (Shown::Migration, Some(one)) = (self.shown(), &self.ui.migration) {
+            one.wakes_at(&self.board, self.ui.size, now).into_iter().for_each(&mut sooner);
+        }
         if self.shown() == Shown::Place(Place::Log) {
             self.ui.log.wakes_at(now).into_iter().for_each(&mut sooner);
         }
@@ -226,6 +208,8 @@ impl Model {
             Shown::Detail
         } else if self.ui.place == Place::Fixes && self.ui.review.is_some() {
             Shown::Review
+        } else if self.ui.place == Place::Migrations && self.ui.migration.is_some() {
+            Shown::Migration
         } else {
             Shown::Place(self.ui.place)
         }
@@ -238,6 +222,8 @@ impl Model {
             (Place::Alerts, false) => Mode::List,
             (Place::Fixes, _) if self.ui.review.is_some() => Mode::Review,
             (Place::Fixes, _) => Mode::Fixes,
+            (Place::Migrations, _) if self.ui.migration.is_some() => Mode::Migration,
+            (Place::Migrations, _) => Mode::Migrations,
             (Place::Metrics, _) => Mode::Metrics,
             (Place::Log, _) => Mode::Log,
         }
@@ -299,6 +285,18 @@ impl Model {
                     review.said(cx, id, answer);
                 }
             }),
+            Reply::Migrated(answer) => self.migrated(now, id, answer),
+            Reply::Migration(which, answer) => self.migration_read(now, id, &which, &answer, effects),
+            Reply::MigrationPart(which, list, answer) => self.with_context(now, effects, |ui, cx| {
+                if let Some(one) = ui.migration.as_mut().filter(|one| *one.id() == which) {
+                    one.part(cx, id, list, answer);
+                }
+            }),
+            Reply::MigrationUser(which, answer) => {
+                if let Some(one) = self.ui.migration.as_mut().filter(|one| *one.id() == which) {
+                    one.checked(id, answer);
+                }
+            }
             Reply::Definitions(answer) => self.define(answer),
             Reply::FixHistory(answer) => self.with_context(now, effects, |ui, cx| ui.fixes.history(cx, id, answer)),
         }
@@ -308,18 +306,25 @@ impl Model {
         match intent {
             Intent::Show(place) => {
                 self.close_review();
+                let was_here = self.ui.place == Place::Migrations;
                 self.ui.place = place;
+                if place == Place::Migrations {
+                    self.show_migrations(was_here);
+                }
                 self.with_context(now, effects, |ui, cx| match place {
                     Place::Log => ui.log.opened(cx),
                     Place::Metrics => ui.metrics.opened(cx),
                     Place::Fixes => ui.fixes.opened(cx),
+                    Place::Migrations => ui.migrations.opened(cx),
                     Place::Alerts => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
             Intent::Quit => self.leave(now, effects),
+            intent if self.migration_verb(intent).is_some() => self.decide_migration(now, intent, effects),
             Intent::Act(Verb::Resolve) if self.mode() == Mode::Review => self.decide(now, FixVerb::Close, effects),
             Intent::Act(verb) => self.act(now, verb, effects),
+            Intent::Decide(FixVerb::DryRun) if self.mode() == Mode::Migrations => self.make_migration(now, effects),
             Intent::Decide(_) => match self.fix_verb(intent) {
                 Some(verb) => self.decide(now, verb, effects),
                 None => self.say(now, "that is done inside a review: f opens it".to_owned()),
@@ -337,7 +342,7 @@ impl Model {
             Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown | Intent::CopyPlan => {
                 self.copy(now, intent, effects);
             }
-            Intent::Why if self.mode() != Mode::Review => self.why(now),
+            Intent::Why if !matches!(self.mode(), Mode::Review | Mode::Migration) => self.why(now),
             Intent::LogAround => {
                 if let Some(id) = self.focus().map(|alert| alert.id.clone()) {
                     self.lines_around(now, &id, effects);
@@ -355,6 +360,8 @@ impl Model {
             Mode::List => ui.alerts.update(cx, intent),
             Mode::Detail => ui.detail.update(cx, intent),
             Mode::Fixes => ui.fixes.update(cx, intent),
+            Mode::Migrations => ui.migrations.update(cx, intent),
+            Mode::Migration => ui.migration.as_mut().map_or(Go::Back, |one| one.update(cx, intent)),
             Mode::Review => ui.review.as_mut().map_or(Go::Back, |review| review.update(cx, intent)),
             Mode::Metrics => ui.metrics.update(cx, intent),
             Mode::Log => ui.log.update(cx, intent),
@@ -368,6 +375,8 @@ impl Model {
                 self.ui.detail.set_raw(intent == Intent::Raw);
             }
             Go::Review(id) => self.open_review(id),
+            Go::Migration(id) => self.open_migration(id),
+            Go::Decide => self.ask_what_is_meant(now),
             Go::Lines(link, alert) => {
                 self.ui.place = Place::Log;
                 self.with_context(now, effects, |ui, cx| ui.log.open_link(cx, &link, alert));
@@ -388,6 +397,8 @@ impl Model {
     fn back(&mut self) {
         if self.mode() == Mode::Review {
             self.close_review();
+        } else if self.mode() == Mode::Migration {
+            self.close_migration();
         } else if self.ui.place == Place::Alerts {
             self.ui.detail_open = false;
         } else {
@@ -405,8 +416,9 @@ impl Model {
         self.with_rows(now, effects, rows, |ui, cx| match place {
             Place::Log => ui.log.closed(cx),
             Place::Metrics => ui.metrics.closed(),
-            Place::Alerts | Place::Fixes => {}
+            Place::Alerts | Place::Fixes | Place::Migrations => {}
         });
+        self.say_detached(now);
         self.back();
     }
 
@@ -457,6 +469,8 @@ pub enum Shown {
     Detail,
     /// One fix.
     Review,
+    /// One migration.
+    Migration,
     /// A screen.
     Place(Place),
 }

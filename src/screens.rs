@@ -10,11 +10,12 @@ pub mod fixes;
 pub mod help;
 pub mod log;
 pub mod metrics;
+pub mod migrations;
 pub mod plot;
 pub mod review;
 
 use ratatui::style::Style;
-use stella_protocol::{AlertId, FixId, LogLink, Role as Rank, Timestamp};
+use stella_protocol::{AlertId, FixId, LogLink, MigrationId, Role as Rank, Timestamp};
 use stella_widgets::text::sanitise;
 
 use crate::board::Board;
@@ -237,6 +238,10 @@ pub enum Go {
     Lines(LogLink, Option<AlertId>),
     /// To the review of this fix.
     Review(FixId),
+    /// To this migration.
+    Migration(MigrationId),
+    /// Stay, and ask what is to become of the thing under the cursor.
+    Decide,
 }
 
 /// A refusal in words.

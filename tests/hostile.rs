@@ -10,6 +10,8 @@ mod api;
 mod feed;
 #[path = "hostile/judge.rs"]
 mod judge;
+#[path = "hostile/migrations.rs"]
+mod migrations;
 #[path = "hostile/payloads.rs"]
 mod payloads;
 #[path = "hostile/server.rs"]

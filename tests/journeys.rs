@@ -6,6 +6,12 @@
 mod decisions;
 #[path = "journeys/fixes.rs"]
 mod fixes;
+#[path = "journeys/migrations.rs"]
+mod migrations;
+#[path = "journeys/migrations_decided.rs"]
+mod migrations_decided;
+#[path = "journeys/migrations_told.rs"]
+mod migrations_told;
 #[path = "journeys/remedies.rs"]
 mod remedies;
 #[path = "journeys/scene.rs"]

@@ -22,6 +22,8 @@ fn table() -> String {
                 Mode::Detail => "alert",
                 Mode::Fixes => "fixes",
                 Mode::Review => "review",
+                Mode::Migrations => "migrations",
+                Mode::Migration => "migration",
                 Mode::Metrics => "metrics",
                 Mode::Log => "log",
             })

@@ -3,12 +3,13 @@
 //!
 //! Alerts are whole objects: the latest of one id stands for all of it, at its own place in the order.
 //! Counters merge and go last. Diagnostic log events and lines of running fixes are kept up to a bound,
-//! oldest dropped first; a fix and what holds for all fixes are never merged: each of their steps counts.
+//! oldest dropped first; a fix, a migration and what holds for all fixes are never merged: each of their
+//! steps counts. How far a migration is is a figure, of which the last one stands.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stella_protocol::{AlertCount, AlertId, Envelope, FeedEvent, Severity, Status};
+use stella_protocol::{AlertCount, AlertId, Envelope, FeedEvent, MigrationId, Severity, Status};
 use tokio::sync::Notify;
 
 use crate::event::{Event, LinkEvent};
@@ -36,6 +37,7 @@ struct Pending {
     /// In order; None: a later one took its place.
     items: Vec<Option<Event>>,
     alerts: HashMap<AlertId, usize>,
+    progress: HashMap<MigrationId, usize>,
     heartbeat: Option<usize>,
     alive: Option<usize>,
     counts: BTreeMap<AlertId, AlertCount>,
@@ -112,6 +114,11 @@ impl Pending {
             }
             FeedEvent::Heartbeat(_) => {
                 if let Some(older) = self.heartbeat.replace(self.items.len()) {
+                    self.items[older] = None;
+                }
+            }
+            FeedEvent::MigrationProgress(progress) => {
+                if let Some(older) = self.progress.insert(progress.id.clone(), self.items.len()) {
                     self.items[older] = None;
                 }
             }
@@ -262,6 +269,32 @@ mod tests {
         }
         assert_eq!(versions, [1, 2, 3]);
         assert_eq!((lines.len(), lines.last()), (OUTPUT, Some(&5_001)));
+    }
+
+    #[test]
+    fn of_how_far_each_migration_is_the_last_word_comes_out() {
+        let progress = |id: &str, done: u64| {
+            let progress = serde_json::from_value(json!({
+                "id": id, "phase": "copy", "at": "2026-01-01T00:00:00.000Z", "total": 9, "done": done,
+                "eta": {"is": "unknown", "why": ""}, "counts": {}, "batches": [0, 1]
+            }));
+            Envelope { cursor: None, event: FeedEvent::MigrationProgress(Box::new(progress.unwrap())) }
+        };
+        let mailbox = Mailbox::default();
+        mailbox.feed([progress("mig-1", 1), progress("mig-2", 5), progress("mig-1", 2)]);
+        let told: Vec<(String, u64)> = mailbox
+            .take()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Feed(envelope) => Some(envelope.event),
+                _ => None,
+            })
+            .filter_map(|event| match event {
+                FeedEvent::MigrationProgress(progress) => Some((progress.id.to_string(), progress.done)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [("mig-2".to_owned(), 5), ("mig-1".to_owned(), 2)]);
     }
 
     #[test]

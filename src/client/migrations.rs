@@ -14,7 +14,10 @@ use stella_protocol::{MigrationId, MigrationStatus};
 
 use super::fixes::Wire;
 use super::{Change, Client};
-use crate::effect::{Refusal, RequestId};
+use crate::effect::{MigrationList, MigrationPart, Refusal, RequestId};
+
+/// Rows of a page that the console asks for.
+const PAGE: u32 = 200;
 
 /// Which migrations; everything empty: all, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,6 +94,24 @@ impl Client {
     /// Which id goes where, by old id.
     pub async fn migration_mapping(&self, id: &MigrationId, part: &Part) -> Result<Wire<MappingPage>, Refusal> {
         self.migration_part(id, "mapping", part).await
+    }
+
+    /// A page of one of its lists, as the console asks for it.
+    pub(super) async fn migration_list(
+        &self,
+        id: &MigrationId,
+        list: MigrationList,
+        after: Option<String>,
+    ) -> Result<MigrationPart, Refusal> {
+        let part = Part { after, limit: PAGE };
+        Ok(match list {
+            MigrationList::Collections => MigrationPart::Collections(self.migration_collections(id, &part).await?.read),
+            MigrationList::Orphans => MigrationPart::Orphans(self.migration_orphans(id, &part).await?.read),
+            MigrationList::Decisions => MigrationPart::Decisions(self.migration_decisions(id, &part).await?.read),
+            MigrationList::Errors => MigrationPart::Errors(self.migration_errors(id, &part).await?.read),
+            MigrationList::Log => MigrationPart::Log(self.migration_log(id, &part).await?.read),
+            MigrationList::Mapping => MigrationPart::Mapping(self.migration_mapping(id, &part).await?.read),
+        })
     }
 
     /// How it went, reconciled.

@@ -3,8 +3,9 @@
 
 use std::net::Ipv4Addr;
 
-use stella_protocol::FixVerb;
 use stella_protocol::fix::{FixRequest, Proposal, SwitchRequest};
+use stella_protocol::migration::{DecisionRequest, MigrationKind, MigrationProposal, MigrationRequest};
+use stella_protocol::{FixVerb, MigrationVerb};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -64,11 +65,20 @@ async fn head(listener: TcpListener) -> String {
 }
 
 #[tokio::test]
-async fn a_change_of_fixes_has_its_method_its_key_and_the_version_that_was_seen() {
+async fn a_change_of_fixes_or_migrations_has_its_method_its_key_and_the_version_that_was_seen() {
     let request = FixRequest { plan_digest: Some("7c1e".into()), text: None };
     let id = "fx-1".parse().unwrap();
     let decide = Command::DecideFix { id, version: 3, verb: FixVerb::DryRun, request };
+    let which = || "mig-2".parse().unwrap();
+    let (verb, request) = (MigrationVerb::HandOver, MigrationRequest::default());
+    let hand_over = Command::DecideMigration { id: which(), version: 4, verb, request };
+    let request = DecisionRequest::Question { id: "dec-1".into(), option: "a".into(), reason: "b".into() };
+    let answer = Command::AnswerMigration { id: which(), version: 5, request };
+    let make = Command::CreateMigration(MigrationProposal { kind: MigrationKind::UserIds });
     for (command, line, version) in [
+        (make, "post /api/stella/migrations http", None),
+        (hand_over, "post /api/stella/migrations/mig-2/hand-over http", Some("if-match: \"4\"")),
+        (answer, "post /api/stella/migrations/mig-2/decisions http", Some("if-match: \"5\"")),
         (decide, "post /api/stella/fixes/fx-1/dry-run http", Some("if-match: \"3\"")),
         (Command::Propose(Proposal::default()), "post /api/stella/fixes http", None),
         (

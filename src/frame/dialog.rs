@@ -16,7 +16,7 @@ use crate::keys::{Key, KeyCode};
 use palette::Palette;
 use steps::{Outcome, Steps};
 
-pub use steps::{Order, Step};
+pub use steps::{Order, SeenMigration, Step};
 
 /// Keys are ignored for this long after a dialog opened, in ms.
 pub const DEAF_MS: u64 = 400;

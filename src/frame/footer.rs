@@ -3,14 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use stella_protocol::FixVerb;
+use stella_protocol::{FixVerb, MigrationVerb, Role as Rank};
 use stella_widgets::text::{cut, sanitise, width};
 
 use super::dialog::Dialog;
 use super::put;
 use crate::board::link::LinkState;
-use crate::keys::{self, Class, Intent, Place};
+use crate::keys::{self, Class, Intent, Mode, Place};
 use crate::model::{Model, Shown};
+use crate::screens::migrations::{self, one};
 use crate::screens::{View, review};
 use crate::theme::Role;
 
@@ -85,24 +86,42 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
             add("Esc".to_owned(), "back");
             return Line::from(spans);
         }
-        Shown::Detail | Shown::Review | Shown::Place(_) => {}
+        Shown::Detail | Shown::Review | Shown::Migration | Shown::Place(_) => {}
     }
     add("?".to_owned(), "help");
+    let chooses = model.mode() != Mode::Migration || model.ui.migration.as_ref().is_some_and(one::State::has_choice);
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
+        let leads = row.intent != Intent::Open || chooses;
         let may = || view.bar().is_none() && !is_off(model, view, row.intent);
-        if row.class == Class::View || may() {
-            let is_withdrawal = model.fix_verb(row.intent) == Some(FixVerb::Withdraw);
-            let words = if is_withdrawal { "withdraw" } else { row.short };
+        if leads && (row.class == Class::View || may()) {
+            let words = match (model.migration_verb(row.intent), model.fix_verb(row.intent)) {
+                // `+` and `-` have no word of their own.
+                (Some(verb), _) if verb != MigrationVerb::Rate => migrations::verb(verb),
+                (None, Some(FixVerb::Withdraw)) => "withdraw",
+                _ => row.short,
+            };
             add(row.keys.first().map(|keys| keys.replace(' ', "")).unwrap_or_default(), words);
         }
     }
     Line::from(spans)
 }
 
-/// True for a verb that the fix under review would not take now.
+/// True for a verb that the fix under review, or the migration on the screen, would not take now.
 fn is_off(model: &Model, view: &View<'_>, intent: Intent) -> bool {
+    if let (Some(migration), Some(verb)) = (model.shown_migration(), model.migration_verb(intent)) {
+        let makes = verb == MigrationVerb::Plan && !migration.status.is_unfinished();
+        let off = if makes { view.lacks(Rank::Admin) } else { migrations::off(verb, migration, view) };
+        return off.is_some();
+    }
     let (Some(fix), Some(verb)) = (model.reviewed_fix(), model.fix_verb(intent)) else { return false };
     review::off(verb, fix, view).is_some()
+}
+
+/// What quitting ends, when the server lives inside this console.
+fn ends_with_it(view: &View<'_>) -> String {
+    let works = view.board.migrations.unfinished().find(|one| one.status.holds_the_store());
+    let waits = works.map(|one| format!("; {} waits at its checkpoint until the next one", one.id));
+    format!("the server inside this console ends with it{}", waits.unwrap_or_default())
 }
 
 /// Lines that a dialog takes.
@@ -137,11 +156,7 @@ pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Bu
         let column = u16::try_from(at).unwrap_or(u16::MAX).saturating_sub(skip).min(room);
         caret = Some(Position::new(area.x + 3 + column, y));
     }
-    let hint = if model.ui.dialog.as_ref()?.is_quit() && view.setup.embedded {
-        "the server inside this console ends with it".to_owned()
-    } else {
-        lines.hint
-    };
+    let hint = if model.ui.dialog.as_ref()?.is_quit() && view.setup.embedded { ends_with_it(view) } else { lines.hint };
     if !hint.is_empty() {
         let role = if lines.wrong { Role::Danger } else { Role::Muted };
         let room = area.width.saturating_sub(3);

@@ -12,8 +12,13 @@ use crate::board::link::LinkState;
 use crate::event::SourceEvent;
 use crate::keys::Place;
 use crate::model::Model;
-use crate::screens::View;
+use crate::screens::{View, migrations as screen};
 use crate::theme::Role;
+
+/// From this width on the names of the screens stand further apart.
+const ROOMY: u16 = 100;
+/// Below this one they stand close together.
+const NARROW: u16 = 72;
 
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     first(view, area, buffer);
@@ -121,10 +126,16 @@ fn health(view: &View<'_>, room: u16) -> Vec<Span<'static>> {
 }
 
 fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let gap = match area.width {
+        0..NARROW => " ",
+        NARROW..ROOMY => "  ",
+        _ => "   ",
+    };
     let mut spans = vec![Span::raw(" ")];
     for (key, name, place) in [
         ("1", "Alerts", Place::Alerts),
         ("2", "Fixes", Place::Fixes),
+        ("3", "Migrations", Place::Migrations),
         ("4", "Metrics", Place::Metrics),
         ("5", "Log", Place::Log),
     ] {
@@ -132,14 +143,16 @@ fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         let style = if here { view.style(Role::Focus) } else { view.style(Role::Muted) };
         spans.push(Span::styled(format!("{key} "), view.style(Role::Faint)));
         spans.push(Span::styled(name, style));
-        if place == Place::Fixes {
-            spans.extend(fixes(view));
+        match place {
+            Place::Fixes => spans.extend(fixes(view)),
+            Place::Migrations => spans.extend(migrations(view)),
+            Place::Alerts | Place::Metrics | Place::Log => {}
         }
-        spans.push(Span::raw("   "));
+        spans.push(Span::raw(gap));
     }
     let used: u16 = spans.iter().map(|span| width(&span.content)).sum();
     put(buffer, area.x, area.y, area.width, &Line::from(spans));
-    let room = area.width.saturating_sub(used + 2);
+    let room = area.width.saturating_sub(used + 1);
     let words = watching(view, room);
     let words = cut(&words, room);
     let at = area.right().saturating_sub(width(&words) + 1);
@@ -155,6 +168,17 @@ fn fixes(view: &View<'_>) -> Vec<Span<'static>> {
     count.into_iter().chain(is_off.then(|| Span::styled(" OFF", style))).collect()
 }
 
+/// How many migrations are not over, how far the foremost is, and whether it is held.
+fn migrations(view: &View<'_>) -> Vec<Span<'static>> {
+    let migrations = &view.board.migrations;
+    let Some(foremost) = migrations.foremost() else { return Vec::new() };
+    let count = Span::styled(format!("*{}", migrations.unfinished().count()), view.style(Role::Waiting));
+    let is_held = screen::hold(foremost, migrations.progress(&foremost.id)).is_some();
+    let works = screen::status_role(foremost.status) == Role::Accent;
+    let role = if is_held && works { Role::Waiting } else { screen::status_role(foremost.status) };
+    vec![count, Span::styled(screen::short(view, foremost), view.style(role))]
+}
+
 /// What is watched and as whom; what is being prepared or has ended, when that is the news. The address is
 /// shortened first, then who we are; that nothing can be sent is said to the last.
 fn watching(view: &View<'_>, room: u16) -> String {
@@ -164,11 +188,16 @@ fn watching(view: &View<'_>, room: u16) -> String {
         Some(SourceEvent::Trouble(why)) => format!("trouble: {}", sanitise(why.raw())),
         Some(SourceEvent::Ready) | None => sanitise(view.setup.watching.raw()).into_string(),
     };
+    let readonly = if view.setup.readonly { "  READ-ONLY" } else { "" };
     let me = match &view.board.principal {
-        Some((name, role)) => format!("  {} ({})", sanitise(name.raw()), role.word()),
+        Some((name, role)) => {
+            let (name, role) = (format!("  {}", sanitise(name.raw())), format!(" ({})", role.word()));
+            // Half a role says nothing.
+            let has_room = width(&name) + width(&role) + width(readonly) <= room;
+            if has_room { name + &role } else { name }
+        }
         None => String::new(),
     };
-    let readonly = if view.setup.readonly { "  READ-ONLY" } else { "" };
     let me = cut(&me, room.saturating_sub(width(readonly)));
     let said = cut(&said, room.saturating_sub(width(&me) + width(readonly)));
     format!("{said}{me}{readonly}")

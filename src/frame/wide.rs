@@ -1,28 +1,32 @@
-//! What wide terminals show besides: the fixes that wait or run, and what happened lately, from the
-//! alerts' and the fixes' own trails.
+//! What wide terminals show besides: the fixes that wait or run, the migrations that are not over, and what
+//! happened lately, from the trails of alerts, fixes and migrations.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Fix, Timestamp};
+use stella_protocol::{Fix, Migration, Timestamp};
 use stella_widgets::text::{fit, sanitise, width};
-use stella_widgets::{Align, Rule};
+use stella_widgets::{Align, Bar, Rule};
 
 use super::put;
 use crate::screens::View;
 use crate::screens::fixes::{approvals, risk, risk_role, sorted, status, status_role, when};
+use crate::screens::migrations;
 use crate::theme::Role;
 
 /// Open fixes that are listed; the screen of fixes has all of them.
 const DECISIONS: usize = 6;
 
-/// Fixes that wait or run, and below them what happened.
+/// Columns before the bar of a migration, and those of the bar.
+const BAR: (u16, u16) = (38, 28);
+
+/// Fixes that wait or run, migrations that are not over, and below them what happened.
 pub(super) fn draw(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let open = sorted(view.board.fixes.iter().filter(|fix| fix.status.is_open()));
     let rows = u16::try_from(open.len().min(DECISIONS)).unwrap_or(0);
     if rows == 0 {
-        return activity(view, area, buffer);
+        return operations(view, area, buffer);
     }
     let height = (rows + 1).min(area.height);
     let note = format!("{} wait", view.board.fixes.waiting());
@@ -36,7 +40,57 @@ pub(super) fn draw(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     for (fix, y) in open.into_iter().zip(area.y + 1..area.y + height) {
         put(buffer, area.x, y, area.width, &decision(view, fix, area.width));
     }
+    operations(view, Rect { y: area.y + height, height: area.height - height, ..area }, buffer);
+}
+
+/// Migrations that are not over: how far, how long still, what holds them.
+fn operations(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let open: Vec<&Migration> = view.board.migrations.unfinished().collect();
+    let rows = u16::try_from(open.len().min(DECISIONS)).unwrap_or(0);
+    if rows == 0 || area.height < rows + 1 {
+        return activity(view, area, buffer);
+    }
+    let rule = Rule::new()
+        .title("long operations (3 all)")
+        .style(view.style(Role::Border))
+        .title_style(view.style(Role::Title));
+    (&rule).render(Rect { height: 1, ..area }, buffer);
+    for (one, y) in open.into_iter().zip(area.y + 1..area.y + 1 + rows) {
+        operation(view, one, Rect { y, height: 1, ..area }, buffer);
+    }
+    let height = rows + 1;
     activity(view, Rect { y: area.y + height, height: area.height - height, ..area }, buffer);
+}
+
+fn operation(view: &View<'_>, one: &Migration, area: Rect, buffer: &mut Buffer) {
+    let progress = view.board.migrations.progress(&one.id);
+    let left = Align::Left;
+    let name = Line::from(vec![
+        Span::styled(format!(" {} ", fit(one.id.as_str(), 7, left)), view.style(Role::Text)),
+        Span::styled(
+            format!("{} ", fit(&migrations::status(one.status), 15, left)),
+            view.style(migrations::status_role(one.status)),
+        ),
+        Span::styled(fit(&sanitise(one.target.raw()), 12, left), view.style(Role::Muted)),
+    ]);
+    put(buffer, area.x, area.y, BAR.0, &name);
+    let figures = migrations::figures(one, progress);
+    let mut words = Vec::new();
+    if let Some(figures) = figures {
+        let bar = Bar::new(figures.bar())
+            .done_style(view.style(Role::Chart))
+            .rest_style(view.style(Role::Faint))
+            .figure_style(view.style(Role::Text));
+        (&bar).render(Rect { x: area.x + BAR.0, width: BAR.1, ..area }.intersection(area), buffer);
+        words.extend(figures.progress.map(|progress| format!("ETA {}", migrations::eta(&progress.eta))));
+    } else {
+        words.push(format!("next: {}", sanitise(one.next.words.raw())));
+    }
+    words.extend(migrations::hold(one, progress).map(|why| format!("HOLD {why}")));
+    let at = if figures.is_some() { BAR.0 + BAR.1 + 2 } else { BAR.0 };
+    let room = area.width.saturating_sub(at + 1);
+    let shown = fit(&words.join("   "), room, left);
+    put(buffer, area.x + at, area.y, room, &Line::styled(shown, view.style(Role::Text)));
 }
 
 fn decision(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
@@ -78,6 +132,12 @@ fn activity(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         trail.extend(fix.trail.iter().map(|event| {
             let by = sanitise(event.by.raw()).into_string();
             (event.at, by, format!("{}: {}", fix.id, sanitise(event.what.raw())))
+        }));
+    }
+    for one in view.board.migrations.all() {
+        trail.extend(one.trail.iter().map(|event| {
+            let by = sanitise(event.by.raw()).into_string();
+            (event.at, by, format!("{}: {}", one.id, sanitise(event.what.raw())))
         }));
     }
     trail.sort_by_key(|(at, _, _)| std::cmp::Reverse(*at));

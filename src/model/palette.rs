@@ -14,9 +14,10 @@ use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Mode, Place};
 
 /// Commands that are one word, and what they are otherwise a key for.
-const WORDS: [(&str, Intent); 21] = [
+const WORDS: [(&str, Intent); 22] = [
     ("alerts", Intent::Show(Place::Alerts)),
     ("fixes", Intent::Show(Place::Fixes)),
+    ("migrations", Intent::Show(Place::Migrations)),
     ("metrics", Intent::Show(Place::Metrics)),
     ("log", Intent::Show(Place::Log)),
     ("help", Intent::Help),
@@ -61,7 +62,7 @@ impl Model {
     /// Every command that can be completed, whole; those for where we are come first.
     fn commands(&self) -> Vec<String> {
         let is_here = |intent: &Intent| match intent {
-            Intent::Decide(_) => self.mode() == Mode::Review,
+            Intent::Decide(_) => matches!(self.mode(), Mode::Review | Mode::Migration),
             Intent::Act(_) | Intent::Review => matches!(self.mode(), Mode::List | Mode::Detail),
             _ => true,
         };
@@ -70,6 +71,7 @@ impl Model {
             matches!(intent, Intent::Show(_) | Intent::Help | Intent::Quit | Intent::Refresh)
         });
         let mut all: Vec<String> = words.into_iter().chain(others).map(|(word, _)| (*word).to_owned()).collect();
+        all.extend(self.migration_commands());
         all.extend(["fixes off", "fixes on"].map(str::to_owned));
         all.extend(self.ui.definitions.iter().map(|known| format!("propose {}", sanitise(known.id.raw()))));
         let fixes = self.board.fixes.iter().filter(|fix| fix.status.is_open());
@@ -103,6 +105,7 @@ impl Model {
                 Ok(id) => self.open_review(id),
                 Err(_) => self.say(now, "a fix is called fx-N".to_owned()),
             },
+            ["migrate", rest @ ..] => self.migrate_command(now, rest, effects),
             ["maintenance", "end", window] => self.ask_end(now, window),
             ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),
             [word] => match WORDS.iter().find(|(name, _)| name == word) {
@@ -244,12 +247,12 @@ impl Model {
         match self.mode() {
             Mode::List | Mode::Detail => self.focus(),
             Mode::Review => self.board.alerts.get(self.reviewed_fix()?.alert_id.as_ref()?),
-            Mode::Fixes | Mode::Metrics | Mode::Log => None,
+            Mode::Fixes | Mode::Migrations | Mode::Migration | Mode::Metrics | Mode::Log => None,
         }
     }
 
     /// Why whoever sits here may not change anything that asks for this role now.
-    fn barred(&self, now: Now, wanted: Rank) -> Option<String> {
+    pub(super) fn barred(&self, now: Now, wanted: Rank) -> Option<String> {
         let is_live = self.board.link.state(now).is_live();
         self.view(now).lacks(wanted).or_else(|| (!is_live).then(|| "nothing is sent until the feed is live".to_owned()))
     }

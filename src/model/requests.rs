@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use stella_protocol::command::TargetResult;
-use stella_protocol::{ActionId, ActionResponse, AlertId, Fix, FixId, Outcome, Verb};
+use stella_protocol::{
+    ActionId, ActionResponse, AlertId, Fix, FixId, Migration, MigrationId, MigrationVerb, Outcome, Verb,
+};
 
 use crate::board::Board;
 use crate::effect::{Command, Effect, RequestId};
@@ -40,6 +42,7 @@ struct Pending {
 enum Thing {
     Alert(AlertId),
     Fix(FixId),
+    Migration(MigrationId),
 }
 
 /// How far it is.
@@ -86,7 +89,11 @@ impl Requests {
             }
             Command::DecideFix { id, .. } => vec![Thing::Fix(id.clone())],
             Command::Propose(proposal) => proposal.alert_id.iter().cloned().map(Thing::Alert).collect(),
-            Command::SwitchFixes(_)
+            Command::DecideMigration { id, .. } | Command::AnswerMigration { id, .. } => {
+                vec![Thing::Migration(id.clone())]
+            }
+            Command::CreateMigration(_)
+            | Command::SwitchFixes(_)
             | Command::Maintain(_)
             | Command::LiftSuppression(_)
             | Command::EndMaintenance(_) => Vec::new(),
@@ -101,6 +108,22 @@ impl Requests {
     /// What is under way for this fix.
     pub fn fix_progress(&self, fix: &FixId) -> Option<Progress> {
         self.progress_of(&Thing::Fix(fix.clone()))
+    }
+
+    /// What is under way for this migration.
+    pub fn migration_progress(&self, migration: &MigrationId) -> Option<Progress> {
+        self.progress_of(&Thing::Migration(migration.clone()))
+    }
+
+    /// True while this verb on this migration is on its way.
+    pub fn is_sent(&self, migration: &MigrationId, wanted: MigrationVerb) -> bool {
+        let is_it = |command: &Command| matches!(command, Command::DecideMigration { id, verb, .. } if id == migration && *verb == wanted);
+        self.pending.values().any(|pending| is_it(&pending.command))
+    }
+
+    /// True while a migration is being made.
+    pub fn is_making_migration(&self) -> bool {
+        self.pending.values().any(|pending| matches!(pending.command, Command::CreateMigration(_)))
     }
 
     fn progress_of(&self, thing: &Thing) -> Option<Progress> {
@@ -151,6 +174,13 @@ impl Requests {
     pub fn decided(&mut self, id: RequestId, fix: &Fix) -> Option<Command> {
         let pending = self.pending.get_mut(&id)?;
         pending.stage = Stage::Answered(vec![(Thing::Fix(fix.id.clone()), fix.version)]);
+        Some(pending.command.clone())
+    }
+
+    /// Takes the server's answer: the migration as the change left it. Returns the command it answers.
+    pub fn migrated(&mut self, id: RequestId, migration: &Migration) -> Option<Command> {
+        let pending = self.pending.get_mut(&id)?;
+        pending.stage = Stage::Answered(vec![(Thing::Migration(migration.id.clone()), migration.version)]);
         Some(pending.command.clone())
     }
 
@@ -214,6 +244,7 @@ impl Thing {
         match self {
             Self::Alert(id) => board.alerts.get(id).map(|alert| alert.version),
             Self::Fix(id) => board.fixes.get(id).map(|fix| fix.version),
+            Self::Migration(id) => board.migrations.get(id).map(|migration| migration.version),
         }
     }
 }

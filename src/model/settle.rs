@@ -10,7 +10,7 @@ use crate::effect::Effect;
 use crate::event::Now;
 use crate::frame;
 use crate::keys::Place;
-use crate::screens::{Context, alerts, detail, fixes, log, metrics, review};
+use crate::screens::{Context, alerts, detail, fixes, log, metrics, migrations, review};
 
 impl Model {
     /// After every event: what follows from it.
@@ -36,6 +36,8 @@ impl Model {
             }
             match shown {
                 Shown::Review => ui.review.iter_mut().for_each(|review| review.settle(cx)),
+                Shown::Migration => ui.migration.iter_mut().for_each(|one| one.settle(cx)),
+                Shown::Place(Place::Migrations) => ui.migrations.settle(cx, since_key),
                 Shown::Place(Place::Fixes) => ui.fixes.settle(cx, since_key),
                 Shown::Place(Place::Log) => ui.log.settle(cx),
                 Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
@@ -43,6 +45,7 @@ impl Model {
             }
         });
         self.ring(effects);
+        self.tell_of_migrations(now, effects);
         self.name_window(effects);
         if let Some(dialog) = &mut self.ui.dialog {
             let board = &self.board;
@@ -120,6 +123,8 @@ impl Model {
             detail: &mut ui.detail,
             fixes: &mut ui.fixes,
             review: ui.review.as_mut(),
+            migrations: &mut ui.migrations,
+            migration: ui.migration.as_mut(),
             metrics: &mut ui.metrics,
             log: &mut ui.log,
             detail_open: ui.detail_open,
@@ -138,6 +143,8 @@ pub(super) struct Rooms<'a> {
     pub(super) detail: &'a mut detail::State,
     pub(super) fixes: &'a mut fixes::State,
     pub(super) review: Option<&'a mut review::State>,
+    pub(super) migrations: &'a mut migrations::State,
+    pub(super) migration: Option<&'a mut migrations::one::State>,
     pub(super) metrics: &'a mut metrics::State,
     pub(super) log: &'a mut log::State,
     pub(super) detail_open: bool,

@@ -80,6 +80,7 @@ impl Model {
         self.ui.begun = None;
         self.ui.dialog = None;
         self.ui.armed = None;
+        self.ui.armed_migration = None;
         self.ui.help = None;
         self.say(now, "Ctrl-c again within a second quits".to_owned());
     }

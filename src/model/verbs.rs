@@ -92,6 +92,9 @@ impl Model {
             Command::SwitchFixes(request) => format!("fixes {} …", if request.on { "on" } else { "off" }),
             Command::Maintain(_) => "maintenance …".to_owned(),
             Command::LiftSuppression(suppression) => format!("lift {suppression} …"),
+            Command::CreateMigration(_) => "a migration is being made …".to_owned(),
+            Command::DecideMigration { id, verb, .. } => format!("{} {id} …", verb.word()),
+            Command::AnswerMigration { id, .. } => format!("deciding for {id} …"),
             Command::EndMaintenance(window) => format!("end {window} …"),
         };
         self.say(now, words);
@@ -132,7 +135,7 @@ impl Model {
 
     pub(super) fn ask_filter(&mut self, now: Now) {
         self.ui.dialog = match self.ui.place {
-            Place::Fixes => None,
+            Place::Fixes | Place::Migrations => None,
             Place::Alerts => Some(Dialog::filter(self.ui.alerts.filter().text(), now.steady)),
             Place::Log => Some(Dialog::search(self.ui.log.search_text(), now.steady)),
             Place::Metrics => Some(Dialog::series(self.ui.metrics.filter_text(), now.steady)),
@@ -180,8 +183,11 @@ impl Model {
     }
 
     pub(super) fn copy(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
-        let copied =
-            if self.ui.place == Place::Fixes { self.copied_fix(intent) } else { self.copied_alert(now, intent) };
+        let copied = match self.ui.place {
+            Place::Fixes => self.copied_fix(intent),
+            Place::Migrations => self.copied_migration(intent),
+            Place::Alerts | Place::Metrics | Place::Log => self.copied_alert(now, intent),
+        };
         let Some(text) = copied else { return };
         let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");
         effects.push(Effect::Copy(clean));

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use stella_protocol::{Alert, AlertId, FeedEvent, Fix, FixId, FixStatus, Severity, Snapshot, Status, Text, Timestamp};
+use stella_protocol::{
+    Alert, AlertId, FeedEvent, Fix, FixId, FixStatus, Migration, MigrationId, MigrationStatus, Severity, Snapshot,
+    Status, Text, Timestamp,
+};
 use stella_widgets::text::sanitise;
 
 use crate::embedded::Taken;
@@ -24,6 +27,7 @@ struct Known {
 pub(super) struct Printer {
     known: HashMap<AlertId, Known>,
     fixes: HashMap<FixId, (u64, FixStatus)>,
+    migrations: HashMap<MigrationId, (u64, MigrationStatus)>,
     tells_link: bool,
     is_linked: bool,
 }
@@ -45,6 +49,7 @@ impl Printer {
             Event::Feed(envelope) => match &envelope.event {
                 FeedEvent::Alert(alert) => self.alert(alert),
                 FeedEvent::Fix(fix) => self.fix(fix),
+                FeedEvent::Migration(migration) => self.migration(migration),
                 _ => Vec::new(),
             },
             Event::Link(LinkEvent::Snapshot(snapshot)) => {
@@ -54,6 +59,9 @@ impl Printer {
                 let news = snapshot.fixes.iter().filter(|fix| fix.status.is_open() || self.fixes.contains_key(&fix.id));
                 let news: Vec<&Fix> = news.collect();
                 lines.extend(news.into_iter().flat_map(|fix| self.fix(fix)));
+                let is_news = |one: &&Migration| one.status.is_unfinished() || self.migrations.contains_key(&one.id);
+                let news: Vec<&Migration> = snapshot.migrations.iter().filter(is_news).collect();
+                lines.extend(news.into_iter().flat_map(|one| self.migration(one)));
                 lines
             }
             Event::Link(LinkEvent::Lost { cause, .. } | LinkEvent::Refused(cause)) if self.tells_link => {
@@ -78,6 +86,17 @@ impl Printer {
         }
         self.fixes.insert(fix.id.clone(), (fix.version, fix.status));
         if before.is_some_and(|(_, status)| status == fix.status) { Vec::new() } else { vec![fix_line(fix)] }
+    }
+
+    /// A line for each status that a migration has; how far it is stands in `migrate status --follow`.
+    fn migration(&mut self, migration: &Migration) -> Vec<String> {
+        let before = self.migrations.get(&migration.id).copied();
+        if before.is_some_and(|(version, _)| version >= migration.version) {
+            return Vec::new();
+        }
+        self.migrations.insert(migration.id.clone(), (migration.version, migration.status));
+        let is_same = before.is_some_and(|(_, status)| status == migration.status);
+        if is_same { Vec::new() } else { vec![migration_line(migration)] }
     }
 
     fn alert(&mut self, alert: &Alert) -> Vec<String> {
@@ -110,6 +129,15 @@ fn fix_line(fix: &Fix) -> String {
     let after = if fix.result.is_empty() { String::new() } else { format!("; {}", sanitise(fix.result.raw())) };
     let (target, title) = (one_word(&fix.plan.target), sanitise(fix.title.raw()));
     format!("{at} FIX {} {} {target} {status}: {title}{after}", fix.risk.word(), fix.id)
+}
+
+/// A migration in a line: in the place of the service its store, and what is next.
+fn migration_line(migration: &Migration) -> String {
+    let at = migration.trail.last().map_or(migration.created_at, |last| last.at);
+    let status = migration.status.word().replace('_', " ");
+    let said = if migration.result.is_empty() { &migration.next.words } else { &migration.result };
+    let target = one_word(&migration.target);
+    format!("{at} MIG - {} {target} {status}: {}", migration.id, sanitise(said.raw()))
 }
 
 /// Text that stands as one word of a line.
@@ -229,6 +257,24 @@ mod tests {
         assert!(words(&mut printer, &fix(2, "pending")).is_empty(), "an approval is no status");
         assert_eq!(words(&mut printer, &fix(3, "running")), ["FIX"]);
         assert!(words(&mut printer, &fix(2, "pending")).is_empty(), "older than what was told");
+    }
+
+    #[test]
+    fn each_status_of_a_migration_is_told_once() {
+        let migration = |version: u64, status: &str| {
+            let migration = serde_json::from_value(json!({
+                "id": "mig-1", "kind": "user_ids", "target": "demo store", "mapTitle": "m", "status": status,
+                "createdBy": "op", "createdAt": "2026-01-01T00:00:00.000Z", "leader": "op", "version": version,
+                "limits": {"canary": 3, "soakMs": 60_000}, "next": {"verb": "rehearse", "words": "31\u{1b} batches"}
+            }));
+            let event = FeedEvent::Migration(Box::new(migration.unwrap()));
+            Event::Feed(Box::new(Envelope { cursor: None, event }))
+        };
+        let mut printer = Printer::default();
+        let lines = printer.lines(&migration(2, "planned"), Timestamp::default());
+        assert_eq!(lines, ["2026-01-01T00:00:00.000Z MIG - mig-1 demo_store planned: 31^[ batches"]);
+        assert!(words(&mut printer, &migration(3, "planned")).is_empty(), "another version is no status");
+        assert_eq!(words(&mut printer, &migration(4, "rehearsed")), ["MIG"]);
     }
 
     #[test]

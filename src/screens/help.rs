@@ -52,6 +52,8 @@ fn title(mode: Mode) -> &'static str {
         Mode::Detail => "keys of an alert",
         Mode::Fixes => "keys of the fixes",
         Mode::Review => "keys of a review",
+        Mode::Migrations => "keys of the migrations",
+        Mode::Migration => "keys of a migration",
         Mode::Metrics => "keys of the metrics",
         Mode::Log => "keys of the log",
     }

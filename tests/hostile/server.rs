@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::migrations;
 use crate::payloads::{Payload, payloads};
 
 /// How it behaves.
@@ -139,6 +140,9 @@ fn speak(connection: &mut TcpStream, method: &str, target: &str) -> std::io::Res
         ("409 Conflict", problem(&texts[0], "version_conflict"))
     } else if path.ends_with("/snapshot") {
         ("200 OK", snapshot(&texts))
+    } else if let Some(list) = migrations::list(path, &heads(&texts), &now()).filter(|_| path.contains("/migrations/"))
+    {
+        ("200 OK", list)
     } else if path.ends_with("/evidence") && number % 4 == 3 {
         ("500 Internal Server Error", problem(text, "internal"))
     } else if path.ends_with("/evidence") {
@@ -166,6 +170,7 @@ fn snapshot(texts: &[String]) -> Value {
         "engine": {"last": now(), "recording": false, "lines": 7},
         "alerts": texts.iter().enumerate().map(|(at, text)| alert(at, text)).collect::<Vec<_>>(),
         "series": texts.iter().map(|text| series(text)).collect::<Vec<_>>(),
+        "migrations": [migrations::migration(&heads(texts), &now())],
     })
 }
 
@@ -182,6 +187,10 @@ fn alert(at: usize, text: &str) -> Value {
         "detectedAt": now, "createdAt": now, "runbook": text, "links": [text], "source": text, "version": 1,
         "scope": {"organisation": text, "domain": text}, "brief": {"observed": 3.0, "unit": text, "spark": [1.0, null]},
     })
+}
+
+fn heads(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(|text| head(text)).collect()
 }
 
 /// An event is at most 64 KiB: of a longer payload only its beginning.

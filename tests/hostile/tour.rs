@@ -50,6 +50,7 @@ pub fn everywhere(session: &mut Session, payloads: &[Payload]) -> String {
         shown += &details(session, if size == TALL { payloads.len() } else { 6 });
         shown += &log(session);
         shown += &metrics(session);
+        shown += &migrations(session);
         shown += &go(session, "?", "the help page", |screen| screen.contains("keys of"));
         go(session, ESC, "no help page", |screen| !screen.contains("keys of"));
     }
@@ -100,6 +101,20 @@ fn log(session: &mut Session) -> String {
 fn metrics(session: &mut Session) -> String {
     let mut shown = go(session, "4", "the metrics", |screen| screen.contains("metrics"));
     for keys in ["\u{6}", "\u{6}", "\u{6}", "\r", "+", "G", "\r"] {
+        shown += &look(session, keys);
+    }
+    shown
+}
+
+fn migrations(session: &mut Session) -> String {
+    let mut shown = go(session, "3", "migrations", |screen| screen.contains("migrations") || screen.contains("mig-1"));
+    for _ in 0..7 {
+        shown += &look(session, "\t");
+        for keys in ["\u{6}", "j", "\u{6}", "G"] {
+            shown += &look(session, keys);
+        }
+    }
+    for keys in ["\u{6}", "\u{6}", "i", "d", "\u{6}", ESC, "E", ESC, "3"] {
         shown += &look(session, keys);
     }
     shown

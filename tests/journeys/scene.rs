@@ -159,6 +159,7 @@ fn named(name: &str) -> Key {
     match name {
         "Enter" => Key::plain(KeyCode::Enter),
         "Tab" => Key::plain(KeyCode::Tab),
+        "S-Tab" => Key::plain(KeyCode::BackTab),
         "Esc" => Key::plain(KeyCode::Esc),
         "Left" => Key::plain(KeyCode::Left),
         "Right" => Key::plain(KeyCode::Right),

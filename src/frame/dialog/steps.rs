@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 
+use stella_protocol::MigrationStatus;
 use stella_protocol::fix::{MaintenanceRequest, Proposal};
-use stella_protocol::{FixId, FixVerb, Text};
+use stella_protocol::migration::MigrationRequest;
+use stella_protocol::{FixId, FixVerb, MigrationId, MigrationVerb, Text};
 use tui_input::Input;
 
 use super::{DEAF_MS, Lines, type_into};
@@ -26,6 +28,35 @@ pub enum Order {
         version: u64,
         /// Its plan as painted.
         digest: Text,
+    },
+    /// A verb on the migration that was painted.
+    Migrate {
+        /// Which.
+        id: MigrationId,
+        /// What is done to it.
+        verb: MigrationVerb,
+        /// How it was painted.
+        seen: SeenMigration,
+        /// What is given with it already: a limit, a name.
+        given: MigrationRequest,
+    },
+    /// Answer a question of the migration that was painted: the option and the reason are given.
+    Answer {
+        /// Which migration.
+        id: MigrationId,
+        /// Its version as painted.
+        version: u64,
+        /// The question.
+        question: Text,
+    },
+    /// Say what becomes of an id without a user: the choice and the reason are given.
+    Adopt {
+        /// Which migration.
+        id: MigrationId,
+        /// Its version as painted.
+        version: u64,
+        /// The id without a user.
+        orphan: Text,
     },
     /// All fixes on, or off.
     Switch {
@@ -47,6 +78,17 @@ pub enum Order {
     EndMaintenance(String),
 }
 
+/// A migration as it was painted when the question was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenMigration {
+    /// Its version.
+    pub version: u64,
+    /// Where it stood.
+    pub status: MigrationStatus,
+    /// Its plan; None: it had none.
+    pub digest: Option<Text>,
+}
+
 /// One thing that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -61,6 +103,8 @@ pub enum Step {
         /// It may not stay empty.
         needed: bool,
     },
+    /// One of these: what is given back, and what it means.
+    Choose(Vec<(String, String)>),
     /// A yes.
     Yes,
 }
@@ -102,15 +146,22 @@ impl Steps {
 
     pub(super) fn key(&mut self, key: Key, now: u64) -> Outcome {
         let Some(step) = self.left.front() else { return Outcome::Cancelled };
-        let is_guarded = matches!(step, Step::Type(_) | Step::Yes);
+        let is_guarded = matches!(step, Step::Type(_) | Step::Choose(_) | Step::Yes);
         let is_held = key.repeat && key.code != KeyCode::Backspace;
         if is_guarded && (now < self.since + DEAF_MS || is_held) {
             return Outcome::More;
         }
         match (step, key.code) {
             (Step::Yes, KeyCode::Char('y')) => self.next(now),
-            (Step::Yes, KeyCode::Char('n') | KeyCode::Enter) => Outcome::Cancelled,
-            (Step::Yes, _) => Outcome::More,
+            (Step::Choose(choices), KeyCode::Char(letter)) => {
+                let at = letter.to_digit(10).and_then(|digit| usize::try_from(digit).ok()?.checked_sub(1));
+                let Some((value, words)) = at.and_then(|at| choices.get(at)).cloned() else { return Outcome::More };
+                self.said.push(words);
+                self.given.push(value);
+                self.next(now)
+            }
+            (Step::Choose(_) | Step::Yes, KeyCode::Enter) | (Step::Yes, KeyCode::Char('n')) => Outcome::Cancelled,
+            (Step::Choose(_) | Step::Yes, _) => Outcome::More,
             (Step::Type(word), KeyCode::Enter) => {
                 if self.input.value().trim().eq_ignore_ascii_case(word) {
                     self.next(now)
@@ -175,6 +226,17 @@ impl Steps {
                 hint: "Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail.".to_owned(),
                 wrong: false,
             },
+            Some(Step::Choose(choices)) => {
+                let one = |(at, (_, words)): (usize, &(String, String))| format!("{} {words}", at + 1);
+                let choices: Vec<String> = choices.iter().take(9).enumerate().map(one).collect();
+                Lines {
+                    question: what,
+                    ask: ": which? a digit chooses, Esc leaves".to_owned(),
+                    field: None,
+                    hint: choices.join("   "),
+                    wrong: false,
+                }
+            }
             Some(Step::Yes) | None => Lines {
                 question: [vec![format!("{what}?")], self.said.clone()].concat().join(" "),
                 ask: String::new(),
