@@ -7,7 +7,8 @@ use stella_protocol::{Code, Migration, MigrationStatus, Text};
 
 use super::follow::{self, Ended, Voice};
 use super::rest::{self, Course};
-use super::{Desk, Failure, Form, Seen, Verb, find, look, page};
+use super::verbs::{Because, Consent, Go, One, Seen, Verb};
+use super::{Desk, Failure, Form, find, look, page};
 use crate::cli::refused::{Asked, failure};
 use crate::client::fixes::Wire;
 use crate::effect::{Refusal, RequestId};
@@ -43,14 +44,11 @@ impl<'a> Sent<'a> {
 
     fn of(verb: &'a Verb) -> Option<Self> {
         use MigrationVerb as Word;
-        let id = |one: &'a super::One| one.id.as_deref();
-        let go =
-            |word, go: &'a super::Go| Self { follow: go.follow, ..Self::new(word, id(&go.one), go.reason.as_ref()) };
-        let because = |word, why: &'a super::Because| Self::new(word, id(&why.one), why.reason.as_ref());
-        let consent = |word, yes: &'a super::Consent| Self {
-            follow: yes.follow,
-            ..Self::seen(word, &yes.seen, yes.reason.as_ref())
-        };
+        let id = |one: &'a One| one.id.as_deref();
+        let go = |word, go: &'a Go| Self { follow: go.follow, ..Self::new(word, id(&go.one), go.reason.as_ref()) };
+        let because = |word, why: &'a Because| Self::new(word, id(&why.one), why.reason.as_ref());
+        let consent =
+            |word, yes: &'a Consent| Self { follow: yes.follow, ..Self::seen(word, &yes.seen, yes.reason.as_ref()) };
         Some(match verb {
             Verb::Rehearse(asked) => go(Word::Rehearse, asked),
             Verb::Resume(asked) => go(Word::Resume, asked),
