@@ -5,7 +5,8 @@ use stella_protocol::migration::{Decision, DecisionRequest};
 
 use super::decide::{CHANGE, said};
 use super::list::rows;
-use super::{Choice, Decide, Desk, Failure, find};
+use super::verbs::{Choice, Decide};
+use super::{Desk, Failure, find};
 use crate::cli::refused::{Asked, failure};
 use crate::cli::short::one;
 

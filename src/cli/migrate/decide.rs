@@ -7,8 +7,10 @@ use stella_protocol::{Code, Migration, MigrationStatus, Text};
 
 use super::follow::{self, Ended, Voice};
 use super::rest::{self, Course};
-use super::{Desk, Failure, Form, Seen, Verb, find, look, page};
+use super::verbs::{Because, Consent, Go, One, Seen, Verb};
+use super::{Desk, Failure, Form, find, look, page};
 use crate::cli::refused::{Asked, failure};
+use crate::cli::words::clean;
 use crate::client::fixes::Wire;
 use crate::effect::{Refusal, RequestId};
 
@@ -43,14 +45,11 @@ impl<'a> Sent<'a> {
 
     fn of(verb: &'a Verb) -> Option<Self> {
         use MigrationVerb as Word;
-        let id = |one: &'a super::One| one.id.as_deref();
-        let go =
-            |word, go: &'a super::Go| Self { follow: go.follow, ..Self::new(word, id(&go.one), go.reason.as_ref()) };
-        let because = |word, why: &'a super::Because| Self::new(word, id(&why.one), why.reason.as_ref());
-        let consent = |word, yes: &'a super::Consent| Self {
-            follow: yes.follow,
-            ..Self::seen(word, &yes.seen, yes.reason.as_ref())
-        };
+        let id = |one: &'a One| one.id.as_deref();
+        let go = |word, go: &'a Go| Self { follow: go.follow, ..Self::new(word, id(&go.one), go.reason.as_ref()) };
+        let because = |word, why: &'a Because| Self::new(word, id(&why.one), why.reason.as_ref());
+        let consent =
+            |word, yes: &'a Consent| Self { follow: yes.follow, ..Self::seen(word, &yes.seen, yes.reason.as_ref()) };
         Some(match verb {
             Verb::Rehearse(asked) => go(Word::Rehearse, asked),
             Verb::Resume(asked) => go(Word::Resume, asked),
@@ -138,13 +137,14 @@ fn another_plan(migration: &Migration) -> Failure {
 }
 
 /// What has to be typed: a yes to a plan names what it changes, a yes to an act the migration; the act after
-/// which nothing is as it was names both.
+/// which nothing is as it was names both. Never nothing, whatever a store is called.
 fn typed_for(verb: MigrationVerb, migration: &Migration) -> String {
-    let target = crate::cli::words::clean(&migration.target);
+    let (id, target) = (migration.id.to_string(), clean(&migration.target));
+    let target = target.trim();
     match verb {
-        MigrationVerb::Approve => target,
-        MigrationVerb::Cutover => format!("{} {target}", migration.id),
-        _ => migration.id.to_string(),
+        MigrationVerb::Approve if !target.is_empty() => target.to_owned(),
+        MigrationVerb::Cutover if !target.is_empty() => format!("{id} {target}"),
+        _ => id,
     }
 }
 
@@ -200,4 +200,28 @@ pub(super) async fn followed(desk: &mut Desk<'_>, migration: Migration, course: 
         desk.next(&migration)?;
     }
     Ok(rest::code(&migration, course))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::migration;
+    use super::*;
+
+    #[test]
+    fn a_yes_is_never_typed_by_typing_nothing() {
+        for target in ["", " ", "\t "] {
+            let one = migration(&json!({"target": target}));
+            for verb in [MigrationVerb::Approve, MigrationVerb::Start, MigrationVerb::Cutover, MigrationVerb::Rollback]
+            {
+                let wanted = typed_for(verb, &one);
+                assert!(!wanted.trim().is_empty(), "{verb:?} {target:?}");
+            }
+        }
+        let one = migration(&json!({"target": " demo-app "}));
+        assert_eq!(typed_for(MigrationVerb::Approve, &one), "demo-app");
+        assert_eq!(typed_for(MigrationVerb::Cutover, &one), "mig-1 demo-app");
+        assert_eq!(typed_for(MigrationVerb::Rollback, &one), "mig-1");
+    }
 }

@@ -144,15 +144,13 @@ impl Watch {
     fn tell(&mut self, desk: &mut Desk<'_>) -> Result<(), Failure> {
         let is_step = self.told.as_ref().is_none_or(|told| told.version < self.migration.version);
         let is_due = self.due().is_none_or(|due| due <= Instant::now());
-        if let Some(late) = self.late.take_if(|late| {
+        let is_awaited = |late: &mut Progress| {
             is_step || is_due || self.written.as_ref().is_some_and(|(written, _)| is_news(written, late))
-        }) {
+        };
+        if let Some(late) = self.late.take_if(is_awaited) {
             if self.told.is_some() || is_of_now(&self.migration, &late) {
-                self.say(
-                    desk,
-                    &json!({ "progress": late }),
-                    &[page::progress(&late, desk.is_coloured && self.voice == Voice::Answer)],
-                )?;
+                let is_coloured = desk.is_coloured && self.voice == Voice::Answer;
+                self.say(desk, &json!({ "progress": late }), &[page::progress(&late, is_coloured)])?;
             }
             self.written = Some((late, Instant::now()));
         }
@@ -169,7 +167,9 @@ impl Watch {
             (Voice::Answer, Form::Json | Form::Jsonl) => desk.object(object),
             (Voice::Answer, Form::Table | Form::Md) => desk.lines(lines),
             (Voice::Beside, _) => {
-                lines.iter().for_each(|line| remark(line));
+                for line in lines {
+                    remark(line);
+                }
                 Ok(())
             }
         }

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use stella_protocol::Migration;
 
-use super::{Desk, Failure, Form, List, find, page};
+use super::verbs::List;
+use super::{Desk, Failure, Form, find, page};
 use crate::cli::refused::{Asked, failure};
 use crate::cli::words::remark;
 use crate::client::fixes::Wire;

@@ -7,6 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use stella_protocol::migration::Progress;
 
+use super::verbs::rate;
 use super::*;
 use crate::cli::Subject;
 use crate::config::{Places, SaidBy};

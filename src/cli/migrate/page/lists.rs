@@ -106,16 +106,13 @@ pub(in crate::cli::migrate) fn decision(one: &Decision) -> Vec<String> {
     let mut lines =
         vec![format!("{}: {}", clean(&one.id), clean(&one.question)), format!("  about {}", ids.join(", "))];
     lines.extend(evidence(&one.evidence));
-    match &one.decided {
-        Some(decided) => {
-            let (by, at) = (clean(&decided.by), moment(decided.at));
-            lines.push(format!("  {} by {by} {at}: {}", clean(&decided.option), clean(&decided.reason)));
-        }
-        None => {
-            let options = one.options.iter();
-            lines.extend(options.map(|option| format!("  --option {}: {}", clean(&option.name), clean(&option.words))));
-        }
+    if let Some(decided) = &one.decided {
+        let (by, at) = (clean(&decided.by), moment(decided.at));
+        lines.push(format!("  {} by {by} {at}: {}", clean(&decided.option), clean(&decided.reason)));
+        return lines;
     }
+    let options = one.options.iter();
+    lines.extend(options.map(|option| format!("  --option {}: {}", clean(&option.name), clean(&option.words))));
     lines
 }
 
