@@ -308,7 +308,7 @@ impl Ground {
     fn workshop(&self, config: &Config, play: Option<&Play>, tokens: &Tokens) -> Result<Option<Workshop>, StartError> {
         let settings = match (config.remedy.clone(), play) {
             (settings, Some(play)) => {
-                remedy::of_demo(settings.unwrap_or_default(), &play.operations, self.folder.path())
+                remedy::of_demo(settings.unwrap_or_default(), &play.operations, self.folder.path(), &play.options)
             }
             (Some(settings), None) => settings,
             (None, None) => return Ok(None),
@@ -325,7 +325,12 @@ impl Ground {
         let ground = remedy::Ground { hub, series, clock, single_person };
         let parts = remedy::furnish(&settings, &ground)?;
         let webhook = settings.notify.as_ref().map(remedy::webhook).transpose()?;
-        let documents = parts.proposer.documents.clone();
+        // A demo's migration meets a store as slow as a remote one; its fixes are over in a moment all the same.
+        let paced = |documents| match play {
+            Some(play) => Arc::new(demo::Paced::new(documents, &play.options)) as Arc<dyn Documents>,
+            None => documents,
+        };
+        let documents = parts.proposer.documents.clone().map(paced);
         let migration = documents.map(|documents| self.migrations(config, &settings, documents)).transpose()?;
         Ok(Some(Workshop { parts, webhook, migration }))
     }

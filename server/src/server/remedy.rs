@@ -110,7 +110,12 @@ pub(super) fn webhook(settings: &settings::Webhook) -> Result<notify::Webhook, S
 
 /// What a demo's fixes may touch: its simulated application by its operations interface, on three names
 /// and by a command, and the documents in its folder.
-pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder: &Path) -> Settings {
+pub(super) fn of_demo(
+    settings: Settings,
+    operations: &demo::Operations,
+    folder: &Path,
+    options: &demo::Options,
+) -> Settings {
     let control = operations.control();
     let base = |name: &str| Base {
         name: name.to_owned(),
@@ -131,7 +136,7 @@ pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder:
         environment: Vec::new(),
     });
     let dual_read = Some(DualReadProbe { base: "application".to_owned(), url: format!("{}{READS_BOTH}", control.url) });
-    let migration = MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, ..settings.migration };
+    let migration = MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, given: demo::agreed(options), ..settings.migration };
     Settings {
         migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),
@@ -208,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir_in(&here).unwrap();
         let relative = folder.path().strip_prefix(&here).unwrap();
         let operations = demo::Operations::open(Some(relative)).await.unwrap();
-        let settings = of_demo(Settings::default(), &operations, relative);
+        let settings = of_demo(Settings::default(), &operations, relative, &demo::Options::default());
         let file = Path::new(settings.programs[0].arguments.last().unwrap());
         assert!(file.is_absolute() && file.starts_with(folder.path()), "{}", file.display());
     }

@@ -2,8 +2,8 @@
 //! work there, and the person who decides.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle as Thread;
 use std::time::{Duration, Instant};
 
