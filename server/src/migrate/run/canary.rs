@@ -13,7 +13,7 @@ use super::copy::hand::{Deed, Hand, target};
 use super::copy::lanes::work_off;
 use super::ledger::{Owned, Pass, Seen};
 use super::site::walk::{PAGE, Page, Walk, is_tombstone};
-use super::site::{Ended, Run, mapping_to};
+use super::site::{Ended, Run, mapping, mapping_to};
 use crate::documents::Document;
 use crate::migrate::Event;
 use crate::migrate::check::owner;
@@ -38,6 +38,7 @@ pub async fn canary(run: &Run) -> Result<Event, Ended> {
         mapping: mapping_to(&plan, &chosen)?,
         ledger: Arc::clone(&run.ledger),
         backup: Some(run.backup().await?),
+        whole: Some(mapping(&plan)?),
     });
     let pass = Pass::of(PhaseName::Canary);
     run.ask(move |ledger| {

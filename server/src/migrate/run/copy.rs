@@ -38,6 +38,7 @@ pub async fn copy(run: &Run) -> Result<Event, Ended> {
         mapping: mapping(&plan)?,
         ledger: Arc::clone(&run.ledger),
         backup: Some(run.backup().await?),
+        whole: None,
     });
     let first = Pass::of(PhaseName::Copy);
     run.ask(move |ledger| ledger.take_plan(first)).await?;

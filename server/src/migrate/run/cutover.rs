@@ -47,6 +47,7 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
         mapping: mapping(&plan)?,
         ledger: Arc::clone(&run.ledger),
         backup: Some(run.backup().await?),
+        whole: None,
     });
     let aliases = aliases(run).await?;
     let current = Fields::from([(RUN.to_owned(), json!(run.id.as_str()))]);

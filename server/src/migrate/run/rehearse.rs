@@ -35,6 +35,7 @@ pub async fn rehearse(run: &Run) -> Result<Event, Ended> {
         mapping: mapping(&plan)?,
         ledger: Arc::clone(&run.ledger),
         backup: None,
+        whole: None,
     };
     let bench = Bench::new(pass, Mode::Compute, Arc::new(hand));
     work_off(run, &bench).await?;

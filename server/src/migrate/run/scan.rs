@@ -127,6 +127,7 @@ async fn draw(run: &Run, resolution: &Resolution, report: &Report) -> Result<Dra
         mapping: resolution.mapping.clone(),
         ledger: Arc::clone(&run.ledger),
         backup: None,
+        whole: None,
     };
     let bench = Bench::new(Pass::PLAN, Mode::Compute, Arc::new(hand));
     let map = Arc::clone(&run.site.map);

@@ -39,6 +39,7 @@ pub async fn secure(run: &Run) -> Result<Event, Ended> {
         mapping: mapping(&plan)?,
         ledger: Arc::clone(&run.ledger),
         backup: None,
+        whole: None,
     };
     let bench = Bench::new(pass, Mode::Compute, Arc::new(hand));
     let mut last = 0;

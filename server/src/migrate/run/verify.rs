@@ -39,6 +39,7 @@ pub async fn verify(run: &Run) -> Result<Event, Ended> {
         mapping: mapping(&plan)?,
         ledger: Arc::clone(&run.ledger),
         backup,
+        whole: None,
     });
     let (items, judged) = mpsc::channel(WAITING);
     let bar = Bar {

@@ -31,6 +31,8 @@ pub struct Hand {
     pub ledger: Arc<Ledger>,
     /// What stood there before; None: nothing is to be written.
     pub backup: Option<Arc<Backup>>,
+    /// Where `mapping` is a part of it: the whole. What moves by the whole alone is not touched before it does.
+    pub whole: Option<Mapping>,
 }
 
 /// A document, and what its new place holds when it has to move.
@@ -96,7 +98,12 @@ impl Hand {
     pub fn rewritten(&self, document: &Document) -> Rewritten {
         match self.map.collection(&document.key.collection) {
             Some(collection) if !is_tombstone(&document.fields) => {
-                rewrite(&self.map, collection, document, &self.mapping)
+                let rewritten = rewrite(&self.map, collection, document, &self.mapping);
+                let moves_later = |whole: &Mapping| {
+                    let by_whole = rewrite(&self.map, collection, document, whole);
+                    target(document, &rewritten).is_none() && target(document, &by_whole).is_some()
+                };
+                if self.whole.as_ref().is_some_and(moves_later) { Rewritten::Same } else { rewritten }
             }
             _ => Rewritten::Same,
         }

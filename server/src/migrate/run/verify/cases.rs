@@ -189,6 +189,9 @@ impl Bar {
             self.overwritten(row, image(key)?.flatten(), before.as_ref(), merged);
         }
         let parked = self.hand.ledger.is_troubled(key, TroubleKind::Parked)?;
+        if let Some(now) = now.filter(|now| parked && self.is_kept_out(now)) {
+            self.became_one(now, merged);
+        }
         let content = exact.as_ref().map_or(Content::Rewritten, Content::Exactly);
         let verdict = judge.judge(&Case {
             key,
@@ -223,6 +226,14 @@ impl Bar {
         let Rewritten::Changed(changed) = self.hand.rewritten(before) else { return false };
         let row = self.hand.ledger.written(&changed.key).ok().flatten();
         row.is_some_and(|row| row.document.source.as_ref() == Some(&before.key))
+    }
+
+    /// Left alone, while another one was moved to where it is to go: the judge counts it with that one.
+    fn is_kept_out(&self, document: &Document) -> bool {
+        let Rewritten::Changed(changed) = self.hand.rewritten(document) else { return false };
+        let row = self.hand.ledger.written(&changed.key).ok().flatten().filter(|row| row.back.is_none());
+        let source = row.and_then(|row| row.document.source);
+        changed.key != document.key && source.is_some_and(|source| source != document.key)
     }
 
     fn tombstone_of(&self, before: Option<&Document>) -> Option<Fields> {
