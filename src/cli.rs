@@ -21,6 +21,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use stella_widgets::text::{sanitise, sanitise_lines};
 
 use crate::config::{Config, Places};
+use crate::embedded::World;
 use plan::{Failure, Surroundings};
 
 /// What the help page ends with.
@@ -71,6 +72,12 @@ pub(crate) struct SourceFlags {
     /// How fast the demo runs, 0.1 to 60.
     #[arg(long, value_name = "X", requires = "demo", value_parser = speed)]
     pub(crate) demo_speed: Option<f64>,
+    /// The demo's documents before any migration of user ids, or four days after one by scripts.
+    #[arg(long, value_name = "before|after", requires = "demo", hide_possible_values = true)]
+    pub(crate) demo_world: Option<World>,
+    /// How many times as many conversations and messages the demo has, 1 to 10000.
+    #[arg(long, value_name = "N", requires = "demo", value_parser = scale)]
+    pub(crate) demo_scale: Option<u32>,
     /// Follow a file, through rotation and truncation; may be given several times.
     #[arg(long, value_name = "FILE", group = "source", num_args = 1..)]
     pub(crate) tail: Vec<PathBuf>,
@@ -137,6 +144,11 @@ pub(crate) enum ConfigVerb {
 
 /// What `config init` writes.
 const ANNOTATED: &str = include_str!("cli/stella-tui.toml");
+
+/// How big the demo may be.
+fn scale(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|scale| (1..=10_000).contains(scale)).ok_or_else(|| "want 1 to 10000".to_owned())
+}
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "want a number".to_owned())?;
@@ -292,6 +304,11 @@ mod tests {
         assert!(read("stella-tui --tail a --demo").is_err());
         assert!(read("stella-tui --seed 3").is_err());
         assert!(read("stella-tui --demo --demo-speed 61").is_err());
+        assert!(read("stella-tui --demo-world after").is_err());
+        assert!(read("stella-tui --demo --demo-world later").is_err());
+        assert!(read("stella-tui --demo --demo-scale 0").is_err());
+        let bigger = read("stella-tui --demo --demo-world after --demo-scale 200").unwrap().source;
+        assert_eq!((bigger.demo_world, bigger.demo_scale), (Some(World::After), Some(200)));
         assert_eq!(read("stella-tui --tail a b --tail c").unwrap().source.tail.len(), 3);
         assert_eq!(read("stella-tui --demo --seed 3").unwrap().source.seed, Some(3));
     }

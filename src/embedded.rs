@@ -18,6 +18,15 @@ use stella_protocol::Text;
 use crate::client::target::Target;
 use crate::event::SourceEvent;
 
+/// When the demo's documents are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum World {
+    /// Before any migration of user ids.
+    Before,
+    /// Four days after one by scripts.
+    After,
+}
+
 /// What brings lines in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
@@ -27,6 +36,10 @@ pub enum Source {
         seed: Option<u64>,
         /// How fast; None: as fast as the clock.
         speed: Option<f64>,
+        /// When its documents are looked at; None: as usual.
+        world: Option<World>,
+        /// How many times as much there is in them; None: once.
+        scale: Option<u32>,
     },
     /// Standard input.
     Pipe,
@@ -204,11 +217,16 @@ mod with_server {
     fn config(plan: &Plan, extent: Extent) -> Config {
         let mut config = Config::embedded(plan.login.clone());
         config.data.clone_from(&plan.data);
-        if let Source::Demo { seed, speed } = plan.source {
+        if let Source::Demo { seed, speed, world, scale } = plan.source {
             let usual = demo::Options::default();
             config.demo = Some(demo::Options {
                 seed: seed.unwrap_or(usual.seed),
                 speed: speed.unwrap_or(usual.speed),
+                scene: world.map_or(usual.scene, |world| match world {
+                    super::World::Before => demo::Scene::Before,
+                    super::World::After => demo::Scene::After,
+                }),
+                scale: scale.unwrap_or(usual.scale),
                 then: match extent {
                     Extent::Endless => usual.then,
                     Extent::Finite => demo::Then::Stop { after: THREE_MINUTES },

@@ -15,6 +15,7 @@ mod line;
 mod operate;
 mod operation;
 mod order;
+mod pace;
 mod people;
 mod place;
 mod pool;
@@ -32,8 +33,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use colleague::{COLLEAGUE, op2};
 pub use control::{Control, Effect, Operations};
-pub use documents::documents;
+pub use documents::{Scene, Seeded, USERS, agreed, documents};
 pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, OPERATE, operate};
+pub use pace::Paced;
 pub use script::Truth;
 pub use world::World;
 
@@ -74,11 +76,16 @@ pub struct Options {
     pub then: Then,
     /// Folder that remembers the demo between two runs; None: it is forgotten.
     pub keep: Option<PathBuf>,
+    /// When its documents are looked at.
+    pub scene: Scene,
+    /// How many times as much its people own there, at least 1.
+    pub scale: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, speed: 1.0, history: Duration::from_hours(1), then: Then::Live, keep: None }
+        let (scene, scale) = (Scene::default(), 1);
+        Self { seed: 1, speed: 1.0, history: Duration::from_hours(1), then: Then::Live, keep: None, scene, scale }
     }
 }
 

@@ -63,6 +63,12 @@ struct Serve {
     /// How fast its time goes.
     #[arg(long, value_name = "X", requires = "demo")]
     demo_speed: Option<f64>,
+    /// Its documents before any migration of user ids, or four days after one by scripts.
+    #[arg(long, value_name = "before|after", requires = "demo", value_parser = scene)]
+    demo_world: Option<demo::Scene>,
+    /// How many times as many conversations and messages it has, 1 to 10000.
+    #[arg(long, value_name = "N", requires = "demo", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    demo_scale: Option<u32>,
 }
 
 #[derive(Subcommand)]
@@ -240,7 +246,13 @@ fn merged(options: Serve) -> anyhow::Result<Config> {
         let usual = demo::Options::default();
         let speed = options.demo_speed.unwrap_or(usual.speed);
         anyhow::ensure!(speed.is_finite() && speed > 0.0, "read --demo-speed: want a number above 0");
-        config.demo = Some(demo::Options { seed: options.seed.unwrap_or(usual.seed), speed, ..usual });
+        config.demo = Some(demo::Options {
+            seed: options.seed.unwrap_or(usual.seed),
+            speed,
+            scene: options.demo_world.unwrap_or(usual.scene),
+            scale: options.demo_scale.unwrap_or(usual.scale),
+            ..usual
+        });
         if file.redact.mode.is_none() {
             // Nobody real stands in a simulated line.
             config.redaction = Redaction::Local;
@@ -283,6 +295,11 @@ fn end_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Reads `--demo-world`.
+fn scene(word: &str) -> Result<demo::Scene, String> {
+    demo::Scene::from_word(word).ok_or_else(|| "want before or after".to_owned())
 }
 
 /// Reads `--role`; a word that is no role is a mistake of usage.

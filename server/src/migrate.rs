@@ -4,21 +4,29 @@
 //! references stand ([`map`]), the references of one document and the document with other ids
 //! ([`reference`]), and what a whole store holds ([`survey`]).
 //!
-//! Architecture Invariant: pure. Nothing here knows a store, a file, a clock or the network, and nothing
+//! [`plan`] is what all of that comes to, and what an approval binds to; [`run`] is where it is done.
+//!
+//! Architecture Invariant: pure, but for [`run`]. Nothing else here knows a store, a file, a clock or the network, and nothing
 //! here knows of fixes. Documents come in as they were read; nobody here writes one.
 
+pub mod check;
 pub mod event;
 pub mod form;
 pub mod map;
+pub mod plan;
 pub mod reference;
+pub mod resolve;
 pub mod roll;
+pub mod run;
 pub mod state;
 pub mod survey;
 
 pub use event::{Decision, Effect, Event, Refusal, Step};
 pub use form::{Email, Form, HashId, MintKey};
 pub use map::DataMap;
+pub use plan::Plan;
 pub use reference::{Mapping, Rewritten};
+pub use resolve::{Resolution, resolve};
 pub use roll::Roll;
 pub use state::{Draft, MigrationState, Stop, Work};
 pub use survey::{Report, Survey};

@@ -192,7 +192,7 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     };
     let workshop = ground.workshop(&config, play.as_ref(), &tokens)?;
     if let (Some(play), Some(workshop)) = (&play, &workshop) {
-        remedy::fill(&workshop.parts, play.options.seed).await;
+        remedy::fill(&workshop.parts, &play.options).await;
     }
     Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }, play, workshop))
 }

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{Failure, Way};
 use super::words::remark;
-use super::{SourceFlags, speed};
+use super::{SourceFlags, scale, speed};
 use crate::client::Client;
 use crate::client::target::Target;
-use crate::embedded::{self, Extent, Running};
+use crate::embedded::{self, Extent, Running, World};
 use crate::event::SourceEvent;
 
 /// How long the server inside may take to end.
@@ -38,6 +38,12 @@ pub(super) struct Place {
     /// How fast the demo runs, 0.1 to 60.
     #[arg(long, value_name = "X", value_parser = speed, global = true)]
     demo_speed: Option<f64>,
+    /// The demo's documents before any migration of user ids, or four days after one by scripts.
+    #[arg(long, value_name = "before|after", hide_possible_values = true, global = true)]
+    demo_world: Option<World>,
+    /// How many times as many conversations and messages the demo has, 1 to 10000.
+    #[arg(long, value_name = "N", value_parser = scale, global = true)]
+    demo_scale: Option<u32>,
 }
 
 impl Place {
@@ -48,14 +54,17 @@ impl Place {
             demo: self.demo || before.demo,
             seed: self.seed.or(before.seed),
             demo_speed: self.demo_speed.or(before.demo_speed),
+            demo_world: self.demo_world.or(before.demo_world),
+            demo_scale: self.demo_scale.or(before.demo_scale),
             tail: Vec::new(),
         };
         let wrong = |words: &str| Err(Failure::Usage(format!("read the command line: {words}")));
         if flags.demo && flags.server.is_some() {
             return wrong("--server and --demo exclude one another");
         }
-        if !flags.demo && (flags.seed.is_some() || flags.demo_speed.is_some()) {
-            return wrong("--seed and --demo-speed belong to --demo");
+        let shapes = flags.seed.is_some() || flags.demo_speed.is_some();
+        if !flags.demo && (shapes || flags.demo_world.is_some() || flags.demo_scale.is_some()) {
+            return wrong("--seed, --demo-speed, --demo-world and --demo-scale belong to --demo");
         }
         Ok(flags)
     }

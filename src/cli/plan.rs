@@ -207,7 +207,7 @@ pub fn chosen(choice: &Choice, arguments: &Arguments, around: &Surroundings) -> 
     let (config, _) = Config::read(&around.places)?;
     let inside = |source| Way::Inside(Inside { source, data: arguments.data.clone(), login: login(around) });
     let (way, profile) = match choice {
-        Choice::Demo => (inside(Source::Demo { seed: None, speed: None }), None),
+        Choice::Demo => (inside(Source::Demo { seed: None, speed: None, world: None, scale: None }), None),
         Choice::Tail(file) => (inside(Source::Tail(vec![PathBuf::from(file)])), None),
         Choice::Server(name) => server(name, &config, around)?,
     };
@@ -222,7 +222,7 @@ fn way(arguments: &Arguments, config: &Config, around: &Surroundings) -> Result<
         return server(name, config, around);
     }
     let source = if flags.demo {
-        Some(Source::Demo { seed: flags.seed, speed: flags.demo_speed })
+        Some(demo(flags))
     } else if !flags.tail.is_empty() {
         Some(Source::Tail(flags.tail.clone()))
     } else if around.stdin == Stdin::Lines {
@@ -237,6 +237,10 @@ fn way(arguments: &Arguments, config: &Config, around: &Surroundings) -> Result<
         return Ok((inside(Source::Kept), None));
     }
     Ok(usual(config, around)?.unwrap_or((Way::Ask, None)))
+}
+
+fn demo(flags: &SourceFlags) -> Source {
+    Source::Demo { seed: flags.seed, speed: flags.demo_speed, world: flags.demo_world, scale: flags.demo_scale }
 }
 
 /// The server that is meant when none is named.
@@ -274,7 +278,7 @@ pub(crate) fn peer(flags: &SourceFlags, looks: &Looks, around: &Surroundings) ->
     let (way, profile) = match &flags.server {
         Some(name) => server(name, &config, around)?,
         None if flags.demo => {
-            let source = Source::Demo { seed: flags.seed, speed: flags.demo_speed };
+            let source = demo(flags);
             (Way::Inside(Inside { source, data: None, login: login(around) }), None)
         }
         None => usual(&config, around)?

@@ -8,7 +8,7 @@
 //! GET  /blocks/{ip}         PUT  /blocks/{ip}?seconds=N      DELETE /blocks/{ip}
 //! GET  /deploys/{service}   POST /deploys/{service}/rollback POST /deploys/{service}/forward
 //! GET  /services/{name}     POST /services/{name}/restart    POST /services/{name}/scale?to=N
-//! GET  /effects
+//! GET  /effects            GET  /reads-both-ids
 //! ```
 //!
 //! Whatever changes something names an `Idempotency-Key` (the same key: the first answer, no second

@@ -60,6 +60,23 @@ impl Dice {
         items.shuffle(&mut self.0);
     }
 
+    /// An id of a user: `usr_` and 20 letters or digits.
+    pub fn hash_id(&mut self) -> String {
+        let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        (0..20).fold("usr_".to_owned(), |mut id, _| {
+            id.push(char::from(letters[self.below(letters.len())]));
+            id
+        })
+    }
+
+    /// An id as a sign-in with Google gives it: 21 digits.
+    pub fn google_id(&mut self) -> String {
+        (0..20).fold("1".to_owned(), |mut id, _| {
+            id.push(char::from(b"0123456789"[self.below(10)]));
+            id
+        })
+    }
+
     /// 16 hexadecimal digits, for ids.
     pub fn hex(&mut self) -> String {
         format!("{:016x}", self.0.random::<u64>())

@@ -38,6 +38,30 @@ pub struct Person {
     pub addr: String,
     /// How many conversations they own.
     pub conversations: i64,
+    /// Their id in the form that is wanted now.
+    pub hash: String,
+    /// How the sign-in with Google knows them.
+    pub google: String,
+}
+
+impl Person {
+    /// The form of the id that was left behind: the e-mail, its marks replaced.
+    pub fn derived(&self) -> String {
+        self.email.replace(['@', '.'], "_")
+    }
+
+    /// What two scripts made of it.
+    pub fn pseudo_hash(&self) -> String {
+        format!("usr_{}", self.derived())
+    }
+
+    fn is(&self, id: &str) -> bool {
+        self.email == id
+            || self.hash == id
+            || self.google == id
+            || self.derived() == id
+            || id.strip_prefix("usr_").is_some_and(|rest| self.derived() == rest)
+    }
 }
 
 /// Somebody at work.
@@ -65,8 +89,8 @@ pub struct People {
 impl People {
     /// Invents everybody.
     pub fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed, "who");
-        let persons = (0..PEOPLE).map(|index| invent(index, &mut dice)).collect();
+        let (mut dice, mut ids) = (Dice::new(seed, "who"), Dice::new(seed, "ids"));
+        let persons = (0..PEOPLE).map(|index| invent(index, &mut dice, &mut ids)).collect();
         Self { persons, sessions: BTreeMap::new(), began: 0, office_failures: VecDeque::new() }
     }
 
@@ -75,9 +99,9 @@ impl People {
         &self.persons[id % PEOPLE]
     }
 
-    /// Who has this user id.
-    pub fn find(&self, email: &str) -> Option<PersonId> {
-        self.persons.iter().position(|person| person.email == email)
+    /// Who has this user id, in any of the forms that it had: the e-mail is what the log says.
+    pub fn find(&self, id: &str) -> Option<PersonId> {
+        self.persons.iter().position(|person| person.is(id))
     }
 
     /// Somebody came to work.
@@ -129,14 +153,15 @@ impl People {
     }
 }
 
-fn invent(index: usize, dice: &mut Dice) -> Person {
+fn invent(index: usize, dice: &mut Dice, ids: &mut Dice) -> Person {
     let email = format!("{}.{}@example.com", FIRST[index % FIRST.len()], LAST[index / FIRST.len()]);
     let addr = match dice.below(10) {
         0..4 => OFFICE.to_owned(),
         4..7 => format!("198.51.100.{}", 1 + index % 120),
         _ => format!("203.0.113.{}", 1 + index % 120),
     };
-    Person { email, addr, conversations: dice.between(3, 60) }
+    let (hash, google) = (ids.hash_id(), ids.google_id());
+    Person { email, addr, conversations: dice.between(3, 60), hash, google }
 }
 
 #[cfg(test)]
@@ -150,6 +175,17 @@ mod tests {
         assert_eq!(emails.len(), PEOPLE);
         let office = people.persons.iter().filter(|person| person.addr == OFFICE).count();
         assert!(office > PEOPLE / 5, "{office}");
+    }
+
+    #[test]
+    fn everybody_is_found_by_every_form_of_their_id_and_nobody_by_anothers() {
+        let people = People::new(3);
+        for (at, person) in people.persons.iter().enumerate() {
+            for id in [&person.email, &person.hash, &person.google, &person.derived(), &person.pseudo_hash()] {
+                assert_eq!(people.find(id), Some(at), "{id}");
+            }
+        }
+        assert_eq!(people.find("usr_"), None);
     }
 
     #[test]

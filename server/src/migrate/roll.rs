@@ -21,6 +21,8 @@ pub struct Person {
     pub email: Option<Email>,
     /// Other ids that the user documents name.
     pub others: BTreeSet<String>,
+    /// Which of the user documents name each of those.
+    pub named: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Who holds an id.
@@ -65,6 +67,9 @@ impl Roll {
             self.hold(spelt, place);
             self.hold(cut, place);
         }
+        for other in &others {
+            self.people[place].named.entry(other.clone()).or_default().insert(id.to_owned());
+        }
         self.people[place].users.insert(id.to_owned());
         self.people[place].others.extend(others);
     }
@@ -74,7 +79,7 @@ impl Roll {
         let next = self.people.len();
         let place = email.clone().map_or(next, |email| *self.by_email.entry(email).or_insert(next));
         if place == next {
-            self.people.push(Person { users: BTreeSet::new(), email, others: BTreeSet::new() });
+            self.people.push(Person { users: BTreeSet::new(), email, others: BTreeSet::new(), named: BTreeMap::new() });
         }
         place
     }

@@ -86,6 +86,9 @@ struct Id {
     form: Form,
     references: u64,
     places: BTreeMap<(String, String), u64>,
+    /// By collection, and the last one that was counted: its references come one after another.
+    documents: BTreeMap<String, u64>,
+    last: u64,
     copies: BTreeSet<(String, String)>,
     example: String,
 }
@@ -155,6 +158,8 @@ impl<'m> Survey<'m> {
             form,
             references: 0,
             places: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            last: 0,
             copies: BTreeSet::new(),
             example: document.key.path(),
         });
@@ -166,6 +171,10 @@ impl<'m> Survey<'m> {
         // Whose it is must be found out: by where it stands and by what stands beside it.
         let at = report::place_words(collection, reference.place, &reference.path);
         *id.places.entry((name.to_owned(), at)).or_default() += 1;
+        if id.last != self.documents {
+            id.last = self.documents;
+            *id.documents.entry(name.to_owned()).or_default() += 1;
+        }
         let beside = undeclared::parent(&reference.path);
         for (_, place, value) in copies.iter().filter(|(parent, ..)| parent == beside) {
             id.copies.insert((place.clone(), value.clone()));

@@ -10,7 +10,7 @@ use super::StartError;
 use crate::clock::Clock;
 use crate::demo;
 use crate::documents::embedded::Embedded;
-use crate::documents::{DocumentKey, DocumentWrite, Documents, Expect, Leave};
+use crate::documents::{DocumentKey, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written};
 use crate::hub::Hub;
 use crate::notify;
 use crate::remedy::run::Runner;
@@ -122,22 +122,63 @@ pub(super) fn of_demo(settings: Settings, operations: &demo::Operations, folder:
     }
 }
 
-/// Puts the demo's documents there, once: those that are there already stay as they are.
-pub(super) async fn fill(parts: &Parts, seed: u64) {
+/// Puts the demo's documents there, once: where its users are already, nothing is added.
+pub(super) async fn fill(parts: &Parts, options: &demo::Options) {
     let Some(documents) = &parts.proposer.documents else { return };
-    let writes: Vec<DocumentWrite> = demo::documents(seed)
-        .into_iter()
-        .map(|(collection, id, fields)| DocumentWrite {
-            key: DocumentKey::new(collection, id),
-            expect: Expect::Absent,
-            leave: Leave::Fields(fields.into_iter().collect()),
-        })
-        .collect();
-    // One by one: a batch is whole or not at all, and some may be there.
-    for write in writes {
-        if let Err(error) = documents.write(vec![write]).await {
-            tracing::warn!(%error, "a document of the demo was not written");
-            return;
+    if let Err(error) = filled(documents.as_ref(), options).await {
+        tracing::warn!(%error, "the documents of the demo were not written");
+    }
+}
+
+async fn filled(documents: &dyn Documents, options: &demo::Options) -> Result<(), DocumentsError> {
+    if documents.count(demo::USERS).await? > 0 {
+        return Ok(());
+    }
+    let most = documents.capabilities().batch;
+    let mut seeded = demo::documents(options).peekable();
+    while seeded.peek().is_some() {
+        let batch: Vec<DocumentWrite> = seeded.by_ref().take(most).map(absent).collect();
+        let written = documents.write(batch.clone()).await?;
+        if written.iter().all(|one| matches!(one, Written::Done(_))) {
+            continue;
         }
+        // An earlier start ended on its way: a batch is whole or not at all, and some of this one are there.
+        for write in batch {
+            documents.write(vec![write]).await?;
+        }
+    }
+    Ok(())
+}
+
+fn absent((collection, id, fields): demo::Seeded) -> DocumentWrite {
+    let leave = Leave::Fields(fields.into_iter().collect());
+    DocumentWrite { key: DocumentKey::new(collection, id), expect: Expect::Absent, leave }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn written(store: &Embedded) -> usize {
+        store.journal(0, usize::MAX >> 1).unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a_demo_is_filled_once_also_where_an_earlier_start_ended_on_its_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path(), Clock::system()).unwrap();
+        let options = demo::Options::default();
+        let all: Vec<demo::Seeded> = demo::documents(&options).collect();
+        store.write(all[..7].iter().cloned().map(absent).collect()).await.unwrap();
+        filled(&store, &options).await.unwrap();
+        assert_eq!(written(&store), all.len());
+
+        let (collection, id, _) = all[0].clone();
+        let gone = store.get(&DocumentKey::new(collection, id)).await.unwrap().unwrap();
+        let delete = DocumentWrite { key: gone.key, expect: Expect::Version(gone.version), leave: Leave::Nothing };
+        store.write(vec![delete]).await.unwrap();
+        filled(&store, &options).await.unwrap();
+        assert_eq!(written(&store), all.len() + 1, "what somebody took away stays away");
     }
 }

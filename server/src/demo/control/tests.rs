@@ -69,6 +69,23 @@ impl Site {
 }
 
 #[tokio::test]
+async fn whoever_asks_hears_that_both_ids_are_read_and_that_a_cache_is_somebodys_under_any_of_their_ids() {
+    let site = Site::at(0).await;
+    let said = site.get("/reads-both-ids").await;
+    assert_eq!(said, (StatusCode::OK, serde_json::json!({ "readsBothIds": true })));
+    let people = crate::demo::people::People::new(1);
+    let person = people.person(0);
+    let (status, by_email) = site.get(&format!("/cache/{}", person.email)).await;
+    assert_eq!(status, StatusCode::OK);
+    for id in [&person.hash, &person.google, &person.derived()] {
+        let (_, said) = site.get(&format!("/cache/{id}")).await;
+        assert_eq!((&said["state"], &said["ageMinutes"]), (&by_email["state"], &by_email["ageMinutes"]), "{id}");
+    }
+    let (_, cleared) = site.tell(Method::POST, &format!("/cache/{}/clear", person.hash), "k", 1).await;
+    assert_eq!(cleared["ageMinutes"], 0);
+}
+
+#[tokio::test]
 async fn nobody_without_the_token_hears_or_does_anything() {
     let site = Site::at(30).await;
     for token in ["", "stella_x", &site.token[1..]] {

@@ -44,6 +44,8 @@ pub enum Asked {
     Look(Subject),
     /// What was done so far.
     Effects,
+    /// Whether it finds what is somebody's under their old ids and their new one.
+    ReadsBothIds,
     /// Something is to be done.
     Do(Command),
 }
@@ -180,6 +182,9 @@ fn read(method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Resu
     if path == "/effects" {
         return if method == Method::GET { Ok(Asked::Effects) } else { Err(Refusal(405, "effects are only read")) };
     }
+    if path == "/reads-both-ids" && method == Method::GET {
+        return Ok(Asked::ReadsBothIds);
+    }
     let parts: Option<Vec<String>> = path.trim_start_matches('/').split('/').map(decoded).collect();
     let parts = parts.ok_or(UNKNOWN)?;
     let (kind, name, word) = match parts.as_slice() {
@@ -270,7 +275,7 @@ mod tests {
             read(Method::POST, "/services/mail-sender/scale?to=4", &[("idempotency-key", "k"), ("stella-fence", "3")]);
         let command = match asked.unwrap() {
             Asked::Do(command) => Some((command.deed, command.fence, command.key)),
-            Asked::Look(_) | Asked::Effects => None,
+            Asked::Look(_) | Asked::Effects | Asked::ReadsBothIds => None,
         };
         assert_eq!(command, Some((Deed::Scale(4), Some(3), "k".to_owned())));
     }

@@ -3,7 +3,6 @@
 use super::upkeep::source_component;
 use super::{Due, World};
 use crate::demo::application::{SOURCES, WORKERS};
-use crate::demo::documents::wrong_email_form;
 use crate::demo::line::{Line, Loudness};
 use crate::demo::operation::{Operation, PoolName};
 use crate::demo::people::PersonId;
@@ -120,7 +119,7 @@ impl World {
         let line = Line::new("store", Loudness::Info, format!("integrity check of {documents} documents in {took} ms"));
         self.write(&line.operation("check_integrity", took).success(true));
         for (document, owner) in orphans {
-            let wrong = wrong_email_form(&self.people.person(owner).email);
+            let wrong = self.people.person(owner).derived();
             let said = format!("orphaned document doc-{document:05}: owner id {wrong} is nobody's");
             let line = Line::new("store", Loudness::Warn, said).category("data");
             self.write(&line.with("documentId", format!("doc-{document:05}")).with("ownerId", wrong));

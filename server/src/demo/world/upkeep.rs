@@ -233,7 +233,7 @@ impl World {
         let person = self.people.find(user)?;
         let age = self.cache_minutes(person);
         self.stop(|cause| matches!(cause, Cause::StaleCache { person: whose } if *whose == person));
-        self.upkeep.cleared.insert(user.to_owned(), self.time);
+        self.upkeep.cleared.insert(self.people.person(person).email.clone(), self.time);
         self.say("api", format!("cache of {user} emptied, it was {age} min old"));
         Some(format!("cache of {user} emptied: it was {age} min old"))
     }

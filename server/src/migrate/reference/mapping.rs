@@ -13,6 +13,9 @@ pub enum MappingError {
     /// One id cannot become two.
     #[error("map ids: one of them is to become two different ids")]
     Twice,
+    /// What ids become is a hash id, always.
+    #[error("map ids: one of them is to become what is no hash id")]
+    NoHash,
     /// Doing it again would change what was changed.
     #[error("map ids: one that others become is itself to become another")]
     Chain,

@@ -33,6 +33,9 @@ pub struct Report {
     pub absent: Vec<Text>,
     /// Places with known ids that the map does not declare: the worst first.
     pub missed: Vec<Missed>,
+    /// Every id that is told one by one, in order: whoever resolves them needs those that are in order too.
+    #[serde(skip)]
+    pub ids: Vec<SeenId>,
     /// Ids without a user, the most used first; dummies are none.
     pub orphans: Vec<Orphan>,
     /// Ids that could be several people's.
@@ -119,6 +122,9 @@ pub struct Orphan {
     pub references: u64,
     /// From where.
     pub places: Vec<PlaceCount>,
+    /// How many documents of each collection refer to it.
+    #[serde(skip)]
+    pub documents: Vec<(Text, u64)>,
     /// What stands beside it, in the first few different words.
     pub copies: Vec<Beside>,
     /// The path of one of the documents.
@@ -270,6 +276,10 @@ pub(super) fn of(survey: Survey<'_>) -> Report {
         absent: absent.map(|one| text(&one.name)).collect(),
         missed: missed(&collections),
         orphans: orphans(roll, &ids),
+        ids: ids
+            .iter()
+            .map(|(id, seen)| SeenId { id: text(id), form: seen.form, references: seen.references })
+            .collect(),
         contested: contested(roll, &ids),
         duplicates: duplicates(roll, &ids),
         lacking: lacking(roll),
@@ -349,6 +359,7 @@ fn orphans(roll: &Roll, ids: &BTreeMap<String, Id>) -> Vec<Orphan> {
         form: seen.form,
         references: seen.references,
         places: places(seen),
+        documents: seen.documents.iter().map(|(name, count)| (text(name), *count)).collect(),
         copies: seen.copies.iter().map(|(path, said)| copy(roll, path, said)).collect(),
         example: text(&seen.example),
     };

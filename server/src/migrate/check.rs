@@ -1,0 +1,396 @@
+//! What verification judges: every document, one by one, by what is known of it.
+//!
+//! A document that stands as we left it must be what its image becomes; one that we did not touch must be
+//! as it was; one that others changed is listed, and must hold no old id and nobody's, and must be of the
+//! same people. What a document is told for is not told again as a count.
+//!
+//! Deliberately not here: reading documents, ledger and backup. One case at a time comes in.
+
+mod owner;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use owner::{owner, people};
+pub use tally::Tally;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use stella_protocol::migration::{Difference, Verification};
+use stella_protocol::{Text, Timestamp};
+
+use super::form::{self, Form};
+use super::map::{Collection, DataMap, Kind};
+use super::reference::{Mapping, Rewritten, references, rewrite};
+use crate::documents::{Document, DocumentKey};
+
+/// Most documents that are told one by one in a [`Verification`].
+const FIRST: usize = 100;
+
+/// A document as it was when the data was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Was {
+    /// Its version.
+    pub version: u64,
+    /// The digest of its content.
+    pub digest: [u8; 32],
+}
+
+/// A document as we left it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Left<'c> {
+    /// Its version.
+    pub version: u64,
+    /// What it is.
+    pub content: Content<'c>,
+}
+
+/// What a document that we wrote must be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Content<'c> {
+    /// What its image, or that of the document it was moved from, becomes.
+    Rewritten,
+    /// Exactly this: a tombstone or an alias. Nobody owns it.
+    Exactly(&'c BTreeMap<String, Value>),
+}
+
+/// All that is known of one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'c> {
+    /// Which.
+    pub key: &'c DocumentKey,
+    /// As it was looked at; None: it was not there.
+    pub seen: Option<Was>,
+    /// As we left it; None: we did not write it.
+    pub left: Option<Left<'c>>,
+    /// Left alone for a person.
+    pub parked: bool,
+    /// Its image in the backup, or that of the document that it was moved from; None: there is none.
+    pub before: Option<&'c Document>,
+    /// As it is now, and the digest of its content; None: it is gone.
+    pub now: Option<(&'c Document, [u8; 32])>,
+}
+
+/// What the ledger says of other documents.
+pub trait Others {
+    /// The version of the original of which we made the copy under this key; None: we made none.
+    fn copied(&self, copy: &DocumentKey) -> Option<u64>;
+    /// True when a document was there when the data was looked at.
+    fn was_seen(&self, key: &DocumentKey) -> bool;
+}
+
+/// What came of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it must be.
+    Fine,
+    /// Somebody else changed or made it since: in words. No difference.
+    ChangedSince(Text),
+    /// It is not as it must be.
+    Differs(Difference),
+}
+
+/// Ids of whom everything is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids<'j> {
+    /// Of the plan.
+    pub mapping: &'j Mapping,
+    /// Ids without a user that were listed, and ids that nobody could decide: they may stand anywhere.
+    pub listed: &'j BTreeSet<String>,
+    /// The old ids of each id that stays.
+    pub olds: &'j BTreeMap<String, Vec<String>>,
+}
+
+/// Judges documents, one after another, in any order.
+pub struct Judge<'j> {
+    map: &'j DataMap,
+    ids: Ids<'j>,
+    others: &'j dyn Others,
+    documents: u64,
+    written: u64,
+    untouched: u64,
+    seen: BTreeSet<&'j str>,
+    changed: u64,
+    first_changed: Vec<Text>,
+    differences: u64,
+    first: Vec<Difference>,
+    tally: Tally,
+}
+
+impl<'j> Judge<'j> {
+    /// Of a store with this map.
+    pub fn new(map: &'j DataMap, ids: Ids<'j>, others: &'j dyn Others) -> Self {
+        Self {
+            map,
+            ids,
+            others,
+            documents: 0,
+            written: 0,
+            untouched: 0,
+            seen: BTreeSet::new(),
+            changed: 0,
+            first_changed: Vec::new(),
+            differences: 0,
+            first: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes in how many documents an id owned in a collection when the data was looked at.
+    pub fn owned(&mut self, id: &str, collection: &str, documents: u64) {
+        let owner = self.ids.mapping.target(id).unwrap_or(id);
+        self.tally.before(owner, collection, documents);
+    }
+
+    /// Judges one document. Every one that is there now comes once, and every one that was seen or written
+    /// and is gone.
+    pub fn judge(&mut self, case: &Case<'_>) -> Verdict {
+        let collection = self.map.collection(&case.key.collection);
+        let verdict = match case.now {
+            None => gone(case),
+            Some((now, digest)) => {
+                self.documents += 1;
+                self.seen.extend(collection.map(|one| one.name.as_str()));
+                self.there(case, collection, now, &digest)
+            }
+        };
+        if let Some(collection) = collection {
+            self.count(case, collection, &verdict);
+        }
+        match &verdict {
+            Verdict::Fine => {}
+            Verdict::ChangedSince(_) => {
+                self.changed += 1;
+                if self.first_changed.len() < FIRST {
+                    self.first_changed.push(Text::new(case.key.path()));
+                }
+            }
+            Verdict::Differs(difference) => self.differs(difference.clone()),
+        }
+        verdict
+    }
+
+    fn differs(&mut self, difference: Difference) {
+        self.differences += 1;
+        if self.first.len() < FIRST {
+            self.first.push(difference);
+        }
+    }
+
+    fn there(
+        &mut self,
+        case: &Case<'_>,
+        collection: Option<&Collection>,
+        now: &Document,
+        digest: &[u8; 32],
+    ) -> Verdict {
+        if let Some(left) = case.left {
+            self.written += 1;
+            return if left.version == now.version {
+                self.as_left(case, collection, left.content, now)
+            } else {
+                self.changed_since(case, collection, now)
+            };
+        }
+        match case.seen {
+            Some(was) if was.version == now.version => {
+                self.untouched += 1;
+                if was.digest != *digest {
+                    return differs(case.key, "damaged", "its content is another, in the same version");
+                }
+                if case.parked { Verdict::Fine } else { self.holds_no_old_id(case.key, collection, now, Verdict::Fine) }
+            }
+            Some(_) => self.changed_since(case, collection, now),
+            None => self.new_one(case, collection, now),
+        }
+    }
+
+    fn as_left(
+        &self,
+        case: &Case<'_>,
+        collection: Option<&Collection>,
+        content: Content<'_>,
+        now: &Document,
+    ) -> Verdict {
+        if let Content::Exactly(fields) = content {
+            return if *fields == now.fields {
+                Verdict::Fine
+            } else {
+                differs(case.key, "damaged", "it is not what was written")
+            };
+        }
+        let (Some(before), Some(_)) = (case.before, collection) else {
+            return differs(case.key, "damaged", "the backup has no image to compare it with");
+        };
+        // An image has its own collection: that of an owner's path is another after the move.
+        let Some(own) = self.map.collection(&before.key.collection) else {
+            return differs(case.key, "damaged", "the data map does not declare where its image stood");
+        };
+        let same = match rewrite(self.map, own, before, self.ids.mapping) {
+            Rewritten::Changed(changed) => changed.key == now.key && changed.fields == now.fields,
+            Rewritten::Same => before.key == now.key && before.fields == now.fields,
+            Rewritten::Parked(_) => false,
+        };
+        if same { Verdict::Fine } else { differs(case.key, "damaged", "it is not what its image becomes") }
+    }
+
+    fn changed_since(&self, case: &Case<'_>, collection: Option<&Collection>, now: &Document) -> Verdict {
+        let since = Verdict::ChangedSince(Text::new("somebody else changed it".to_owned()));
+        let Some(collection) = collection else { return since };
+        if let Some(id) = self.nobodys(collection, now) {
+            return differs(case.key, "orphan", &format!("{id} is nobody's"));
+        }
+        if let Some(before) = case.before
+            && let Some(own) = self.map.collection(&before.key.collection)
+            && people(self.map, own, before, self.ids.mapping) != people(self.map, collection, now, self.ids.mapping)
+        {
+            return differs(case.key, "wrong owner", "others changed it, and it names other people than before");
+        }
+        if case.parked { since } else { self.holds_no_old_id(case.key, Some(collection), now, since) }
+    }
+
+    fn new_one(&self, case: &Case<'_>, collection: Option<&Collection>, now: &Document) -> Verdict {
+        let since = Verdict::ChangedSince(Text::new("somebody else made it".to_owned()));
+        let Some(collection) = collection else { return since };
+        if self.stands_where_one_moves_to(collection, now) {
+            return differs(case.key, "extra", "it stands where another one moves to, and nobody here made it");
+        }
+        if let Some(id) = self.nobodys(collection, now) {
+            return differs(case.key, "orphan", &format!("{id} is nobody's"));
+        }
+        self.holds_no_old_id(case.key, Some(collection), now, since)
+    }
+
+    /// `otherwise`, unless it holds an old id and is no original that waits to be a tombstone.
+    fn holds_no_old_id(
+        &self,
+        key: &DocumentKey,
+        collection: Option<&Collection>,
+        now: &Document,
+        otherwise: Verdict,
+    ) -> Verdict {
+        let Some(collection) = collection else { return otherwise };
+        match rewrite(self.map, collection, now, self.ids.mapping) {
+            Rewritten::Same => otherwise,
+            Rewritten::Parked(_) => differs(key, "old id", "it holds an old id, and two become one"),
+            Rewritten::Changed(changed) => match self.others.copied(&changed.key).filter(|_| changed.key != now.key) {
+                Some(version) if version == now.version => otherwise,
+                Some(_) => differs(key, "stale copy", "it was changed after it was moved"),
+                None => differs(key, "old id", &first_change(&changed.changes)),
+            },
+        }
+    }
+
+    /// An id that is nobody's and was not listed.
+    fn nobodys(&self, collection: &Collection, now: &Document) -> Option<String> {
+        let mapping = self.ids.mapping;
+        let is_listed = |id: &str| self.ids.listed.contains(id) || self.ids.listed.contains(form::folded(id).as_ref());
+        let known = |id: &str| mapping.knows(id) || is_listed(id);
+        let all = references(self.map, collection, now, &known);
+        let ids = all.iter().filter(|one| matches!(one.kind, Kind::Id | Kind::Mixed));
+        let told = ids.filter(|one| !matches!(one.form, Form::Empty | Form::NotText | Form::Dummy));
+        told.map(|one| one.id.as_ref()).find(|id| !known(id)).map(str::to_owned)
+    }
+
+    fn stands_where_one_moves_to(&self, collection: &Collection, now: &Document) -> bool {
+        let Some(pattern) = collection.id.as_ref().filter(|pattern| !pattern.is_pseudonym()) else { return false };
+        pattern.cuts(&now.key.id).iter().any(|cut| {
+            let olds = self.ids.olds.get(cut.user).into_iter().flatten();
+            olds.map(|old| format!("{}{old}{}", cut.before, cut.behind))
+                .any(|id| self.others.was_seen(&DocumentKey::new(now.key.collection.clone(), id)))
+        })
+    }
+
+    fn count(&mut self, case: &Case<'_>, collection: &Collection, verdict: &Verdict) {
+        let (before, now) = (self.owner_before(case), self.owner_now(case, collection));
+        if let Some(now) = &now {
+            self.tally.now(now, &collection.name);
+        }
+        if *verdict == Verdict::Fine {
+            return;
+        }
+        if case.before.is_none() && case.seen.is_some() {
+            self.tally.loose(&collection.name);
+        } else {
+            self.tally.told(&collection.name, before.as_deref(), now.as_deref());
+        }
+    }
+
+    /// Whose it was, as they are called now.
+    fn owner_before(&self, case: &Case<'_>) -> Option<String> {
+        let before = case.before?;
+        let collection = self.map.collection(&before.key.collection)?;
+        self.owner(collection, before)
+    }
+
+    /// Whose it is. An original that waits to be a tombstone, a tombstone and an alias are nobody's: who owns
+    /// it is counted by the copy.
+    fn owner_now(&self, case: &Case<'_>, collection: &Collection) -> Option<String> {
+        let (now, _) = case.now?;
+        if case.left.is_some_and(|left| matches!(left.content, Content::Exactly(_))) {
+            return None;
+        }
+        if let Rewritten::Changed(changed) = rewrite(self.map, collection, now, self.ids.mapping)
+            && changed.key != now.key
+            && self.others.copied(&changed.key).is_some()
+        {
+            return None;
+        }
+        self.owner(collection, now)
+    }
+
+    fn owner(&self, collection: &Collection, document: &Document) -> Option<String> {
+        let mapping = self.ids.mapping;
+        let owner = owner(self.map, collection, document, &|id| mapping.knows(id))?;
+        Some(mapping.target(&owner).map_or(owner.clone(), str::to_owned))
+    }
+
+    /// What was found, and how many documents everybody owns.
+    pub fn done(mut self, at: Timestamp) -> (Verification, Tally) {
+        let tally = std::mem::take(&mut self.tally);
+        for difference in tally.differences() {
+            self.differs(difference);
+        }
+        let absent = self.map.collections.iter().filter(|one| !self.seen.contains(one.name.as_str()));
+        let not_checked: Vec<Text> = absent.map(|one| Text::new(one.name.clone())).collect();
+        let (counts, before, now) = tally.sums();
+        let checks = vec![
+            format!("{} documents written: each is what its image becomes", self.written),
+            format!("{} documents not written: each is as it was", self.untouched),
+            format!("{} documents looked at for old ids and for ids without a user", self.documents),
+            format!("{counts} counts by owner and collection: {before} documents before, {now} now"),
+            format!("{} documents changed by others: who can open them compared", self.changed),
+        ];
+        let verification = Verification {
+            at,
+            documents: self.documents,
+            checks: checks.into_iter().map(Text::new).collect(),
+            differences: self.differences,
+            changed_since: self.changed,
+            first_changed: self.first_changed,
+            first: self.first,
+            not_checked,
+        };
+        (verification, tally)
+    }
+}
+
+fn gone(case: &Case<'_>) -> Verdict {
+    if case.left.is_some() || case.seen.is_some() {
+        return differs(case.key, "missing", "it was there and is gone");
+    }
+    Verdict::Fine
+}
+
+fn first_change(changes: &[super::reference::Change]) -> String {
+    changes.first().map_or_else(String::new, |change| format!("{} at {}", change.from.raw(), change.path.raw()))
+}
+
+fn differs(key: &DocumentKey, check: &str, detail: &str) -> Verdict {
+    Verdict::Differs(Difference {
+        check: Text::new(check.to_owned()),
+        what: Text::new(key.path()),
+        detail: Text::new(detail.to_owned()),
+    })
+}

@@ -1,0 +1,88 @@
+//! How many documents each person owns in each collection, before and now.
+
+use std::collections::BTreeMap;
+
+use stella_protocol::Text;
+use stella_protocol::migration::{Difference, UserCheck, UserPlace};
+
+/// Of one person in one collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Count {
+    before: i64,
+    /// What documents that others changed, or with which something is wrong, add to it.
+    told: i64,
+    now: i64,
+}
+
+/// Counts by person (by the id that stays) and collection. Grows with people, not with documents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: BTreeMap<(String, String), Count>,
+    /// Documents of a collection that others changed and of which nobody knows whose they were.
+    loose: BTreeMap<String, i64>,
+}
+
+impl Tally {
+    fn of(&mut self, owner: &str, collection: &str) -> &mut Count {
+        self.counts.entry((owner.to_owned(), collection.to_owned())).or_default()
+    }
+
+    /// So many were owned when the data was looked at.
+    pub(super) fn before(&mut self, owner: &str, collection: &str, documents: u64) {
+        self.of(owner, collection).before += documents as i64;
+    }
+
+    /// One is owned now.
+    pub(super) fn now(&mut self, owner: &str, collection: &str) {
+        self.of(owner, collection).now += 1;
+    }
+
+    /// One that is told by itself has another owner now than before; None: nobody's, or it was not there.
+    pub(super) fn told(&mut self, collection: &str, before: Option<&str>, now: Option<&str>) {
+        if let Some(before) = before {
+            self.of(before, collection).told -= 1;
+        }
+        if let Some(now) = now {
+            self.of(now, collection).told += 1;
+        }
+    }
+
+    /// One that is told by itself, and nobody knows whose it was.
+    pub(super) fn loose(&mut self, collection: &str) {
+        *self.loose.entry(collection.to_owned()).or_default() += 1;
+    }
+
+    /// Everybody who does not own what they must.
+    pub(super) fn differences(&self) -> impl Iterator<Item = Difference> {
+        let wrong = self.counts.iter().filter(|((_, collection), count)| {
+            let loose = self.loose.get(collection).copied().unwrap_or(0);
+            (count.now - count.before - count.told).abs() > loose
+        });
+        wrong.map(|((owner, collection), count)| Difference {
+            check: Text::new("owned documents".to_owned()),
+            what: Text::new(format!("{owner} in {collection}")),
+            detail: Text::new(format!("{} are there, {} must be", count.now, count.before + count.told)),
+        })
+    }
+
+    /// People and collections that were counted, and documents that somebody owns, before and now.
+    pub(super) fn sums(&self) -> (usize, i64, i64) {
+        let sum = |of: fn(&Count) -> i64| self.counts.values().map(of).sum();
+        (self.counts.len(), sum(|count| count.before), sum(|count| count.now))
+    }
+
+    /// What one person sees. `asked` are the documents by collection that stood, before, under the id that the
+    /// application asks with.
+    pub fn user(&self, user: &str, old_ids: Vec<Text>, asked: &BTreeMap<String, u64>) -> UserCheck {
+        let first = (user.to_owned(), String::new());
+        let own = self.counts.range(first..).take_while(|((owner, _), _)| owner == user);
+        let shown = |count: i64| u64::try_from(count).unwrap_or(0);
+        let place = |((_, collection), count): (&(String, String), &Count)| UserPlace {
+            collection: Text::new(collection.clone()),
+            before: asked.get(collection).copied().unwrap_or(0),
+            now: shown(count.now),
+            expected: shown(count.before + count.told),
+        };
+        UserCheck { user: Text::new(user.to_owned()), old_ids, places: own.map(place).collect() }
+    }
+}

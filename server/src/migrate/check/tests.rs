@@ -1,0 +1,276 @@
+//! What verification finds, and what it lets pass.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::migrate::form::HashId;
+
+const MAP: &str = r#"
+title = "t"
+[users]
+collection = "users"
+email = "email"
+[[collection]]
+name = "notes"
+refs = ["userId", "with[]"]
+[[collection]]
+name = "settings"
+id = "{userId}"
+refs = "by"
+[[collection]]
+name = "badges"
+refs = "userId"
+"#;
+const STRANGER: &str = "100000000000000000009";
+
+fn new_id(person: usize) -> String {
+    format!("usr_{person:020}")
+}
+
+fn old_id(person: usize) -> String {
+    format!("p{person}_example_com")
+}
+
+fn document(path: &str, version: u64, fields: Value) -> Document {
+    Document { key: DocumentKey::parse(path).unwrap(), version, fields: serde_json::from_value(fields).unwrap() }
+}
+
+fn digest(document: &Document) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(&document.fields).unwrap()).into()
+}
+
+/// A store in memory, with what the ledger and the backup know of it.
+struct World {
+    map: DataMap,
+    mapping: Mapping,
+    listed: BTreeSet<String>,
+    olds: BTreeMap<String, Vec<String>>,
+    before: BTreeMap<DocumentKey, Document>,
+    now: BTreeMap<DocumentKey, Document>,
+    /// The version that we left, and which document it was made of.
+    left: BTreeMap<DocumentKey, (u64, DocumentKey)>,
+    tombstones: BTreeMap<DocumentKey, BTreeMap<String, Value>>,
+    parked: BTreeSet<DocumentKey>,
+}
+
+impl Others for World {
+    fn copied(&self, copy: &DocumentKey) -> Option<u64> {
+        let (_, source) = self.left.get(copy)?;
+        Some(self.before.get(source)?.version)
+    }
+
+    fn was_seen(&self, key: &DocumentKey) -> bool {
+        self.before.contains_key(key)
+    }
+}
+
+impl World {
+    /// So many people with one old id each, and these documents, migrated but for the tombstones.
+    fn migrated(people: usize, before: Vec<Document>) -> Self {
+        let map = DataMap::parse("m.toml", MAP).unwrap();
+        let pairs = (0..people).map(|one| (old_id(one), HashId::parse(&new_id(one)).unwrap()));
+        let olds = (0..people).map(|one| (new_id(one), vec![old_id(one)])).collect();
+        let mut world = Self {
+            mapping: Mapping::new(pairs, []).unwrap(),
+            map,
+            listed: BTreeSet::new(),
+            olds,
+            before: before.iter().map(|one| (one.key.clone(), one.clone())).collect(),
+            now: before.iter().map(|one| (one.key.clone(), one.clone())).collect(),
+            left: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            parked: BTreeSet::new(),
+        };
+        for document in before {
+            let collection = world.map.collection(&document.key.collection).unwrap();
+            if let Rewritten::Changed(changed) = rewrite(&world.map, collection, &document, &world.mapping) {
+                let version = document.version + 1_000_000;
+                world.left.insert(changed.key.clone(), (version, document.key.clone()));
+                let now = Document { key: changed.key.clone(), version, fields: changed.fields };
+                world.now.insert(changed.key, now);
+            }
+        }
+        world
+    }
+
+    fn verified(&self) -> (Vec<Difference>, Verification, Tally) {
+        let ids = Ids { mapping: &self.mapping, listed: &self.listed, olds: &self.olds };
+        let mut judge = Judge::new(&self.map, ids, self);
+        for document in self.before.values() {
+            let collection = self.map.collection(&document.key.collection).unwrap();
+            if let Some(owner) = owner(&self.map, collection, document, &|id| self.mapping.knows(id)) {
+                judge.owned(&owner, &collection.name, 1);
+            }
+        }
+        let keys: BTreeSet<&DocumentKey> = self.before.keys().chain(self.left.keys()).chain(self.now.keys()).collect();
+        let mut found = Vec::new();
+        for key in keys {
+            let (left, tombstone) = (self.left.get(key), self.tombstones.get(key));
+            let content = tombstone.map_or(Content::Rewritten, Content::Exactly);
+            let now = self.now.get(key);
+            let verdict = judge.judge(&Case {
+                key,
+                seen: self.before.get(key).map(|one| Was { version: one.version, digest: digest(one) }),
+                left: left.map(|(version, _)| Left { version: *version, content }),
+                parked: self.parked.contains(key),
+                before: left.and_then(|(_, source)| self.before.get(source)),
+                now: now.map(|now| (now, digest(now))),
+            });
+            if let Verdict::Differs(difference) = verdict {
+                found.push(difference);
+            }
+        }
+        let (verification, tally) = judge.done(Timestamp::from_millis(1));
+        (found, verification, tally)
+    }
+
+    fn found(&self) -> Vec<(String, String)> {
+        let (found, verification, _) = self.verified();
+        assert_eq!(found.len() as u64, verification.differences, "{:?}", verification.first);
+        found.iter().map(|one| (one.check.raw().to_owned(), one.what.raw().to_owned())).collect()
+    }
+
+    fn edit(&mut self, path: &str, field: &str, value: Value) {
+        let document = self.now.get_mut(&DocumentKey::parse(path).unwrap()).unwrap();
+        document.version += 1;
+        document.fields.insert(field.to_owned(), value);
+    }
+}
+
+fn note(number: usize, owner: &str) -> Document {
+    document(&format!("notes/n{number:06}"), number as u64 + 1, json!({"userId": owner, "text": "x", "with": []}))
+}
+
+fn settings(person: usize) -> Document {
+    document(&format!("settings/{}", old_id(person)), 7, json!({"by": old_id(person), "theme": "dark"}))
+}
+
+fn small() -> World {
+    let mut documents: Vec<Document> = (0..6).map(|number| note(number, &old_id(number % 3))).collect();
+    documents.extend((0..3).map(settings));
+    documents.push(note(6, &new_id(1)));
+    documents.push(note(7, "system"));
+    World::migrated(3, documents)
+}
+
+fn pair(check: &str, what: &str) -> (String, String) {
+    (check.to_owned(), what.to_owned())
+}
+
+#[test]
+fn a_store_that_was_migrated_is_fine_before_and_after_the_tombstones() {
+    let mut world = small();
+    assert_eq!(world.found(), []);
+    let (_, verification, tally) = world.verified();
+    assert_eq!((verification.documents, verification.changed_since), (14, 0));
+    let not_checked: Vec<&str> = verification.not_checked.iter().map(Text::raw).collect();
+    assert_eq!(not_checked, ["badges"]);
+    let seen = tally.user(&new_id(1), vec![], &BTreeMap::from([("notes".to_owned(), 1)]));
+    let counts: Vec<_> =
+        seen.places.iter().map(|place| (place.collection.raw(), place.before, place.now, place.expected)).collect();
+    assert_eq!(counts, [("notes", 1, 3, 3), ("settings", 0, 1, 1)]);
+    for person in 0..3 {
+        let key = DocumentKey::new("settings", old_id(person));
+        let fields = BTreeMap::from([("_movedTo".to_owned(), json!(new_id(person)))]);
+        world.now.insert(key.clone(), Document { key: key.clone(), version: 9, fields: fields.clone() });
+        world.left.insert(key.clone(), (9, key.clone()));
+        world.tombstones.insert(key, fields);
+    }
+    assert_eq!(world.found(), []);
+}
+
+#[test]
+fn five_of_five_planted_damages_are_found_among_a_hundred_thousand() {
+    let documents = (0..99_000).map(|number| match number % 3 {
+        0 => note(number, &new_id(number % 1000)),
+        _ => note(number, &old_id(number % 1000)),
+    });
+    let mut world = World::migrated(1000, documents.chain((0..999).map(settings)).collect());
+    assert_eq!(world.found(), []);
+    let at = |path: &str| DocumentKey::parse(path).unwrap();
+    world.now.get_mut(&at("notes/n000301")).unwrap().fields.insert("text".to_owned(), json!("y"));
+    world.now.remove(&at("notes/n050000"));
+    // The ledger knows of no move: somebody else put it where one goes to.
+    let extra = document(&format!("settings/{}", new_id(5)), 3, json!({"by": new_id(5)}));
+    world.left.remove(&extra.key);
+    world.now.insert(extra.key.clone(), extra.clone());
+    world.edit("notes/n000400", "userId", json!(STRANGER));
+    world.edit("notes/n000500", "userId", json!(new_id(7)));
+    let mut found = world.found();
+    let mut want = [
+        pair("damaged", "notes/n000301"),
+        pair("missing", "notes/n050000"),
+        pair("orphan", "notes/n000400"),
+        pair("wrong owner", "notes/n000500"),
+        pair("extra", &format!("settings/{}", new_id(5))),
+        // The original that the extra one stands in the way of waits for a copy that was never made.
+        pair("old id", &format!("settings/{}", old_id(5))),
+    ];
+    found.sort();
+    want.sort();
+    assert_eq!(found, want);
+}
+
+#[test]
+fn what_others_did_since_is_listed_and_no_difference_while_it_is_of_the_same_people() {
+    let mut world = small();
+    world.edit("notes/n000001", "text", json!("edited"));
+    let made = note(40, &new_id(2));
+    world.now.insert(made.key.clone(), made);
+    assert_eq!(world.found(), []);
+    let (_, verification, tally) = world.verified();
+    let changed: Vec<&str> = verification.first_changed.iter().map(Text::raw).collect();
+    assert_eq!(changed, ["notes/n000001", "notes/n000040"]);
+    let seen = tally.user(&new_id(2), vec![], &BTreeMap::new());
+    assert_eq!((seen.places[0].now, seen.places[0].expected), (3, 3));
+    world.edit("notes/n000001", "with", json!([new_id(2)]));
+    assert_eq!(world.found(), [pair("wrong owner", "notes/n000001")]);
+}
+
+#[test]
+fn an_old_id_is_found_wherever_a_late_writer_left_it_but_not_where_it_was_parked() {
+    let mut world = small();
+    let late = note(50, &old_id(1));
+    world.now.insert(late.key.clone(), late);
+    world.edit("notes/n000000", "userId", json!(old_id(0)));
+    world.edit(&format!("settings/{}", old_id(2)), "theme", json!("light"));
+    let want = [
+        pair("old id", "notes/n000000"),
+        pair("old id", "notes/n000050"),
+        pair("stale copy", &format!("settings/{}", old_id(2))),
+    ];
+    assert_eq!(world.found(), want);
+    let mut world = World::migrated(1, vec![note(1, &old_id(0))]);
+    let key = DocumentKey::new("notes", "n000001");
+    world.left.clear();
+    world.now = world.before.clone();
+    assert_eq!(world.found(), [pair("old id", "notes/n000001")]);
+    world.parked.insert(key);
+    assert_eq!(world.found(), []);
+}
+
+#[test]
+fn ids_without_a_user_may_stand_where_they_were_listed_and_no_new_one_may_come() {
+    let mut world = World::migrated(1, vec![note(1, STRANGER)]);
+    world.listed.insert(STRANGER.to_owned());
+    assert_eq!(world.found(), []);
+    let made = note(2, STRANGER);
+    world.now.insert(made.key.clone(), made);
+    assert_eq!(world.found(), [], "another of theirs");
+    let made = note(3, "undefined");
+    world.now.insert(made.key.clone(), made);
+    assert_eq!(world.found(), [pair("orphan", "notes/n000003")]);
+}
+
+#[test]
+fn a_count_that_is_wrong_is_told_when_no_document_is() {
+    let world = small();
+    let ids = Ids { mapping: &world.mapping, listed: &world.listed, olds: &world.olds };
+    let mut judge = Judge::new(&world.map, ids, &world);
+    judge.owned(&old_id(0), "notes", 2);
+    let (verification, _) = judge.done(Timestamp::from_millis(1));
+    assert_eq!((verification.differences, verification.first[0].check.raw()), (1, "owned documents"));
+    assert_eq!(verification.first[0].what.raw(), format!("{} in notes", new_id(0)));
+}

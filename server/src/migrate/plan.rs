@@ -1,0 +1,205 @@
+//! What a migration does: the ids and what they become, what people decided, and how much that is for each
+//! collection. The digest that approvals bind to is made of exactly this.
+//!
+//! The same data, map, key and decisions always make the same plan: no time goes in. What was measured on
+//! the way ([`Measured`]) is for people and is not bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use stella_protocol::migration::{FirstScope, MigrationKind, OrphanChoice, PlanSummary};
+use stella_protocol::{Text, Timestamp};
+
+/// A complete plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// What is migrated.
+    pub kind: MigrationKind,
+    /// Names the key that made new ids.
+    pub key_id: String,
+    /// The data map's title.
+    pub map_title: String,
+    /// SHA-256 of the data map's text, hex.
+    pub map_digest: String,
+    /// Every id that is known, and the hash id that it becomes; the same where a valid one stays.
+    pub mapping: BTreeMap<String, String>,
+    /// What is done with ids without a user, where something is: one that is not here stays in quarantine,
+    /// and so does one whose `map` nobody approved.
+    pub orphan_choices: BTreeMap<String, OrphanChosen>,
+    /// The option that was decided, by the id of the decision.
+    pub decided: BTreeMap<String, String>,
+    /// In the order in which they are written; what is not declared, or declared and not there, stands
+    /// among them.
+    pub collections: Vec<PlannedCollection>,
+}
+
+/// What is done with the documents of an id without a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrphanChosen {
+    /// What.
+    pub choice: OrphanChoice,
+    /// Whose they are, for `map`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// A collection of the plan. Counts are documents, but for `references`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedCollection {
+    /// As the data map or the survey names it: collections below documents have one name for all.
+    pub name: String,
+    /// 0: what people see is gone without it; 3: nobody notices. None: not declared.
+    pub priority: Option<u8>,
+    /// All of it; None: it is declared and is not there.
+    pub documents: Option<u64>,
+    /// References to rewrite.
+    pub references: u64,
+    /// To move: their id holds a user's.
+    pub moves: u64,
+    /// To change in place.
+    pub changes: u64,
+    /// That hold an id without a user and none that changes.
+    pub orphans: u64,
+    /// That will be parked.
+    pub clashes: u64,
+}
+
+/// What a look measured besides the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// When it ended.
+    pub scanned_at: Timestamp,
+    /// Ids without a user.
+    pub orphan_ids: u64,
+    /// Batches of writes.
+    pub batches: u64,
+    /// Bytes that will be written, about.
+    pub bytes: u64,
+    /// What the first run by scripts would have covered; None: the map names no such scope.
+    pub first_scope: Option<FirstScope>,
+    /// Places that hold a user's id and are not declared.
+    pub misses: u64,
+}
+
+impl Plan {
+    /// SHA-256 of its canonical JSON (keys sorted, no spaces), hex.
+    ///
+    /// # Errors
+    /// When it holds what JSON has no word for.
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        let canonical = serde_json::to_value(self)?.to_string();
+        Ok(hex(&Sha256::digest(canonical.as_bytes())))
+    }
+
+    /// Documents that it changes or moves.
+    pub fn planned(&self) -> u64 {
+        self.collections.iter().map(|one| one.changes + one.moves).sum()
+    }
+
+    /// As everyone sees it.
+    ///
+    /// # Errors
+    /// When it has no digest.
+    pub fn summary(&self, measured: Measured) -> Result<PlanSummary, serde_json::Error> {
+        let sum = |of: fn(&PlannedCollection) -> u64| self.collections.iter().map(of).sum();
+        let there = self.collections.iter().filter(|one| one.documents.is_some());
+        let moving: Vec<&String> = self.mapping.iter().filter(|(old, new)| old != new).map(|(_, new)| new).collect();
+        Ok(PlanSummary {
+            digest: Text::new(self.digest()?),
+            scanned_at: measured.scanned_at,
+            key_id: Text::new(self.key_id.clone()),
+            documents: sum(|one| one.documents.unwrap_or(0)),
+            collections: there.clone().count() as u64,
+            undeclared: there.filter(|one| one.priority.is_none()).count() as u64,
+            changes: sum(|one| one.changes),
+            moves: sum(|one| one.moves),
+            references: sum(|one| one.references),
+            users: moving.iter().collect::<BTreeSet<_>>().len() as u64,
+            old_ids: moving.len() as u64,
+            orphan_ids: measured.orphan_ids,
+            orphan_documents: sum(|one| one.orphans),
+            clashes: sum(|one| one.clashes),
+            batches: measured.batches,
+            bytes: measured.bytes,
+            first_scope: measured.first_scope,
+            misses: measured.misses,
+        })
+    }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        hex.push_str(&format!("{byte:02x}"));
+        hex
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let pair = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+        let users = PlannedCollection {
+            name: "users".into(),
+            priority: Some(0),
+            documents: Some(3),
+            moves: 2,
+            ..Default::default()
+        };
+        let odd = PlannedCollection { name: "odd".into(), documents: Some(5), orphans: 1, ..Default::default() };
+        let gone = PlannedCollection { name: "gone".into(), priority: Some(3), ..Default::default() };
+        Plan {
+            kind: MigrationKind::UserIds,
+            key_id: "k".into(),
+            map_title: "m".into(),
+            map_digest: "d".into(),
+            mapping: BTreeMap::from([pair("7", "usr_a"), pair("ana_example_com", "usr_a"), pair("usr_b", "usr_b")]),
+            orphan_choices: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            collections: vec![users, odd, gone],
+        }
+    }
+
+    fn measured() -> Measured {
+        let scanned_at = Timestamp::from_millis(1);
+        Measured { scanned_at, orphan_ids: 1, batches: 1, bytes: 9, first_scope: None, misses: 0 }
+    }
+
+    #[test]
+    fn everything_in_a_plan_binds_and_nothing_else() {
+        let (one, mut other) = (plan(), plan());
+        assert_eq!(one.digest().unwrap(), other.digest().unwrap());
+        let later = Measured { scanned_at: Timestamp::from_millis(2), ..measured() };
+        assert_eq!(one.summary(measured()).unwrap().digest, one.summary(later).unwrap().digest);
+        let mut digests = BTreeSet::from([one.digest().unwrap()]);
+        let mut differs = |plan: &Plan| assert!(digests.insert(plan.digest().unwrap()));
+        other.mapping.insert("8".into(), "usr_c".into());
+        differs(&other);
+        other.collections[0].changes += 1;
+        differs(&other);
+        other.decided.insert("dec-1".into(), "first".into());
+        differs(&other);
+        let user = Some("usr_a".to_owned());
+        other.orphan_choices.insert("9".into(), OrphanChosen { choice: OrphanChoice::Map, user });
+        differs(&other);
+        other.key_id.push('x');
+        differs(&other);
+        other.map_digest.push('x');
+        differs(&other);
+    }
+
+    #[test]
+    fn a_summary_counts_people_once_and_what_stays_not_at_all() {
+        let summary = plan().summary(measured()).unwrap();
+        assert_eq!((summary.users, summary.old_ids), (1, 2));
+        assert_eq!((summary.documents, summary.collections, summary.undeclared), (8, 2, 1));
+        assert_eq!((summary.moves, summary.orphan_documents), (2, 1));
+    }
+}
