@@ -97,7 +97,11 @@ fn figures(progress: &Progress) -> String {
     if of > 0 {
         parts.push(format!("batch {done}/{of}"));
     }
-    parts.push(format!("{}/{} documents ({})", progress.done, progress.total, percent(progress.done, progress.total)));
+    parts.push(match progress.total {
+        // How many there are is not known yet.
+        0 => format!("{} documents", progress.done),
+        total => format!("{}/{total} documents ({})", progress.done, percent(progress.done, total)),
+    });
     parts.extend(progress.rate.map(|rate| format!("{}/s", rate_words(rate))));
     let counts = &progress.counts;
     parts.extend(

@@ -91,8 +91,8 @@ fn misses(lines: &mut Vec<String>, summary: &PlanSummary, collections: &[Collect
     }
     let undeclared = collections.iter().filter(|row| row.priority.is_none());
     let undeclared = undeclared.map(|row| {
-        let references = count(row.references as usize, "reference", "references");
-        format!("  {}: not declared, {references}", clean(&row.name))
+        let documents = count(row.documents.unwrap_or_default() as usize, "document", "documents");
+        format!("  {}: not declared, {documents}", clean(&row.name))
     });
     let more = "  each with its document: `stella-server documents scan`".to_owned();
     let title = format!("what the map misses: {}", count(summary.misses as usize, "place", "places"));
