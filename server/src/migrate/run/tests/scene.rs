@@ -212,7 +212,12 @@ impl Process {
                     return migration;
                 }
                 let stuck = [MigrationStatus::Halted, MigrationStatus::PlanFailed, MigrationStatus::BackupFailed];
-                assert!(!stuck.contains(&migration.status), "{} {:#?}", migration.result.raw(), migration.verification.map(|found| found.first));
+                assert!(
+                    !stuck.contains(&migration.status),
+                    "{} {:#?}",
+                    migration.result.raw(),
+                    migration.verification.map(|found| found.first)
+                );
                 if migration.status == MigrationStatus::Soaking {
                     scene.pass(SOAK_MS);
                 }
