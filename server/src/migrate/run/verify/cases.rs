@@ -122,11 +122,16 @@ impl Bar {
     }
 
     fn became_one(&self, document: &Document, merged: &mut Merged) {
-        let Some(collection) = self.hand.map.collection(&document.key.collection) else { return };
-        let owner = owner(&self.hand.map, collection, document, &|id| self.hand.mapping.knows(id));
-        if let Some(owner) = owner {
-            *merged.entry((owner, collection.name.clone())).or_default() += 1;
+        if let Some(owned) = self.owner_of(document) {
+            *merged.entry(owned).or_default() += 1;
         }
+    }
+
+    /// Who owns a document, as they are called in it, and the collection's name.
+    fn owner_of(&self, document: &Document) -> Option<(String, String)> {
+        let collection = self.hand.map.collection(&document.key.collection)?;
+        let owner = owner(&self.hand.map, collection, document, &|id| self.hand.mapping.knows(id))?;
+        Some((owner, collection.name.clone()))
     }
 
     fn page(
@@ -187,6 +192,13 @@ impl Bar {
         };
         if let (Some(row), Some(_)) = (&row, &seen) {
             self.overwritten(row, image(key)?.flatten(), before.as_ref(), merged);
+        }
+        if row.as_ref().is_some_and(|row| matches!(row.document.how, How::Changed | How::Created))
+            && self.hand.ledger.seen_one(source.as_ref().unwrap_or(key))?.is_none()
+            && let Some((owner, name)) = before.as_ref().and_then(|before| self.owner_of(before))
+        {
+            // Others made it after the data was looked at, with an old id, and it was migrated with the rest.
+            judge.owned(&owner, &name, 1);
         }
         let parked = self.hand.ledger.is_troubled(key, TroubleKind::Parked)?;
         if let Some(now) = now.filter(|now| parked && self.is_kept_out(now)) {
