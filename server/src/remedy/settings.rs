@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use address::{BadAddress, read_base_url};
-pub use migration::{DualReadProbe, MigrationSection, MigrationSettings};
 pub use file::{BaseSection, FixesSection, NotifySection, ProgramSection};
+pub use migration::{DualReadProbe, MigrationSection, MigrationSettings};
 
 use super::parameter::Network;
 

@@ -21,7 +21,9 @@ use crate::remedy::run::http::{self, HttpCaller};
 use crate::remedy::run::load::load;
 use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
-use crate::remedy::settings::{self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings};
+use crate::remedy::settings::{
+    self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings,
+};
 use crate::series::SeriesBook;
 
 /// Where the demo's application says that it reads both ids.

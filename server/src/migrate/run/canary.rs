@@ -83,9 +83,7 @@ async fn each_owned(run: &Run, mut tell: impl FnMut(Owned)) -> Result<(), Ended>
     loop {
         let from = after.clone();
         let rows = run
-            .ask(move |ledger| {
-                ledger.owned(from.as_ref().map(|(user, name)| (user.as_str(), name.as_str())), PAGE)
-            })
+            .ask(move |ledger| ledger.owned(from.as_ref().map(|(user, name)| (user.as_str(), name.as_str())), PAGE))
             .await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = Some((last.user.clone(), last.name.clone()));

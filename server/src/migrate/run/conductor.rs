@@ -108,8 +108,8 @@ impl Conductor {
 
     /// Only migrations of this site's documents; and none that somebody has.
     fn wants_work(&self, state: &MigrationState) -> bool {
-        let free = state.work.holder.is_none()
-            || state.work.lease_until.is_none_or(|until| until <= self.site.clock.now());
+        let free =
+            state.work.holder.is_none() || state.work.lease_until.is_none_or(|until| until <= self.site.clock.now());
         state.work.wanted.is_some() && free && state.migration.target == self.site.target
     }
 }

@@ -323,7 +323,10 @@ impl Done {
         for _ in 0..TRIES {
             let now = run.get(key).await?;
             if let Some(now) = now.as_ref().filter(|now| now.fields == *fields) {
-                let row = { let key = key.clone(); run.ask(move |ledger| ledger.written(&key)).await? };
+                let row = {
+                    let key = key.clone();
+                    run.ask(move |ledger| ledger.written(&key)).await?
+                };
                 if row.is_none_or(|row| row.document.version != now.version) {
                     self.made(key, now.version, None, fields);
                 }
@@ -349,8 +352,7 @@ impl Done {
 
     fn made(&mut self, key: &DocumentKey, version: u64, before: Option<u64>, fields: &Fields) {
         let (how, made) = (How::Alias, before.is_none());
-        let written =
-            WrittenDocument { key: key.clone(), version, how, made, source: None, source_version: before };
+        let written = WrittenDocument { key: key.clone(), version, how, made, source: None, source_version: before };
         self.wrote(written, [0; 32], content_digest(fields));
     }
 
@@ -363,7 +365,8 @@ impl Done {
             }
             let Some(backup) = &hand.backup else { return Ok(None) };
             let Some(image) = backup.get(&key)? else { return Ok(None) };
-            let ours = matches!(hand.rewritten(&image), Rewritten::Changed(changed) if tombstone(&changed.key, &id) == fields);
+            let ours =
+                matches!(hand.rewritten(&image), Rewritten::Changed(changed) if tombstone(&changed.key, &id) == fields);
             Ok(ours.then_some((image.version, content_digest(&image.fields))))
         })
         .await?;

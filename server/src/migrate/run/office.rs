@@ -52,9 +52,8 @@ impl Office {
         what: impl FnOnce(&Ledger) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<Option<T>, Refusal> {
         let (site, id) = (Arc::clone(&self.site), id.clone());
-        let asked = tokio::task::spawn_blocking(move || {
-            site.known_ledger(&id)?.map(|ledger| what(&ledger)).transpose()
-        });
+        let asked =
+            tokio::task::spawn_blocking(move || site.known_ledger(&id)?.map(|ledger| what(&ledger)).transpose());
         match asked.await {
             Ok(answer) => answer.map_err(|error| refused(&error)),
             Err(_) => Err(Refusal::new(Code::Internal, "the ledger could not be asked")),
@@ -144,9 +143,7 @@ fn was_cut_over(migration: &Migration) -> bool {
 }
 
 /// Everything of a kind, as far as a report has it.
-fn all<T>(
-    page: impl Fn(Option<&str>) -> Result<(Vec<T>, Option<String>), LedgerError>,
-) -> Result<Vec<T>, LedgerError> {
+fn all<T>(page: impl Fn(Option<&str>) -> Result<(Vec<T>, Option<String>), LedgerError>) -> Result<Vec<T>, LedgerError> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let (items, next) = page(after.as_deref())?;

@@ -48,6 +48,7 @@ pub async fn rehearse(run: &Run) -> Result<Event, Ended> {
         return Ok(Event::Drifted(Text::new(why)));
     }
     let counts = run.counts(PhaseName::Rehearse).await?;
-    run.log(format!("rehearsed: {} computed, {} would be left alone, none written", counts.done, counts.parked)).await?;
+    run.log(format!("rehearsed: {} computed, {} would be left alone, none written", counts.done, counts.parked))
+        .await?;
     Ok(Event::Rehearsed { fence: run.fence, found: Ok(counts) })
 }

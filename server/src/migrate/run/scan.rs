@@ -238,9 +238,10 @@ fn findings(
     resolution: Resolution,
     drawn: Drawn,
 ) -> Result<(Findings, PlanSummary), Ended> {
-    let decided = resolution.decisions.iter().filter_map(|one| {
-        Some((one.id.raw().to_owned(), one.decided.as_ref()?.option.raw().to_owned()))
-    });
+    let decided = resolution
+        .decisions
+        .iter()
+        .filter_map(|one| Some((one.id.raw().to_owned(), one.decided.as_ref()?.option.raw().to_owned())));
     let plan = Plan {
         kind: MigrationKind::UserIds,
         key_id: run.site.mint.name(),

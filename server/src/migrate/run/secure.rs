@@ -27,7 +27,10 @@ const FETCH: usize = 32;
 pub async fn secure(run: &Run) -> Result<Event, Ended> {
     let plan = run.plan().await?;
     if plan.key_id != run.site.mint.name() {
-        return Err(Ended::broke(format!("the plan's ids were made with key {}, this server has another", plan.key_id)));
+        return Err(Ended::broke(format!(
+            "the plan's ids were made with key {}, this server has another",
+            plan.key_id
+        )));
     }
     let backup = Arc::new(begin(run).await?);
     let pass = Pass::of(PhaseName::Backup);

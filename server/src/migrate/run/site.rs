@@ -193,7 +193,15 @@ pub struct Run {
 impl Run {
     /// Of a migration that was claimed.
     pub fn new(site: Arc<Site>, id: MigrationId, fence: u64, ledger: Arc<Ledger>) -> Self {
-        Self { site, id, fence, ledger, throttle: Mutex::default(), voice: Voice::default(), backup: tokio::sync::Mutex::default() }
+        Self {
+            site,
+            id,
+            fence,
+            ledger,
+            throttle: Mutex::default(),
+            voice: Voice::default(),
+            backup: tokio::sync::Mutex::default(),
+        }
     }
 
     /// How it stands.

@@ -13,11 +13,11 @@ use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
 
 use super::hand::{Asked, Deed, Hand, Work, target};
 use crate::documents::{Document, DocumentKey, Leave};
+use crate::migrate::Rewritten;
 use crate::migrate::run::ledger::{Batch, BatchDone, Fold, NewTrouble, Pass, Seen, WrittenDocument};
 use crate::migrate::run::site::reach::Put;
 use crate::migrate::run::site::walk::PAGE;
 use crate::migrate::run::site::{Ended, Run, apart};
-use crate::migrate::Rewritten;
 
 /// Most documents of a batch.
 pub const MOST_DOCUMENTS: usize = 500;

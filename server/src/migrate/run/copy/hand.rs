@@ -198,10 +198,8 @@ impl Hand {
                 work.written.how = How::Changed;
                 return Ok(Deed::Write(Box::new(work)));
             }
-            return self.park(
-                &document.key,
-                format!("it was changed after it was copied, and so was {}", changed.key.path()),
-            );
+            return self
+                .park(&document.key, format!("it was changed after it was copied, and so was {}", changed.key.path()));
         }
         self.clash(document, changed, (there, &after), row.as_ref(), work)
     }

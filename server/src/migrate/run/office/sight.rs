@@ -101,9 +101,8 @@ impl Sight {
                 names.extend(own.map(|((_, name), _)| name.as_str()));
             }
         }
-        let count = |counts: &Counts, id: &str, name: &str| {
-            counts.get(&(id.to_owned(), name.to_owned())).copied().unwrap_or(0)
-        };
+        let count =
+            |counts: &Counts, id: &str, name: &str| counts.get(&(id.to_owned(), name.to_owned())).copied().unwrap_or(0);
         let place = |name: &str| UserPlace {
             collection: Text::new(name.to_owned()),
             before: count(&self.before, user, name),

@@ -24,8 +24,7 @@ pub fn planned(
     report: &Report,
     mut drawn: BTreeMap<String, PlannedCollection>,
 ) -> Vec<PlannedCollection> {
-    let counted: BTreeMap<&str, u64> =
-        report.collections.iter().map(|one| (one.name.raw(), one.documents)).collect();
+    let counted: BTreeMap<&str, u64> = report.collections.iter().map(|one| (one.name.raw(), one.documents)).collect();
     let declared = in_order(map).into_iter().map(|one| PlannedCollection {
         name: one.name.clone(),
         priority: Some(one.priority),

@@ -6,9 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 use super::{Ended, Run};
-use crate::documents::{
-    Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written,
-};
+use crate::documents::{Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written};
 
 /// What the store was asked.
 type Asking<'a, T> = BoxFuture<'a, Result<T, DocumentsError>>;
@@ -44,7 +42,12 @@ impl Run {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn scan<'a>(&'a self, collection: &'a str, after: Option<&'a str>, limit: usize) -> Result<DocumentPage, Ended> {
+    pub async fn scan<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Result<DocumentPage, Ended> {
         Ok(self.again(|| self.site.documents.scan(collection, after, limit)).await?)
     }
 

@@ -40,8 +40,15 @@ async fn a_migration_goes_from_its_draft_to_its_end() {
     let alias = after[&format!("user_id_aliases/{}", derived(2))]["userId"].as_str().unwrap().to_owned();
     assert_eq!(alias, document_id(2), "who has a valid id keeps it");
     assert_eq!(after[&format!("user_id_aliases/{}", google(2))]["userId"], alias.as_str());
-    let parked: Vec<String> = scene.ledger().troubles(None, 100).unwrap().items.iter()
-        .filter(|one| one.kind == TroubleKind::Parked).map(|one| one.document.raw().to_owned()).collect();
+    let parked: Vec<String> = scene
+        .ledger()
+        .troubles(None, 100)
+        .unwrap()
+        .items
+        .iter()
+        .filter(|one| one.kind == TroubleKind::Parked)
+        .map(|one| one.document.raw().to_owned())
+        .collect();
     assert!(parked.iter().all(|path| path == "users/p0_example_com" || path == "users/P0_example_com"), "{parked:?}");
     // All that is left of old ids is what was left alone, what is nobody's, and what is not declared.
     let text = |contents: &super::scene::Contents| serde_json::to_string(contents).unwrap();

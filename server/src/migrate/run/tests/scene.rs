@@ -2,8 +2,8 @@
 //! work there, and the person who decides.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle as Thread;
 use std::time::{Duration, Instant};
 
@@ -212,7 +212,12 @@ impl Process {
                     return migration;
                 }
                 let stuck = [MigrationStatus::Halted, MigrationStatus::PlanFailed, MigrationStatus::BackupFailed];
-                assert!(!stuck.contains(&migration.status), "{} {:#?}", migration.result.raw(), migration.verification.map(|found| found.first));
+                assert!(
+                    !stuck.contains(&migration.status),
+                    "{} {:#?}",
+                    migration.result.raw(),
+                    migration.verification.map(|found| found.first)
+                );
                 if migration.status == MigrationStatus::Soaking {
                     scene.pass(SOAK_MS);
                 }

@@ -57,7 +57,8 @@ async fn a_later_edit_is_never_rolled_back_and_is_listed() {
         let mut now = scene.documents.get(&key(path)).await.unwrap().unwrap();
         now.fields.insert("edited".to_owned(), json!(true));
         expected.insert(path.to_owned(), now.fields.clone());
-        let write = DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Fields(now.fields) };
+        let write =
+            DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Fields(now.fields) };
         scene.documents.write(vec![write]).await.unwrap();
     }
     process.says(&scene, MigrationVerb::Rollback).await.unwrap();

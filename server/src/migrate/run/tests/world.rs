@@ -168,8 +168,11 @@ pub(super) fn lines(seed: u64, size: usize) -> String {
         if number % 3 == 0 {
             let members: Vec<String> = (0..3).map(|_| any_id(owner, &mut dice)).collect();
             put(format!("groups/g{number}"), json!({"ownerId": any_id(owner, &mut dice), "members": members}));
-            put(format!("tickets/t{number}"), json!({"reportedBy": any_id(owner, &mut dice),
-                "votes": {(any_id(owner, &mut dice)): 1, "system": 2}}));
+            put(
+                format!("tickets/t{number}"),
+                json!({"reportedBy": any_id(owner, &mut dice),
+                "votes": {(any_id(owner, &mut dice)): 1, "system": 2}}),
+            );
             put(format!("agents/a{number}"), json!({"ownerId": any_id(owner, &mut dice)}));
             put(format!("agents/a{number}/shares/s1"), json!({"ownerId": any_id(dice.below(people), &mut dice)}));
             let of = derived(owner);

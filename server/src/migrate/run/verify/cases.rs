@@ -200,6 +200,13 @@ impl Bar {
             // Others made it after the data was looked at, with an old id, and it was migrated with the rest.
             judge.owned(&owner, &name, 1);
         }
+        if row.is_none()
+            && now.is_some_and(|now| self.was_copied_again(now, seen.as_ref()))
+            && let Some((owner, name)) = before.as_ref().and_then(|before| self.owner_of(before))
+        {
+            // An original that others changed is told for that; its copy has what they wrote, and counts.
+            judge.owned(&owner, &name, 1);
+        }
         let parked = self.hand.ledger.is_troubled(key, TroubleKind::Parked)?;
         if let Some(now) = now.filter(|now| parked && self.is_kept_out(now)) {
             self.became_one(now, merged);
@@ -225,7 +232,10 @@ impl Bar {
         if replaced {
             own.iter().for_each(|own| self.became_one(own, merged));
         }
-        if tombstone && let Some(before) = before && !self.has_copy(before) {
+        if tombstone
+            && let Some(before) = before
+            && !self.has_copy(before)
+        {
             self.became_one(before, merged);
         }
     }
@@ -235,6 +245,16 @@ impl Bar {
         let Rewritten::Changed(changed) = self.hand.rewritten(before) else { return false };
         let row = self.hand.ledger.written(&changed.key).ok().flatten();
         row.is_some_and(|row| row.document.source.as_ref() == Some(&before.key))
+    }
+
+    /// An original that others changed or made since the data was looked at, and that was copied as it is now.
+    fn was_copied_again(&self, now: &Document, seen: Option<&Seen>) -> bool {
+        let Rewritten::Changed(changed) = self.hand.rewritten(now) else { return false };
+        let row = self.hand.ledger.written(&changed.key).ok().flatten().filter(|row| row.back.is_none());
+        let of_this = row.is_some_and(|row| {
+            row.document.source.as_ref() == Some(&now.key) && row.document.source_version == Some(now.version)
+        });
+        of_this && seen.is_none_or(|seen| seen.version != now.version)
     }
 
     /// Left alone, while another one was moved to where it is to go: the judge counts it with that one.
