@@ -58,7 +58,7 @@ pub async fn canary(run: &Run) -> Result<Event, Ended> {
 }
 
 /// The users with the fewest documents, but one, and how many each owns.
-async fn chosen(run: &Run, plan: &Plan) -> Result<HashMap<String, u64>, Ended> {
+async fn chosen(run: &Run, plan: &Plan) -> Result<BTreeMap<String, u64>, Ended> {
     let mut owners: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     each_owned(run, |row| {
         let Some(to) = becomes(plan, &row.user) else { return };
@@ -109,7 +109,7 @@ async fn look(
     run: &Run,
     plan: &Plan,
     hand: &Arc<Hand>,
-    chosen: &HashMap<String, u64>,
+    chosen: &BTreeMap<String, u64>,
 ) -> Result<Result<String, String>, Ended> {
     let mut found = Found::default();
     each_owned(run, |row| {
@@ -133,7 +133,7 @@ async fn one_page(
     looks: &Bench,
     page: Page,
     plan: &Plan,
-    chosen: &HashMap<String, u64>,
+    chosen: &BTreeMap<String, u64>,
     found: &mut Found,
 ) -> Result<(), Ended> {
     let Some(collection) = run.site.map.collection(&page.collection) else { return Ok(()) };

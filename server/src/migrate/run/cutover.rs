@@ -227,7 +227,10 @@ async fn bury(run: &Run, hand: &Arc<Hand>, first: Document, done: &mut Done) -> 
                     continue;
                 }
             }
-            _ => return done.left(&current.key, "it was not moved, so it stays under its old id"),
+            _ => {
+                done.left(&current.key, "it was not moved, so it stays under its old id");
+                return Ok(());
+            }
         }
         let parked = current.key.clone();
         if run.ask(move |ledger| ledger.is_troubled(&parked, TroubleKind::Parked)).await? {
@@ -295,10 +298,9 @@ impl Done {
         self.wrote(written, content_digest(&document.fields), content_digest(fields));
     }
 
-    fn left(&mut self, key: &DocumentKey, why: &str) -> Result<(), Ended> {
+    fn left(&mut self, key: &DocumentKey, why: &str) {
         let what = Text::new(why.to_owned());
         self.troubles.push(NewTrouble { kind: TroubleKind::Parked, document: key.clone(), what });
-        Ok(())
     }
 
     /// Documents of our own: together where nothing stands, one by one where something does.

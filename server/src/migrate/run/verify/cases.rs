@@ -89,9 +89,11 @@ impl Bar {
                 Item::Page { collection, range, documents, merged: gone } => {
                     let (apart, documents): (Vec<Document>, Vec<Document>) =
                         documents.into_iter().partition(|document| gone.contains(&document.key));
-                    apart.iter().for_each(|document| self.became_one(document, &mut merged));
+                    for document in &apart {
+                        self.became_one(document, &mut merged);
+                    }
                     let skipped = apart.into_iter().map(|document| document.key).collect();
-                    self.page(&mut judge, (&collection, range), documents, &skipped, &mut merged, &mut troubles)?;
+                    self.page(&mut judge, (&collection, range), &documents, &skipped, &mut merged, &mut troubles)?;
                 }
                 Item::Gone(key) => self.case(&mut judge, &key, None, None, &mut merged, &mut troubles)?,
                 Item::Alias { row, now } => alias(&mut judge, &row, now.as_ref(), &mut troubles),
@@ -138,14 +140,14 @@ impl Bar {
         &self,
         judge: &mut Judge<'_>,
         (collection, (after, upto)): (&str, (Option<String>, Option<String>)),
-        documents: Vec<Document>,
+        documents: &[Document],
         skipped: &BTreeSet<DocumentKey>,
         merged: &mut Merged,
         troubles: &mut Vec<NewTrouble>,
     ) -> Result<(), Ended> {
         let mut seen = self.seen(collection, after, upto.as_deref())?;
         seen.retain(|key, _| !skipped.contains(key));
-        for document in &documents {
+        for document in documents {
             let was = seen.remove(&document.key);
             self.case(judge, &document.key, was, Some(document), merged, troubles)?;
         }
@@ -191,7 +193,7 @@ impl Bar {
             _ => None,
         };
         if let (Some(row), Some(_)) = (&row, &seen) {
-            self.overwritten(row, image(key)?.flatten(), before.as_ref(), merged);
+            self.overwritten(row, image(key)?.flatten().as_ref(), before.as_ref(), merged);
         }
         if row.as_ref().is_some_and(|row| matches!(row.document.how, How::Changed | How::Created))
             && self.hand.ledger.seen_one(source.as_ref().unwrap_or(key))?.is_none()
@@ -226,11 +228,11 @@ impl Bar {
 
     /// A document that was there and was replaced by one that became one with it; and the original of one
     /// whose like stood there already, when it is a tombstone by now.
-    fn overwritten(&self, row: &Standing, own: Option<Document>, before: Option<&Document>, merged: &mut Merged) {
+    fn overwritten(&self, row: &Standing, own: Option<&Document>, before: Option<&Document>, merged: &mut Merged) {
         let replaced = row.document.source.is_some() && !row.document.made;
         let tombstone = row.document.how == How::Tombstone;
-        if replaced {
-            own.iter().for_each(|own| self.became_one(own, merged));
+        if let Some(own) = own.filter(|_| replaced) {
+            self.became_one(own, merged);
         }
         if tombstone
             && let Some(before) = before
