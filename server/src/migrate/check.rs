@@ -148,7 +148,7 @@ impl<'j> Judge<'j> {
     pub fn judge(&mut self, case: &Case<'_>) -> Verdict {
         let collection = self.map.collection(&case.key.collection);
         let verdict = match case.now {
-            None => self.gone(case),
+            None => gone(case),
             Some((now, digest)) => {
                 self.documents += 1;
                 self.seen.extend(collection.map(|one| one.name.as_str()));
@@ -176,13 +176,6 @@ impl<'j> Judge<'j> {
         if self.first.len() < FIRST {
             self.first.push(difference);
         }
-    }
-
-    fn gone(&self, case: &Case<'_>) -> Verdict {
-        if case.left.is_some() || case.seen.is_some() {
-            return differs(case.key, "missing", "it was there and is gone");
-        }
-        Verdict::Fine
     }
 
     fn there(
@@ -381,6 +374,13 @@ impl<'j> Judge<'j> {
         };
         (verification, tally)
     }
+}
+
+fn gone(case: &Case<'_>) -> Verdict {
+    if case.left.is_some() || case.seen.is_some() {
+        return differs(case.key, "missing", "it was there and is gone");
+    }
+    Verdict::Fine
 }
 
 fn first_change(changes: &[super::reference::Change]) -> String {

@@ -17,6 +17,7 @@ mod tests;
 pub use nobody::Chosen;
 pub use questions::{NOBODY, ONE_PERSON, question_id};
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use stella_protocol::Text;
@@ -79,7 +80,8 @@ pub struct Resolution {
     pub orphans: Vec<Orphan>,
     /// What is done with some of those.
     pub chosen: BTreeMap<String, Chosen>,
-    /// Dummies (form G): they stay as they are, and are no orphans.
+    /// Dummies (form G), and ids of user documents that are: they stay as they are, and are no orphans. In
+    /// order.
     pub system: Vec<SeenId>,
     /// References to ids that were only counted: nothing is known of them, so no plan is complete.
     pub unlisted: u64,
@@ -103,17 +105,38 @@ impl Resolution {
             .filter(|orphan| self.chosen.get(orphan.id.raw()).is_none_or(|chosen| chosen.target().is_none()))
     }
 
-    /// What a reference to this id is.
+    /// Ids that are somebody's, or nobody's on purpose, and become nothing else: undecided ones, dummies.
+    pub fn stays(&self) -> BTreeSet<String> {
+        let system = self.system.iter().map(|seen| seen.id.raw().to_owned());
+        system.chain(self.undecided.iter().cloned()).collect()
+    }
+
+    /// Ids that may stand where they stand: those in quarantine or archived, and all that [`stays`](Self::stays).
+    pub fn listed(&self) -> BTreeSet<String> {
+        let quarantined = self.quarantined().map(|orphan| orphan.id.raw().to_owned());
+        quarantined.chain(self.stays()).collect()
+    }
+
+    /// The old ids of each id that stays.
+    pub fn olds(&self) -> BTreeMap<String, Vec<String>> {
+        let mut olds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (old, new) in self.pairs.iter().chain(&self.further).filter(|(old, new)| old != new) {
+            olds.entry(new.clone()).or_default().push(old.clone());
+        }
+        olds
+    }
+
+    /// What becomes of a reference to this id.
     pub fn place_of(&self, id: &str) -> Standing {
         let spelt = |ids: &BTreeSet<String>| ids.contains(id) || ids.contains(form::folded(id).as_ref());
         if spelt(&self.undecided) {
             Standing::Undecided
         } else if self.mapping.target(id).is_some() {
             Standing::Goes
+        } else if Form::of(id) == Form::Dummy || self.system.binary_search_by(|seen| seen.id.raw().cmp(id)).is_ok() {
+            Standing::System
         } else if self.mapping.knows(id) {
             Standing::Stays
-        } else if Form::of(id) == Form::Dummy {
-            Standing::System
         } else {
             Standing::Orphan
         }
@@ -158,6 +181,10 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolution, ResolveError> {
 /// Who holds each id, as it is compared; None: nobody who could be named.
 type Holders = BTreeMap<String, Option<Name>>;
 
+/// Which of several valid ids stays, the lowest first: whether no user document has it, how often it is
+/// referred to, the id itself.
+type Rank<'c> = (bool, Reverse<u64>, &'c str);
+
 struct Work<'w> {
     sources: &'w Sources<'w>,
     seen: BTreeMap<&'w str, &'w SeenId>,
@@ -189,14 +216,14 @@ impl Work<'_> {
 
     /// Finds everybody's one id.
     fn aim(&mut self, holders: &Holders) -> Result<(), NoIdLeft> {
-        let mut valid: BTreeMap<&Name, BTreeMap<(bool, std::cmp::Reverse<u64>, &str), HashId>> = BTreeMap::new();
+        let mut valid: BTreeMap<&Name, BTreeMap<Rank<'_>, HashId>> = BTreeMap::new();
         for (id, claim) in &self.claims.by_id {
             let hash = HashId::parse(id).filter(|_| self.sources.roll.form(id) == Form::Hash);
             if let (Some(Some(holder)), Some(hash)) = (holders.get(id), hash) {
                 let is_document =
                     |reasons: &BTreeSet<(Why, String)>| reasons.iter().any(|(why, _)| *why == Why::Document);
                 let no_document = !claim.people.values().any(is_document);
-                let rank = (no_document, std::cmp::Reverse(self.references(id)), id.as_str());
+                let rank = (no_document, Reverse(self.references(id)), id.as_str());
                 valid.entry(holder).or_default().insert(rank, hash);
             }
         }
@@ -222,7 +249,7 @@ impl Work<'_> {
 
     fn taken(&self, id: &str) -> bool {
         let minted = self.minted.iter().any(|minted| minted.as_str() == id);
-        minted || self.claims.by_id.contains_key(id) || self.seen.contains_key(id)
+        minted || self.sources.roll.knows(id) || self.seen.contains_key(id)
     }
 
     fn mint(&mut self, of: &str) -> Result<HashId, NoIdLeft> {
@@ -241,7 +268,10 @@ impl Work<'_> {
             of.insert(row.from.raw().to_owned(), row.to.raw().to_owned());
         }
         let undecided = self.undecided(holders);
-        let mapping = mapping_of([&pairs, &further], undecided.iter().cloned())?;
+        let system: Vec<SeenId> =
+            self.seen.values().filter(|seen| self.is_system(seen)).map(|seen| (*seen).clone()).collect();
+        let stay = undecided.iter().cloned().chain(system.iter().map(|seen| seen.id.raw().to_owned()));
+        let mapping = mapping_of([&pairs, &further], stay)?;
         let mut decisions: Vec<Decision> = self
             .questions
             .into_iter()
@@ -249,9 +279,14 @@ impl Work<'_> {
             .map(|question| question.decision)
             .collect();
         decisions.sort_by(|a, b| (a.decided.is_some(), a.id.raw()).cmp(&(b.decided.is_some(), b.id.raw())));
-        let system = self.seen.values().filter(|seen| seen.form == Form::Dummy).map(|seen| (*seen).clone()).collect();
         let unlisted = self.sources.report.not_listed.references;
         Ok(Resolution { pairs, further, mapping, rows, decisions, undecided, orphans, chosen, system, unlisted })
+    }
+
+    fn is_system(&self, seen: &SeenId) -> bool {
+        let id = form::folded(seen.id.raw());
+        let claimed = self.claims.by_id.contains_key(id.as_ref());
+        !claimed && (seen.form == Form::Dummy || self.claims.system.contains(id.as_ref()))
     }
 
     /// Ids that somebody claims and nobody gets.
@@ -293,7 +328,8 @@ impl Work<'_> {
         rows: &mut Vec<MappingRow>,
     ) -> Result<(Vec<Orphan>, BTreeMap<String, Chosen>), NoIdLeft> {
         let report = self.sources.report;
-        let nobodys = report.orphans.iter().filter(|one| !holders.contains_key(form::folded(one.id.raw()).as_ref()));
+        let is_nobodys = |id: &str| !holders.contains_key(id) && !self.claims.system.contains(id);
+        let nobodys = report.orphans.iter().filter(|one| is_nobodys(form::folded(one.id.raw()).as_ref()));
         let mut nobodys: Vec<_> = nobodys.collect();
         nobodys.sort_by(|a, b| b.references.cmp(&a.references).then_with(|| a.id.raw().cmp(b.id.raw())));
         // Where case says nothing, two ways to write an id are one id: the more used one decides.

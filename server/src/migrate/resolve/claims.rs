@@ -79,14 +79,25 @@ pub(super) struct Claims {
     /// The e-mails of everybody who has one.
     pub emails: BTreeMap<Name, String>,
     pub names: BTreeSet<Name>,
+    /// Ids of those who are nobody on purpose: all their user documents are dummies.
+    pub system: BTreeSet<String>,
 }
 
 impl Claims {
-    /// Of everybody. Dummies are nobody's, also where a user document is called so.
+    /// Of everybody. Dummies are nobody's, also where a user document is called so: it stays as it is, and
+    /// nothing goes to it.
     pub fn of(roll: &Roll) -> Self {
         let mut claims = Self::default();
         for person in roll.people() {
-            let Some(name) = person.users.first() else { continue };
+            let mut names = person.users.iter();
+            let Some(name) = names.find(|user| Form::of(user) != Form::Dummy) else {
+                claims.system.extend(person.users.first().into_iter().flat_map(|name| {
+                    let mut own = Self::default();
+                    own.learn(name, person);
+                    own.by_id.into_keys()
+                }));
+                continue;
+            };
             claims.names.insert(name.clone());
             if let Some(email) = &person.email {
                 claims.emails.insert(name.clone(), email.as_str().to_owned());

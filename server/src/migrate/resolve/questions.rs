@@ -47,8 +47,9 @@ pub fn question_id<'p>(kind: DecisionKind, id: &str, people: impl IntoIterator<I
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("dec-{}", &hex[..NAME_DIGITS])
+    let hash = hash.finalize();
+    let number = hash.iter().take(NAME_DIGITS / 2).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("dec-{number:0NAME_DIGITS$x}")
 }
 
 fn kind_word(kind: DecisionKind) -> &'static str {
@@ -142,12 +143,11 @@ pub(super) fn unite(questions: &[Question], groups: &mut Groups) {
 /// Whose the id of a question is: None while it is open, or when it is nobody's.
 pub(super) fn holder(question: &Question, groups: &Groups) -> Option<Name> {
     let people: BTreeSet<&Name> = question.people.iter().map(|name| groups.head(name)).collect();
-    match (&question.answer, people.first()) {
-        (Some(Answer::Nobody), _) => None,
-        (Some(Answer::User(name)), _) => Some(groups.head(name).clone()),
-        (Some(Answer::OnePerson), _) => question.people.first().map(|name| groups.head(name).clone()),
-        (None, Some(one)) if people.len() == 1 => Some((*one).clone()),
-        (None, _) => None,
+    match &question.answer {
+        Some(Answer::User(name)) => Some(groups.head(name).clone()),
+        Some(Answer::OnePerson) => question.people.first().map(|name| groups.head(name).clone()),
+        None if people.len() == 1 => people.first().map(|one| (*one).clone()),
+        Some(Answer::Nobody) | None => None,
     }
 }
 

@@ -73,7 +73,9 @@ fn resolved(documents: &[Document], said: &Said) -> Resolution {
         roll.learn(&map.users, &user.key.id, &user.fields);
     }
     let mut survey = Survey::new(&map, &roll);
-    documents.iter().for_each(|document| survey.take(document));
+    for document in documents {
+        survey.take(document);
+    }
     let report = survey.report();
     let key = MintKey::from_bytes([7; 32]);
     let (questions, orphans) = (&said.questions, &said.orphans);
@@ -219,6 +221,16 @@ fn nobodys_ids_are_listed_with_what_stands_beside_them_and_left_alone() {
 }
 
 #[test]
+fn a_user_document_that_is_a_dummy_stays_and_nothing_goes_to_it() {
+    let documents = [document("users/test_user_001", json!({"email": "test@x.com", "googleUserId": G1})), owned(1, G1)];
+    let found = resolved(&documents, &Said::default());
+    assert_eq!((found.pairs.len(), found.place_of(G1)), (0, Standing::System));
+    assert_eq!(found.place_of("test_user_001"), Standing::System);
+    assert_eq!((found.system.len(), found.orphans.len(), found.open()), (2, 0, 0));
+    assert_eq!(found.listed().into_iter().collect::<Vec<_>>(), [G1, "test_user_001"]);
+}
+
+#[test]
 fn an_id_without_a_user_gets_one_only_as_two_people_say() {
     let user = document("users/ana_x_com", json!({"email": "ana@x.com"}));
     let documents = [user, owned(1, G2)];
@@ -255,7 +267,9 @@ fn the_first_scope_counts_what_the_scripts_would_have_found() {
     ];
     let (map, found) = (map(), resolved(&documents, &Said::default()));
     let mut scope = scope::Scope::new(&map, &found).unwrap();
-    documents.iter().for_each(|document| scope.take(document));
+    for document in &documents {
+        scope.take(document);
+    }
     let scope = scope.done();
     assert_eq!((scope.users, scope.conversations, scope.messages, scope.groups), (1, 2, 1, 1));
     assert_eq!((scope.orphaned_conversations, scope.orphan_ids, scope.folders, scope.shares), (1, 1, 0, 0));
