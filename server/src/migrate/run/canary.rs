@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use stella_protocol::Text;
-use stella_protocol::migration::PhaseName;
+use stella_protocol::migration::{PhaseName, TroubleKind};
 
 use super::copy::batch::{Bench, Mode, Tally, Told};
 use super::copy::hand::{Deed, Hand, target};
@@ -58,7 +58,7 @@ pub async fn canary(run: &Run) -> Result<Event, Ended> {
 }
 
 /// The users with the fewest documents, but one, and how many each owns.
-async fn chosen(run: &Run, plan: &Plan) -> Result<HashMap<String, u64>, Ended> {
+async fn chosen(run: &Run, plan: &Plan) -> Result<BTreeMap<String, u64>, Ended> {
     let mut owners: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     each_owned(run, |row| {
         let Some(to) = becomes(plan, &row.user) else { return };
@@ -109,7 +109,7 @@ async fn look(
     run: &Run,
     plan: &Plan,
     hand: &Arc<Hand>,
-    chosen: &HashMap<String, u64>,
+    chosen: &BTreeMap<String, u64>,
 ) -> Result<Result<String, String>, Ended> {
     let mut found = Found::default();
     each_owned(run, |row| {
@@ -133,7 +133,7 @@ async fn one_page(
     looks: &Bench,
     page: Page,
     plan: &Plan,
-    chosen: &HashMap<String, u64>,
+    chosen: &BTreeMap<String, u64>,
     found: &mut Found,
 ) -> Result<(), Ended> {
     let Some(collection) = run.site.map.collection(&page.collection) else { return Ok(()) };
@@ -152,7 +152,9 @@ async fn one_page(
         *found.loose.entry(collection.name.clone()).or_default() += i64::from(changed);
         let id = owner(&run.site.map, collection, document, &|id| looks.hand().mapping.knows(id));
         let person = id.as_deref().and_then(|id| becomes(plan, id).or(Some(id))).filter(|id| chosen.contains_key(*id));
-        found.take(told, person, &collection.name, changed);
+        let key = document.key.clone();
+        let parked = run.ask(move |ledger| ledger.is_troubled(&key, TroubleKind::Parked)).await?;
+        found.take(told, person, &collection.name, (changed, parked));
     }
     // Those that are gone, others deleted.
     *found.loose.entry(collection.name.clone()).or_default() += seen.len() as i64;
@@ -166,15 +168,16 @@ async fn ours(run: &Run, document: &Document) -> Result<bool, Ended> {
 }
 
 impl Found {
-    fn take(&mut self, told: &Told, person: Option<&str>, name: &str, changed: bool) {
+    fn take(&mut self, told: &Told, person: Option<&str>, name: &str, (changed, parked): (bool, bool)) {
         let moved = target(&told.document, &told.rewritten).is_some();
         match (&told.deed, person) {
             (Deed::Write(_) | Deed::Known(_), _) if !changed => self.old.push(told.document.key.path()),
+            // It was left alone, and told so.
+            (Deed::Nothing, Some(person)) if moved && parked => self.add_must(person, name, -1),
             // Its copy is counted instead.
             (Deed::Nothing, _) if moved => {}
             // Its like is, and it was one of its own before.
-            (Deed::Skip(true), Some(person)) => self.add_must(person, name, -1),
-            (Deed::Park(_), Some(person)) => self.add_must(person, name, -1),
+            (Deed::Skip(true) | Deed::Park(_), Some(person)) => self.add_must(person, name, -1),
             (_, Some(person)) => *self.now.entry((person.to_owned(), name.to_owned())).or_default() += 1,
             _ => {}
         }

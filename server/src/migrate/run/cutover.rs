@@ -104,9 +104,7 @@ async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Re
         let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
         let Some(piece) = all.get(place) else { return Err(Ended::broke("its aliases are not the plan's")) };
         let mut done = Done::begin(pass, batch.number);
-        for (key, fields) in piece {
-            done.own(run, key, fields).await?;
-        }
+        done.all_own(run, piece).await?;
         settle(run, done.end(run)).await?;
         told(run, PhaseName::CutOver, ALIASES).await?;
     }
@@ -128,9 +126,7 @@ async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
         loop {
             let mut page = run.scan(&batch.collection, after.as_deref(), PAGE).await?;
             page.documents.retain(|document| document.key.id <= batch.upto);
-            for document in page.documents {
-                bury(run, hand, document, &mut done).await?;
-            }
+            bury_all(run, hand, page.documents, &mut done).await?;
             match page.next.filter(|next| *next < batch.upto) {
                 Some(next) => after = Some(next),
                 None => break,
@@ -157,6 +153,50 @@ async fn moved(run: &Run, hand: &Arc<Hand>) -> Result<Vec<Batch>, Ended> {
         }
     }
     Ok(chart.done())
+}
+
+/// Makes tombstones of a page's documents that were moved: of those together that nobody touched since, of
+/// others one by one.
+async fn bury_all(run: &Run, hand: &Arc<Hand>, documents: Vec<Document>, done: &mut Done) -> Result<(), Ended> {
+    let looks = Bench::new(done.pass, Mode::Compute, Arc::clone(hand));
+    let mut tally = Tally::default();
+    looks.page(run, documents, &mut tally).await?;
+    let hand_of = Arc::clone(hand);
+    let (plain, others) = apart(move || {
+        let (mut plain, mut others) = (Vec::new(), Vec::new());
+        for told in tally.told {
+            let moved = target(&told.document, &told.rewritten).cloned();
+            let held = hand_of.backup.as_ref().map(|backup| backup.holds(&told.document.key)).transpose()?.flatten();
+            let same = held.is_some_and(|(_, digest)| digest == content_digest(&told.document.fields));
+            let parked = hand_of.ledger.is_troubled(&told.document.key, TroubleKind::Parked)?;
+            match (moved, &told.deed) {
+                (Some(new), Deed::Nothing | Deed::Skip(true)) if same && !parked => plain.push((told.document, new)),
+                _ => others.push(told.document),
+            }
+        }
+        Ok((plain, others))
+    })
+    .await?;
+    let write = |(document, new): &(Document, DocumentKey)| DocumentWrite {
+        key: document.key.clone(),
+        expect: Expect::Version(document.version),
+        leave: Leave::Fields(tombstone(new, &run.id)),
+    };
+    let answers = run.put(plain.iter().map(write).collect()).await?;
+    for ((document, new), answer) in plain.into_iter().zip(answers) {
+        match answer {
+            Put::Done(version) => done.buried(&document, version, &tombstone(&new, &run.id)),
+            _ => {
+                if let Some(now) = run.get(&document.key).await? {
+                    bury(run, hand, now, done).await?;
+                }
+            }
+        }
+    }
+    for document in others {
+        bury(run, hand, document, done).await?;
+    }
+    Ok(())
 }
 
 /// Makes a document that was moved a tombstone. One whose copy is not there, or was left alone, stays.
@@ -187,7 +227,10 @@ async fn bury(run: &Run, hand: &Arc<Hand>, first: Document, done: &mut Done) -> 
                     continue;
                 }
             }
-            _ => return done.left(&current.key, "it was not moved, so it stays under its old id"),
+            _ => {
+                done.left(&current.key, "it was not moved, so it stays under its old id");
+                return Ok(());
+            }
         }
         let parked = current.key.clone();
         if run.ask(move |ledger| ledger.is_troubled(&parked, TroubleKind::Parked)).await? {
@@ -209,15 +252,7 @@ async fn bury(run: &Run, hand: &Arc<Hand>, first: Document, done: &mut Done) -> 
         };
         match run.put(vec![write]).await?.pop() {
             Some(Put::Done(version)) => {
-                let written = WrittenDocument {
-                    key: current.key.clone(),
-                    version,
-                    how: How::Tombstone,
-                    made: false,
-                    source: None,
-                    source_version: Some(current.version),
-                };
-                done.wrote(written, content_digest(&current.fields), content_digest(&fields));
+                done.buried(&current, version, &fields);
                 return Ok(());
             }
             Some(Put::Refused(why)) => return Err(Ended::broke(format!("the store refused a tombstone: {why}"))),
@@ -251,9 +286,37 @@ impl Done {
         self.written.push(written);
     }
 
-    fn left(&mut self, key: &DocumentKey, why: &str) -> Result<(), Ended> {
+    fn buried(&mut self, document: &Document, version: u64, fields: &Fields) {
+        let written = WrittenDocument {
+            key: document.key.clone(),
+            version,
+            how: How::Tombstone,
+            made: false,
+            source: None,
+            source_version: Some(document.version),
+        };
+        self.wrote(written, content_digest(&document.fields), content_digest(fields));
+    }
+
+    fn left(&mut self, key: &DocumentKey, why: &str) {
         let what = Text::new(why.to_owned());
         self.troubles.push(NewTrouble { kind: TroubleKind::Parked, document: key.clone(), what });
+    }
+
+    /// Documents of our own: together where nothing stands, one by one where something does.
+    async fn all_own(&mut self, run: &Run, piece: &[(DocumentKey, Fields)]) -> Result<(), Ended> {
+        let absent = |(key, fields): &(DocumentKey, Fields)| DocumentWrite {
+            key: key.clone(),
+            expect: Expect::Absent,
+            leave: Leave::Fields(fields.clone()),
+        };
+        let answers = run.put(piece.iter().map(absent).collect()).await?;
+        for ((key, fields), answer) in piece.iter().zip(answers) {
+            match answer {
+                Put::Done(version) => self.made(key, version, None, fields),
+                _ => self.own(run, key, fields).await?,
+            }
+        }
         Ok(())
     }
 

@@ -294,7 +294,7 @@ impl MigrationDesk for Office {
         Box::pin(self.seen_by(id, who))
     }
 
-    fn report<'a>(&'a self, migration: Migration) -> Said<'a, Report> {
+    fn report(&self, migration: Migration) -> Said<'_, Report> {
         Box::pin(self.reported(migration))
     }
 

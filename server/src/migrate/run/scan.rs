@@ -70,7 +70,9 @@ async fn survey(run: &Run, roll: &Roll) -> Result<Report, Ended> {
     let mut looked = 0;
     while let Some(page) = walk.next(run).await? {
         let kept: Vec<&Document> = page.documents.iter().filter(|one| !is_tombstone(&one.fields)).collect();
-        kept.iter().for_each(|document| survey.take(document));
+        for document in &kept {
+            survey.take(document);
+        }
         let seen: Vec<Seen> = kept.iter().map(|document| seen(document, false)).collect();
         looked += seen.len() as u64;
         run.ask(move |ledger| ledger.see(&seen)).await?;

@@ -7,7 +7,7 @@ pub mod reach;
 pub mod voice;
 pub mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -323,7 +323,7 @@ pub fn mapping(plan: &Plan) -> Result<Mapping, Ended> {
 ///
 /// # Errors
 /// When they contradict each other.
-pub fn mapping_to(plan: &Plan, targets: &HashMap<String, u64>) -> Result<Mapping, Ended> {
+pub fn mapping_to(plan: &Plan, targets: &BTreeMap<String, u64>) -> Result<Mapping, Ended> {
     let both = || plan.mapping.iter().chain(&plan.further);
     let theirs = both().filter(|(_, to)| targets.contains_key(*to)).map(|(old, to)| (old.clone(), to.clone()));
     let others = both().filter(|(_, to)| !targets.contains_key(*to)).map(|(old, _)| old.clone());

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use stella_protocol::Text;
 use stella_protocol::migration::TroubleKind;
 
 use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
@@ -289,7 +290,7 @@ fn work(document: &Document, changed: &Changed, expect: Expect, row: Option<&Sta
 fn words(clashes: &[Clash]) -> String {
     let parked = clashes.iter().filter(|clash| clash.outcome == Outcome::Parked);
     let one = |clash: &Clash| {
-        let from: Vec<&str> = clash.from.iter().map(|id| id.raw()).collect();
+        let from: Vec<&str> = clash.from.iter().map(Text::raw).collect();
         format!("{}: {} become one and differ", clash.path.raw(), from.join(", "))
     };
     let all: Vec<String> = parked.map(one).collect();

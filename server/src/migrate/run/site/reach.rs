@@ -121,7 +121,9 @@ impl Run {
                 Ok(())
             }
             Err(DocumentsError::Refused(why)) => {
-                open.iter().for_each(|place| answers[*place] = Some(Put::Refused(why.clone())));
+                for place in open {
+                    answers[*place] = Some(Put::Refused(why.clone()));
+                }
                 Ok(())
             }
             Err(error) => Err(error.into()),

@@ -31,7 +31,7 @@ use crate::store::{SqliteStore, Store, StoreError};
 
 const START: i64 = 1_700_000_000_000;
 /// Nothing that works takes so long.
-pub(super) const TOO_LONG: Duration = Duration::from_secs(120);
+pub(super) const TOO_LONG: Duration = Duration::from_mins(2);
 const SOAK_MS: i64 = 60_000;
 
 /// Every document's content by its path.
@@ -90,7 +90,7 @@ impl Scene {
             soak_ms: SOAK_MS,
             given: BTreeMap::new(),
             clock: self.clock.clone(),
-            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 7 },
+            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12 },
             holder: Text::new(holder.to_owned()),
             ledgers: Ledgers::default(),
         })
@@ -192,7 +192,7 @@ impl Process {
     }
 
     /// What a person would do next; None: wait.
-    fn next(&self, migration: &Migration) -> Option<MigrationVerb> {
+    fn next(migration: &Migration) -> Option<MigrationVerb> {
         let busy = migration.under_way.is_some();
         match migration.status {
             MigrationStatus::Planned if !busy => Some(MigrationVerb::Rehearse),
@@ -221,7 +221,7 @@ impl Process {
                 if migration.status == MigrationStatus::Soaking {
                     scene.pass(SOAK_MS);
                 }
-                match self.next(&migration) {
+                match Self::next(&migration) {
                     Some(verb) => drop(self.says(scene, verb).await),
                     None => tokio::time::sleep(Duration::from_millis(2)).await,
                 }

@@ -1,1 +1,80 @@
-//! On the way.
+//! Killed at every batch boundary and at every edge of a phase, it ends as if it had not been.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::iter;
+use stella_protocol::MigrationStatus;
+
+use super::power::{Switched, shared};
+use super::scene::{Contents, Scene};
+use crate::migrate::machine::LEASE_MS;
+
+/// Worlds at the same time.
+const AT_ONCE: usize = 4;
+const SEED: u64 = 5;
+
+/// The end without any interruption, its points and its versions.
+async fn uninterrupted() -> (Contents, u64, u64) {
+    let scene = Scene::new(SEED, 1);
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
+    process.propose(&scene).await;
+    let ended = process.drive(&scene, &[MigrationStatus::Completed], None).await;
+    process.end().await;
+    (scene.contents(), store.points.load(Ordering::SeqCst), ended.version)
+}
+
+/// A life that ends at a point, or when a version is reached; then another one.
+async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
+    let scene = Scene::new(SEED, 1);
+    let store = Arc::new(Switched { dies_at: point, ..Switched::new(scene.documents.clone()) });
+    let process = scene.start_with(Arc::clone(&store));
+    process.propose(&scene).await;
+    let kill = async {
+        while process.migration().is_some_and(|now| now.version < version.unwrap_or(u64::MAX)) {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        store.dead.cancel();
+    };
+    tokio::select! {
+        () = kill => {}
+        _ = process.drive(&scene, &[MigrationStatus::Completed], Some(&store.dead)) => {}
+    }
+    process.end().await;
+    scene.pass(LEASE_MS + 1);
+    let next = scene.start();
+    next.drive(&scene, &[MigrationStatus::Completed], None).await;
+    next.end().await;
+    scene.contents()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_and_after_every_write_it_ends_as_if_it_had_not_been() {
+    let (end, points, _) = uninterrupted().await;
+    assert!((40..200).contains(&points), "{points}");
+    let lives = (1..=points).map(|point| async move { (point, killed(Some(point), None).await) });
+    let mut lives = iter(lives).buffer_unordered(AT_ONCE);
+    while let Some((point, contents)) = lives.next().await {
+        assert!(contents == end, "killed at {point}: {:?}", differs(&end, &contents));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_step_of_its_machine_it_ends_as_if_it_had_not_been() {
+    let (end, _, versions) = uninterrupted().await;
+    assert!(versions > 15, "{versions}");
+    let lives = (2..=versions).map(|version| async move { (version, killed(None, Some(version)).await) });
+    let mut lives = iter(lives).buffer_unordered(AT_ONCE);
+    while let Some((version, contents)) = lives.next().await {
+        assert!(contents == end, "killed at version {version}: {:?}", differs(&end, &contents));
+    }
+}
+
+pub(super) fn differs(one: &Contents, other: &Contents) -> Vec<String> {
+    let all: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let told = |path: &&String| format!("{path}: {:?} / {:?}", one.get(*path), other.get(*path));
+    all.iter().filter(|path| one.get(**path) != other.get(**path)).take(5).map(told).collect()
+}

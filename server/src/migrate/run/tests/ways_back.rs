@@ -1,1 +1,118 @@
-//! On the way.
+//! Rolled back, everything is as it was, but for what others wrote since: that stays, and is listed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use stella_protocol::migration::{PhaseName, TroubleKind};
+use stella_protocol::{MigrationStatus, MigrationVerb};
+
+use super::power::{Switched, shared};
+use super::scene::{Scene, key};
+use super::sweep::differs;
+use crate::documents::{DocumentWrite, Documents, Expect, Leave};
+use crate::migrate::machine::LEASE_MS;
+
+/// Rolls back what stands so; the store is slow, so that it can be met on its way.
+async fn back_from(status: MigrationStatus) {
+    let scene = Scene::new(11, 1);
+    let before = scene.contents();
+    let store = Arc::new(Switched { slow_ms: 15, ..Switched::new(scene.documents.clone()) });
+    let process = scene.start_with(store);
+    process.propose(&scene).await;
+    process.drive(&scene, &[status], None).await;
+    if status == MigrationStatus::Copying {
+        process.until(|now| now.counts.done > 0 || now.status != MigrationStatus::Copying).await;
+    }
+    // It may go on meanwhile: it is rolled back from where it stands then.
+    while process.says(&scene, MigrationVerb::Rollback).await.is_err() {}
+    process.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+    let after = scene.contents();
+    assert!(before == after, "{status:?}: {:?}", differs(&before, &after));
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolled_back_from_every_phase_everything_is_as_it_was() {
+    for status in [
+        MigrationStatus::Copying,
+        MigrationStatus::Verifying,
+        MigrationStatus::Verified,
+        MigrationStatus::CuttingOver,
+        MigrationStatus::Soaking,
+    ] {
+        back_from(status).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_edit_is_never_rolled_back_and_is_listed() {
+    let scene = Scene::new(12, 1);
+    let before = scene.contents();
+    let process = scene.start();
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    let mut expected = before.clone();
+    for path in ["messages/m0000", "conversations/c0003"] {
+        let mut now = scene.documents.get(&key(path)).await.unwrap().unwrap();
+        now.fields.insert("edited".to_owned(), json!(true));
+        expected.insert(path.to_owned(), now.fields.clone());
+        let write =
+            DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Fields(now.fields) };
+        scene.documents.write(vec![write]).await.unwrap();
+    }
+    process.says(&scene, MigrationVerb::Rollback).await.unwrap();
+    let ended = process.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+    assert!(ended.result.raw().contains("2 kept"), "{}", ended.result.raw());
+    let after = scene.contents();
+    assert!(expected == after, "{:?}", differs(&expected, &after));
+    let ledger = scene.ledger();
+    for path in ["messages/m0000", "conversations/c0003"] {
+        assert!(ledger.is_troubled(&key(path), TroubleKind::Kept).unwrap());
+    }
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_that_is_killed_anywhere_goes_on_to_the_same_end() {
+    let mut point = 1;
+    loop {
+        let scene = Scene::new(13, 1);
+        let before = scene.contents();
+        let process = scene.start();
+        process.propose(&scene).await;
+        process.drive(&scene, &[MigrationStatus::Soaking, MigrationStatus::Completed], None).await;
+        process.end().await;
+        let store = Arc::new(Switched { dies_at: Some(point), ..Switched::new(scene.documents.clone()) });
+        let dying = scene.start_with(Arc::clone(&store));
+        dying.says(&scene, MigrationVerb::Rollback).await.unwrap();
+        dying.drive(&scene, &[MigrationStatus::RolledBack], Some(&store.dead)).await;
+        let died = store.dead.is_cancelled();
+        dying.end().await;
+        scene.pass(LEASE_MS + 1);
+        let last = scene.start_with(shared(&scene.documents));
+        last.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+        last.end().await;
+        let after = scene.contents();
+        assert!(before == after, "killed at {point}: {:?}", differs(&before, &after));
+        if !died {
+            assert!(store.points.load(Ordering::SeqCst) > 0 && point > 2);
+            return;
+        }
+        point += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_written_is_cancelled_and_nothing_is_there_of_it() {
+    let scene = Scene::new(14, 1);
+    let before = scene.contents();
+    let process = scene.start();
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Approved], None).await;
+    let ended = process.says(&scene, MigrationVerb::Cancel).await.unwrap();
+    assert_eq!(ended.status, MigrationStatus::Cancelled);
+    assert!(ended.phases.iter().all(|phase| phase.name <= PhaseName::Rehearse));
+    assert!(scene.contents() == before);
+    process.end().await;
+}

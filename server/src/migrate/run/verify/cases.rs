@@ -89,9 +89,11 @@ impl Bar {
                 Item::Page { collection, range, documents, merged: gone } => {
                     let (apart, documents): (Vec<Document>, Vec<Document>) =
                         documents.into_iter().partition(|document| gone.contains(&document.key));
-                    apart.iter().for_each(|document| self.became_one(document, &mut merged));
+                    for document in &apart {
+                        self.became_one(document, &mut merged);
+                    }
                     let skipped = apart.into_iter().map(|document| document.key).collect();
-                    self.page(&mut judge, (&collection, range), documents, &skipped, &mut merged, &mut troubles)?;
+                    self.page(&mut judge, (&collection, range), &documents, &skipped, &mut merged, &mut troubles)?;
                 }
                 Item::Gone(key) => self.case(&mut judge, &key, None, None, &mut merged, &mut troubles)?,
                 Item::Alias { row, now } => alias(&mut judge, &row, now.as_ref(), &mut troubles),
@@ -122,25 +124,30 @@ impl Bar {
     }
 
     fn became_one(&self, document: &Document, merged: &mut Merged) {
-        let Some(collection) = self.hand.map.collection(&document.key.collection) else { return };
-        let owner = owner(&self.hand.map, collection, document, &|id| self.hand.mapping.knows(id));
-        if let Some(owner) = owner {
-            *merged.entry((owner, collection.name.clone())).or_default() += 1;
+        if let Some(owned) = self.owner_of(document) {
+            *merged.entry(owned).or_default() += 1;
         }
+    }
+
+    /// Who owns a document, as they are called in it, and the collection's name.
+    fn owner_of(&self, document: &Document) -> Option<(String, String)> {
+        let collection = self.hand.map.collection(&document.key.collection)?;
+        let owner = owner(&self.hand.map, collection, document, &|id| self.hand.mapping.knows(id))?;
+        Some((owner, collection.name.clone()))
     }
 
     fn page(
         &self,
         judge: &mut Judge<'_>,
         (collection, (after, upto)): (&str, (Option<String>, Option<String>)),
-        documents: Vec<Document>,
+        documents: &[Document],
         skipped: &BTreeSet<DocumentKey>,
         merged: &mut Merged,
         troubles: &mut Vec<NewTrouble>,
     ) -> Result<(), Ended> {
         let mut seen = self.seen(collection, after, upto.as_deref())?;
         seen.retain(|key, _| !skipped.contains(key));
-        for document in &documents {
+        for document in documents {
             let was = seen.remove(&document.key);
             self.case(judge, &document.key, was, Some(document), merged, troubles)?;
         }
@@ -186,7 +193,21 @@ impl Bar {
             _ => None,
         };
         if let (Some(row), Some(_)) = (&row, &seen) {
-            self.overwritten(row, image(key)?.flatten(), before.as_ref(), merged);
+            self.overwritten(row, image(key)?.flatten().as_ref(), before.as_ref(), merged);
+        }
+        if row.as_ref().is_some_and(|row| matches!(row.document.how, How::Changed | How::Created))
+            && self.hand.ledger.seen_one(source.as_ref().unwrap_or(key))?.is_none()
+            && let Some((owner, name)) = before.as_ref().and_then(|before| self.owner_of(before))
+        {
+            // Others made it after the data was looked at, with an old id, and it was migrated with the rest.
+            judge.owned(&owner, &name, 1);
+        }
+        if row.is_none()
+            && now.is_some_and(|now| self.was_copied_again(now, seen.as_ref()))
+            && let Some((owner, name)) = before.as_ref().and_then(|before| self.owner_of(before))
+        {
+            // An original that others changed is told for that; its copy has what they wrote, and counts.
+            judge.owned(&owner, &name, 1);
         }
         let parked = self.hand.ledger.is_troubled(key, TroubleKind::Parked)?;
         if let Some(now) = now.filter(|now| parked && self.is_kept_out(now)) {
@@ -207,11 +228,11 @@ impl Bar {
 
     /// A document that was there and was replaced by one that became one with it; and the original of one
     /// whose like stood there already, when it is a tombstone by now.
-    fn overwritten(&self, row: &Standing, own: Option<Document>, before: Option<&Document>, merged: &mut Merged) {
+    fn overwritten(&self, row: &Standing, own: Option<&Document>, before: Option<&Document>, merged: &mut Merged) {
         let replaced = row.document.source.is_some() && !row.document.made;
         let tombstone = row.document.how == How::Tombstone;
-        if replaced {
-            own.iter().for_each(|own| self.became_one(own, merged));
+        if let Some(own) = own.filter(|_| replaced) {
+            self.became_one(own, merged);
         }
         if tombstone
             && let Some(before) = before
@@ -226,6 +247,16 @@ impl Bar {
         let Rewritten::Changed(changed) = self.hand.rewritten(before) else { return false };
         let row = self.hand.ledger.written(&changed.key).ok().flatten();
         row.is_some_and(|row| row.document.source.as_ref() == Some(&before.key))
+    }
+
+    /// An original that others changed or made since the data was looked at, and that was copied as it is now.
+    fn was_copied_again(&self, now: &Document, seen: Option<&Seen>) -> bool {
+        let Rewritten::Changed(changed) = self.hand.rewritten(now) else { return false };
+        let row = self.hand.ledger.written(&changed.key).ok().flatten().filter(|row| row.back.is_none());
+        let of_this = row.is_some_and(|row| {
+            row.document.source.as_ref() == Some(&now.key) && row.document.source_version == Some(now.version)
+        });
+        of_this && seen.is_none_or(|seen| seen.version != now.version)
     }
 
     /// Left alone, while another one was moved to where it is to go: the judge counts it with that one.
