@@ -56,6 +56,11 @@ pub enum Event {
         /// Until then.
         until: Timestamp,
     },
+    /// Its runner ends in good order and nothing of it is in flight: whoever comes need not wait for the lease.
+    Released {
+        /// By this fence.
+        fence: u64,
+    },
     /// The data was looked at. Err: it could not be.
     Scanned {
         /// By this fence.

@@ -104,6 +104,7 @@ pub fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Result<Ste
         Event::OldIdUsed { times, at } => Ok(soak::used(state, *times, *at, now)),
         Event::Claimed { .. }
         | Event::Renewed { .. }
+        | Event::Released { .. }
         | Event::Scanned { .. }
         | Event::Rehearsed { .. }
         | Event::BackedUp { .. }

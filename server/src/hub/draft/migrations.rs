@@ -137,6 +137,7 @@ fn fence_of(event: &Event) -> Option<u64> {
     match event {
         Event::Claimed { fence, .. }
         | Event::Renewed { fence, .. }
+        | Event::Released { fence }
         | Event::Scanned { fence, .. }
         | Event::Rehearsed { fence, .. }
         | Event::BackedUp { fence, .. }

@@ -69,6 +69,7 @@ fn is_writing(status: MigrationStatus) -> bool {
 fn fence_of(event: &Event) -> Option<u64> {
     match event {
         Event::Renewed { fence, .. }
+        | Event::Released { fence }
         | Event::Scanned { fence, .. }
         | Event::Rehearsed { fence, .. }
         | Event::BackedUp { fence, .. }
@@ -170,6 +171,7 @@ fn any_event(chance: &mut Chance, state: &MigrationState, now: i64) -> Event {
         6 => Event::Renewed { fence, until },
         7 if chance.percent(30) => Event::Answered { by: "op2".into(), what: "dec-1".into(), open: chance.below(2) },
         7 if chance.percent(20) => Event::Drifted("words".into()),
+        8 if chance.percent(30) => Event::Released { fence },
         8 => Event::Tick,
         9 => Event::OldIdUsed { times: chance.below(3), at: at(now) },
         10 | 11 => {

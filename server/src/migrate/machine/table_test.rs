@@ -37,30 +37,30 @@ closed_manually        .        .       .     .     .      .    .      .       .
 
 /// The same, and `~`: only what its runner needs moved.
 const RUNNER: &str = "
-                    claimed renewed scanned rehearsed backed-up canary checkpoint stopped broke copied verified cut-over rolled-back answered drifted tick used
-draft                     .       ~       +         .         .      .          =       .     +      .        .        .           .        +       =    =    =
-needs_decision            .       .       =         .         .      .          .       .     .      .        .        .           .        +       .    =    =
-plan_failed               .       .       .         .         .      .          .       .     .      .        .        .           .        +       .    =    =
-planned                   .       .       =         .         .      .          .       .     .      .        .        .           .        +       +    =    =
-rehearsed                 .       .       =         =         .      .          .       .     .      .        .        .           .        +       +    =    =
-approved                  .       .       =         =         .      .          .       .     .      .        .        .           .        +       +    =    =
-backing_up                .       ~       =         =         +      .          =       .     +      .        .        .           .        .       .    =    =
-backed_up                 .       ~       =         =         =      +          ~       .     +      .        .        .           .        .       .    =    =
-backup_failed             .       .       =         =         .      .          .       .     .      .        .        .           .        +       .    =    =
-copying                   .       ~       =         =         =      =          ~       .     +      +        .        .           .        .       .    =    =
-paused                    .       .       =         =         =      =          .       =     .      .        .        .           .        .       .    =    =
-halted                    .       .       =         =         =      =          .       =     =      .        .        .           .        .       .    =    =
-verifying                 .       ~       =         =         =      =          =       .     +      =        +        .           .        .       .    =    =
-verified                  .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    =
-cutting_over              .       ~       =         =         =      =          ~       .     +      =        =        +           .        .       .    =    +
-cutting_over_failed       .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    +
-soaking                   .       .       =         =         =      =          .       .     .      =        =        =           .        .       .    =    +
-completed                 .       .       =         =         =      =          .       .     .      =        =        =           .        .       .    =    =
-rolling_back              .       ~       =         =         =      =          =       =     +      .        .        .           +        .       .    =    =
-rolled_back               .       .       =         =         =      =          .       .     .      .        .        .           =        .       .    =    =
-rollback_failed           .       .       =         =         =      =          .       .     .      .        .        .           .        .       .    =    =
-cancelled                 .       .       =         .         .      .          .       =     .      .        .        .           .        .       .    =    =
-closed_manually           .       .       =         =         =      =          .       .     .      .        .        .           .        .       .    =    =
+                    claimed renewed scanned rehearsed backed-up canary checkpoint stopped broke copied verified cut-over rolled-back answered drifted tick used released
+draft                     .       ~       +         .         .      .          =       .     +      .        .        .           .        +       =    =    =    +
+needs_decision            .       .       =         .         .      .          .       .     .      .        .        .           .        +       .    =    =    =
+plan_failed               .       .       .         .         .      .          .       .     .      .        .        .           .        +       .    =    =    =
+planned                   .       .       =         .         .      .          .       .     .      .        .        .           .        +       +    =    =    =
+rehearsed                 .       .       =         =         .      .          .       .     .      .        .        .           .        +       +    =    =    =
+approved                  .       .       =         =         .      .          .       .     .      .        .        .           .        +       +    =    =    =
+backing_up                .       ~       =         =         +      .          =       .     +      .        .        .           .        .       .    =    =    +
+backed_up                 .       ~       =         =         =      +          ~       .     +      .        .        .           .        .       .    =    =    +
+backup_failed             .       .       =         =         .      .          .       .     .      .        .        .           .        +       .    =    =    =
+copying                   .       ~       =         =         =      =          ~       .     +      +        .        .           .        .       .    =    =    +
+paused                    .       .       =         =         =      =          .       =     .      .        .        .           .        .       .    =    =    =
+halted                    .       .       =         =         =      =          .       =     =      .        .        .           .        .       .    =    =    =
+verifying                 .       ~       =         =         =      =          =       .     +      =        +        .           .        .       .    =    =    +
+verified                  .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    =    =
+cutting_over              .       ~       =         =         =      =          ~       .     +      =        =        +           .        .       .    =    +    +
+cutting_over_failed       .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    +    =
+soaking                   .       .       =         =         =      =          .       .     .      =        =        =           .        .       .    =    +    =
+completed                 .       .       =         =         =      =          .       .     .      =        =        =           .        .       .    =    =    =
+rolling_back              .       ~       =         =         =      =          =       =     +      .        .        .           +        .       .    =    =    +
+rolled_back               .       .       =         =         =      =          .       .     .      .        .        .           =        .       .    =    =    =
+rollback_failed           .       .       =         =         =      =          .       .     .      .        .        .           .        .       .    =    =    =
+cancelled                 .       .       =         .         .      .          .       =     .      .        .        .           .        .       .    =    =    =
+closed_manually           .       .       =         =         =      =          .       .     .      .        .        .           .        .       .    =    =    =
 ";
 
 fn mark(tale: &Tale, found: &Result<Step, Refusal>) -> &'static str {
@@ -126,6 +126,7 @@ fn event(name: &str, tale: &Tale) -> Event {
     match name {
         "claimed" => Event::Claimed { holder: "r2".into(), until, fence: fence + 1 },
         "renewed" => Event::Renewed { fence, until },
+        "released" => Event::Released { fence },
         "scanned" => Event::Scanned { fence, found: Ok((plan("d2", tale.now), 0)) },
         "rehearsed" => Event::Rehearsed { fence, found: Ok(counts) },
         "backed-up" => Event::BackedUp { fence, found: Ok(backup()) },

@@ -22,6 +22,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
     let (fence, end) = match event {
         Event::Claimed { holder, until, fence } => return claimed(state, holder, *until, *fence, now),
         Event::Renewed { fence, .. }
+        | Event::Released { fence }
         | Event::Checkpoint { fence, .. }
         | Event::Stopped { fence, .. }
         | Event::Broke { fence, .. } => (*fence, None),
@@ -49,6 +50,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
     }
     Ok(match event {
         Event::Renewed { until, .. } => renewed(state, *until, now),
+        Event::Released { .. } => return released(state, phase, now),
         Event::Checkpoint { counts, hold, .. } => checkpoint(state, phase, counts, hold.as_ref(), now),
         Event::Stopped { counts, .. } => return halt::stopped(state, phase, counts, now),
         Event::Broke { why, counts, .. } => broke(state, phase, why, counts, now),
@@ -77,6 +79,7 @@ fn is_told(state: &MigrationState, event: &Event, end: Option<(PhaseName, bool)>
             MigrationStatus::Paused | MigrationStatus::Halted | MigrationStatus::Cancelled => free,
             status => status == MigrationStatus::RollingBack,
         },
+        (Event::Released { .. }, None) => free,
         (Event::Broke { why, .. }, None) => {
             let note = words::line(why.raw());
             free && state.migration.phases.iter().any(|row| row.state != PhaseState::Running && row.note == note)
@@ -124,6 +127,22 @@ fn renewed(state: &MigrationState, until: Timestamp, now: Timestamp) -> Step {
     let mut turn = Turn::of(state, now);
     turn.state.work.lease_until = Some(lease(until, now));
     turn.renewed()
+}
+
+/// Row 22, before its lease is over: the next one goes on from the checkpoint. A stop that was asked for has
+/// nothing to wait for any more.
+fn released(state: &MigrationState, phase: PhaseName, now: Timestamp) -> Result<Step, Refusal> {
+    if state.work.stop.is_some() {
+        return halt::stopped(state, phase, &state.migration.counts, now);
+    }
+    let holder = state.work.holder.as_ref().map_or_else(String::new, |holder| holder.raw().to_owned());
+    let mut turn = Turn::of(state, now);
+    turn.close(phase, PhaseState::Stopped, "its runner ended; the next one goes on");
+    if own_phase(state.migration.status) == Some(phase) {
+        turn.state.migration.hold_reason = None;
+    }
+    (turn.state.work.holder, turn.state.work.lease_until) = (None, None);
+    Ok(turn.changed("release", &format!("{} given up by {holder}, which ended", phase.word())))
 }
 
 /// Rows 10 to 13. A hold is seen when it begins and when it ends, not whenever its words change.

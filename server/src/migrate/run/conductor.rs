@@ -2,19 +2,22 @@
 //! of it.
 //!
 //! It decides nothing: every step is one of the machine's, asked of the hub. It can end at any point: another
-//! one goes on from what ledger and backup say. A phase that panics ends as broken, not the server.
+//! one goes on from what ledger and backup say. A phase that panics is tried once more and ends as broken then,
+//! not the server.
 
 mod lease;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use stella_protocol::migration::{Counts, PhaseName};
 use stella_protocol::{Code, MigrationId, Text};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::canary::canary;
@@ -32,6 +35,10 @@ use lease::Lease;
 
 /// Times that the end of a phase is told while the store does not answer.
 const TOLD: u32 = 20;
+/// Longest that the end of a server waits to give up its leases.
+const RELEASED: Duration = Duration::from_secs(2);
+/// Tries of a phase in which the server itself errs.
+const TRIES: u32 = 2;
 
 /// The conductor.
 pub struct Conductor {
@@ -47,13 +54,29 @@ impl Conductor {
         Self { site, busy: JoinSet::new(), taken: HashMap::new() }
     }
 
-    /// Works until it is told to end; what is under way is dropped then, and gone on with after the next start.
+    /// Works until it is told to end; what is under way is dropped then and its lease given up, so that the next
+    /// start goes on with it at once.
     pub async fn run(mut self, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = self.work() => {}
         }
         self.busy.shutdown().await;
+        if timeout(RELEASED, self.release()).await.is_err() {
+            tracing::warn!("a lease could not be given up: the next start waits until it is over");
+        }
+    }
+
+    /// Gives up what this server has; nothing of it is worked on any more.
+    async fn release(&self) {
+        for state in self.site.hub.migrations() {
+            if state.work.holder.as_ref() == Some(&self.site.holder) {
+                let (id, fence) = (&state.migration.id, state.work.fence);
+                if let Err(refusal) = self.site.hub.advance_migration(id, Event::Released { fence }).await {
+                    told(id, &refusal);
+                }
+            }
+        }
     }
 
     async fn work(&mut self) {
@@ -167,15 +190,13 @@ async fn work(run: &Run) {
 
 /// Does a phase and says what came of it; false: it is not gone on with.
 async fn perform(run: &Run, phase: PhaseName) -> bool {
-    run.voice.begin();
-    let done = {
-        let work = AssertUnwindSafe(begin(run, phase)).catch_unwind();
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = run.keep_saying(phase) => Ok(Err(Ended::Lost)),
+    let mut done = tried(run, phase).await;
+    for _ in 1..TRIES {
+        if done.is_err() {
+            tracing::error!(migration = %run.id, phase = phase.word(), "a phase panicked; it is tried once more");
+            done = tried(run, phase).await;
         }
-    };
+    }
     let counts = run.say(phase).await.map(|(counts, _)| counts);
     let counts = counts.or_else(|_| run.state().map(|state| state.migration.counts)).unwrap_or_default();
     let event = match done {
@@ -183,9 +204,24 @@ async fn perform(run: &Run, phase: PhaseName) -> bool {
         Ok(Err(Ended::Lost)) => return false,
         Ok(Err(Ended::Asked)) => return tell(run, Event::Stopped { fence: run.fence, counts }).await != Told::Lost,
         Ok(Err(Ended::Broke(why))) => broke(run, phase, why, counts),
-        Err(_) => broke(run, phase, format!("an error of the server itself ended its {}", phase.word()), counts),
+        Err(_) => broke(run, phase, panicked(phase), counts),
     };
     tell(run, event).await == Told::Taken
+}
+
+fn panicked(phase: PhaseName) -> String {
+    format!("an error of the server itself ended its {}, {TRIES} times; its log says where", phase.word())
+}
+
+/// Does a phase and says how far it is meanwhile. Err: it panicked.
+async fn tried(run: &Run, phase: PhaseName) -> Result<Result<Event, Ended>, Box<dyn Any + Send>> {
+    run.voice.begin();
+    let work = AssertUnwindSafe(begin(run, phase)).catch_unwind();
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = run.keep_saying(phase) => Ok(Err(Ended::Lost)),
+    }
 }
 
 /// A cut-over that is not complete is tried again where it stands; everything else halts or fails.

@@ -13,6 +13,7 @@ mod answers;
 mod batches;
 mod findings;
 mod images;
+mod intents;
 mod notes;
 mod owned;
 mod schema;

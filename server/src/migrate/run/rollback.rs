@@ -127,6 +127,9 @@ fn aim(row: &Standing, before: Option<&Document>, now: Option<&Document>) -> Aim
         (Some(before), Some(now)) if now.fields == before.fields => Aim::Is(Back::PutBack, None),
         (None, None) if made => Aim::Is(Back::PutBack, None),
         (_, None) => Aim::Is(Back::Kept, Some("others deleted it since it was written")),
+        (None, Some(_)) if !made && row.document.how == How::Created => {
+            Aim::Is(Back::Kept, Some("others made it: it was found under its new id, not written"))
+        }
         (None, Some(_)) if !made => Aim::Is(Back::Kept, Some("the backup has no image of it")),
         (_, Some(_)) if !ours => Aim::Is(Back::Kept, Some("others changed it since it was written")),
         (before, Some(now)) => Aim::Write(DocumentWrite {

@@ -12,7 +12,7 @@ use stella_protocol::Text;
 use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
 
 use super::hand::{Asked, Deed, Hand, Work, target};
-use crate::documents::{Document, DocumentKey, Leave};
+use crate::documents::{Document, DocumentKey, Expect, Leave};
 use crate::migrate::Rewritten;
 use crate::migrate::run::ledger::{Batch, BatchDone, Fold, NewTrouble, Pass, Seen, WrittenDocument};
 use crate::migrate::run::site::reach::Put;
@@ -271,15 +271,30 @@ impl Bench {
         if pending.is_empty() {
             return Ok(());
         }
-        self.copy_away(pending.iter().flat_map(|(_, work)| work.images.clone()).collect()).await?;
-        let writes = pending.iter().map(|(_, work)| work.write.clone()).collect();
-        let answers = run.put(writes).await?;
+        let answers = self.put(run, pending.iter().map(|(_, work)| work).collect()).await?;
         for ((document, work), answer) in pending.into_iter().zip(answers) {
             if !tally.answered(&document.key, &work, answer) {
                 self.retry(run, &document.key, tally).await?;
             }
         }
         Ok(())
+    }
+
+    /// Writes. Before it, what stood there is copied away, and what is about to be made is known to the ledger.
+    async fn put(&self, run: &Run, works: Vec<&Work>) -> Result<Vec<Put>, Ended> {
+        self.copy_away(works.iter().flat_map(|work| work.images.clone()).collect()).await?;
+        let makes = |work: &&&Work| work.write.expect == Expect::Absent;
+        let made: Vec<DocumentKey> = works.iter().filter(makes).map(|work| work.write.key.clone()).collect();
+        if !made.is_empty() {
+            run.ask(move |ledger| ledger.intend(&made)).await?;
+        }
+        let answers = run.put(works.iter().map(|work| work.write.clone()).collect()).await?;
+        let others = works.iter().zip(&answers).filter(|(work, answer)| makes(work) && !matches!(answer, Put::Done(_)));
+        let others: Vec<DocumentKey> = others.map(|(work, _)| work.write.key.clone()).collect();
+        if !others.is_empty() {
+            run.ask(move |ledger| ledger.give_up(&others)).await?;
+        }
+        Ok(answers)
     }
 
     async fn copy_away(&self, images: Vec<Document>) -> Result<(), Ended> {
@@ -300,8 +315,7 @@ impl Bench {
                 self.count(&asked.document.key, &deed, tally);
                 return Ok(());
             };
-            self.copy_away(work.images.clone()).await?;
-            let answer = run.put(vec![work.write.clone()]).await?.into_iter().next();
+            let answer = self.put(run, vec![&*work]).await?.into_iter().next();
             if answer.is_some_and(|answer| tally.answered(key, &work, answer)) {
                 return Ok(());
             }

@@ -167,7 +167,7 @@ impl Hand {
         let row = self.standing(&document.key)?;
         let mut work = work(document, changed, Expect::Version(document.version), row.as_ref());
         let untouched = row.as_ref().is_some_and(|row| row.document.version == document.version);
-        if !untouched {
+        if !untouched || self.is_found(row.as_ref())? {
             self.keep(document, &mut work)?;
         }
         Ok(Deed::Write(Box::new(work)))
@@ -196,6 +196,9 @@ impl Hand {
                 return Ok(Deed::Known(Box::new(work)));
             }
             if row.document.version == there.version {
+                if self.is_found(Some(row))? {
+                    self.keep(there, &mut work)?;
+                }
                 work.written.how = How::Changed;
                 return Ok(Deed::Write(Box::new(work)));
             }
@@ -219,6 +222,8 @@ impl Hand {
         match stays {
             Some(Stays::Either) if row.is_none() && self.is_unknown(&there.key)? => {
                 work.written.version = there.version;
+                // Others may have made the like of it since the data was looked at: that is found, not made.
+                work.written.made = self.ledger.is_intended(&there.key)?;
                 Ok(Deed::Known(Box::new(work)))
             }
             Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
@@ -236,8 +241,14 @@ impl Hand {
         }
     }
 
-    /// Nobody saw it when the data was looked at, and nobody copied it away: a life before made it. (Without a
-    /// backup nothing was made.)
+    /// Others made it, and nobody copied it away yet: it was not written so far.
+    fn is_found(&self, row: Option<&Standing>) -> Result<bool, Ended> {
+        let (Some(backup), Some(row)) = (&self.backup, row.filter(|row| !row.document.made)) else { return Ok(false) };
+        Ok(backup.holds(&row.document.key)?.is_none())
+    }
+
+    /// Nobody saw it when the data was looked at, and nobody copied it away: a life before made it, or others
+    /// did. (Without a backup nothing was made.)
     fn is_unknown(&self, key: &DocumentKey) -> Result<bool, Ended> {
         let Some(backup) = &self.backup else { return Ok(false) };
         Ok(self.ledger.seen_one(key)?.is_none() && backup.holds(key)?.is_none())

@@ -70,6 +70,7 @@ impl Ledger {
                 "decisions",
                 "misses",
                 "batches",
+                "intents",
                 "counts",
                 "checkpoints",
                 "troubles",

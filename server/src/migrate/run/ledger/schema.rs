@@ -167,6 +167,15 @@ CREATE TABLE marks (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What was about to be made is known before it is: a document that stands there without is another's.
+const SECOND: &str = "
+CREATE TABLE intents (
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST)]).to_latest(connection).map_err(LedgerError::Tables)
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND)]).to_latest(connection).map_err(LedgerError::Tables)
 }

@@ -247,7 +247,7 @@ fn a_new_look_forgets_the_last_one_but_not_what_people_decided() {
     ledger.add_owned(&[Owned { user: "7".into(), name: "users".into(), documents: 1 }]).unwrap();
     assert_eq!(ledger.put_plan(&findings()).unwrap(), 3);
     ledger.decide("ana", &answer("dec-2", "first"), at(2)).unwrap();
-    ledger.decide("ana", &choice("b", OrphanChoice::Archive, None), at(2)).unwrap();
+    ledger.decide("ana", &choice("b", OrphanChoice::Placeholder, None), at(2)).unwrap();
     drop(ledger);
     let ledger = open(data.path());
     assert_eq!(ledger.plan().unwrap().unwrap().0, findings().plan);
@@ -258,7 +258,7 @@ fn a_new_look_forgets_the_last_one_but_not_what_people_decided() {
     assert_eq!(ledger.answers().unwrap().questions["dec-2"].option, text("first"));
     assert_eq!(ledger.put_plan(&findings()).unwrap(), 2, "one was answered before");
     let orphans = ledger.orphans(None, 9).unwrap().items;
-    assert_eq!(orphans[0].decision.as_ref().unwrap().choice, OrphanChoice::Archive);
+    assert_eq!(orphans[0].decision.as_ref().unwrap().choice, OrphanChoice::Placeholder);
     ledger.put_batches(COPY, &[batch(1, 1)]).unwrap();
     ledger.settle(&done(COPY, 1, vec![written("a", 2, false)])).unwrap();
     assert!(matches!(ledger.begin_scan(), Err(LedgerError::Begun)));
@@ -293,13 +293,14 @@ fn an_id_without_a_user_becomes_somebodys_only_when_two_people_say_the_same() {
     let map = |user| choice("a", OrphanChoice::Map, user);
     assert_eq!(code(decide("ana", &map(None))), Code::BadParameter);
     assert_eq!(code(decide("ana", &map(Some("nobody")))), Code::BadParameter);
-    assert_eq!(code(decide("ana", &choice("z", OrphanChoice::Archive, None))), Code::NotFound);
+    assert_eq!(code(decide("ana", &choice("z", OrphanChoice::Placeholder, None))), Code::NotFound);
     let approved = || ledger.answers().unwrap().orphans["a"].approved_by.clone();
     assert!(matches!(decide("ana", &map(Some("usr_a"))), Decide::Answered { open: 3, .. }));
     assert_eq!(approved(), None);
     assert_eq!(code(decide("ana", &map(Some("usr_a")))), Code::OwnProposal);
     assert_eq!(code(decide("bo", &map(Some("7")))), Code::VersionConflict, "another id than ana said");
-    assert_eq!(code(decide("bo", &choice("a", OrphanChoice::Archive, None))), Code::VersionConflict);
+    assert_eq!(code(decide("bo", &choice("a", OrphanChoice::Placeholder, None))), Code::VersionConflict);
+    assert_eq!(code(decide("bo", &choice("b", OrphanChoice::Archive, None))), Code::NotDecided, "nothing marks them");
     assert!(matches!(decide("bo", &map(Some("usr_a"))), Decide::Answered { .. }));
     assert_eq!(approved(), Some(text("bo")));
     assert_eq!(code(decide("cy", &map(Some("usr_a")))), Code::VersionConflict);

@@ -26,6 +26,8 @@ pub(super) struct Switched {
     pub weather: Option<Mutex<Dice>>,
     /// Documents that it refuses.
     pub refused: BTreeSet<String>,
+    /// So many writes more end in a panic.
+    pub panics: AtomicU64,
     /// A write waits for so many milliseconds.
     pub slow_ms: u64,
 }
@@ -40,6 +42,7 @@ impl Switched {
             dead: CancellationToken::new(),
             weather: None,
             refused: BTreeSet::new(),
+            panics: AtomicU64::new(0),
             slow_ms: 0,
         }
     }
@@ -79,6 +82,8 @@ impl Switched {
 
     async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Written>, DocumentsError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
+        let panics = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(panics.is_err(), "a mistake of a programmer");
         if writes.iter().any(|write| self.refused.contains(&write.key.path())) {
             return Err(DocumentsError::Refused("it is locked".to_owned()));
         }

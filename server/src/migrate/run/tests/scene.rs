@@ -231,11 +231,23 @@ impl Process {
         driven.unwrap_or_else(|_| panic!("it stays {:#?}", self.migration()))
     }
 
-    /// Ends it, however it stands, and waits until nobody has its files.
+    /// Ends it in good order, however it stands, and waits until nobody has its files.
     pub async fn end(self) {
-        let Self { hub, site, thread, ending, conductor } = self;
-        ending.cancel();
-        conductor.await.unwrap();
+        self.ending.cancel();
+        self.ended(false).await;
+    }
+
+    /// The same, without a word: its leases go on.
+    pub async fn die(self) {
+        self.ended(true).await;
+    }
+
+    async fn ended(self, dies: bool) {
+        let Self { hub, site, thread, ending: _ending, conductor } = self;
+        if dies {
+            conductor.abort();
+        }
+        assert_eq!(conductor.await.is_err(), dies);
         hub.stop();
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
         let left = site.ledger(&id()).map(|ledger| Arc::downgrade(&ledger)).unwrap();

@@ -8,7 +8,7 @@ use stella_protocol::{MigrationStatus, MigrationVerb};
 use tokio_util::sync::CancellationToken;
 
 use super::power::{Switched, shared};
-use super::scene::{Scene, data};
+use super::scene::{Scene, data, id};
 use super::sweep::differs;
 use crate::migrate::run::conductor::Conductor;
 
@@ -54,4 +54,24 @@ async fn of_two_conductors_one_works() {
     ending.cancel();
     other.await.unwrap();
     process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_clean_end_the_next_start_goes_on_without_waiting_for_the_lease() {
+    let scene = Scene::new(33, 1);
+    let store = Arc::new(Switched { slow_ms: 40, ..Switched::new(scene.documents.clone()) });
+    let process = scene.start_with(store);
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Copying], None).await;
+    assert!(process.hub.migration(&id()).unwrap().unwrap().work.holder.is_some());
+    let began = scene.clock.now();
+    process.end().await;
+    let left = scene.start_with(shared(&scene.documents));
+    // Time stands still: a lease that was kept would never be over.
+    let verified = left.drive(&scene, &[MigrationStatus::Verified], None).await;
+    assert_eq!(scene.clock.now(), began);
+    let trail: Vec<&str> = verified.trail.iter().map(|row| row.what.raw()).collect();
+    assert!(trail.iter().any(|what| what.contains("given up by")), "{trail:?}");
+    assert!(!trail.iter().any(|what| what.contains("taken over")), "{trail:?}");
+    left.end().await;
 }

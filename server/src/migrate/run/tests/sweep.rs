@@ -43,7 +43,7 @@ async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
         () = kill => {}
         _ = process.drive(&scene, &[MigrationStatus::Completed], Some(&store.dead)) => {}
     }
-    process.end().await;
+    process.die().await;
     scene.pass(LEASE_MS + 1);
     let next = scene.start();
     next.drive(&scene, &[MigrationStatus::Completed], None).await;

@@ -10,6 +10,7 @@ use stella_protocol::{MigrationStatus, MigrationVerb};
 use super::power::{Switched, shared};
 use super::scene::{Scene, key};
 use super::sweep::differs;
+use super::world::{derived, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
 use crate::migrate::machine::LEASE_MS;
 
@@ -88,7 +89,7 @@ async fn a_rollback_that_is_killed_anywhere_goes_on_to_the_same_end() {
         dying.says(&scene, MigrationVerb::Rollback).await.unwrap();
         dying.drive(&scene, &[MigrationStatus::RolledBack], Some(&store.dead)).await;
         let died = store.dead.is_cancelled();
-        dying.end().await;
+        dying.die().await;
         scene.pass(LEASE_MS + 1);
         let last = scene.start_with(shared(&scene.documents));
         last.drive(&scene, &[MigrationStatus::RolledBack], None).await;
@@ -114,5 +115,32 @@ async fn what_was_never_written_is_cancelled_and_nothing_is_there_of_it() {
     assert_eq!(ended.status, MigrationStatus::Cancelled);
     assert!(ended.phases.iter().all(|phase| phase.name <= PhaseName::Rehearse));
     assert!(scene.contents() == before);
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_like_that_others_made_under_the_new_id_is_found_and_stays_theirs() {
+    let scene = Scene::new(15, 1);
+    let process = scene.start();
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Approved], None).await;
+    let mut before = scene.contents();
+    // After the look and before the copy: exactly what the migration would make.
+    let (old, new) = (key(&format!("settings/{}", derived(2))), key(&format!("settings/{}", document_id(2))));
+    let mut fields = before[&old.path()].clone();
+    fields.insert("userId".to_owned(), json!(document_id(2)));
+    before.insert(new.path(), fields.clone());
+    let write = DocumentWrite { key: new.clone(), expect: Expect::Absent, leave: Leave::Fields(fields) };
+    scene.documents.write(vec![write]).await.unwrap();
+    let verified = process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    assert_eq!(verified.verification.unwrap().differences, 0);
+    let row = scene.ledger().written(&new).unwrap().unwrap();
+    assert_eq!((row.document.made, row.document.source), (false, Some(old)));
+    let others = scene.ledger().written_after(None, 1000).unwrap();
+    assert!(others.iter().any(|row| row.document.made && row.document.source.is_some()), "the rest it made");
+    process.says(&scene, MigrationVerb::Rollback).await.unwrap();
+    process.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+    let after = scene.contents();
+    assert!(before == after, "{:?}", differs(&before, &after));
     process.end().await;
 }
