@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::ingest::{self, BodyError, BodyKind};
 use crate::lines::{Lines, Packed};
+use crate::migrate::drift::said::OldIds;
 use crate::redact::Redactor;
 use crate::series::{SeriesBook, SeriesFile};
 
@@ -110,6 +111,7 @@ pub struct Pipeline {
     queue: SyncSender<Order>,
     reading: Arc<Semaphore>,
     shared: Arc<Shared>,
+    hub: Hub,
     clock: Clock,
 }
 
@@ -131,10 +133,10 @@ impl Pipeline {
             warm: AtomicBool::new(false),
             clock: Mutex::new(EngineClock { lines: 0, ..hub.engine_clock() }),
         });
-        let worker = Worker::new(lines, series, file, hub, clock.clone(), rules, Arc::clone(&shared));
+        let worker = Worker::new(lines, series, file, hub.clone(), clock.clone(), rules, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&requests));
         let reading = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-        Ok((Self { queue, reading, shared, clock }, thread.map_err(StartError)?))
+        Ok((Self { queue, reading, shared, hub, clock }, thread.map_err(StartError)?))
     }
 
     /// Takes one request. `source` says in words who sent it. On return every accepted line survives SIGKILL.
@@ -154,16 +156,21 @@ impl Pipeline {
         }
         let received = self.clock.now();
         let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| IngestError::Ending)?;
+        let old_ids = self.hub.old_ids();
+        let looked_for = old_ids.as_ref().map(|ids| ids.migration().clone());
         let read = tokio::task::spawn_blocking(move || {
-            let read = read(&body, kind, &redactor, received, source);
+            let read = read(&body, kind, &redactor, received, source, old_ids.as_deref());
             drop(permit);
             read
         });
-        let (packed, response) = read.await.map_err(|_| IngestError::NotKept)??;
+        let (packed, response, old_id_uses) = read.await.map_err(|_| IngestError::NotKept)??;
         if !packed.is_empty() {
             let (answer, kept) = oneshot::channel();
             self.enqueue(Request { packed, mode, received, answer })?;
             kept.await.map_err(|_| IngestError::Ending)??;
+        }
+        if let Some(migration) = looked_for.filter(|_| old_id_uses > 0) {
+            self.hub.old_id_used(&migration, old_id_uses);
         }
         Ok(response)
     }
@@ -204,25 +211,29 @@ impl Pipeline {
     }
 }
 
-/// Reads, redacts and packs: everything that needs no order.
+/// Reads, redacts and packs: everything that needs no order. Lines that say an old id are counted before
+/// redaction: only their number goes on.
 fn read(
     body: &[u8],
     kind: BodyKind,
     redactor: &Redactor,
     received: Timestamp,
     source: Text,
-) -> Result<(Packed, IngestResponse), IngestError> {
+    old_ids: Option<&OldIds>,
+) -> Result<(Packed, IngestResponse, u64), IngestError> {
     let text = match kind {
         BodyKind::Json => Cow::Borrowed(std::str::from_utf8(body).map_err(|_| IngestError::NotUtf8)?),
         BodyKind::PlainText => String::from_utf8_lossy(body),
     };
     let mut batch = ingest::parse(&text, kind, received)?;
+    let says = |ids: &OldIds| batch.events.iter().filter(|event| ids.is_said_in(event)).count() as u64;
+    let old_id_uses = old_ids.map_or(0, says);
     for event in &mut batch.events {
         redactor.apply(event);
     }
     let packed = Packed::new(&batch.events, source);
     let response = IngestResponse { accepted: batch.accepted, rejected: batch.rejected, errors: batch.errors };
-    Ok((packed, response))
+    Ok((packed, response, old_id_uses))
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use crate::lines::{Caps, Lines, LinesError};
 use crate::migrate;
 use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::desk::MigrationDesk;
+use crate::migrate::run::drift::Drift;
 use crate::migrate::run::site::Site;
 use crate::pipeline::{self, Pipeline};
 use crate::readiness::{Pending, Readiness};
@@ -432,6 +433,7 @@ impl Server {
         }
         let fixes = workshop.map(|Workshop { parts, webhook, migration }| {
             if let Some(migration) = migration {
+                tasks.spawn(Drift::new(Arc::clone(&migration.site)).run(ending.clone()));
                 tasks.spawn(Conductor::new(migration.site).run(ending.clone()));
             }
             if let Some(webhook) = webhook {

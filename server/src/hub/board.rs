@@ -22,6 +22,7 @@ use super::ring::Ring;
 use super::unpoisoned;
 use crate::alerts::AlertState;
 use crate::migrate::MigrationState;
+use crate::migrate::drift::said::OldIds;
 use crate::remedy::FixState;
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
@@ -170,6 +171,8 @@ pub(super) struct Shared {
     /// One human uses this server.
     pub single_person: AtomicBool,
     pub approvers: Approvers,
+    /// Old ids that lines are looked through for.
+    pub old_ids: RwLock<Option<Arc<OldIds>>>,
     pub readers: AtomicUsize,
     pub line_readers: AtomicUsize,
 }
@@ -196,6 +199,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             single_person: AtomicBool::new(false),
             approvers: Approvers::default(),
+            old_ids: RwLock::default(),
             readers: AtomicUsize::new(0),
             line_readers: AtomicUsize::new(0),
         })

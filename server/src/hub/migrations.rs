@@ -4,14 +4,16 @@
 //! writer, on the state that the change is then conditional on. What is long of a migration is not here:
 //! it stands in its ledger, which the hub does not know.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use stella_detect::Finding;
 use stella_protocol::migration::{MigrationPage, Progress};
 use stella_protocol::{Code, Migration, MigrationId, Principal, Problem, Text};
 use tokio::sync::oneshot;
 
 use super::writer::{Job, Keyed, MigrationJob};
-use super::{Answer, Hub, refusal};
+use super::{Answer, Hub, HubError, refusal};
+use crate::migrate::drift::said::OldIds;
 use crate::migrate::{Decision, Draft, Event, MigrationState, Refusal, machine};
 use crate::problem::problem;
 use crate::store::{FoundMigrations, MigrationQuery, StoreError};
@@ -125,6 +127,27 @@ impl Hub {
     /// step of the migration.
     pub fn old_id_used(&self, id: &MigrationId, times: u64) {
         self.shared.spoken().used(id, times, self.clock.now());
+    }
+
+    /// The old ids that lines are looked through for; None: nothing is looked for.
+    pub fn old_ids(&self) -> Option<Arc<OldIds>> {
+        self.shared.old_ids.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says which old ids lines are looked through for from now on.
+    pub fn look_for(&self, old_ids: Option<Arc<OldIds>>) {
+        *self.shared.old_ids.write().unwrap_or_else(PoisonError::into_inner) = old_ids;
+    }
+
+    /// Takes in what the watch over documents found: durable on return, like what the engine finds. When it was
+    /// is what engine time is now; the place where the engine goes on from does not move.
+    ///
+    /// # Errors
+    /// When the store does not answer: nothing of it was taken in, and it can be asked again.
+    pub async fn found(&self, findings: Vec<Finding>) -> Result<(), HubError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job::Found { findings, reply }).map_err(|_| HubError::Unavailable)?;
+        answer.await.unwrap_or(Err(HubError::Stopped))
     }
 
     /// Unfinished migrations and the last 10 that ended, oldest first; from memory.

@@ -69,6 +69,10 @@ pub(super) enum Job {
         clock: EngineClock,
         reply: SyncSender<Result<(), HubError>>,
     },
+    Found {
+        findings: Vec<Finding>,
+        reply: oneshot::Sender<Result<(), HubError>>,
+    },
     Tick {
         engine_now: Timestamp,
     },
@@ -157,7 +161,12 @@ impl Writer {
                 Job::Apply { findings, up_to, engine_now, clock, reply } => {
                     self.together(mem::take(&mut group));
                     self.engine_now = engine_now;
-                    let _gone = reply.send(self.apply(&findings, &(up_to, clock)));
+                    let _gone = reply.send(self.apply(&findings, Some(&(up_to, clock))));
+                }
+                Job::Found { mut findings, reply } => {
+                    self.together(mem::take(&mut group));
+                    findings.iter_mut().for_each(|finding| engine::found_at(finding, self.engine_now));
+                    let _gone = reply.send(self.apply(&findings, None));
                 }
                 Job::Tick { engine_now } => {
                     self.together(mem::take(&mut group));
@@ -209,7 +218,12 @@ impl Writer {
                     txs.push(tx);
                     waiting.push(Waiting::Room { reply });
                 }
-                Job::Apply { .. } | Job::Tick { .. } | Job::Fix(_) | Job::Migration(_) | Job::Stop => {}
+                Job::Apply { .. }
+                | Job::Found { .. }
+                | Job::Tick { .. }
+                | Job::Fix(_)
+                | Job::Migration(_)
+                | Job::Stop => {}
             }
         }
         if !txs.is_empty() {

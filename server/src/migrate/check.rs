@@ -6,7 +6,7 @@
 //!
 //! Deliberately not here: reading documents, ledger and backup. One case at a time comes in.
 
-mod owner;
+pub mod owner;
 mod tally;
 #[cfg(test)]
 mod tests;

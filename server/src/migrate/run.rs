@@ -11,6 +11,7 @@ pub mod conductor;
 pub mod copy;
 pub mod cutover;
 pub mod desk;
+pub mod drift;
 pub mod ledger;
 pub mod office;
 pub mod rehearse;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use stella_detect::{Finding, Phase};
-use stella_protocol::AlertId;
+use stella_protocol::{AlertId, Timestamp};
 
 use super::{Progress, TRIES, Writer, merge};
 use crate::alerts::{self, AlertState, Effect, Event, MOST_RELATED, is_due, related, step};
@@ -17,8 +17,8 @@ use crate::hub::{HubError, json};
 use crate::store::{Commit, KeyedAnswer, Meta, StoreError, Tx, Write};
 
 impl Writer {
-    /// Takes in what the engine found.
-    pub(super) fn apply(&mut self, findings: &[Finding], progress: &Progress) -> Result<(), HubError> {
+    /// Takes in what was found, by the engine up to that line, or by others.
+    pub(super) fn apply(&mut self, findings: &[Finding], progress: Option<&Progress>) -> Result<(), HubError> {
         for _ in 0..TRIES {
             let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
             let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
@@ -26,7 +26,7 @@ impl Writer {
                 self.found(&mut draft, &mut change, finding)?;
             }
             draft.supersede(&mut change, self.now())?;
-            if self.keep(change, Some(progress.clone()))? {
+            if self.keep(change, progress.cloned())? {
                 return Ok(());
             }
         }
@@ -219,6 +219,16 @@ impl Writer {
             self.saved();
         }
     }
+}
+
+/// Says when something was found that knows no engine time itself; its window ended then.
+pub(super) fn found_at(finding: &mut Finding, now: Timestamp) {
+    let from = now.plus_millis(-finding.window_ms);
+    (finding.first_at, finding.last_at, finding.detected_at) = (now, now, now);
+    let evidence = &mut *finding.evidence;
+    (evidence.from, evidence.to, evidence.refreshed_at) = (from, now, now);
+    (evidence.lines.from, evidence.lines.to) = (from, now);
+    evidence.reasons.iter_mut().for_each(|reason| reason.at = now);
 }
 
 /// Attaches the evidence of a finding, in the version that the alert's brief names.

@@ -197,6 +197,12 @@ async fn perform(run: &Run, phase: PhaseName) -> bool {
             done = tried(run, phase).await;
         }
     }
+    // The hub is told only of what also a power loss leaves in the ledger.
+    if matches!(done, Ok(Ok(_) | Err(Ended::Asked)))
+        && let Err(ended) = run.ask(|ledger| ledger.make_durable()).await
+    {
+        done = Ok(Err(ended));
+    }
     let counts = run.say(phase).await.map(|(counts, _)| counts);
     let counts = counts.or_else(|_| run.state().map(|state| state.migration.counts)).unwrap_or_default();
     let event = match done {

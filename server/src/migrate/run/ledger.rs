@@ -11,6 +11,7 @@
 
 mod answers;
 mod batches;
+mod drift;
 mod findings;
 mod images;
 mod intents;

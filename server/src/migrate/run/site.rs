@@ -47,6 +47,8 @@ pub struct Pace {
     pub tries: u32,
     /// Most documents of a batch.
     pub batch: usize,
+    /// From the end of one walk over the documents after a cut-over to the next.
+    pub drift: Duration,
 }
 
 impl Default for Pace {
@@ -57,6 +59,7 @@ impl Default for Pace {
             retry: Duration::from_millis(250),
             tries: 7,
             batch: MOST_DOCUMENTS,
+            drift: Duration::from_mins(5),
         }
     }
 }
@@ -143,7 +146,7 @@ impl Ended {
         Self::Broke(why.into())
     }
 
-    fn because(error: &dyn Error) -> Self {
+    pub(super) fn because(error: &dyn Error) -> Self {
         let mut words = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {

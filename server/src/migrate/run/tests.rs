@@ -1,6 +1,7 @@
 //! Whole migrations: a real ledger, a real store of documents, a real hub, and processes that die.
 
 mod desk;
+mod drift;
 mod lives;
 mod power;
 mod scene;

@@ -66,6 +66,6 @@ impl Ledger {
     }
 }
 
-fn owned(row: &Row<'_>) -> rusqlite::Result<Owned> {
+pub(super) fn owned(row: &Row<'_>) -> rusqlite::Result<Owned> {
     Ok(Owned { user: row.get(0)?, name: row.get(1)?, documents: row.get::<_, i64>(2)? as u64 })
 }

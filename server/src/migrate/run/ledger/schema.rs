@@ -176,6 +176,25 @@ CREATE TABLE intents (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What the walks after the cut-over found.
+const THIRD: &str = "
+CREATE TABLE drifted (
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sight (
+    user TEXT NOT NULL,
+    name TEXT NOT NULL,
+    was INTEGER NOT NULL,
+    now INTEGER NOT NULL,
+    PRIMARY KEY (user, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sight_vanished ON sight (name, user) WHERE now = 0;
+";
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND)]).to_latest(connection).map_err(LedgerError::Tables)
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD)]).to_latest(connection).map_err(LedgerError::Tables)
 }

@@ -90,7 +90,7 @@ impl Scene {
             soak_ms: SOAK_MS,
             given: BTreeMap::new(),
             clock: self.clock.clone(),
-            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12 },
+            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
             holder: Text::new(holder.to_owned()),
             ledgers: Ledgers::default(),
         })

@@ -1,0 +1,162 @@
+//! Somebody goes on writing old ids after the cut-over: it is seen, said once, and counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use stella_protocol::{Alert, AlertType, MigrationStatus};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::scene::{Process, Scene, TOO_LONG, key};
+use super::world::{derived, document_id};
+use crate::documents::{DocumentWrite, Documents, Expect, Leave};
+use crate::migrate::run::drift::Drift;
+
+/// The watch of a process.
+struct Watch {
+    ending: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    fn begin(process: &Process) -> Self {
+        let ending = CancellationToken::new();
+        let task = tokio::spawn(Drift::new(Arc::clone(&process.site)).run(ending.clone()));
+        Self { ending, task }
+    }
+
+    async fn end(self) {
+        self.ending.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+async fn soaking() -> (Scene, Process) {
+    let scene = Scene::new(31, 1);
+    let process = scene.start();
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    process.says(&scene, stella_protocol::MigrationVerb::Cutover).await.unwrap();
+    process.until(|now| now.status == MigrationStatus::Soaking).await;
+    (scene, process)
+}
+
+async fn until<T>(what: impl Fn() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = what() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(TOO_LONG, waiting).await.unwrap()
+}
+
+/// Waits until two more walks ended: one that began before is not counted.
+async fn walked(scene: &Scene) {
+    let ledger = scene.ledger();
+    let mut walks = 0;
+    let mut was = ledger.is_walking().unwrap();
+    let walking = async {
+        while walks < 2 {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+            let is = ledger.is_walking().unwrap();
+            walks += u32::from(was && !is);
+            was = is;
+        }
+    };
+    tokio::time::timeout(TOO_LONG, walking).await.unwrap();
+}
+
+async fn write(scene: &Scene, path: &str, user: &str) {
+    let at = key(path);
+    let now = scene.documents.get(&at).await.unwrap();
+    let expect = now.map_or(Expect::Absent, |now| Expect::Version(now.version));
+    let leave = Leave::Fields(BTreeMap::from([("userId".to_owned(), json!(user))]));
+    scene.documents.write(vec![DocumentWrite { key: at, expect, leave }]).await.unwrap();
+}
+
+fn alerts(process: &Process, rule: &str) -> Vec<Alert> {
+    process.hub.snapshot().1.into_iter().filter(|alert| alert.rule_id.raw() == rule).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_written_with_an_old_id_is_an_alert_and_a_use_once_for_each_write() {
+    let (scene, process) = soaking().await;
+    let watch = Watch::begin(&process);
+    walked(&scene).await;
+    assert_eq!(alerts(&process, "migration.drift"), [], "what the migration left is no news");
+    assert_eq!(process.migration().unwrap().old_id_uses, 0);
+
+    write(&scene, "messages/late-1", &derived(2)).await;
+    write(&scene, "messages/late-2", &document_id(2)).await;
+    let alert = until(|| alerts(&process, "migration.drift").pop()).await;
+    assert_eq!((alert.kind, alert.labels["collection"].raw()), (AlertType::DataInconsistency, "messages"));
+    let said = process.hub.evidence(&alert.id).unwrap().unwrap().reasons[0].text.raw().to_owned();
+    assert_eq!(said, "written with an old id: messages/late-1 (userId)");
+    assert_eq!(alert.affected_users[0].raw(), document_id(2), "named by the id that stays");
+    process.until(|now| now.old_id_uses == 1).await;
+    walked(&scene).await;
+    assert_eq!(alerts(&process, "migration.drift").len(), 1);
+    assert_eq!(alerts(&process, "migration.drift")[0].occurrences, 1, "one write is told once");
+
+    write(&scene, "messages/late-1", &derived(3)).await;
+    process.until(|now| now.old_id_uses == 2).await;
+    write(&scene, &format!("users/{}/keys/late", document_id(2)), &derived(2)).await;
+    let below = |alert: &Alert| alert.labels["collection"].raw() == "users/{userId}/keys";
+    until(|| alerts(&process, "migration.drift").into_iter().find(below)).await;
+    watch.end().await;
+    let watch = Watch::begin(&process);
+    walked(&scene).await;
+    assert_eq!(
+        alerts(&process, "migration.drift").iter().map(|alert| alert.occurrences).sum::<u64>(),
+        3,
+        "a restart tells nothing again"
+    );
+    watch.end().await;
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_had_documents_and_has_none_is_an_alert() {
+    let (scene, process) = soaking().await;
+    for number in 0..3 {
+        write(&scene, &format!("badges/b{number}"), &document_id(2)).await;
+    }
+    write(&scene, "badges/other", &document_id(6)).await;
+    let watch = Watch::begin(&process);
+    walked(&scene).await;
+    let mut writes = Vec::new();
+    for path in ["badges/b0", "badges/b1", "badges/b2", "badges/other"] {
+        let now = scene.documents.get(&key(path)).await.unwrap().unwrap();
+        writes.push(DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Nothing });
+    }
+    scene.documents.write(writes).await.unwrap();
+    let alert = until(|| alerts(&process, "migration.vanished").pop()).await;
+    assert_eq!(alert.title.raw(), "1 owner lost all of badges", "one document less is nobody's loss");
+    assert_eq!(alert.affected_users[0].raw(), document_id(2));
+    assert_eq!(process.migration().unwrap().old_id_uses, 0);
+    watch.end().await;
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_looked_through_for_old_ids_from_the_cut_over_on_and_not_after_a_rollback() {
+    let (scene, process) = soaking().await;
+    let watch = Watch::begin(&process);
+    let ids = until(|| process.hub.old_ids()).await;
+    let said = |user: &str| {
+        let line = json!({"message": "m", "userId": user}).to_string();
+        let batch = crate::ingest::parse(&line, crate::ingest::BodyKind::Json, scene.clock.now()).unwrap();
+        ids.is_said_in(&batch.events[0])
+    };
+    assert!(said(&derived(3)) && !said(&document_id(2)));
+    process.says(&scene, stella_protocol::MigrationVerb::Rollback).await.unwrap();
+    process.until(|now| now.status == MigrationStatus::RolledBack).await;
+    until(|| process.hub.old_ids().is_none().then_some(())).await;
+    watch.end().await;
+    process.end().await;
+}
