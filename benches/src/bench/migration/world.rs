@@ -87,7 +87,8 @@ impl BufRead for World {
             self.line.clear();
             self.read = 0;
             if self.number < self.documents {
-                serde_json::to_writer(&mut self.line, &self.document(self.number))?;
+                let document = self.document(self.number);
+                serde_json::to_writer(&mut self.line, &document)?;
                 self.line.push(b'\n');
                 self.number += 1;
             }
