@@ -1,8 +1,9 @@
 //! `stella-bench`: the figures that guard a promise, measured on the real programs.
 //!
 //! Every figure comes from `stella-tui` and `stella-server` as child processes, over loopback, on a
-//! pseudo-terminal where one is needed, bounded in time and count. It measures and judges; it does not
-//! change what it measures, and it is no test: a miss is a row that says so, not an exit code.
+//! pseudo-terminal where one is needed, bounded in time and count; but for `migration`, which is the server's
+//! library in this process, on files. It measures and judges; it does not change what it measures, and it is
+//! no test: a miss is a row that says so, not an exit code.
 
 mod api;
 mod bench;
@@ -16,7 +17,7 @@ use std::io::Write;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use bench::{demo, fanout, first_frame, glass, idle, ingest, limit};
+use bench::{demo, fanout, first_frame, glass, idle, ingest, limit, migration};
 use figures::Report;
 use process::Programs;
 
@@ -51,7 +52,9 @@ enum Command {
     Ingest(ingest::Options),
     /// CPU of the server for each event delivered to a reader.
     Fanout(fanout::Options),
-    /// Everything above, with its defaults.
+    /// Documents a second of a migration of user ids, beside the same writes without one.
+    Migration(migration::Options),
+    /// Everything above but `migration`, with its defaults.
     All,
     /// A server that reads bodies and throws them away: the limit that `ingest` is held against.
     #[command(hide = true)]
@@ -64,6 +67,9 @@ fn main() -> anyhow::Result<()> {
     if matches!(cli.command, Command::LimitServer) {
         return runtime.block_on(limit::serve());
     }
+    if let Command::Migration(options) = &cli.command {
+        return say(&runtime.block_on(migration::run(options))?, cli.output);
+    }
     let bench = bench::Bench { programs: Programs::beside_this_one()?, runtime };
     let report = match &cli.command {
         Command::FirstFrame(options) => first_frame::run(&bench, options)?,
@@ -72,7 +78,7 @@ fn main() -> anyhow::Result<()> {
         Command::Glass(options) => glass::run(&bench, options)?,
         Command::Ingest(options) => ingest::run(&bench, options)?,
         Command::Fanout(options) => fanout::run(&bench, options)?,
-        Command::All | Command::LimitServer => return all(&bench, cli.output),
+        Command::All | Command::Migration(_) | Command::LimitServer => return all(&bench, cli.output),
     };
     say(&report, cli.output)
 }

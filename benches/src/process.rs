@@ -68,10 +68,31 @@ fn ticks(stat: &str) -> Option<f64> {
 /// # Errors
 /// When there is no such process.
 pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read the memory of a child")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("find the memory of a child")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("understand the memory of a child")?;
+    memory_mib(&pid.to_string(), "VmRSS:")
+}
+
+fn memory_mib(process: &str, which: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("read the memory of a process")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which)).context("find the memory of a process")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("understand the memory of a process")?;
     Ok(kib / 1024.0)
+}
+
+/// The most memory that this process had in RAM since [`forget_peak`], in MiB.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn peak_mib() -> anyhow::Result<f64> {
+    memory_mib("self", "VmHWM:")
+}
+
+/// From here on the peak is counted anew.
+///
+/// # Errors
+/// When the kernel does not let it.
+pub fn forget_peak() -> anyhow::Result<()> {
+    const PEAK: &str = "5";
+    std::fs::write("/proc/self/clear_refs", PEAK).context("count the peak of the memory anew")
 }
 
 /// Waits until a process has finished what it was asked, and says what CPU time it took so far.

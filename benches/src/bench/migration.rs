@@ -1,0 +1,201 @@
+//! A migration of user ids, from the first look to the last: documents a second beside the store itself with
+//! the same writes, memory, and how soon it goes on after it was cut off in the middle.
+//!
+//! The server's own library on files in a temporary folder, in this process, with a conductor, a hub and a
+//! clock as a server has them. The documents are made while they are read, so that the memory is the
+//! migration's.
+
+mod bare;
+mod place;
+mod world;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use chrono::Utc;
+use clap::Args;
+use stella_protocol::migration::PhaseName;
+use stella_protocol::{MigrationStatus, MigrationVerb};
+use stella_server::Clock;
+use stella_server::documents::embedded::Embedded;
+use stella_server::migrate::run::ledger::{Pass, Progressed};
+
+use crate::figures::{Bound, Figure, Report, Statistic};
+use crate::process::{forget_peak, peak_mib};
+use place::{LOOK, Place, Process, id};
+use world::World;
+
+/// Share of the limit that was promised.
+const SHARE: f64 = 0.70;
+/// Growth of the memory that was promised, in MiB.
+const GROWTH_MIB: f64 = 100.0;
+/// Going on that was promised, in milliseconds.
+const RESUME_MS: f64 = 100.0;
+/// From this share of the copy on its memory is to stay.
+const FIRST: f64 = 0.1;
+/// At this share of it, it is cut off.
+const CUT: f64 = 0.5;
+/// How often it is looked at what stands, where it is about moments.
+const SOON: Duration = Duration::from_millis(1);
+
+/// How much.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Documents in the store.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    documents: u64,
+}
+
+/// What the copy gave.
+struct Copied {
+    documents: u64,
+    /// The plan's batches; what passed between the cut and the next batch is not in it.
+    batches: Duration,
+    /// The pass over everything after them.
+    closing: Duration,
+    resumed: Duration,
+    /// Peaks of the memory, in MiB: up to the first share of it, and of all.
+    peaks: (f64, f64),
+}
+
+/// Measures.
+///
+/// # Errors
+/// When the migration does not come to its end.
+pub async fn run(options: &Options) -> anyhow::Result<Report> {
+    let mut report = Report::new("migration");
+    let folder = tempfile::tempdir().context("make a folder")?;
+    let [documents, twin, data] = ["documents", "twin", "data"].map(|name| folder.path().join(name));
+    for folder in [&documents, &twin, &data] {
+        fs::create_dir(folder).context("make a folder")?;
+    }
+    build(&documents, options.documents)?;
+    duplicate(&documents, &twin)?;
+    let place = Place::open(&documents, &data)?;
+    let process = place.start()?;
+    let mut peak = before_the_copy(&place, &process, &mut report).await?;
+    let (process, copied) = copy(&place, process).await?;
+    peak = peak.max(copied.peaks.1);
+    peak = peak.max(phase(&process, "verify", MigrationStatus::Verified, &mut report).await?);
+    let counts = process.migration()?.counts;
+    process.abort().await?;
+    let before = Embedded::open(&twin, Clock::system()).context("open the twin")?;
+    let limit = bare::write(&before, &place.documents).await?;
+    say(&mut report, &copied, limit);
+    report.add(Figure::one("peak of the memory, all phases", "MiB", peak));
+    report.note(format!(
+        "{} documents; written {}, skipped {}, left alone {}, refused {}; limit: {} documents, batches of 500",
+        options.documents, counts.done, counts.skipped, counts.parked, counts.failed, limit.0
+    ));
+    Ok(report)
+}
+
+fn build(folder: &Path, documents: u64) -> anyhow::Result<()> {
+    let store = Embedded::open(folder, Clock::scripted(Utc::now().into())).context("open the documents")?;
+    let taken = store.import(World::of(usize::try_from(documents)?)).context("take the documents in")?;
+    ensure!(taken == documents, "take the documents in: {documents} were to be, {taken} are");
+    Ok(())
+}
+
+/// The same files once more. Nobody has them open.
+fn duplicate(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for file in fs::read_dir(from).context("list the files of the documents")? {
+        let file = file.context("list the files of the documents")?;
+        fs::copy(file.path(), to.join(file.file_name())).context("copy the documents")?;
+    }
+    Ok(())
+}
+
+/// Up to where documents are written; the peak of the memory, in MiB.
+async fn before_the_copy(place: &Place, process: &Process, report: &mut Report) -> anyhow::Result<f64> {
+    forget_peak()?;
+    process.propose(place).await?;
+    let mut peak = phase(process, "scan", MigrationStatus::Planned, report).await?;
+    process.says(place, MigrationVerb::Rehearse).await?;
+    peak = peak.max(phase(process, "rehearsal", MigrationStatus::Rehearsed, report).await?);
+    process.says(place, MigrationVerb::Approve).await?;
+    process.says(place, MigrationVerb::Start).await?;
+    Ok(peak.max(phase(process, "backup, read back, and canary", MigrationStatus::Copying, report).await?))
+}
+
+/// Waits for the end of a phase; the peak of the memory, in MiB.
+async fn phase(process: &Process, name: &str, ends: MigrationStatus, report: &mut Report) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    process.until(ends, LOOK).await?;
+    report.add(Figure::one(format!("{name}: time"), "s", begun.elapsed().as_secs_f64()));
+    let peak = peak_mib()?;
+    report.add(Figure::one(format!("{name}: peak of the memory"), "MiB", peak));
+    forget_peak()?;
+    Ok(peak)
+}
+
+/// The copy, cut off in the middle.
+async fn copy(place: &Place, process: Process) -> anyhow::Result<(Process, Copied)> {
+    let begun = Instant::now();
+    reach(&process, FIRST).await?;
+    let early = peak_mib()?;
+    reach(&process, CUT).await?;
+    let mut batches = begun.elapsed();
+    process.abort().await?;
+    place.skip_lease();
+    let cut = Instant::now();
+    let process = place.start()?;
+    let at = so_far(&process)?.batches.0;
+    while so_far(&process)?.batches.0 == at {
+        process.going()?;
+        tokio::time::sleep(SOON).await;
+    }
+    let resumed = cut.elapsed();
+    let goes_on = Instant::now();
+    reach(&process, 1.0).await?;
+    batches += goes_on.elapsed();
+    let closing = Instant::now();
+    let documents = so_far(&process)?.documents.0;
+    while process.going()?.status == MigrationStatus::Copying {
+        tokio::time::sleep(LOOK).await;
+    }
+    let closing = closing.elapsed();
+    Ok((process, Copied { documents, batches, closing, resumed, peaks: (early, peak_mib()?) }))
+}
+
+/// What the ledger has of the plan's batches.
+fn so_far(process: &Process) -> anyhow::Result<Progressed> {
+    let ledger = process.site.ledger(&id()?).context("open the ledger")?;
+    ledger.progressed_in(Pass::of(PhaseName::Copy)).context("read the ledger")
+}
+
+/// Waits until this share of the batches is done.
+async fn reach(process: &Process, share: f64) -> anyhow::Result<()> {
+    loop {
+        let (done, all) = so_far(process)?.batches;
+        if all > 0 && done as f64 >= share * all as f64 {
+            return Ok(());
+        }
+        process.going()?;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn say(report: &mut Report, copied: &Copied, (documents, took): (u64, Duration)) {
+    let a_second = |documents: u64, took: Duration| documents as f64 / took.as_secs_f64();
+    let limit = a_second(documents, took);
+    let batches = a_second(copied.documents, copied.batches);
+    let whole = a_second(copied.documents, copied.batches + copied.closing);
+    report.add(Figure::one("the store itself, the same writes (limit)", "documents/s", limit));
+    report.add(Figure::one("copy, its batches", "documents/s", batches));
+    report.add(Figure::one("copy, with its last pass over everything", "documents/s", whole));
+    let share = Figure::one("copy, its batches: share of the limit", "x", batches / limit);
+    report.add(share.held_to(Statistic::Max, Bound::AtLeast(SHARE)));
+    report.add(Figure::one("copy, with its last pass: share of the limit", "x", whole / limit));
+    let resumed = Figure::one("start after the cut (lease over) to the next batch kept", "ms", millis(copied.resumed));
+    report.add(resumed.held_to(Statistic::Max, Bound::AtMost(RESUME_MS)));
+    report.add(Figure::one("copy: peak of the memory", "MiB", copied.peaks.1));
+    let growth = Figure::one("copy: growth of that peak from 10 % on", "MiB", copied.peaks.1 - copied.peaks.0);
+    report.add(growth.held_to(Statistic::Max, Bound::AtMost(GROWTH_MIB)));
+}
+
+fn millis(span: Duration) -> f64 {
+    span.as_secs_f64() * 1000.0
+}
