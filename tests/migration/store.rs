@@ -9,13 +9,22 @@ use stella_server::documents::{
     Document, DocumentKey, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written,
 };
 use stella_server::migrate::DataMap;
-use stella_server::migrate::reference::references;
+use stella_server::migrate::map::Kind;
+use stella_server::migrate::reference::{Reference, references};
 
 /// Rows of the journal of a store that are read at once.
 const ALL: usize = 1_000_000;
 
 /// Every document by its path.
 pub type Contents = BTreeMap<String, Document>;
+
+/// Ids that were to go.
+pub struct Old {
+    /// All of them, pseudonyms too.
+    pub ids: BTreeSet<String>,
+    /// Pseudonyms of those that they go to: right wherever a pseudonym is what belongs there.
+    pub stay: BTreeSet<String>,
+}
 
 /// Puts the demo's documents there.
 pub async fn fill(store: &Embedded, options: &demo::Options) {
@@ -50,6 +59,15 @@ pub fn writes(store: &Embedded) -> usize {
     store.journal(0, ALL).unwrap().len()
 }
 
+/// What was written since so many writes, and how often.
+pub fn written(store: &Embedded, since: usize) -> BTreeMap<String, u32> {
+    let mut written = BTreeMap::new();
+    for entry in store.journal(since as u64, ALL).unwrap() {
+        *written.entry(entry.key.path()).or_default() += 1;
+    }
+    written
+}
+
 /// Somebody adds a word to a document.
 pub async fn edit(store: &Embedded, path: &str) {
     let mut now = store.get(&DocumentKey::parse(path).unwrap()).await.unwrap().unwrap();
@@ -74,12 +92,17 @@ pub fn changed(map: &DataMap, before: &Contents, after: &Contents) -> BTreeMap<S
     changed
 }
 
-/// Paths of documents that hold one of these ids where the map says that an id of a user stands.
-pub fn holding(map: &DataMap, contents: &Contents, ids: &BTreeSet<String>) -> BTreeSet<String> {
+/// Paths of documents that hold one of these ids where the map says that an id of a user stands; not in the
+/// path of a stored object, which stays where it is.
+pub fn holding(map: &DataMap, contents: &Contents, old: &Old) -> BTreeSet<String> {
+    let is_old = |reference: &Reference<'_>| match reference.kind {
+        Kind::Id | Kind::Mixed => old.ids.contains(&*reference.id),
+        Kind::Pseudonym => old.ids.contains(&*reference.id) && !old.stay.contains(&*reference.id),
+        Kind::Storage => false,
+    };
     let holds = |document: &&Document| {
         let Some(collection) = map.collection(&document.key.collection) else { return false };
-        let found = references(map, collection, document, &|id| ids.contains(id));
-        found.iter().any(|reference| ids.contains(&*reference.id))
+        references(map, collection, document, &|id| old.ids.contains(id)).iter().any(is_old)
     };
     contents.values().filter(holds).map(|document| document.key.path()).collect()
 }
