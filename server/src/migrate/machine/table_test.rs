@@ -152,7 +152,7 @@ fn each_status_takes_exactly_the_events_of_a_runner_that_the_table_lists() {
         let found = step(&tale.state, &event(column, tale), at(tale.now + 1000));
         assert_eq!(mark(tale, &found), cell, "{name}, {column}: {found:?}");
     });
-    assert_eq!(cells, 23 * 17);
+    assert_eq!(cells, 23 * 18);
 }
 
 #[test]
@@ -169,5 +169,5 @@ fn a_lower_fence_is_refused_in_every_status_by_every_event_that_carries_one() {
         assert_eq!(found.unwrap_err().code, Code::VersionConflict, "{name}, {column}");
         seen += 1;
     });
-    assert_eq!(seen, 23 * 12);
+    assert_eq!(seen, 23 * 13);
 }

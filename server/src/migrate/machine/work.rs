@@ -50,7 +50,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
     }
     Ok(match event {
         Event::Renewed { until, .. } => renewed(state, *until, now),
-        Event::Released { .. } => return released(state, phase, now),
+        Event::Released { .. } => released(state, phase, now),
         Event::Checkpoint { counts, hold, .. } => checkpoint(state, phase, counts, hold.as_ref(), now),
         Event::Stopped { counts, .. } => return halt::stopped(state, phase, counts, now),
         Event::Broke { why, counts, .. } => broke(state, phase, why, counts, now),
@@ -131,18 +131,20 @@ fn renewed(state: &MigrationState, until: Timestamp, now: Timestamp) -> Step {
 
 /// Row 22, before its lease is over: the next one goes on from the checkpoint. A stop that was asked for has
 /// nothing to wait for any more.
-fn released(state: &MigrationState, phase: PhaseName, now: Timestamp) -> Result<Step, Refusal> {
-    if state.work.stop.is_some() {
-        return halt::stopped(state, phase, &state.migration.counts, now);
-    }
+fn released(state: &MigrationState, phase: PhaseName, now: Timestamp) -> Step {
     let holder = state.work.holder.as_ref().map_or_else(String::new, |holder| holder.raw().to_owned());
-    let mut turn = Turn::of(state, now);
+    let (mut turn, status) = (Turn::of(state, now), state.migration.status);
+    (turn.state.work.holder, turn.state.work.lease_until) = (None, None);
+    if let Some(stop) = &state.work.stop {
+        turn.close(phase, PhaseState::Stopped, stop.why.raw());
+        halt::come_to(&mut turn, stop, status);
+        return turn.changed("stopped", &format!("{} stopped: {}", phase.word(), stop.why.raw()));
+    }
     turn.close(phase, PhaseState::Stopped, "its runner ended; the next one goes on");
-    if own_phase(state.migration.status) == Some(phase) {
+    if own_phase(status) == Some(phase) {
         turn.state.migration.hold_reason = None;
     }
-    (turn.state.work.holder, turn.state.work.lease_until) = (None, None);
-    Ok(turn.changed("release", &format!("{} given up by {holder}, which ended", phase.word())))
+    turn.changed("release", &format!("{} given up by {holder}, which ended", phase.word()))
 }
 
 /// Rows 10 to 13. A hold is seen when it begins and when it ends, not whenever its words change.

@@ -220,10 +220,10 @@ impl Hand {
         let policy = self.map.collection(&document.key.collection).map(|one| &one.clash);
         let stays = policy.and_then(|policy| of_documents(policy, after, &changed.fields));
         match stays {
-            Some(Stays::Either) if row.is_none() && self.is_unknown(&there.key)? => {
+            Some(Stays::Either) if row.is_none() && self.is_unseen(&there.key)? => {
                 work.written.version = there.version;
                 // Others may have made the like of it since the data was looked at: that is found, not made.
-                work.written.made = self.ledger.is_intended(&there.key)?;
+                work.written.made = self.is_made(&there.key)?;
                 Ok(Deed::Known(Box::new(work)))
             }
             Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
@@ -247,11 +247,16 @@ impl Hand {
         Ok(backup.holds(&row.document.key)?.is_none())
     }
 
-    /// Nobody saw it when the data was looked at, and nobody copied it away: a life before made it, or others
-    /// did. (Without a backup nothing was made.)
-    fn is_unknown(&self, key: &DocumentKey) -> Result<bool, Ended> {
+    /// Nobody saw it when the data was looked at: a life before made it, or others did. (Without a backup nothing
+    /// was made.)
+    fn is_unseen(&self, key: &DocumentKey) -> Result<bool, Ended> {
+        Ok(self.backup.is_some() && self.ledger.seen_one(key)?.is_none())
+    }
+
+    /// A life before was about to make it, and nothing stood there when what will change was copied away.
+    fn is_made(&self, key: &DocumentKey) -> Result<bool, Ended> {
         let Some(backup) = &self.backup else { return Ok(false) };
-        Ok(self.ledger.seen_one(key)?.is_none() && backup.holds(key)?.is_none())
+        Ok(self.ledger.is_intended(key)? && backup.holds(key)?.is_none())
     }
 
     fn fields_after(&self, document: &Document) -> Fields {

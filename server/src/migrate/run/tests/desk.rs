@@ -34,12 +34,12 @@ fn first(limit: u32) -> Place {
 }
 
 fn orphan(choice: OrphanChoice, user: Option<&str>) -> DecisionRequest {
-    let user = user.map(Text::from);
+    let user = user.map(|user| Text::new(user.to_owned()));
     DecisionRequest::Orphan { id: Text::from(NOBODY), choice, user, reason: Text::from("ticket 7") }
 }
 
 fn person(name: &str) -> Principal {
-    Principal { name: Text::from(name), role: Role::Admin }
+    Principal { name: Text::new(name.to_owned()), role: Role::Admin }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,7 @@ async fn a_question_is_answered_and_an_id_of_nobody_is_mapped_by_two() {
     assert_eq!((asks.open_decisions, questions.len()), (1, 1), "{questions:?}");
     let answer = |option: &str| DecisionRequest::Question {
         id: questions[0].id.clone(),
-        option: Text::from(option),
+        option: Text::new(option.to_owned()),
         reason: Text::from("asked them"),
     };
     assert_eq!(code(desk.decide(&mig, &ana, answer("no such way"))).await, Some(Code::NotDecided));

@@ -28,6 +28,8 @@ pub(super) struct Switched {
     pub refused: BTreeSet<String>,
     /// So many writes more end in a panic.
     pub panics: AtomicU64,
+    /// What others write just before the first write.
+    pub others: Mutex<Vec<DocumentWrite>>,
     /// A write waits for so many milliseconds.
     pub slow_ms: u64,
 }
@@ -43,6 +45,7 @@ impl Switched {
             weather: None,
             refused: BTreeSet::new(),
             panics: AtomicU64::new(0),
+            others: Mutex::default(),
             slow_ms: 0,
         }
     }
@@ -82,6 +85,10 @@ impl Switched {
 
     async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Written>, DocumentsError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
+        let others = std::mem::take(&mut *self.others.lock().unwrap());
+        if !others.is_empty() {
+            self.inner.write(others).await.unwrap();
+        }
         let panics = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         assert!(panics.is_err(), "a mistake of a programmer");
         if writes.iter().any(|write| self.refused.contains(&write.key.path())) {

@@ -118,20 +118,24 @@ async fn what_was_never_written_is_cancelled_and_nothing_is_there_of_it() {
     process.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_like_that_others_made_under_the_new_id_is_found_and_stays_theirs() {
+/// Others make exactly what the migration would, after the look: before the backup, or just before the first write.
+async fn found(before_the_backup: bool) {
     let scene = Scene::new(15, 1);
-    let process = scene.start();
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
     process.drive(&scene, &[MigrationStatus::Approved], None).await;
     let mut before = scene.contents();
-    // After the look and before the copy: exactly what the migration would make.
     let (old, new) = (key(&format!("settings/{}", derived(2))), key(&format!("settings/{}", document_id(2))));
     let mut fields = before[&old.path()].clone();
     fields.insert("userId".to_owned(), json!(document_id(2)));
     before.insert(new.path(), fields.clone());
     let write = DocumentWrite { key: new.clone(), expect: Expect::Absent, leave: Leave::Fields(fields) };
-    scene.documents.write(vec![write]).await.unwrap();
+    if before_the_backup {
+        scene.documents.write(vec![write]).await.unwrap();
+    } else {
+        store.others.lock().unwrap().push(write);
+    }
     let verified = process.drive(&scene, &[MigrationStatus::Verified], None).await;
     assert_eq!(verified.verification.unwrap().differences, 0);
     let row = scene.ledger().written(&new).unwrap().unwrap();
@@ -143,4 +147,10 @@ async fn the_like_that_others_made_under_the_new_id_is_found_and_stays_theirs() 
     let after = scene.contents();
     assert!(before == after, "{:?}", differs(&before, &after));
     process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_like_that_others_made_under_the_new_id_is_found_and_stays_theirs() {
+    found(true).await;
+    found(false).await;
 }
