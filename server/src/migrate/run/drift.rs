@@ -109,7 +109,8 @@ async fn old_ids(site: &Arc<Site>, state: &MigrationState) -> Result<OldIds, End
     let plan = plan(&ledger(site, &migration.id).await?).await?;
     let soak = migration.phases.iter().find(|phase| phase.name == PhaseName::Soak);
     let since = soak.map_or_else(|| site.clock.now(), |phase| phase.started_at);
-    Ok(OldIds::new(migration.id.clone(), since, &plan, &site.map))
+    let (id, map) = (migration.id.clone(), Arc::clone(&site.map));
+    apart(move || Ok(OldIds::new(id, since, &plan, &map))).await
 }
 
 /// One walk.
@@ -134,7 +135,8 @@ struct Looked {
 impl Round {
     async fn begin(site: Arc<Site>, id: MigrationId) -> Result<Self, Ended> {
         let ledger = ledger(&site, &id).await?;
-        let mapping = Arc::new(mapping(&plan(&ledger).await?)?);
+        let plan = plan(&ledger).await?;
+        let mapping = apart(move || Ok(Arc::new(mapping(&plan)?))).await?;
         ask(&ledger, Ledger::begin_walk).await?;
         let roots = site.documents.collections(None).await?;
         let rest = roots.into_iter().rev().map(|name| (name, None)).collect();
