@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::canary::canary;
 use super::copy::copy;
 use super::cutover::cut_over;
+use super::ledger::Ledger;
 use super::rehearse::rehearse;
 use super::rollback::roll_back;
 use super::scan::scan;
@@ -199,7 +200,7 @@ async fn perform(run: &Run, phase: PhaseName) -> bool {
     }
     // The hub is told only of what also a power loss leaves in the ledger.
     if matches!(done, Ok(Ok(_) | Err(Ended::Asked)))
-        && let Err(ended) = run.ask(|ledger| ledger.make_durable()).await
+        && let Err(ended) = run.ask(Ledger::make_durable).await
     {
         done = Ok(Err(ended));
     }

@@ -109,7 +109,8 @@ async fn old_ids(site: &Arc<Site>, state: &MigrationState) -> Result<OldIds, End
     let plan = plan(&ledger(site, &migration.id).await?).await?;
     let soak = migration.phases.iter().find(|phase| phase.name == PhaseName::Soak);
     let since = soak.map_or_else(|| site.clock.now(), |phase| phase.started_at);
-    Ok(OldIds::new(migration.id.clone(), since, &plan, &site.map))
+    let (id, map) = (migration.id.clone(), Arc::clone(&site.map));
+    apart(move || Ok(OldIds::new(id, since, &plan, &map))).await
 }
 
 /// One walk.
@@ -134,7 +135,8 @@ struct Looked {
 impl Round {
     async fn begin(site: Arc<Site>, id: MigrationId) -> Result<Self, Ended> {
         let ledger = ledger(&site, &id).await?;
-        let mapping = Arc::new(mapping(&plan(&ledger).await?)?);
+        let plan = plan(&ledger).await?;
+        let mapping = apart(move || Ok(Arc::new(mapping(&plan)?))).await?;
         ask(&ledger, Ledger::begin_walk).await?;
         let roots = site.documents.collections(None).await?;
         let rest = roots.into_iter().rev().map(|name| (name, None)).collect();
@@ -207,7 +209,7 @@ impl Round {
 
     /// Tells of owners who had documents and have none.
     async fn lost(&self) -> Result<(), Ended> {
-        let (mut after, mut lost) = (None::<(String, String)>, BTreeMap::<String, Lost>::new());
+        let (mut after, mut owners) = (None::<(String, String)>, BTreeMap::<String, Lost>::new());
         loop {
             let from = after.clone();
             let rows = ask(&self.ledger, move |ledger| {
@@ -218,10 +220,10 @@ impl Round {
             let Some(last) = rows.last() else { break };
             after = Some((last.name.clone(), last.user.clone()));
             for row in rows {
-                lost.entry(row.name).or_default().add(&row.user, row.documents);
+                owners.entry(row.name).or_default().add(&row.user, row.documents);
             }
         }
-        let told = lost.into_iter().map(|(name, lost)| lost.finding(place(&self.site, &self.id, &name)));
+        let told = owners.into_iter().map(|(name, lost)| lost.finding(place(&self.site, &self.id, &name)));
         let findings: Vec<_> = told.collect();
         if !findings.is_empty() {
             self.site.hub.found(findings).await?;

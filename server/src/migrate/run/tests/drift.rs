@@ -1,18 +1,25 @@
 //! Somebody goes on writing old ids after the cut-over: it is seen, said once, and counted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
-use stella_protocol::{Alert, AlertType, MigrationStatus};
+use stella_protocol::{Alert, AlertType, MigrationStatus, MigrationVerb, Text};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::scene::{Process, Scene, TOO_LONG, key};
 use super::world::{derived, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
+use crate::ingest::BodyKind;
+use crate::lines::{Caps, Lines};
 use crate::migrate::run::drift::Drift;
+use crate::pipeline::{EngineTimeMode, Pipeline};
+use crate::redact::{Mode, PseudonymKey, Redactor};
+use crate::series::SeriesFile;
 
 /// The watch of a process.
 struct Watch {
@@ -38,7 +45,7 @@ async fn soaking() -> (Scene, Process) {
     let process = scene.start();
     process.propose(&scene).await;
     process.drive(&scene, &[MigrationStatus::Verified], None).await;
-    process.says(&scene, stella_protocol::MigrationVerb::Cutover).await.unwrap();
+    process.says(&scene, MigrationVerb::Cutover).await.unwrap();
     process.until(|now| now.status == MigrationStatus::Soaking).await;
     (scene, process)
 }
@@ -143,18 +150,35 @@ async fn an_owner_who_had_documents_and_has_none_is_an_alert() {
     process.end().await;
 }
 
+fn pipeline(process: &Process, scene: &Scene, folder: &Path) -> (Pipeline, std::thread::JoinHandle<()>) {
+    let rules = stella_detect::Rules::default();
+    let lines = Arc::new(Lines::open(folder, Caps::default()).unwrap());
+    let file = SeriesFile::open(folder).unwrap();
+    let series = Arc::new(Mutex::new(file.load(&rules).unwrap()));
+    Pipeline::start(lines, series, file, process.hub.clone(), scene.clock.clone(), rules).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_looked_through_for_old_ids_from_the_cut_over_on_and_not_after_a_rollback() {
     let (scene, process) = soaking().await;
     let watch = Watch::begin(&process);
-    let ids = until(|| process.hub.old_ids()).await;
-    let said = |user: &str| {
-        let line = json!({"message": "m", "userId": user}).to_string();
-        let batch = crate::ingest::parse(&line, crate::ingest::BodyKind::Json, scene.clock.now()).unwrap();
-        ids.is_said_in(&batch.events[0])
-    };
-    assert!(said(&derived(3)) && !said(&document_id(2)));
-    process.says(&scene, stella_protocol::MigrationVerb::Rollback).await.unwrap();
+    until(|| process.hub.old_ids()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, thread) = pipeline(&process, &scene, folder.path());
+    let line = |user: &str| json!({"message": "m", "userId": user}).to_string();
+    let before = json!({"timestamp": "2023-01-01T00:00:00Z", "message": "m", "userId": derived(3)});
+    let body = format!("{}\n{}\n{}\n{before}\n", line(&derived(3)), line(&document_id(2)), line("p3@example.com"));
+    let strict = Mode::Strict { key: PseudonymKey::from_bytes([1; 32]), remote_addr: true };
+    for (times, mode) in [(1, Mode::Local), (2, strict)] {
+        let (body, redactor) = (Bytes::from(body.clone()), Arc::new(Redactor::new(mode)));
+        let taken = pipeline.take(body, BodyKind::Json, EngineTimeMode::Live, redactor, Text::from("test")).await;
+        assert_eq!(taken.unwrap().accepted, 4);
+        process.until(|now| now.old_id_uses >= times).await;
+        assert_eq!(process.migration().unwrap().old_id_uses, times, "one of four says an old id, redacted or not");
+    }
+    drop(pipeline);
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    process.says(&scene, MigrationVerb::Rollback).await.unwrap();
     process.until(|now| now.status == MigrationStatus::RolledBack).await;
     until(|| process.hub.old_ids().is_none().then_some(())).await;
     watch.end().await;
