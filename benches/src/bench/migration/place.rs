@@ -29,7 +29,7 @@ use super::world;
 /// How often it is looked at what stands.
 pub const LOOK: Duration = Duration::from_millis(10);
 /// Longest wait for a process to leave its files.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the time goes on.
 const TICK: Duration = Duration::from_millis(2);
 /// Users in the canary.
