@@ -172,7 +172,7 @@ async fn a_person_is_found_by_every_id_and_the_report_adds_up() {
     assert!(was == now && now < expected, "nothing was written: {before:?}");
     let planned = desk.report(process.migration().unwrap()).await.unwrap();
     let told = |report: &stella_protocol::migration::Report| -> String {
-        report.reconciliation.iter().map(|line| format!("{}\n", line.raw())).collect()
+        report.reconciliation.iter().map(Text::raw).collect::<Vec<_>>().join("\n")
     };
     assert!(told(&planned).contains("people do not see what they must"), "{}", told(&planned));
     process.drive(&scene, &[MigrationStatus::Verified], None).await;
