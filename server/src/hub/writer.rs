@@ -165,7 +165,9 @@ impl Writer {
                 }
                 Job::Found { mut findings, reply } => {
                     self.together(mem::take(&mut group));
-                    findings.iter_mut().for_each(|finding| engine::found_at(finding, self.engine_now));
+                    for finding in &mut findings {
+                        engine::found_at(finding, self.engine_now);
+                    }
                     let _gone = reply.send(self.apply(&findings, None));
                 }
                 Job::Tick { engine_now } => {
