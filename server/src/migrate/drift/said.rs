@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use rustc_hash::FxHashSet;
 use serde_json::Value;
-use stella_protocol::{LogEvent, MigrationId, Timestamp};
+use stella_protocol::{LogEvent, MigrationId, Timestamp, Untrusted};
 
 use crate::migrate::map::Kind;
 use crate::migrate::map::place::{Place, Step};
@@ -46,7 +46,7 @@ impl OldIds {
         if event.timestamp.unwrap_or(event.received_at) < self.since {
             return false;
         }
-        let users = event.user_id.iter().chain(&event.affected_users).map(stella_protocol::Untrusted::raw);
+        let users = event.user_id.iter().chain(&event.affected_users).map(Untrusted::raw);
         let named = event.attributes.iter().filter(|(name, _)| self.fields.binary_search(name).is_ok());
         users.chain(named.filter_map(|(_, value)| Value::as_str(value))).any(|id| self.holds(id))
     }

@@ -217,8 +217,8 @@ impl Round {
                 ledger.vanished(least(), after, OWNERS)
             })
             .await?;
-            let Some(last) = rows.last() else { break };
-            after = Some((last.name.clone(), last.user.clone()));
+            let Some(end) = rows.last() else { break };
+            after = Some((end.name.clone(), end.user.clone()));
             for row in rows {
                 owners.entry(row.name).or_default().add(&row.user, row.documents);
             }

@@ -115,6 +115,7 @@ async fn a_document_written_with_an_old_id_is_an_alert_and_a_use_once_for_each_w
     write(&scene, &format!("users/{}/keys/late", document_id(2)), &derived(2)).await;
     let below = |alert: &Alert| alert.labels["collection"].raw() == "users/{userId}/keys";
     until(|| alerts(&process, "migration.drift").into_iter().find(below)).await;
+    walked(&scene).await;
     watch.end().await;
     let watch = Watch::begin(&process);
     walked(&scene).await;
