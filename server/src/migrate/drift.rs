@@ -58,7 +58,7 @@ mod tests {
     const MAP: &str = "title = \"t\"\n[users]\ncollection = \"users\"\nemail = \"email\"\n\
         [[collection]]\nname = \"notes\"\nrefs = [\"userId\", \"votes.{userId}\"]\npseudonyms = \"of\"\n";
 
-    fn found(fields: serde_json::Value) -> Option<(String, Option<String>)> {
+    fn found(fields: &serde_json::Value) -> Option<(String, Option<String>)> {
         let map = DataMap::parse("m.toml", MAP).unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let new = HashId::parse("usr_aaaaaaaaaaaaaaaaaaaa").unwrap_or_else(|| panic!("a hash id"));
         let pairs = [("ana_example_com".to_owned(), new)];
@@ -72,17 +72,17 @@ mod tests {
     #[test]
     fn an_old_id_is_one_that_the_migration_replaces_or_a_stranger_in_an_old_form() {
         let ana = Some("usr_aaaaaaaaaaaaaaaaaaaa".to_owned());
-        assert_eq!(found(json!({"userId": "ANA_example_com"})), Some(("userId".to_owned(), ana.clone())));
-        assert_eq!(found(json!({"userId": "x", "votes": {"ana_example_com": 1}})).map(|old| old.1), Some(ana));
-        assert_eq!(found(json!({"userId": "100000000000000000042"})), Some(("userId".to_owned(), None)));
+        assert_eq!(found(&json!({"userId": "ANA_example_com"})), Some(("userId".to_owned(), ana.clone())));
+        assert_eq!(found(&json!({"userId": "x", "votes": {"ana_example_com": 1}})).map(|old| old.1), Some(ana));
+        assert_eq!(found(&json!({"userId": "100000000000000000042"})), Some(("userId".to_owned(), None)));
         let of = crate::migrate::form::pseudonym("ana_example_com");
-        assert_eq!(found(json!({"of": of})).map(|old| old.0), Some("of".to_owned()));
+        assert_eq!(found(&json!({"of": of})).map(|old| old.0), Some("of".to_owned()));
     }
 
     #[test]
     fn new_ids_dummies_and_other_fields_are_none() {
-        assert_eq!(found(json!({"userId": "usr_aaaaaaaaaaaaaaaaaaaa", "votes": {"system": 1}})), None);
-        assert_eq!(found(json!({"userId": "usr_zzzzzzzzzzzzzzzzzzzz", "text": "ana_example_com"})), None);
-        assert_eq!(found(json!({"userId": null, "of": "user_0123456789ab"})), None);
+        assert_eq!(found(&json!({"userId": "usr_aaaaaaaaaaaaaaaaaaaa", "votes": {"system": 1}})), None);
+        assert_eq!(found(&json!({"userId": "usr_zzzzzzzzzzzzzzzzzzzz", "text": "ana_example_com"})), None);
+        assert_eq!(found(&json!({"userId": null, "of": "user_0123456789ab"})), None);
     }
 }
