@@ -70,8 +70,9 @@ pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<()
     }
 }
 
-/// Why watching its alert would prove nothing, before anything is done for it: it is over or quiet already. None: it
-/// would, nobody can tell, or something else is watched.
+/// Why nothing is to be done for its alert any more: it is over, or quiet and no person asked for it. None: there is
+/// something, nobody can tell, or something else is watched. What people approve is done for a quiet alert too: what
+/// was damaged stays damaged when nobody runs into it at the moment.
 pub(super) async fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<&'static str> {
     let id = state.fix.alert_id.as_ref()?;
     state.fix.plan.verification.as_ref().filter(|wanted| wanted.check == Check::AlertQuiet)?;
@@ -79,7 +80,7 @@ pub(super) async fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<
     if !watched.alert.status.is_open() {
         return Some("its alert is over already: there is nothing that it could help");
     }
-    matches!(watched.alert.activity, Activity::Quiet { .. })
+    (state.fix.by_policy && matches!(watched.alert.activity, Activity::Quiet { .. }))
         .then_some("its alert is quiet already: nothing could tell whether it helped; propose it when it fires")
 }
 
@@ -93,6 +94,9 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
         return Verdict::Early(Text::from("its steps are not done"));
     };
     match kept(parts, id).await {
+        Ok(Some(kept)) if was_quiet(&kept, state) => {
+            Verdict::Unwatched(Text::from("its alert was quiet before it began"))
+        }
         Ok(Some(open)) if open.alert.status.is_open() => {
             let last_match = now(parts).since(open.alert.last_seen);
             let since = Since { last_match, effect: parts.clock.now().since(effect) };
@@ -102,6 +106,13 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
         Ok(None) => Verdict::Unwatched(Text::from("its alert is not kept any more")),
         Err(Unread) => Verdict::Early(Text::from("its alert cannot be read at the moment")),
     }
+}
+
+/// The alert had been without a match for its rule's window when the first step began, and has had none since: more
+/// silence proves nothing.
+fn was_quiet(watched: &AlertState, state: &FixState) -> bool {
+    let began = state.fix.steps.first().and_then(|step| step.started_at);
+    began.is_some_and(|began| began.since(watched.alert.last_seen) >= watched.watch.window_ms)
 }
 
 /// The store does not answer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stella_detect::Phase;
 use stella_protocol::command::{ActionRequest, Target, WrongPart};
-use stella_protocol::fix::Record;
+use stella_protocol::fix::{MaintenanceRequest, Record};
 use stella_protocol::health::EngineClock;
 use stella_protocol::{AlertType, FixStatus, LineId, Principal, Role, Status, Text, Verb};
 
@@ -56,7 +56,26 @@ async fn where_matches_are_frequent_some_usual_gaps_after_the_effect_are_enough(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_quiet_when_it_would_begin_is_superseded() {
+async fn what_is_quiet_when_it_would_begin_is_superseded_where_no_person_asked_for_it() {
+    let scene = Scene::new(definition("auto", "h", true).replace("\"medium\"", "\"low\"")).await;
+    let process = scene.start(Power::until(None));
+    let admin = Principal { name: Text::from("ana"), role: Role::Admin };
+    let until = scene.clock.now().plus_millis(600_000);
+    let window = MaintenanceRequest { target: Text::default(), from: None, until, reason: Text::from("work") };
+    let window = process.hub.put_maintenance(&admin, "put", window).await.unwrap().body;
+    process.finds("f", "alpha");
+    process.until(FixStatus::Approved).await;
+    scene.pass(130_000);
+    process.hub.tick(scene.clock.now());
+    process.hub.end_maintenance(&admin, "end", window.id.raw()).await.unwrap();
+    let over = process.until(FixStatus::Superseded).await;
+    assert!(over.fix.result.raw().contains("quiet already"), "{:?}", over.fix.result);
+    assert_eq!(scene.target.counts(), [].into());
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_approve_is_done_for_a_quiet_alert_and_said_to_be_unwatched() {
     let scene = Scene::new(definition("approve", "h", true)).await;
     let process = scene.start(Power::until(None));
     process.finds("f", "alpha");
@@ -64,9 +83,11 @@ async fn what_is_quiet_when_it_would_begin_is_superseded() {
     scene.pass(130_000);
     process.hub.tick(scene.clock.now());
     process.approve().await;
-    let over = process.until(FixStatus::Superseded).await;
-    assert!(over.fix.result.raw().contains("quiet already"), "{:?}", over.fix.result);
-    assert_eq!(scene.target.counts(), [].into());
+    let done = process.until(FixStatus::Executed).await;
+    assert_eq!(done.fix.result.raw(), "not watched: its alert was quiet before it began");
+    let alert = process.hub.alert(done.fix.alert_id.as_ref().unwrap()).unwrap().unwrap();
+    assert!(alert.status.is_open(), "it resolves nothing");
+    assert_eq!((scene.target.counts().len(), record(&process)), (1, (0, 0)));
     process.end().await;
 }
 
