@@ -244,6 +244,7 @@ fn findings(
         .decisions
         .iter()
         .filter_map(|one| Some((one.id.raw().to_owned(), one.decided.as_ref()?.option.raw().to_owned())));
+    let stays = resolution.stays();
     let plan = Plan {
         kind: MigrationKind::UserIds,
         key_id: run.site.mint.name(),
@@ -253,7 +254,7 @@ fn findings(
         orphan_choices: resolution.chosen.iter().map(|(id, chosen)| (id.clone(), choice(chosen))).collect(),
         mapping: resolution.pairs,
         further: resolution.further,
-        stays: resolution.undecided,
+        stays,
         collections: order::planned(&run.site.map, report, drawn.collections),
     };
     let measured = Measured {
