@@ -14,6 +14,7 @@ mod session;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use api::Api;
 use rand::rngs::StdRng;
@@ -36,6 +37,9 @@ const ALERTS: usize = 8;
 const SURE: usize = 3;
 /// Rows of which a kill may wait besides.
 const MORE: usize = 2;
+/// How long the console may be away after the server is back: 30 s is the longest wait between two of its
+/// tries (`client::backoff`), and one may have just begun.
+const AWAY: Duration = Duration::from_secs(30 + 20);
 /// Who triages.
 const OPERATOR: &str = "ana";
 
@@ -194,7 +198,7 @@ fn resumed(console: &mut Session, api: &Api, confirmed: &Confirmed<'_>) {
     });
     // A row that comes while somebody moves waits to be let in.
     console.type_keys("..");
-    console.wait("the console live, with the news", |screen| {
+    console.wait_within(AWAY, "the console live, with the news", |screen| {
         confirmed.read(screen);
         let header = screen.lines().next().unwrap_or_default();
         header.contains("LIVE") && (screen.contains(alert.title.raw()) || screen.contains("press . to let in"))

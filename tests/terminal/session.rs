@@ -98,18 +98,23 @@ impl Session {
 
     /// Waits until the screen is as wanted.
     pub fn wait(&mut self, what: &str, fits: impl Fn(&str) -> bool) {
-        self.wait_seen(what, |seen| fits(&seen.parser.screen().contents()));
+        self.wait_within(PATIENCE, what, fits);
+    }
+
+    /// The same for what the program itself may take longer for than anything else here.
+    pub fn wait_within(&mut self, span: Duration, what: &str, fits: impl Fn(&str) -> bool) {
+        self.wait_seen(span, what, |seen| fits(&seen.parser.screen().contents()));
     }
 
     /// Waits until the output is as wanted.
     pub fn wait_output(&mut self, what: &str, fits: impl Fn(&str) -> bool) {
-        self.wait_seen(what, |seen| fits(&String::from_utf8_lossy(&seen.bytes)));
+        self.wait_seen(PATIENCE, what, |seen| fits(&String::from_utf8_lossy(&seen.bytes)));
     }
 
-    fn wait_seen(&mut self, what: &str, fits: impl Fn(&Seen) -> bool) {
+    fn wait_seen(&mut self, span: Duration, what: &str, fits: impl Fn(&Seen) -> bool) {
         let (seen, changed) = &*self.seen;
         let guard = seen.lock().unwrap();
-        let (guard, waited) = changed.wait_timeout_while(guard, PATIENCE, |seen| !fits(seen)).unwrap();
+        let (guard, waited) = changed.wait_timeout_while(guard, span, |seen| !fits(seen)).unwrap();
         let screen = guard.parser.screen().contents();
         assert!(!waited.timed_out(), "waited for {what}; the screen:\n{screen}");
     }
