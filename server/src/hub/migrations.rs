@@ -137,6 +137,7 @@ impl Hub {
     /// Says which old ids lines are looked through for from now on.
     pub fn look_for(&self, old_ids: Option<Arc<OldIds>>) {
         *self.shared.old_ids.write().unwrap_or_else(PoisonError::into_inner) = old_ids;
+        self.shared.wake();
     }
 
     /// Takes in what the watch over documents found: durable on return, like what the engine finds. When it was

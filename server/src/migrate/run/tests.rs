@@ -2,6 +2,7 @@
 
 mod desk;
 mod drift;
+mod gate;
 mod lives;
 mod power;
 mod scene;

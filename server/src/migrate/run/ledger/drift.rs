@@ -105,12 +105,6 @@ impl Ledger {
         })
     }
 
-    /// True while a walk is under way, or when the last one did not end.
-    #[cfg(test)]
-    pub(crate) fn is_walking(&self) -> Result<bool, LedgerError> {
-        self.read("read whether it walks", is_under_way)
-    }
-
     /// The walk ended, and what it found was told.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,6 +10,7 @@ use stella_protocol::{Alert, AlertType, MigrationStatus, MigrationVerb, Text};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::power::{Switched, shared};
 use super::scene::{Process, Scene, TOO_LONG, key};
 use super::world::{derived, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
@@ -30,7 +30,7 @@ struct Watch {
 impl Watch {
     fn begin(process: &Process) -> Self {
         let ending = CancellationToken::new();
-        let task = tokio::spawn(Drift::new(Arc::clone(&process.site)).run(ending.clone()));
+        let task = process.spawn(Drift::new(Arc::clone(&process.site)).run(ending.clone()));
         Self { ending, task }
     }
 
@@ -40,42 +40,23 @@ impl Watch {
     }
 }
 
-async fn soaking() -> (Scene, Process) {
+async fn soaking() -> (Scene, Arc<Switched>, Process) {
     let scene = Scene::new(31, 1);
-    let process = scene.start();
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
     process.drive(&scene, &[MigrationStatus::Verified], None).await;
     process.says(&scene, MigrationVerb::Cutover).await.unwrap();
     process.until(|now| now.status == MigrationStatus::Soaking).await;
-    (scene, process)
+    (scene, store, process)
 }
 
-async fn until<T>(what: impl Fn() -> Option<T>) -> T {
-    let waiting = async {
-        loop {
-            if let Some(found) = what() {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(TOO_LONG, waiting).await.unwrap()
-}
-
-/// Waits until two more walks ended: one that began before is not counted.
-async fn walked(scene: &Scene) {
-    let ledger = scene.ledger();
-    let mut walks = 0;
-    let mut was = ledger.is_walking().unwrap();
-    let walking = async {
-        while walks < 2 {
-            tokio::time::sleep(Duration::from_micros(200)).await;
-            let is = ledger.is_walking().unwrap();
-            walks += u32::from(was && !is);
-            was = is;
-        }
-    };
-    tokio::time::timeout(TOO_LONG, walking).await.unwrap();
+/// Waits until two more walks began: then one ended that had not begun before.
+async fn walked(store: &Switched) {
+    let mut walks = store.walks.subscribe();
+    let begun = *walks.borrow() + 2;
+    let walking = tokio::time::timeout(TOO_LONG, walks.wait_for(|walks| *walks >= begun)).await;
+    walking.expect("the watch does not walk on").expect("the store is there");
 }
 
 async fn write(scene: &Scene, path: &str, user: &str) {
@@ -92,21 +73,21 @@ fn alerts(process: &Process, rule: &str) -> Vec<Alert> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_written_with_an_old_id_is_an_alert_and_a_use_once_for_each_write() {
-    let (scene, process) = soaking().await;
+    let (scene, store, process) = soaking().await;
     let watch = Watch::begin(&process);
-    walked(&scene).await;
+    walked(&store).await;
     assert_eq!(alerts(&process, "migration.drift"), [], "what the migration left is no news");
     assert_eq!(process.migration().unwrap().old_id_uses, 0);
 
     write(&scene, "messages/late-1", &derived(2)).await;
     write(&scene, "messages/late-2", &document_id(2)).await;
-    let alert = until(|| alerts(&process, "migration.drift").pop()).await;
+    let alert = process.sees("an alert", || alerts(&process, "migration.drift").pop()).await;
     assert_eq!((alert.kind, alert.labels["collection"].raw()), (AlertType::DataInconsistency, "messages"));
     let said = process.hub.evidence(&alert.id).unwrap().unwrap().reasons[0].text.raw().to_owned();
     assert_eq!(said, "written with an old id: messages/late-1 (userId)");
     assert_eq!(alert.affected_users[0].raw(), document_id(2), "named by the id that stays");
     process.until(|now| now.old_id_uses == 1).await;
-    walked(&scene).await;
+    walked(&store).await;
     assert_eq!(alerts(&process, "migration.drift").len(), 1);
     assert_eq!(alerts(&process, "migration.drift")[0].occurrences, 1, "one write is told once");
 
@@ -114,11 +95,11 @@ async fn a_document_written_with_an_old_id_is_an_alert_and_a_use_once_for_each_w
     process.until(|now| now.old_id_uses == 2).await;
     write(&scene, &format!("users/{}/keys/late", document_id(2)), &derived(2)).await;
     let below = |alert: &Alert| alert.labels["collection"].raw() == "users/{userId}/keys";
-    until(|| alerts(&process, "migration.drift").into_iter().find(below)).await;
-    walked(&scene).await;
+    process.sees("an alert below users", || alerts(&process, "migration.drift").into_iter().find(below)).await;
+    walked(&store).await;
     watch.end().await;
     let watch = Watch::begin(&process);
-    walked(&scene).await;
+    walked(&store).await;
     assert_eq!(
         alerts(&process, "migration.drift").iter().map(|alert| alert.occurrences).sum::<u64>(),
         3,
@@ -130,20 +111,20 @@ async fn a_document_written_with_an_old_id_is_an_alert_and_a_use_once_for_each_w
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_who_had_documents_and_has_none_is_an_alert() {
-    let (scene, process) = soaking().await;
+    let (scene, store, process) = soaking().await;
     for number in 0..3 {
         write(&scene, &format!("badges/b{number}"), &document_id(2)).await;
     }
     write(&scene, "badges/other", &document_id(6)).await;
     let watch = Watch::begin(&process);
-    walked(&scene).await;
+    walked(&store).await;
     let mut writes = Vec::new();
     for path in ["badges/b0", "badges/b1", "badges/b2", "badges/other"] {
         let now = scene.documents.get(&key(path)).await.unwrap().unwrap();
         writes.push(DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Nothing });
     }
     scene.documents.write(writes).await.unwrap();
-    let alert = until(|| alerts(&process, "migration.vanished").pop()).await;
+    let alert = process.sees("an alert", || alerts(&process, "migration.vanished").pop()).await;
     assert_eq!(alert.title.raw(), "1 owner lost all of badges", "one document less is nobody's loss");
     assert_eq!(alert.affected_users[0].raw(), document_id(2));
     assert_eq!(process.migration().unwrap().old_id_uses, 0);
@@ -161,9 +142,9 @@ fn pipeline(process: &Process, scene: &Scene, folder: &Path) -> (Pipeline, std::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_looked_through_for_old_ids_from_the_cut_over_on_and_not_after_a_rollback() {
-    let (scene, process) = soaking().await;
+    let (scene, _store, process) = soaking().await;
     let watch = Watch::begin(&process);
-    until(|| process.hub.old_ids()).await;
+    process.sees("ids to look for", || process.hub.old_ids()).await;
     let folder = tempfile::tempdir().unwrap();
     let (pipeline, thread) = pipeline(&process, &scene, folder.path());
     let line = |user: &str| json!({"message": "m", "userId": user}).to_string();
@@ -181,7 +162,7 @@ async fn lines_are_looked_through_for_old_ids_from_the_cut_over_on_and_not_after
     tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
     process.says(&scene, MigrationVerb::Rollback).await.unwrap();
     process.until(|now| now.status == MigrationStatus::RolledBack).await;
-    until(|| process.hub.old_ids().is_none().then_some(())).await;
+    process.sees("no ids to look for", || process.hub.old_ids().is_none().then_some(())).await;
     watch.end().await;
     process.end().await;
 }

@@ -82,14 +82,8 @@ async fn a_second_migration_after_the_first_finds_nothing_to_do() {
     process.drive(&scene, &[MigrationStatus::Completed], None).await;
     process.propose(&scene).await;
     let second = "mig-2".parse().unwrap();
-    let plan = loop {
-        let state = process.hub.migration(&second).unwrap().unwrap();
-        assert_ne!(state.migration.status, MigrationStatus::PlanFailed, "{}", state.migration.result.raw());
-        if let Some(plan) = &state.migration.plan {
-            break plan.clone();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    };
+    let looked = process.until_of(&second, |now| now.plan.is_some() || now.status == MigrationStatus::PlanFailed).await;
+    let plan = looked.plan.unwrap_or_else(|| panic!("{}", looked.result.raw()));
     // The two documents of one person that differ are still for a person.
     assert!(plan.changes + plan.moves <= 2, "{plan:?}");
     process.end().await;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::{BoxFuture, pending};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::{Call, Gate};
 use super::world::Dice;
 use crate::documents::embedded::Embedded;
 use crate::documents::{
@@ -21,6 +23,8 @@ pub(super) struct Switched {
     pub points: AtomicU64,
     /// Writes that were asked for.
     pub writes: AtomicU64,
+    /// Times that somebody began to walk over it, from its root.
+    pub walks: watch::Sender<u64>,
     pub dead: CancellationToken,
     /// How bad the day is; None: it is a good one.
     pub weather: Option<Mutex<Dice>>,
@@ -30,8 +34,8 @@ pub(super) struct Switched {
     pub panics: AtomicU64,
     /// What others write just before the first write.
     pub others: Mutex<Vec<DocumentWrite>>,
-    /// A write waits for so many milliseconds.
-    pub slow_ms: u64,
+    /// What it is asked to do goes through here first.
+    pub gate: Gate,
 }
 
 impl Switched {
@@ -41,12 +45,13 @@ impl Switched {
             dies_at: None,
             points: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            walks: watch::Sender::default(),
             dead: CancellationToken::new(),
             weather: None,
             refused: BTreeSet::new(),
             panics: AtomicU64::new(0),
             others: Mutex::default(),
-            slow_ms: 0,
+            gate: Gate::default(),
         }
     }
 
@@ -62,6 +67,7 @@ impl Switched {
         if self.dead.is_cancelled() {
             return pending().await;
         }
+        self.gate.pass(Call::Read).await;
         let done = what.await;
         if self.dead.is_cancelled() { pending().await } else { done }
     }
@@ -97,9 +103,7 @@ impl Switched {
         if !self.point() {
             return pending().await;
         }
-        if self.slow_ms > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(self.slow_ms)).await;
-        }
+        self.gate.pass(Call::Write).await;
         let luck = self.luck();
         if luck < 2 {
             return Err(DocumentsError::Unavailable("bad weather".to_owned()));
@@ -124,7 +128,12 @@ impl Documents for Switched {
     }
 
     fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
-        Box::pin(self.alive(self.inner.collections(under)))
+        Box::pin(async move {
+            if under.is_none() {
+                self.walks.send_modify(|walks| *walks += 1);
+            }
+            self.alive(self.inner.collections(under)).await
+        })
     }
 
     fn scan<'a>(

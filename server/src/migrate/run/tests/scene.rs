@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle as Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures_util::future::pending;
 use serde_json::Value;
 use stella_protocol::migration::{DualRead, PhaseName};
 use stella_protocol::{
     Migration, MigrationId, MigrationStatus, MigrationVerb, Principal, Problem, Role, Text, Timestamp,
 };
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::power::{Switched, shared};
@@ -27,7 +30,7 @@ use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::ledger::Ledger;
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, Decision, Draft, MintKey};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{SqliteStore, Store};
 
 const START: i64 = 1_700_000_000_000;
 /// Nothing that works takes so long.
@@ -54,6 +57,7 @@ pub(super) struct Process {
     thread: Thread<()>,
     ending: CancellationToken,
     conductor: JoinHandle<()>,
+    life: Life,
 }
 
 impl Scene {
@@ -66,13 +70,7 @@ impl Scene {
     }
 
     fn store(&self) -> SqliteStore {
-        let began = Instant::now();
-        loop {
-            match SqliteStore::open(self.data.path(), self.clock.now()) {
-                Err(StoreError::Locked) if began.elapsed() < TOO_LONG => std::thread::yield_now(),
-                opened => return opened.unwrap(),
-            }
-        }
+        SqliteStore::open(self.data.path(), self.clock.now()).unwrap()
     }
 
     pub fn site(&self, hub: &Hub, documents: Arc<dyn Documents>, holder: &str) -> Arc<Site> {
@@ -105,9 +103,9 @@ impl Scene {
         let (hub, thread) = Hub::start(Arc::new(self.store()) as Arc<dyn Store>, self.clock.clone()).unwrap();
         let holder = format!("one-{}", self.keys.fetch_add(1, Ordering::SeqCst));
         let site = self.site(&hub, documents, &holder);
-        let ending = CancellationToken::new();
-        let conductor = tokio::spawn(Conductor::new(Arc::clone(&site)).run(ending.clone()));
-        Process { hub, site, thread, ending, conductor }
+        let (ending, life) = (CancellationToken::new(), Life::begin());
+        let conductor = life.spawn(Conductor::new(Arc::clone(&site)).run(ending.clone()));
+        Process { hub, site, thread, ending, conductor, life }
     }
 
     pub fn pass(&self, millis: i64) {
@@ -144,6 +142,17 @@ pub(super) fn admin() -> Principal {
 }
 
 impl Process {
+    /// Lets something run in it.
+    pub fn spawn(&self, what: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.life.spawn(what)
+    }
+
+    /// Whether the migration stands so, whenever that is asked.
+    pub fn stands(&self, status: MigrationStatus) -> impl Fn() -> bool + Send + use<> {
+        let hub = self.hub.clone();
+        move || hub.migration(&id()).unwrap().is_some_and(|state| state.migration.status == status)
+    }
+
     pub fn migration(&self) -> Option<Migration> {
         self.hub.migration(&id()).unwrap().map(|state| state.migration.clone())
     }
@@ -178,17 +187,31 @@ impl Process {
 
     /// Waits for the migration to be so.
     pub async fn until(&self, holds: impl Fn(&Migration) -> bool) -> Migration {
-        let waiting = async {
-            let mut changed = self.hub.changed();
-            loop {
-                if let Some(migration) = self.migration().filter(|migration| holds(migration)) {
-                    return migration;
-                }
-                let _moment = tokio::time::timeout(Duration::from_millis(5), changed.changed()).await;
+        self.until_of(&id(), holds).await
+    }
+
+    /// Waits for that migration to be so.
+    pub async fn until_of(&self, id: &MigrationId, holds: impl Fn(&Migration) -> bool) -> Migration {
+        let now = || self.hub.migration(id).unwrap().map(|state| state.migration.clone());
+        let waited = timeout(TOO_LONG, self.changes(|| now().filter(|migration| holds(migration)))).await;
+        waited.unwrap_or_else(|_| panic!("it stays {:#?}", now()))
+    }
+
+    /// Waits until something is there that the hub tells of.
+    pub async fn sees<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let waited = timeout(TOO_LONG, self.changes(look)).await;
+        waited.unwrap_or_else(|_| panic!("waited for {what}"))
+    }
+
+    /// Looks whenever the hub has something new, until something is found.
+    async fn changes<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        let mut changed = self.hub.changed();
+        loop {
+            if let Some(found) = look() {
+                return found;
             }
-        };
-        let waited = tokio::time::timeout(TOO_LONG, waiting).await;
-        waited.unwrap_or_else(|_| panic!("it stays {:#?}", self.migration()))
+            changed.changed().await.unwrap();
+        }
     }
 
     /// What a person would do next; None: wait.
@@ -206,6 +229,7 @@ impl Process {
     /// Decides as a person would until it stands so, or, with a dead store, until that is dead.
     pub async fn drive(&self, scene: &Scene, ends: &[MigrationStatus], dead: Option<&CancellationToken>) -> Migration {
         let driving = async {
+            let mut changed = self.hub.changed();
             loop {
                 let migration = self.migration().unwrap();
                 if ends.contains(&migration.status) || dead.is_some_and(CancellationToken::is_cancelled) {
@@ -221,13 +245,24 @@ impl Process {
                 if migration.status == MigrationStatus::Soaking {
                     scene.pass(SOAK_MS);
                 }
-                match Self::next(&migration) {
-                    Some(verb) => drop(self.says(scene, verb).await),
-                    None => tokio::time::sleep(Duration::from_millis(2)).await,
+                if let Some(verb) = Self::next(&migration)
+                    && self.says(scene, verb).await.is_ok()
+                {
+                    continue;
+                }
+                let died = async {
+                    match dead {
+                        Some(dead) => dead.cancelled().await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    word = changed.changed() => word.unwrap(),
+                    () = died => {}
                 }
             }
         };
-        let driven = tokio::time::timeout(TOO_LONG, driving).await;
+        let driven = timeout(TOO_LONG, driving).await;
         driven.unwrap_or_else(|_| panic!("it stays {:#?}", self.migration()))
     }
 
@@ -243,21 +278,48 @@ impl Process {
     }
 
     async fn ended(self, dies: bool) {
-        let Self { hub, site, thread, ending: _ending, conductor } = self;
+        let Self { hub, site, thread, ending: _ending, conductor, life } = self;
         if dies {
             conductor.abort();
         }
         assert_eq!(conductor.await.is_err(), dies);
+        let ledger = site.ledger(&id()).map(|ledger| Arc::downgrade(&ledger)).unwrap();
         hub.stop();
-        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        let left = site.ledger(&id()).map(|ledger| Arc::downgrade(&ledger)).unwrap();
         drop((hub, site));
-        let gone = async {
-            while left.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(TOO_LONG, gone).await.unwrap();
+        let left = tokio::task::spawn_blocking(move || {
+            life.end();
+            thread.join().unwrap();
+        });
+        timeout(TOO_LONG, left).await.expect("what it was doing does not end").unwrap();
+        assert_eq!(ledger.strong_count(), 0, "somebody has its ledger");
+    }
+}
+
+/// What everything in a process runs on: at its end nothing of it is under way any more.
+struct Life(Option<Runtime>);
+
+impl Life {
+    fn begin() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        Self(Some(runtime.unwrap()))
+    }
+
+    fn spawn(&self, what: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.0.as_ref().expect("it goes on").spawn(what)
+    }
+
+    /// Drops what waits, and waits for what blocks. Blocks.
+    fn end(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Life {
+    /// Of a test that failed: it waits for nothing.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::pending;
 use futures_util::stream::iter;
 use stella_protocol::MigrationStatus;
 
@@ -34,9 +34,10 @@ async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
     let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
     let kill = async {
-        while process.migration().is_some_and(|now| now.version < version.unwrap_or(u64::MAX)) {
-            tokio::time::sleep(Duration::from_micros(200)).await;
-        }
+        match version {
+            Some(version) => process.until(|now| now.version >= version).await,
+            None => pending().await,
+        };
         store.dead.cancel();
     };
     tokio::select! {

@@ -7,6 +7,7 @@ use serde_json::json;
 use stella_protocol::migration::{PhaseName, TroubleKind};
 use stella_protocol::{MigrationStatus, MigrationVerb};
 
+use super::gate::Call;
 use super::power::{Switched, shared};
 use super::scene::{Scene, key};
 use super::sweep::differs;
@@ -14,19 +15,30 @@ use super::world::{derived, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
 use crate::migrate::machine::LEASE_MS;
 
-/// Rolls back what stands so; the store is slow, so that it can be met on its way.
+/// Writes of the copy that are let through before it is met.
+const WRITES: u64 = 3;
+
+/// Rolls back what stands so. What is under way is met on it: the store holds what it is asked.
 async fn back_from(status: MigrationStatus) {
     let scene = Scene::new(11, 1);
     let before = scene.contents();
-    let store = Arc::new(Switched { slow_ms: 15, ..Switched::new(scene.documents.clone()) });
-    let process = scene.start_with(store);
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
+    let stands = process.stands(status);
+    store.gate.hold(move |call, _| (call == Call::Write || status != MigrationStatus::Copying) && stands());
     process.drive(&scene, &[status], None).await;
-    if status == MigrationStatus::Copying {
-        process.until(|now| now.counts.done > 0 || now.status != MigrationStatus::Copying).await;
+    if [MigrationStatus::Copying, MigrationStatus::Verifying, MigrationStatus::CuttingOver].contains(&status) {
+        store.gate.has_one().await;
     }
-    // It may go on meanwhile: it is rolled back from where it stands then.
-    while process.says(&scene, MigrationVerb::Rollback).await.is_err() {}
+    if status == MigrationStatus::Copying {
+        store.gate.hold(|call, passed| call == Call::Write && passed >= WRITES);
+        store.gate.has_let(WRITES).await;
+        store.gate.has_one().await;
+    }
+    let asked = process.says(&scene, MigrationVerb::Rollback).await.unwrap();
+    assert!(asked.status == status || asked.status == MigrationStatus::RollingBack, "{status:?}: {:?}", asked.status);
+    store.gate.open();
     process.drive(&scene, &[MigrationStatus::RolledBack], None).await;
     let after = scene.contents();
     assert!(before == after, "{status:?}: {:?}", differs(&before, &after));

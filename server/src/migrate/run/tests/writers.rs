@@ -2,27 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
-use stella_protocol::MigrationStatus;
+use stella_protocol::{MigrationStatus, MigrationVerb};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::power::Switched;
-use super::scene::Scene;
+use super::gate::Call;
+use super::power::{Switched, shared};
+use super::scene::{Scene, TOO_LONG};
 use super::world::{Dice, any_id, derived};
-use crate::documents::embedded::Embedded;
 use crate::documents::{DocumentKey, DocumentWrite, Documents, Expect, Leave, Written};
 
 const WRITERS: u64 = 10;
+/// What they write for each write of the copy, at least.
+const EACH: u64 = 5;
+/// What they write when half of it is copied.
+const MORE: u64 = 100;
+
+/// How often one was added to a document, by its path.
+type Added = BTreeMap<String, i64>;
 
 /// Adds one to the number of a document, and calls its owner by another of their ids; how often it could.
-async fn writer(store: Embedded, seed: u64, stop: CancellationToken) -> BTreeMap<String, i64> {
+async fn writer(store: Arc<Switched>, seed: u64, done: Arc<watch::Sender<u64>>, stop: CancellationToken) -> Added {
+    let (gate, store) = (&store.gate, &store.inner);
     let mut dice = Dice::new(seed + 77);
-    let mut added: BTreeMap<String, i64> = BTreeMap::new();
+    let mut added: Added = BTreeMap::new();
     let mut made = 0;
     while !stop.is_cancelled() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
         let id = match dice.below(8) {
             0 => {
                 made += 1;
@@ -44,6 +52,8 @@ async fn writer(store: Embedded, seed: u64, stop: CancellationToken) -> BTreeMap
             DocumentWrite { key: id.clone(), expect: Expect::Version(now.version), leave: Leave::Fields(now.fields) };
         if let [Written::Done(_)] = store.write(vec![write]).await.unwrap()[..] {
             *added.entry(id.path()).or_default() += 1;
+            done.send_modify(|done| *done += 1);
+            gate.look_again();
         }
     }
     added
@@ -52,21 +62,32 @@ async fn writer(store: Embedded, seed: u64, stop: CancellationToken) -> BTreeMap
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_writers_lose_nothing_and_leave_no_old_id() {
     let scene = Scene::new(21, 1);
-    let store = Arc::new(Switched { slow_ms: 10, ..Switched::new(scene.documents.clone()) });
-    let process = scene.start_with(store);
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
-    process.drive(&scene, &[MigrationStatus::BackedUp, MigrationStatus::Copying], None).await;
+    process.drive(&scene, &[MigrationStatus::Approved], None).await;
     let stop = CancellationToken::new();
-    let writers: Vec<_> =
-        (0..WRITERS).map(|seed| tokio::spawn(writer(scene.documents.clone(), seed, stop.clone()))).collect();
-    process.until(|now| now.counts.done > now.counts.planned / 2 || now.status == MigrationStatus::Verifying).await;
+    let plan = process.migration().unwrap().plan.unwrap();
+    let half = (plan.changes + plan.moves) / process.site.pace.batch as u64 / 2;
+    // The migration waits for them, so that neither leaves the other behind, and in its middle until they are done.
+    let done = Arc::new(watch::Sender::new(0));
+    let theirs = Arc::clone(&done);
+    store.gate.hold(move |call, writes| call == Call::Write && (writes >= half || *theirs.borrow() < EACH * (writes + 1)));
+    process.says(&scene, MigrationVerb::Start).await.unwrap();
+    let begin = |seed| tokio::spawn(writer(Arc::clone(&store), seed, Arc::clone(&done), stop.clone()));
+    let writers: Vec<_> = (0..WRITERS).map(begin).collect();
+    store.gate.has_let(half).await;
+    let (enough, mut written) = (*done.borrow() + MORE, done.subscribe());
+    let went_on = timeout(TOO_LONG, written.wait_for(|done| *done >= enough)).await;
+    went_on.expect("they do not write").expect("they are there");
     stop.cancel();
-    let mut added: BTreeMap<String, i64> = BTreeMap::new();
+    let mut added: Added = BTreeMap::new();
     for writer in writers {
         for (path, count) in writer.await.unwrap() {
             *added.entry(path).or_default() += count;
         }
     }
+    store.gate.open();
     let verified = process.drive(&scene, &[MigrationStatus::Verified], None).await;
     assert!(added.len() > 10 && verified.verification.unwrap().changed_since > 0);
     let contents = scene.contents();
