@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::{Alert, ingest::IngestResponse};
+use stella_protocol::{Alert, Migration, ingest::IngestResponse};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -47,6 +47,7 @@ pub struct Api {
     base: String,
     ingest: String,
     responder: String,
+    admin: String,
 }
 
 /// A client that keeps its connections. Its roots are never asked for: everything is loopback.
@@ -66,8 +67,8 @@ impl Api {
     /// # Errors
     /// When no client can be made.
     pub fn new(server: &Server) -> anyhow::Result<Self> {
-        let (ingest, responder) = (server.ingest.clone(), server.responder.clone());
-        Ok(Self { client: client()?, base: server.url(), ingest, responder })
+        let (ingest, responder, admin) = (server.ingest.clone(), server.responder.clone(), server.admin.clone());
+        Ok(Self { client: client()?, base: server.url(), ingest, responder, admin })
     }
 
     /// Speaks to something that only takes lines, and asks nobody who they are.
@@ -75,7 +76,8 @@ impl Api {
     /// # Errors
     /// When no client can be made.
     pub fn at(url: &str) -> anyhow::Result<Self> {
-        Ok(Self { client: client()?, base: url.to_owned(), ingest: String::new(), responder: String::new() })
+        let nobody = String::new;
+        Ok(Self { client: client()?, base: url.to_owned(), ingest: nobody(), responder: nobody(), admin: nobody() })
     }
 
     fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
@@ -133,6 +135,47 @@ impl Api {
             version = now.version;
         }
         anyhow::bail!("resolve an alert: it changed each time")
+    }
+
+    /// Makes a migration of user ids.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn propose_migration(&self) -> anyhow::Result<Migration> {
+        let request = self.request(Method::POST, "migrations", &self.admin);
+        let request = request.header("Idempotency-Key", uuid::Uuid::now_v7().to_string());
+        let response = request.json(&json!({ "kind": "user_ids" })).send().await.context("propose a migration")?;
+        ok(response).await?.json().await.context("read a migration")
+    }
+
+    /// How a migration stands.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn migration(&self, id: &str) -> anyhow::Result<Migration> {
+        let request = self.request(Method::GET, &format!("migrations/{id}"), &self.admin);
+        let response = request.send().await.context("ask for a migration")?;
+        ok(response).await?.json().await.context("read a migration")
+    }
+
+    /// A verb on a migration as it was read; that it changed since is no error.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn migrate(&self, now: &Migration, verb: &str) -> anyhow::Result<()> {
+        let request = self.request(Method::POST, &format!("migrations/{}/{verb}", now.id), &self.admin);
+        let request = request.header("Idempotency-Key", uuid::Uuid::now_v7().to_string());
+        let digest = now.plan.as_ref().map(|plan| plan.digest.clone()).filter(|_| verb != "rehearse");
+        let mut body = json!({ "text": "measured: readers understand both ids" });
+        if let Some(digest) = digest {
+            body["planDigest"] = json!(digest);
+        }
+        let response = request.header("If-Match", format!("\"{}\"", now.version)).json(&body).send().await;
+        let response = response.context("decide on a migration")?;
+        if matches!(response.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED) {
+            return Ok(());
+        }
+        ok(response).await.map(drop)
     }
 
     /// Reads the feed in the background. The reader ends when the receiver is dropped.

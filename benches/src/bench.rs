@@ -7,6 +7,7 @@ pub mod glass;
 pub mod idle;
 pub mod ingest;
 pub mod limit;
+pub mod memory;
 pub mod migration;
 
 use std::time::{Duration, Instant};

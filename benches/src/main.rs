@@ -17,7 +17,7 @@ use std::io::Write;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use bench::{demo, fanout, first_frame, glass, idle, ingest, limit, migration};
+use bench::{demo, fanout, first_frame, glass, idle, ingest, limit, memory, migration};
 use figures::Report;
 use process::Programs;
 
@@ -54,7 +54,9 @@ enum Command {
     Fanout(fanout::Options),
     /// Documents a second of a migration of user ids, beside the same writes without one.
     Migration(migration::Options),
-    /// Everything above but `migration`, with its defaults.
+    /// Memory of the server in a migration of user ids, with a console that watches.
+    MigrationMemory(memory::Options),
+    /// Everything above but `migration` and `migration-memory`, with its defaults.
     All,
     /// A server that reads bodies and throws them away: the limit that `ingest` is held against.
     #[command(hide = true)]
@@ -78,6 +80,7 @@ fn main() -> anyhow::Result<()> {
         Command::Glass(options) => glass::run(&bench, options)?,
         Command::Ingest(options) => ingest::run(&bench, options)?,
         Command::Fanout(options) => fanout::run(&bench, options)?,
+        Command::MigrationMemory(options) => memory::run(&bench, options)?,
         Command::All | Command::Migration(_) | Command::LimitServer => return all(&bench, cli.output),
     };
     say(&report, cli.output)

@@ -78,6 +78,22 @@ fn memory_mib(process: &str, which: &str) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
+/// The most memory that a process had in RAM since [`forget_peak_of`], in MiB.
+///
+/// # Errors
+/// When there is no such process.
+pub fn peak_mib_of(pid: u32) -> anyhow::Result<f64> {
+    memory_mib(&pid.to_string(), "VmHWM:")
+}
+
+/// From here on the peak of a child is counted anew.
+///
+/// # Errors
+/// When there is no such process, or the kernel does not let it.
+pub fn forget_peak_of(pid: u32) -> anyhow::Result<()> {
+    forget(&pid.to_string())
+}
+
 /// The most memory that this process had in RAM since [`forget_peak`], in MiB.
 ///
 /// # Errors
@@ -91,8 +107,12 @@ pub fn peak_mib() -> anyhow::Result<f64> {
 /// # Errors
 /// When the kernel does not let it.
 pub fn forget_peak() -> anyhow::Result<()> {
+    forget("self")
+}
+
+fn forget(process: &str) -> anyhow::Result<()> {
     const PEAK: &str = "5";
-    std::fs::write("/proc/self/clear_refs", PEAK).context("count the peak of the memory anew")
+    std::fs::write(format!("/proc/{process}/clear_refs"), PEAK).context("count the peak of the memory anew")
 }
 
 /// Waits until a process has finished what it was asked, and says what CPU time it took so far.
@@ -178,6 +198,8 @@ pub struct Server {
     pub ingest: String,
     /// May decide alerts.
     pub responder: String,
+    /// May decide everything.
+    pub admin: String,
     /// May read.
     pub viewers: [String; 2],
     _data: TempDir,
@@ -189,14 +211,22 @@ impl Server {
     /// # Errors
     /// When it does not start or gives no tokens.
     pub fn start(programs: &Programs, redaction: Redaction) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir().context("make a folder")?;
-        let folder = data.path().join("data");
-        let config = data.path().join("stella-server.toml");
         let mode = match redaction {
             Redaction::Local => "local",
             Redaction::Strict => "strict",
         };
-        std::fs::write(&config, format!("[redact]\nmode = \"{mode}\"\n")).context("write a configuration")?;
+        Self::configured(programs, &format!("[redact]\nmode = \"{mode}\"\n"))
+    }
+
+    /// Starts one with this configuration.
+    ///
+    /// # Errors
+    /// When it does not start or gives no tokens.
+    pub fn configured(programs: &Programs, text: &str) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir().context("make a folder")?;
+        let folder = data.path().join("data");
+        let config = data.path().join("stella-server.toml");
+        std::fs::write(&config, text).context("write a configuration")?;
         let words = ["serve", "--listen", "127.0.0.1:0", "--data"].map(std::ffi::OsStr::new);
         let arguments: Vec<_> =
             words.into_iter().chain([folder.as_os_str(), "--config".as_ref(), config.as_os_str()]).collect();
@@ -204,7 +234,8 @@ impl Server {
         let token = |role, name| token(&programs.server, &folder, role, name);
         let viewers = [token("viewer", "reader-1")?, token("viewer", "reader-2")?];
         let (ingest, responder) = (token("ingest", "app")?, token("responder", "op")?);
-        Ok(Self { running, ingest, responder, viewers, _data: data })
+        let admin = token("admin", "ana")?;
+        Ok(Self { running, ingest, responder, admin, viewers, _data: data })
     }
 
     /// Its address.

@@ -3,7 +3,7 @@
 //! What is waited for is looked at in the reading thread, after each piece that came, and is dated with
 //! the moment in which that piece was read: who waits may wake late without spoiling the figure.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ impl Seen {
 pub struct Session {
     child: Box<dyn Child + Send + Sync>,
     _master: Box<dyn MasterPty + Send>,
+    keys: Mutex<Box<dyn Write + Send>>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     started: Instant,
     _home: TempDir,
@@ -73,6 +74,7 @@ impl Session {
         usual.iter().chain(more).for_each(|(name, value)| command.env(name, value));
         command.env("HOME", home.path());
         let input = pair.master.try_clone_reader().context("read a pseudo-terminal")?;
+        let keys = Mutex::new(pair.master.take_writer().context("write to a pseudo-terminal")?);
         let parser = vt100::Parser::new(rows, cols, 0);
         let seen = Seen { parser, bytes: 0, painted: None, watch: None, hit: None };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
@@ -81,12 +83,21 @@ impl Session {
         let started = Instant::now();
         let child = pair.slave.spawn_command(command).context("start a program on a pseudo-terminal")?;
         drop(pair.slave);
-        Ok(Self { child, _master: pair.master, seen, started, _home: home })
+        Ok(Self { child, _master: pair.master, keys, seen, started, _home: home })
     }
 
     /// Just before the program was started.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// Presses keys.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn press(&self, keys: &str) -> anyhow::Result<()> {
+        let mut terminal = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        terminal.write_all(keys.as_bytes()).and_then(|()| terminal.flush()).context("press keys")
     }
 
     /// Its process.

@@ -135,6 +135,12 @@ pub trait Documents: Send + Sync {
     /// (`agents/a-7`), in order; also those that hold nothing but collections further below.
     fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>>;
 
+    /// Whether there are collections below the documents of a collection. A store that cannot tell says yes: then
+    /// each document is asked for its own.
+    fn has_below<'a>(&'a self, _collection: &'a str) -> BoxFuture<'a, Result<bool, DocumentsError>> {
+        Box::pin(async { Ok(true) })
+    }
+
     /// Documents with ids after `after` (None: from the first), in order, at most `limit`; fewer when they
     /// are long. Whether there are more is told by `next` alone.
     fn scan<'a>(

@@ -7,7 +7,7 @@
 
 mod bare;
 mod place;
-mod world;
+pub mod world;
 
 use std::fs;
 use std::path::Path;
@@ -92,7 +92,11 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-fn build(folder: &Path, documents: u64) -> anyhow::Result<()> {
+/// Makes a store with so many documents.
+///
+/// # Errors
+/// When it does not take them.
+pub fn build(folder: &Path, documents: u64) -> anyhow::Result<()> {
     let store = Embedded::open(folder, Clock::scripted(Utc::now().into())).context("open the documents")?;
     let taken = store.import(World::of(usize::try_from(documents)?)).context("take the documents in")?;
     ensure!(taken == documents, "take the documents in: {documents} were to be, {taken} are");

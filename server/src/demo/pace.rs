@@ -101,6 +101,10 @@ impl Documents for Paced {
         self.inner.collections(under)
     }
 
+    fn has_below<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<bool, DocumentsError>> {
+        self.inner.has_below(collection)
+    }
+
     fn scan<'a>(
         &'a self,
         collection: &'a str,

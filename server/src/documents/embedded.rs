@@ -195,6 +195,14 @@ impl Documents for Embedded {
         })
     }
 
+    fn has_below<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<bool, DocumentsError>> {
+        Box::pin(async move {
+            shape::collection(collection)?;
+            let collection = collection.to_owned();
+            self.read(move |connection| rows::has_below(connection, &collection)).await
+        })
+    }
+
     fn scan<'a>(
         &'a self,
         collection: &'a str,

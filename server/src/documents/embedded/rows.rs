@@ -218,6 +218,15 @@ pub(super) fn collections(connection: &Connection, root: &str) -> Result<Vec<Str
     }
 }
 
+/// Whether any collection is below a document of this one: one look in the index.
+pub(super) fn has_below(connection: &Connection, collection: &str) -> Result<bool, DocumentsError> {
+    // '0' stands right behind '/'.
+    connection
+        .prepare_cached("SELECT 1 FROM documents WHERE collection >= ?1 AND collection < ?2 LIMIT 1")
+        .and_then(|mut statement| statement.exists([format!("{collection}/"), format!("{collection}0")]))
+        .map_err(|error| unavailable(&error))
+}
+
 /// Does all of `writes`, or none when one meets something else than it expects.
 pub(super) fn write(
     connection: &mut Connection,

@@ -57,7 +57,11 @@ pub fn rewrite(map: &DataMap, collection: &Collection, document: &Document, mapp
         users: &map.users.collection,
         mapping,
         policy: &collection.clash,
-        before: document.fields.clone(),
+        before: if collection.places.iter().any(|declared| declared.place.is_unique()) {
+            document.fields.clone()
+        } else {
+            BTreeMap::new()
+        },
         after: document.fields.clone(),
         changes: Vec::new(),
         clashes: Vec::new(),
@@ -80,7 +84,8 @@ struct Work<'w> {
     users: &'w str,
     mapping: &'w Mapping,
     policy: &'w ClashPolicy,
-    /// As it was, but for items that were dropped: the items of its arrays stand beside those of `after`.
+    /// As it was, but for items that were dropped: the items of its arrays stand beside those of `after`. Empty where
+    /// no place is a set.
     before: BTreeMap<String, Value>,
     after: BTreeMap<String, Value>,
     changes: Vec<Change>,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use stella_protocol::Text;
 use stella_protocol::migration::{PhaseName, TroubleKind};
 
-use super::copy::batch::{Bench, Mode, Tally, Told};
+use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Hand, target};
 use super::copy::lanes::work_off;
+use super::copy::tally::{Tally, Told};
 use super::ledger::{Owned, Pass, Seen};
 use super::site::walk::{PAGE, Page, Walk, is_tombstone};
 use super::site::{Ended, Run, mapping, mapping_to};

@@ -6,7 +6,9 @@
 pub mod batch;
 pub mod chart;
 pub mod hand;
+pub mod known;
 pub mod lanes;
+pub mod tally;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +19,11 @@ use super::ledger::Pass;
 use super::site::walk::Walk;
 use super::site::{Ended, Run, mapping};
 use crate::migrate::Event;
-use batch::{Bench, Mode, Tally, bytes};
+use batch::{Bench, Mode};
 use chart::Chart;
 use hand::{Deed, Hand};
 use lanes::work_off;
+use tally::Tally;
 
 /// Passes that find something, before it is a person's turn.
 const PASSES: u32 = 5;
@@ -103,7 +106,7 @@ async fn find(run: &Run, hand: &Arc<Hand>, pass: Pass) -> Result<BTreeMap<String
         for told in &tally.told {
             let size = match &told.deed {
                 Deed::Nothing | Deed::Skip(_) => continue,
-                Deed::Write(work) | Deed::Known(work) => bytes(work),
+                Deed::Write(work) | Deed::Known(work) => work.bytes,
                 Deed::Park(_) => 0,
             };
             chart.add(&collection.name, &page.collection, &told.document.key.id, size);

@@ -10,10 +10,11 @@ use serde_json::json;
 use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
 use stella_protocol::{MigrationId, Text};
 
-use super::copy::batch::{Bench, Mode, Tally};
+use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Fields, Hand, target};
 use super::copy::lanes::{settle, told};
-use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, WrittenDocument, content_digest};
+use super::copy::tally::Tally;
+use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, Reach, WrittenDocument, content_digest};
 use super::site::reach::Put;
 use super::site::walk::{MOVED_TO, PAGE, RUN, Walk, is_tombstone};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
@@ -103,10 +104,20 @@ async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Re
         let Some(batch) = undone.into_iter().next() else { return Ok(()) };
         let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
         let Some(piece) = all.get(place) else { return Err(Ended::broke("its aliases are not the plan's")) };
-        let mut done = Done::begin(pass, batch.number);
-        done.all_own(run, piece).await?;
-        settle(run, done.end(run)).await?;
-        told(run, PhaseName::CutOver, ALIASES).await?;
+        let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
+        let left = &piece[left.unwrap_or(piece.len())..];
+        let mut writes = left.chunks(run.most_writes()).peekable();
+        loop {
+            let mut done = Done::begin(pass, batch.number);
+            let some = writes.next().unwrap_or_default();
+            done.all_own(run, some).await?;
+            let last = some.last().filter(|_| writes.peek().is_some());
+            done.told(run, last.map(|(key, _)| (key.id.clone(), some.len())), ALIASES).await?;
+            if last.is_none() {
+                break;
+            }
+            run.check()?;
+        }
     }
 }
 
@@ -121,19 +132,21 @@ async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
         run.check()?;
         let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
         let Some(batch) = undone.into_iter().next() else { break };
-        let mut done = Done::begin(pass, batch.number);
         let mut after = batch.after.clone();
         loop {
-            let mut page = run.scan(&batch.collection, after.as_deref(), PAGE).await?;
+            run.check()?;
+            let mut page = run.scan(&batch.collection, after.as_deref(), run.most_writes().min(PAGE)).await?;
             page.documents.retain(|document| document.key.id <= batch.upto);
+            let next = page.next.filter(|next| *next < batch.upto);
+            let documents = page.documents.len();
+            let mut done = Done::begin(pass, batch.number);
             bury_all(run, hand, page.documents, &mut done).await?;
-            match page.next.filter(|next| *next < batch.upto) {
+            done.told(run, next.clone().map(|next| (next, documents)), &batch.collection).await?;
+            match next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        settle(run, done.end(run)).await?;
-        told(run, PhaseName::CutOver, &batch.collection).await?;
     }
     let so_far = run.ask(move |ledger| ledger.progressed_in(pass)).await?;
     Ok(so_far.documents.0)
@@ -386,10 +399,18 @@ impl Done {
         Ok(())
     }
 
-    fn end(self, run: &Run) -> BatchDone {
+    /// Tells the ledger: up to this document, after so many more; None: to the end of the batch.
+    async fn told(self, run: &Run, upto: Option<(String, usize)>, collection: &str) -> Result<(), Ended> {
+        let upto = upto.map(|(id, documents)| Reach::Upto { id, documents: documents as u64 });
+        settle(run, self.end(run, upto.unwrap_or(Reach::End))).await?;
+        told(run, PhaseName::CutOver, collection).await
+    }
+
+    fn end(self, run: &Run, reach: Reach) -> BatchDone {
         BatchDone {
             pass: self.pass,
             number: self.number,
+            reach,
             digest_before: self.before.done(),
             digest_after: self.after.done(),
             counts: Counts { done: self.written.len() as u64, ..Counts::default() },

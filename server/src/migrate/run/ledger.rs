@@ -36,13 +36,13 @@ use serde::de::DeserializeOwned;
 use stella_protocol::MigrationId;
 
 pub use answers::{Answers, Decide};
-pub use batches::{Batch, BatchDone, Checkpoint, Pass, Progressed, Settled};
+pub use batches::{Batch, BatchDone, Checkpoint, Pass, Progressed, Reach, Settled};
 pub use findings::{Findings, Miss};
 pub use images::Image;
 pub(crate) use images::ImagePart;
 pub use notes::NewTrouble;
 pub use owned::Owned;
-pub use seen::{Fold, Seen, content_digest};
+pub use seen::{Fold, Seen, content, content_digest};
 pub use written::{Back, How, Standing, WrittenBack, WrittenDocument};
 
 /// Connections that read, so that a page for a person does not hold up the runner's look.

@@ -13,7 +13,7 @@ use super::site::{Ended, Run, apart};
 use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
 use crate::migrate::Event;
 
-/// Documents that are put back together.
+/// Most documents that are put back together.
 const TOGETHER: usize = 500;
 /// Most bytes that are put back together.
 const BYTES: usize = 3_500_000;
@@ -27,7 +27,9 @@ pub async fn roll_back(run: &Run) -> Result<Event, Ended> {
     say(run).await?;
     loop {
         run.check_ours()?;
-        let rows = run.ask(|ledger| ledger.written_backwards(None, TOGETHER)).await?;
+        // One write of the store each, so that it is seen to go.
+        let most = run.most_writes().min(TOGETHER);
+        let rows = run.ask(move |ledger| ledger.written_backwards(None, most)).await?;
         if rows.is_empty() {
             break;
         }

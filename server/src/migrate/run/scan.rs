@@ -10,9 +10,10 @@ use std::sync::Arc;
 use stella_protocol::Text;
 use stella_protocol::migration::{MigrationKind, OrphanChoice, PlanSummary, TroubleKind};
 
-use super::copy::batch::{Bench, Mode, Tally, Told, bytes};
+use super::copy::batch::{Bench, Mode};
 use super::copy::chart::Chart;
 use super::copy::hand::{Deed, Hand, target};
+use super::copy::tally::{Tally, Told};
 use super::ledger::{Answers, Batch, Findings, Ledger, Miss, NewTrouble, Owned, Pass, Seen, content_digest};
 use super::site::walk::{PAGE, Walk, is_tombstone};
 use super::site::{Ended, Run};
@@ -227,7 +228,7 @@ fn count(told: &Told, planned: &mut PlannedCollection) -> Option<u64> {
             planned.clashes += 1;
             0
         }
-        Deed::Write(work) | Deed::Known(work) => bytes(work),
+        Deed::Write(work) | Deed::Known(work) => work.bytes,
     };
     planned.moves += u64::from(moves);
     planned.changes += u64::from(!moves);

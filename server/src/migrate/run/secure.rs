@@ -8,10 +8,11 @@ use std::time::Instant;
 use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
 
 use super::backup::Backup;
-use super::copy::batch::{Bench, Mode, Tally};
+use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Hand, target};
 use super::copy::lanes::{settle, told};
-use super::ledger::{Batch, BatchDone, Fold, Pass, content_digest};
+use super::copy::tally::Tally;
+use super::ledger::{Batch, BatchDone, Fold, Pass, Reach, content_digest};
 use super::site::walk::PAGE;
 use super::site::{Ended, Run, apart, mapping};
 use crate::documents::Document;
@@ -85,6 +86,7 @@ async fn one(run: &Run, bench: &Bench, backup: &Arc<Backup>, batch: &Batch) -> R
     let begun = Instant::now();
     let (mut fold, mut counts, mut after) = (Fold::default(), Counts::default(), batch.after.clone());
     loop {
+        run.check()?;
         let mut page = run.scan(&batch.collection, after.as_deref(), PAGE).await?;
         page.documents.retain(|document| document.key.id <= batch.upto);
         let mut tally = Tally::default();
@@ -114,6 +116,7 @@ async fn one(run: &Run, bench: &Bench, backup: &Arc<Backup>, batch: &Batch) -> R
     Ok(BatchDone {
         pass: bench.pass,
         number: batch.number,
+        reach: Reach::End,
         digest_before: digest,
         digest_after: digest,
         written: Vec::new(),

@@ -25,6 +25,7 @@ use crate::hub::Hub;
 use crate::migrate::plan::Plan;
 use crate::migrate::resolve::mapping_of;
 use crate::migrate::{DataMap, Mapping, MigrationState, MintKey};
+use reach::Slots;
 use voice::Voice;
 
 /// Where aliases of old ids stand.
@@ -190,6 +191,7 @@ pub struct Run {
     pub throttle: Mutex<Throttle>,
     /// Says how far it is.
     pub voice: Voice,
+    slots: Slots,
     backup: tokio::sync::Mutex<Option<Arc<Backup>>>,
 }
 
@@ -203,6 +205,7 @@ impl Run {
             ledger,
             throttle: Mutex::default(),
             voice: Voice::default(),
+            slots: Slots::default(),
             backup: tokio::sync::Mutex::default(),
         }
     }
@@ -212,7 +215,7 @@ impl Run {
         self.site.hub.migration(&self.id).ok().flatten().ok_or(Ended::Lost)
     }
 
-    /// Whether it may go on: asked before every batch and every page.
+    /// Whether it may go on: asked before every page and every write.
     ///
     /// # Errors
     /// When it is another's by now, or is to end.
@@ -232,6 +235,19 @@ impl Run {
         match self.check() {
             Err(Ended::Asked) => Ok(()),
             other => other,
+        }
+    }
+
+    /// Waits until it may not go on any more: why.
+    pub async fn ended(&self) -> Ended {
+        let mut changed = self.site.hub.changed();
+        loop {
+            if let Err(ended) = self.check() {
+                return ended;
+            }
+            if changed.changed().await.is_err() {
+                return Ended::Lost;
+            }
         }
     }
 

@@ -17,6 +17,13 @@ const SLOW: u64 = 3;
 const FAST_MS: u64 = 50;
 /// So many slow answers in a row, and it holds back.
 const PATIENCE: u32 = 2;
+/// Answers sooner than this let another write go out at the same time, in milliseconds.
+const SOON_MS: u64 = 1000;
+/// Answers later than this let one less, in milliseconds: they wait for each other in the store, and nobody can
+/// call off what is in flight.
+const LATE_MS: u64 = 2500;
+/// So many writes may always be in flight: one on its way while another one is done.
+const LEAST_WRITES: usize = 2;
 /// Batches with up to so many documents are compared with each other.
 const SIZES: [usize; 2] = [16, 128];
 
@@ -24,6 +31,7 @@ const SIZES: [usize; 2] = [16, 128];
 #[derive(Debug)]
 pub struct Throttle {
     lanes: usize,
+    writes: usize,
     /// Answers since the number of lanes changed.
     since: usize,
     slow: u32,
@@ -33,7 +41,7 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { lanes: 2, since: 0, slow: 0, answers: Default::default(), hold: None }
+        Self { lanes: 2, writes: LEAST_WRITES, since: 0, slow: 0, answers: Default::default(), hold: None }
     }
 }
 
@@ -43,6 +51,12 @@ impl Throttle {
         self.lanes
     }
 
+    /// How many writes the store may be at, at least 1: fewer than there are batches in flight where it answers
+    /// late.
+    pub fn writes(&self) -> usize {
+        self.writes.min(self.lanes)
+    }
+
     /// Why it is slower than it could be.
     pub fn hold(&self) -> Option<&str> {
         self.hold.as_deref()
@@ -50,6 +64,11 @@ impl Throttle {
 
     /// The store wrote so many documents in so many milliseconds.
     pub fn took(&mut self, documents: usize, ms: u64) {
+        if ms <= SOON_MS {
+            self.writes = (self.writes + 1).min(MOST);
+        } else if ms > LATE_MS {
+            self.writes = (self.writes - 1).max(LEAST_WRITES);
+        }
         let size = SIZES.iter().position(|most| documents <= *most).unwrap_or(SIZES.len());
         let usual = median(&self.answers[size]);
         if usual.is_some_and(|usual| ms > FAST_MS && ms > usual.saturating_mul(SLOW)) {
@@ -123,6 +142,21 @@ mod tests {
         assert_eq!(throttle.lanes(), 1, "never none");
         throttle.took(100, 40);
         assert_eq!(throttle.hold(), None);
+    }
+
+    #[test]
+    fn a_store_that_answers_late_is_at_few_writes_and_one_that_is_quick_at_as_many_as_there_are_batches() {
+        let mut throttle = Throttle::default();
+        assert_eq!(throttle.writes(), LEAST_WRITES);
+        (0..60).for_each(|_| throttle.took(20, 40));
+        assert_eq!(throttle.writes(), MOST);
+        (0..2).for_each(|_| throttle.took(20, 1700));
+        assert_eq!(throttle.writes(), MOST / 2, "no more than there are batches");
+        (0..60).for_each(|_| throttle.took(20, 6000));
+        assert_eq!((throttle.writes, throttle.writes()), (LEAST_WRITES, 1));
+        let mut late = Throttle::default();
+        (0..60).for_each(|_| late.took(20, 1700));
+        assert_eq!((late.lanes(), late.writes()), (MOST, LEAST_WRITES));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use stella_protocol::migration::{PhaseName, TroubleKind};
 use tokio::sync::mpsc::{self, Sender};
 
-use super::copy::batch::{Bench, Mode, Tally as Computed};
+use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Hand};
+use super::copy::tally::{Tally as Computed, Told};
 use super::ledger::{How, Ledger, Pass, Seen};
 use super::site::walk::{PAGE, Walk};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
@@ -116,7 +117,7 @@ async fn merged(run: &Run, looks: &Bench, documents: &[Document]) -> Result<BTre
     let moving: Vec<Document> = documents.iter().filter(moving).cloned().collect();
     let mut computed = Computed::default();
     looks.page(run, moving, &mut computed).await?;
-    let one = |told: &super::copy::batch::Told| told.deed == Deed::Skip(true);
+    let one = |told: &Told| told.deed == Deed::Skip(true);
     Ok(computed.told.iter().filter(|told| one(told)).map(|told| told.document.key.clone()).collect())
 }
 

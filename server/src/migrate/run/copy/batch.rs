@@ -2,20 +2,24 @@
 //!
 //! The same way for a rehearsal as for the writing itself: what a rehearsal would have written is imagined, so
 //! that two documents that become one meet there too.
+//!
+//! What is written goes out in writes as large as the store takes, and each is told to the ledger as soon as it
+//! is answered. Between two of them it ends when somebody asked for that; the rest of the batch is undone then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use stella_protocol::Text;
-use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
+use stella_protocol::migration::PhaseName;
 
 use super::hand::{Asked, Deed, Hand, Work, target};
-use crate::documents::{Document, DocumentKey, Expect, Leave};
+use super::known::Known;
+use super::lanes::told;
+use super::tally::{Tally, Told};
+use crate::documents::{Document, DocumentKey, Expect};
 use crate::migrate::Rewritten;
-use crate::migrate::run::ledger::{Batch, BatchDone, Fold, NewTrouble, Pass, Seen, WrittenDocument};
-use crate::migrate::run::site::reach::Put;
+use crate::migrate::run::ledger::{Batch, Pass, Reach, Seen};
+use crate::migrate::run::site::reach::{Put, Slot};
 use crate::migrate::run::site::walk::PAGE;
 use crate::migrate::run::site::{Ended, Run, apart};
 
@@ -43,37 +47,11 @@ pub struct Bench {
     /// Whether it writes.
     pub mode: Mode,
     hand: Arc<Hand>,
-    /// What would stand there, had it been written.
-    imagined: Mutex<HashMap<DocumentKey, Document>>,
+    /// What would stand there, had it been written: under which key, and of which document it is made. The
+    /// document itself is read again where two meet, so that nothing of its size is held.
+    imagined: Mutex<HashMap<DocumentKey, DocumentKey>>,
     /// Documents that are not as they were when the data was looked at.
     drifted: AtomicU64,
-}
-
-/// A document that was computed, and what was found to be done.
-#[derive(Debug)]
-pub struct Told {
-    /// The document as it was read.
-    pub document: Document,
-    /// What it becomes.
-    pub rewritten: Rewritten,
-    /// What is to be done.
-    pub deed: Deed,
-}
-
-/// What comes of a batch while it is done.
-#[derive(Debug, Default)]
-pub struct Tally {
-    counts: Counts,
-    written: BTreeMap<DocumentKey, WrittenDocument>,
-    troubles: Vec<NewTrouble>,
-    before: Fold,
-    after: Fold,
-    pending: Vec<(Document, Work)>,
-    bytes: u64,
-    /// Keys that something is pending for, or was imagined for since the page was computed.
-    claimed: BTreeSet<DocumentKey>,
-    /// In a pass that only computes: everything that was computed.
-    pub told: Vec<Told>,
 }
 
 impl Bench {
@@ -97,19 +75,20 @@ impl Bench {
         self.pass.round == 0 && matches!(self.pass.phase, PhaseName::Copy | PhaseName::Rehearse)
     }
 
-    fn imagined(&self) -> MutexGuard<'_, HashMap<DocumentKey, Document>> {
+    fn imagined(&self) -> MutexGuard<'_, HashMap<DocumentKey, DocumentKey>> {
         self.imagined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does a batch.
+    /// Does a batch, or what is left of it, and tells the ledger.
     ///
     /// # Errors
-    /// When the store or the ledger does not answer; what was written of it is known again then.
-    pub async fn perform(&self, run: &Run, batch: &Batch) -> Result<BatchDone, Ended> {
-        let begun = Instant::now();
-        let mut tally = Tally::default();
+    /// When the store or the ledger does not answer; what was written of it is known again then. When somebody
+    /// asked it to end: what was written is told, and the rest of it is undone.
+    pub async fn perform(&self, run: &Run, batch: &Batch) -> Result<(), Ended> {
+        let mut tally = Tally::of(batch);
         let mut after = batch.after.clone();
         loop {
+            run.check()?;
             let mut page = run.scan(&batch.collection, after.as_deref(), PAGE).await?;
             page.documents.retain(|document| document.key.id <= batch.upto);
             let next = page.next.filter(|next| *next < batch.upto);
@@ -124,18 +103,15 @@ impl Bench {
                 None => break,
             }
         }
-        self.flush(run, &mut tally).await?;
-        Ok(BatchDone {
-            pass: self.pass,
-            number: batch.number,
-            digest_before: tally.before.done(),
-            digest_after: tally.after.done(),
-            written: tally.written.into_values().collect(),
-            counts: tally.counts,
-            troubles: tally.troubles,
-            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            at: run.site.clock.now(),
-        })
+        self.write_out(run, &mut tally).await?;
+        self.settle(run, &mut tally, Reach::End).await
+    }
+
+    /// Tells the ledger what was done since it was last told.
+    async fn settle(&self, run: &Run, tally: &mut Tally, reach: Reach) -> Result<(), Ended> {
+        let Some(done) = tally.part(self.pass, reach, run.site.clock.now()) else { return Ok(()) };
+        super::lanes::settle(run, done).await?;
+        told(run, self.pass.phase, tally.collection()).await
     }
 
     /// Documents that were to be written and are not there any more need nothing.
@@ -143,19 +119,35 @@ impl Bench {
         &self,
         run: &Run,
         batch: &Batch,
-        (mut after, upto): (Option<String>, String),
+        (after, upto): (Option<String>, String),
         documents: &[Document],
         tally: &mut Tally,
     ) -> Result<(), Ended> {
         let there: BTreeMap<&str, u64> =
             documents.iter().map(|document| (document.key.id.as_str(), document.version)).collect();
+        let (collection, from, to) = (batch.collection.clone(), after.clone(), upto.clone());
+        let changing = run.ask(move |ledger| ledger.changing_in(&collection, from.as_deref(), &to)).await?;
+        tally.gone.extend(changing.into_iter().filter(|id| !there.contains_key(id.as_str())));
+        if self.mode == Mode::Compute {
+            self.drift(run, batch, (after, upto), &there).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts what others did since the data was looked at.
+    async fn drift(
+        &self,
+        run: &Run,
+        batch: &Batch,
+        (mut after, upto): (Option<String>, String),
+        there: &BTreeMap<&str, u64>,
+    ) -> Result<(), Ended> {
         let mut as_seen = 0;
         loop {
             let (collection, from, to) = (batch.collection.clone(), after.clone(), upto.clone());
             let seen: Vec<Seen> =
                 run.ask(move |ledger| ledger.seen_in(&collection, from.as_deref(), Some(&to), PAGE)).await?;
             let now = |one: &Seen| there.get(one.key.id.as_str()).copied();
-            tally.counts.skipped += seen.iter().filter(|one| one.changes && now(one).is_none()).count() as u64;
             as_seen += seen.iter().filter(|one| now(one) == Some(one.version)).count();
             self.drifted.fetch_add(seen.iter().filter(|one| now(one).is_none()).count() as u64, Ordering::Relaxed);
             match seen.last() {
@@ -163,25 +155,35 @@ impl Bench {
                 _ => break,
             }
         }
-        self.drifted.fetch_add(documents.len().saturating_sub(as_seen) as u64, Ordering::Relaxed);
+        self.drifted.fetch_add(there.len().saturating_sub(as_seen) as u64, Ordering::Relaxed);
         Ok(())
     }
 
     /// Does a page of documents.
     ///
     /// # Errors
-    /// When the store or the ledger does not answer.
+    /// When the store or the ledger does not answer; when it is to end, between two writes.
     pub async fn page(&self, run: &Run, documents: Vec<Document>, tally: &mut Tally) -> Result<(), Ended> {
-        let mut asked = Vec::with_capacity(documents.len());
-        for document in documents {
-            asked.push(self.asked(run, document).await?);
+        let hand = Arc::clone(&self.hand);
+        let rewritten = apart(move || {
+            Ok(documents.into_iter().map(|one| (hand.rewritten(&one), one)).collect::<Vec<(Rewritten, Document)>>())
+        })
+        .await?;
+        let mut asked = Vec::with_capacity(rewritten.len());
+        for (rewritten, document) in rewritten {
+            if tally.is_of_a_batch() && target(&document, &rewritten).is_some() {
+                run.check()?;
+            }
+            asked.push(self.asked(run, document, rewritten).await?);
         }
         let hand = Arc::clone(&self.hand);
         let deeds: Vec<(Asked, Deed)> = apart(move || {
-            asked.into_iter().map(|asked| hand.deed(&asked).map(|deed| (asked, deed))).collect::<Result<_, _>>()
+            let known = Known::of(&hand, asked.iter().map(|asked| &asked.document))?;
+            let deed = |mut asked: Asked| hand.deed(&mut asked, &known).map(|deed| (asked, deed));
+            asked.into_iter().map(deed).collect::<Result<_, _>>()
         })
         .await?;
-        tally.claimed.clear();
+        tally.claim_pending();
         for (asked, deed) in deeds {
             let touched = |key: &DocumentKey| tally.claimed.contains(key);
             let stale = touched(&asked.document.key) || asked.target().is_some_and(touched);
@@ -196,11 +198,14 @@ impl Bench {
         Ok(())
     }
 
-    async fn asked(&self, run: &Run, document: Document) -> Result<Asked, Ended> {
-        let rewritten = self.hand.rewritten(&document);
+    async fn asked(&self, run: &Run, document: Document, rewritten: Rewritten) -> Result<Asked, Ended> {
         let there = match target(&document, &rewritten) {
             Some(key) => {
-                let imagined = self.imagined().get(key).cloned();
+                let source = self.imagined().get(key).cloned();
+                let imagined = match source {
+                    Some(source) => self.imagine_again(run, &source, key).await?,
+                    None => None,
+                };
                 if imagined.is_some() { imagined } else { run.get(key).await? }
             }
             None => None,
@@ -208,41 +213,55 @@ impl Bench {
         Ok(Asked { document, rewritten, there })
     }
 
+    /// What would stand under a key, had it been made of this document.
+    async fn imagine_again(
+        &self,
+        run: &Run,
+        source: &DocumentKey,
+        key: &DocumentKey,
+    ) -> Result<Option<Document>, Ended> {
+        let Some(source) = run.get(source).await? else { return Ok(None) };
+        Ok(match self.hand.rewritten(&source) {
+            Rewritten::Changed(changed) if changed.key == *key => {
+                Some(Document { key: changed.key, version: 0, fields: changed.fields })
+            }
+            _ => None,
+        })
+    }
+
     async fn once_more(&self, run: &Run, document: Document) -> Result<(Asked, Deed), Ended> {
-        let asked = self.asked(run, document).await?;
+        let rewritten = self.hand.rewritten(&document);
+        let mut asked = self.asked(run, document, rewritten).await?;
         let hand = Arc::clone(&self.hand);
-        apart(move || hand.deed(&asked).map(|deed| (asked, deed))).await
+        apart(move || hand.deed(&mut asked, &Known::default()).map(|deed| (asked, deed))).await
     }
 
     async fn take(&self, run: &Run, asked: Asked, deed: Deed, tally: &mut Tally) -> Result<(), Ended> {
+        let key = asked.document.key.clone();
         if self.mode == Mode::Compute {
             if let Deed::Write(work) = &deed {
                 self.imagine(work, tally);
             }
-            self.count(&asked.document.key, &deed, tally);
+            self.count(&key, &deed, tally);
             tally.told.push(Told { document: asked.document, rewritten: asked.rewritten, deed });
             return Ok(());
         }
-        self.count(&asked.document.key, &deed, tally);
         if let Deed::Write(work) = deed {
-            let bytes = bytes(&work);
-            if tally.pending.len() >= MOST_DOCUMENTS || tally.bytes + bytes > MOST_BYTES {
+            if tally.is_full(&work, run.site.documents.capabilities().batch.clamp(1, MOST_DOCUMENTS)) {
                 self.flush(run, tally).await?;
             }
-            tally.bytes += bytes;
-            tally.claimed.insert(work.write.key.clone());
-            tally.pending.push((asked.document, *work));
+            tally.expect(&key, *work);
+        } else {
+            self.count(&key, &deed, tally);
         }
+        tally.passed(key.id);
         Ok(())
     }
 
     fn imagine(&self, work: &Work, tally: &mut Tally) {
-        if let Leave::Fields(fields) = &work.write.leave
-            && work.written.source.is_some()
-        {
-            let document = Document { key: work.write.key.clone(), version: 0, fields: fields.clone() };
+        if let Some(source) = &work.written.source {
             tally.claimed.insert(work.write.key.clone());
-            self.imagined().insert(work.write.key.clone(), document);
+            self.imagined().insert(work.write.key.clone(), source.clone());
         }
     }
 
@@ -251,44 +270,54 @@ impl Bench {
     fn count(&self, key: &DocumentKey, deed: &Deed, tally: &mut Tally) {
         match deed {
             Deed::Nothing => {}
-            Deed::Skip(_) => tally.counts.skipped += u64::from(self.counts_skips()),
+            Deed::Skip(_) => tally.skipped(self.counts_skips()),
             Deed::Park(why) => tally.park(key, why),
             Deed::Known(work) => tally.wrote(work, work.written.version),
             Deed::Write(work) => {
                 if self.mode == Mode::Compute {
-                    tally.counts.done += 1;
-                    tally.fold(work);
+                    tally.would_write(work);
                 }
             }
         }
     }
 
-    /// Writes what is pending: first into the backup what is not there yet.
+    /// Writes what is pending and tells it; ends here when somebody asked for that.
     async fn flush(&self, run: &Run, tally: &mut Tally) -> Result<(), Ended> {
-        tally.claimed.clear();
-        tally.bytes = 0;
-        let pending = std::mem::take(&mut tally.pending);
+        self.write_out(run, tally).await?;
+        if let Some(reach) = tally.reach() {
+            self.settle(run, tally, reach).await?;
+            run.check()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is pending: first into the backup what is not there yet.
+    async fn write_out(&self, run: &Run, tally: &mut Tally) -> Result<(), Ended> {
+        let pending = tally.pending();
         if pending.is_empty() {
             return Ok(());
         }
-        let answers = self.put(run, pending.iter().map(|(_, work)| work).collect()).await?;
-        for ((document, work), answer) in pending.into_iter().zip(answers) {
-            if !tally.answered(&document.key, &work, answer) {
-                self.retry(run, &document.key, tally).await?;
+        // Until the store has a place for it nothing is begun.
+        let slot = run.slot().await?;
+        let (keys, works): (Vec<DocumentKey>, Vec<Work>) = pending.into_iter().unzip();
+        let answers = self.put(run, &slot, &works).await?;
+        for ((key, work), answer) in keys.iter().zip(&works).zip(answers) {
+            if !tally.answered(key, work, answer) {
+                self.retry(run, &slot, key, tally).await?;
             }
         }
         Ok(())
     }
 
     /// Writes. Before it, what stood there is copied away, and what is about to be made is known to the ledger.
-    async fn put(&self, run: &Run, works: Vec<&Work>) -> Result<Vec<Put>, Ended> {
+    async fn put(&self, run: &Run, slot: &Slot<'_>, works: &[Work]) -> Result<Vec<Put>, Ended> {
         self.copy_away(works.iter().flat_map(|work| work.images.clone()).collect()).await?;
-        let makes = |work: &&&Work| work.write.expect == Expect::Absent;
+        let makes = |work: &&Work| work.write.expect == Expect::Absent;
         let made: Vec<DocumentKey> = works.iter().filter(makes).map(|work| work.write.key.clone()).collect();
         if !made.is_empty() {
             run.ask(move |ledger| ledger.intend(&made)).await?;
         }
-        let answers = run.put(works.iter().map(|work| work.write.clone()).collect()).await?;
+        let answers = slot.put(&works.iter().map(|work| &work.write).collect::<Vec<_>>()).await?;
         let others = works.iter().zip(&answers).filter(|(work, answer)| makes(work) && !matches!(answer, Put::Done(_)));
         let others: Vec<DocumentKey> = others.map(|(work, _)| work.write.key.clone()).collect();
         if !others.is_empty() {
@@ -303,11 +332,11 @@ impl Bench {
     }
 
     /// Somebody else was faster: it is read and computed again.
-    async fn retry(&self, run: &Run, key: &DocumentKey, tally: &mut Tally) -> Result<(), Ended> {
+    async fn retry(&self, run: &Run, slot: &Slot<'_>, key: &DocumentKey, tally: &mut Tally) -> Result<(), Ended> {
         for _ in 1..TRIES {
-            tally.counts.conflicts += 1;
+            tally.conflict();
             let Some(document) = run.get(key).await? else {
-                tally.counts.skipped += u64::from(self.counts_skips());
+                tally.skipped(self.counts_skips());
                 return Ok(());
             };
             let (asked, deed) = self.once_more(run, document).await?;
@@ -315,66 +344,13 @@ impl Bench {
                 self.count(&asked.document.key, &deed, tally);
                 return Ok(());
             };
-            let answer = self.put(run, vec![&*work]).await?.into_iter().next();
+            let answer = self.put(run, slot, std::slice::from_ref(&*work)).await?.into_iter().next();
             if answer.is_some_and(|answer| tally.answered(key, &work, answer)) {
                 return Ok(());
             }
         }
-        tally.counts.conflicts += 1;
+        tally.conflict();
         tally.park(key, &format!("others changed it {TRIES} times while it was written; resume tries it again"));
         Ok(())
-    }
-}
-
-impl Tally {
-    /// Takes an answer of the store; false: something else stood there.
-    fn answered(&mut self, source: &DocumentKey, work: &Work, answer: Put) -> bool {
-        match answer {
-            Put::Done(version) => self.wrote(work, version),
-            Put::Conflict(_) => return false,
-            Put::Refused(why) => {
-                self.counts.failed += 1;
-                self.trouble(TroubleKind::Failed, source, format!("the store refused it: {why}"));
-            }
-        }
-        true
-    }
-
-    fn wrote(&mut self, work: &Work, version: u64) {
-        self.counts.done += 1;
-        self.fold(work);
-        let written = WrittenDocument { version, ..work.written.clone() };
-        if self.written.insert(written.key.clone(), written).is_some() {
-            // Written twice in one batch: still one document.
-            self.counts.done -= 1;
-        }
-    }
-
-    fn fold(&mut self, work: &Work) {
-        let source = work.written.source.as_ref().unwrap_or(&work.written.key);
-        self.before.take(source, &work.before);
-        self.after.take(&work.written.key, &work.after);
-    }
-
-    fn park(&mut self, key: &DocumentKey, why: &str) {
-        self.counts.parked += 1;
-        self.trouble(TroubleKind::Parked, key, why.to_owned());
-    }
-
-    fn trouble(&mut self, kind: TroubleKind, document: &DocumentKey, what: String) {
-        self.troubles.push(NewTrouble { kind, document: document.clone(), what: Text::new(what) });
-    }
-
-    /// What was left alone so far, and what was refused.
-    pub fn take_troubles(&mut self) -> Vec<NewTrouble> {
-        std::mem::take(&mut self.troubles)
-    }
-}
-
-/// What a write brings, in bytes of JSON.
-pub fn bytes(work: &Work) -> u64 {
-    match &work.write.leave {
-        Leave::Fields(fields) => serde_json::to_vec(fields).map_or(0, |text| text.len() as u64),
-        Leave::Nothing => 0,
     }
 }

@@ -10,10 +10,11 @@ use serde_json::Value;
 use stella_protocol::Text;
 use stella_protocol::migration::TroubleKind;
 
+use super::known::{Held, Known};
 use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
 use crate::migrate::reference::{Changed, Clash, Outcome, Stays, of_documents, rewrite};
 use crate::migrate::run::backup::Backup;
-use crate::migrate::run::ledger::{How, Ledger, Standing, WrittenDocument, content_digest};
+use crate::migrate::run::ledger::{How, Ledger, Standing, WrittenDocument, content, content_digest};
 use crate::migrate::run::site::Ended;
 use crate::migrate::run::site::walk::is_tombstone;
 use crate::migrate::{DataMap, Mapping, Rewritten};
@@ -41,7 +42,7 @@ pub struct Hand {
 pub struct Asked {
     /// The document as it was read.
     pub document: Document,
-    /// What it becomes.
+    /// What it becomes. Of what is to be written, [`Hand::deed`] takes the fields out.
     pub rewritten: Rewritten,
     /// What stands under its new key; None: nothing, or it does not move.
     pub there: Option<Document>,
@@ -92,6 +93,8 @@ pub struct Work {
     pub after: [u8; 32],
     /// References that become others.
     pub references: u64,
+    /// What is left, in bytes of JSON.
+    pub bytes: u64,
 }
 
 impl Hand {
@@ -110,17 +113,17 @@ impl Hand {
         }
     }
 
-    /// What is to be done with a document. Blocks.
+    /// What is to be done with a document, by what is `known` of it. Blocks.
     ///
     /// # Errors
     /// When ledger or backup cannot be read.
-    pub fn deed(&self, asked: &Asked) -> Result<Deed, Ended> {
-        let key = &asked.document.key;
-        match &asked.rewritten {
-            Rewritten::Same => self.as_it_must_be(&asked.document),
-            Rewritten::Parked(clashes) => self.park(key, words(clashes)),
-            Rewritten::Changed(changed) if changed.key == *key => self.in_place(&asked.document, changed),
-            Rewritten::Changed(changed) => self.moved(&asked.document, changed, asked.there.as_ref()),
+    pub fn deed(&self, asked: &mut Asked, known: &Known) -> Result<Deed, Ended> {
+        let Asked { document, rewritten, there } = asked;
+        match rewritten {
+            Rewritten::Same => self.as_it_must_be(document, known),
+            Rewritten::Parked(clashes) => self.park(&document.key, words(clashes)),
+            Rewritten::Changed(changed) if changed.key == document.key => self.in_place(document, changed, known),
+            Rewritten::Changed(changed) => self.moved(document, changed, there.as_ref(), known),
         }
     }
 
@@ -130,32 +133,34 @@ impl Hand {
         Ok(if told { Deed::Nothing } else { Deed::Park(why) })
     }
 
-    fn standing(&self, key: &DocumentKey) -> Result<Option<Standing>, Ended> {
-        Ok(self.ledger.written(key)?.filter(|row| row.back.is_none()))
-    }
-
     /// Nothing is to be done; but a life before may have done it without a word.
-    fn as_it_must_be(&self, document: &Document) -> Result<Deed, Ended> {
-        let row = self.standing(&document.key)?;
+    fn as_it_must_be(&self, document: &Document, known: &Known) -> Result<Deed, Ended> {
+        let row = known.standing(self, &document.key)?;
         if row.as_ref().is_some_and(|row| row.document.version == document.version) {
             return Ok(Deed::Nothing);
         }
-        if let Some(work) = self.done_before(document, row.as_ref())? {
+        if let Some(work) = self.done_before(document, row.as_deref(), known)? {
             return Ok(Deed::Known(Box::new(work)));
         }
         let planned = row.is_none() && self.ledger.seen_one(&document.key)?.is_some_and(|seen| seen.changes);
         Ok(if planned { Deed::Skip(false) } else { Deed::Nothing })
     }
 
-    fn done_before(&self, document: &Document, row: Option<&Standing>) -> Result<Option<Work>, Ended> {
+    fn done_before(
+        &self,
+        document: &Document,
+        row: Option<&Standing>,
+        known: &Known,
+    ) -> Result<Option<Work>, Ended> {
         let Some(backup) = &self.backup else { return Ok(None) };
-        if backup.holds(&document.key)?.is_none_or(|(version, _)| version == document.version) {
+        if known.held(self, &document.key)?.is_none_or(|(version, _)| version == document.version) {
             return Ok(None);
         }
         let Some(image) = backup.get(&document.key)? else { return Ok(None) };
         match self.rewritten(&image) {
-            Rewritten::Changed(changed) if changed.key == document.key && changed.fields == document.fields => {
-                let mut work = work(&image, &changed, Expect::Version(document.version), row);
+            Rewritten::Changed(mut changed) if changed.key == document.key && changed.fields == document.fields => {
+                let before = content_digest(&image.fields);
+                let mut work = work(&image, &mut changed, Expect::Version(document.version), row, before);
                 work.written.version = document.version;
                 Ok(Some(work))
             }
@@ -163,74 +168,97 @@ impl Hand {
         }
     }
 
-    fn in_place(&self, document: &Document, changed: &Changed) -> Result<Deed, Ended> {
-        let row = self.standing(&document.key)?;
-        let mut work = work(document, changed, Expect::Version(document.version), row.as_ref());
+    fn in_place(&self, document: &Document, changed: &mut Changed, known: &Known) -> Result<Deed, Ended> {
+        let row = known.standing(self, &document.key)?;
+        let held = known.held(self, &document.key)?;
+        let before = digest_of(document, held);
+        let mut work = work(document, changed, Expect::Version(document.version), row.as_deref(), before);
         let untouched = row.as_ref().is_some_and(|row| row.document.version == document.version);
-        if !untouched || self.is_found(row.as_ref())? {
-            self.keep(document, &mut work)?;
+        if !untouched || self.is_found(row.as_deref(), known)? {
+            self.keep(document, held, &mut work);
         }
         Ok(Deed::Write(Box::new(work)))
     }
 
-    fn moved(&self, document: &Document, changed: &Changed, there: Option<&Document>) -> Result<Deed, Ended> {
-        let row = self.standing(&changed.key)?;
+    fn moved(
+        &self,
+        document: &Document,
+        changed: &mut Changed,
+        there: Option<&Document>,
+        known: &Known,
+    ) -> Result<Deed, Ended> {
+        let row = known.standing(self, &changed.key)?;
         let ours = row.as_ref().filter(|row| row.document.source.as_ref() == Some(&document.key));
         let same_source = ours.is_some_and(|row| row.document.source_version == Some(document.version));
-        let mut work = work(document, changed, Expect::Absent, None);
-        self.keep(document, &mut work)?;
         let Some(there) = there else {
             // Somebody deleted what was made of it, and did not touch it: it is gone on purpose.
-            return Ok(if same_source { Deed::Nothing } else { Deed::Write(Box::new(work)) });
+            return if same_source { Ok(Deed::Nothing) } else { self.made(document, changed, known) };
         };
         if same_source {
             return Ok(Deed::Nothing);
         }
+        let Some(row) = ours else { return self.clash(document, changed, there, row.as_deref(), known) };
+        // The original was changed after it was copied.
+        let mut work = self.move_of(document, changed, known)?;
         work.write.expect = Expect::Version(there.version);
-        let after = self.fields_after(there);
-        if let Some(row) = ours {
-            // The original was changed after it was copied.
-            work.written.made = row.document.made;
-            if there.fields == changed.fields {
-                work.written.version = there.version;
-                return Ok(Deed::Known(Box::new(work)));
-            }
-            if row.document.version == there.version {
-                if self.is_found(Some(row))? {
-                    self.keep(there, &mut work)?;
-                }
-                work.written.how = How::Changed;
-                return Ok(Deed::Write(Box::new(work)));
-            }
-            return self
-                .park(&document.key, format!("it was changed after it was copied, and so was {}", changed.key.path()));
+        work.written.made = row.document.made;
+        if is_left(&work, &there.fields) {
+            work.written.version = there.version;
+            return Ok(Deed::Known(Box::new(work)));
         }
-        self.clash(document, changed, (there, &after), row.as_ref(), work)
+        if row.document.version == there.version {
+            if self.is_found(Some(row), known)? {
+                self.keep(there, known.held(self, &there.key)?, &mut work);
+            }
+            work.written.how = How::Changed;
+            return Ok(Deed::Write(Box::new(work)));
+        }
+        self.park(&document.key, format!("it was changed after it was copied, and so was {}", changed.key.path()))
+    }
+
+    fn made(&self, document: &Document, changed: &mut Changed, known: &Known) -> Result<Deed, Ended> {
+        Ok(Deed::Write(Box::new(self.move_of(document, changed, known)?)))
+    }
+
+    /// The write that makes it under its new key.
+    fn move_of(&self, document: &Document, changed: &mut Changed, known: &Known) -> Result<Work, Ended> {
+        let held = known.held(self, &document.key)?;
+        let mut work = work(document, changed, Expect::Absent, None, digest_of(document, held));
+        self.keep(document, held, &mut work);
+        Ok(work)
     }
 
     /// What it is to become stands there already, or something else does.
     fn clash(
         &self,
         document: &Document,
-        changed: &Changed,
-        (there, after): (&Document, &Fields),
+        changed: &mut Changed,
+        there: &Document,
         row: Option<&Standing>,
-        mut work: Work,
+        known: &Known,
     ) -> Result<Deed, Ended> {
         let policy = self.map.collection(&document.key.collection).map(|one| &one.clash);
-        let stays = policy.and_then(|policy| of_documents(policy, after, &changed.fields));
+        let after = self.fields_after(there);
+        let stays = policy.and_then(|policy| of_documents(policy, &after, &changed.fields));
+        let moved = |changed| -> Result<Work, Ended> {
+            let mut work = self.move_of(document, changed, known)?;
+            work.write.expect = Expect::Version(there.version);
+            Ok(work)
+        };
         match stays {
             Some(Stays::Either) if row.is_none() && self.is_unseen(&there.key)? => {
+                let mut work = moved(changed)?;
                 work.written.version = there.version;
                 // Others may have made the like of it since the data was looked at: that is found, not made.
-                work.written.made = self.is_made(&there.key)?;
+                work.written.made = self.is_made(&there.key, known)?;
                 Ok(Deed::Known(Box::new(work)))
             }
             Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
             Some(Stays::Second) => {
+                let mut work = moved(changed)?;
                 (work.written.how, work.written.made) = (How::Changed, false);
                 if row.is_none_or(|row| row.document.version != there.version) {
-                    self.keep(there, &mut work)?;
+                    self.keep(there, known.held(self, &there.key)?, &mut work);
                 }
                 Ok(Deed::Write(Box::new(work)))
             }
@@ -242,9 +270,9 @@ impl Hand {
     }
 
     /// Others made it, and nobody copied it away yet: it was not written so far.
-    fn is_found(&self, row: Option<&Standing>) -> Result<bool, Ended> {
-        let (Some(backup), Some(row)) = (&self.backup, row.filter(|row| !row.document.made)) else { return Ok(false) };
-        Ok(backup.holds(&row.document.key)?.is_none())
+    fn is_found(&self, row: Option<&Standing>, known: &Known) -> Result<bool, Ended> {
+        let Some(row) = row.filter(|row| self.backup.is_some() && !row.document.made) else { return Ok(false) };
+        Ok(known.held(self, &row.document.key)?.is_none())
     }
 
     /// Nobody saw it when the data was looked at: a life before made it, or others did. (Without a backup nothing
@@ -254,9 +282,8 @@ impl Hand {
     }
 
     /// A life before was about to make it, and nothing stood there when what will change was copied away.
-    fn is_made(&self, key: &DocumentKey) -> Result<bool, Ended> {
-        let Some(backup) = &self.backup else { return Ok(false) };
-        Ok(self.ledger.is_intended(key)? && backup.holds(key)?.is_none())
+    fn is_made(&self, key: &DocumentKey, known: &Known) -> Result<bool, Ended> {
+        Ok(self.backup.is_some() && self.ledger.is_intended(key)? && known.held(self, key)?.is_none())
     }
 
     fn fields_after(&self, document: &Document) -> Fields {
@@ -266,27 +293,41 @@ impl Hand {
         }
     }
 
-    /// Lets it be copied away before, when the backup has it in another form.
-    fn keep(&self, document: &Document, work: &mut Work) -> Result<(), Ended> {
-        let Some(backup) = &self.backup else { return Ok(()) };
-        let held = backup.holds(&document.key)?;
-        let digest = content_digest(&document.fields);
-        if held.is_none_or(|(_, held)| held != digest) {
+    /// Lets it be copied away before, when the backup `held` it in another form.
+    fn keep(&self, document: &Document, held: Option<Held>, work: &mut Work) {
+        if self.backup.is_some() && held.is_none_or(|held| held.1 != digest_of(document, Some(held))) {
             work.images.push(document.clone());
         }
-        Ok(())
     }
 }
 
-fn work(document: &Document, changed: &Changed, expect: Expect, row: Option<&Standing>) -> Work {
+/// The digest of a document: that of its image when it is the same version.
+fn digest_of(document: &Document, held: Option<Held>) -> [u8; 32] {
+    let same = held.filter(|(version, _)| *version == document.version);
+    same.map_or_else(|| content_digest(&document.fields), |(_, digest)| digest)
+}
+
+fn is_left(work: &Work, fields: &Fields) -> bool {
+    matches!(&work.write.leave, Leave::Fields(left) if left == fields)
+}
+
+fn work(
+    document: &Document,
+    changed: &mut Changed,
+    expect: Expect,
+    row: Option<&Standing>,
+    before: [u8; 32],
+) -> Work {
     let moves = changed.key != document.key;
     let source = if moves { Some(document.key.clone()) } else { row.and_then(|row| row.document.source.clone()) };
     let source_version = match row.filter(|row| !moves && row.document.source.is_some()) {
         Some(row) => row.document.source_version,
         None => Some(document.version),
     };
+    let fields = std::mem::take(&mut changed.fields);
+    let (after, bytes) = content(&fields);
     Work {
-        write: DocumentWrite { key: changed.key.clone(), expect, leave: Leave::Fields(changed.fields.clone()) },
+        write: DocumentWrite { key: changed.key.clone(), expect, leave: Leave::Fields(fields) },
         written: WrittenDocument {
             key: changed.key.clone(),
             version: 0,
@@ -296,9 +337,10 @@ fn work(document: &Document, changed: &Changed, expect: Expect, row: Option<&Sta
             source_version,
         },
         images: Vec::new(),
-        before: content_digest(&document.fields),
-        after: content_digest(&changed.fields),
+        before,
+        after,
         references: changed.changes.len() as u64,
+        bytes,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Works a pass off: several batches in flight, as many as the throttle lets, and none begun after somebody
-//! asked it to stop.
+//! Works a pass off: several batches in flight, as many as the throttle lets. When somebody asks it to stop none
+//! is begun any more, and those in flight end behind the store write that they are at.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Meter {
 /// Does every batch of the pass that is not done.
 ///
 /// # Errors
-/// When somebody asked it to stop, after the batches in flight; when a batch could not be done.
+/// When somebody asked it to stop, after the writes in flight; when a batch could not be done.
 pub async fn work_off(run: &Run, bench: &Bench) -> Result<(), Ended> {
     let mut queue = Queue { fetched: VecDeque::new(), last: 0, more: true };
     let mut flying = FuturesUnordered::new();
@@ -96,10 +96,7 @@ pub async fn work_off(run: &Run, bench: &Bench) -> Result<(), Ended> {
         tokio::select! {
             Some((batch, done)) = flying.next(), if !flying.is_empty() => {
                 names.retain(|(one, _)| *one != batch.number);
-                match done {
-                    Ok(()) => told(run, bench.pass.phase, &batch.collection).await?,
-                    Err(error) => ended = ended.or(Some(error)),
-                }
+                ended = ended.or(done.err());
             }
             () = sleep(HEARD) => {}
         }
@@ -107,11 +104,7 @@ pub async fn work_off(run: &Run, bench: &Bench) -> Result<(), Ended> {
 }
 
 async fn one(run: &Run, bench: &Bench, batch: Batch) -> (Batch, Result<(), Ended>) {
-    let done = async {
-        let done = bench.perform(run, &batch).await?;
-        settle(run, done).await
-    };
-    let done = done.await;
+    let done = bench.perform(run, &batch).await;
     (batch, done)
 }
 

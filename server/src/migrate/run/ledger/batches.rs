@@ -3,9 +3,11 @@
 //! A pass is one way over a set of batches. The plan's own stand under [`Pass::PLAN`]; every phase takes
 //! them for itself, so that what was rehearsed is not done.
 
+mod parts;
+
 use std::fmt;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use stella_protocol::migration::{Counts, PhaseName};
 use stella_protocol::{Text, Timestamp};
 
@@ -61,14 +63,30 @@ pub struct Batch {
     pub bytes: u64,
 }
 
-/// What came of a batch.
+/// How far a batch is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// To its end.
+    End,
+    /// Up to this id, and no further: the rest is undone.
+    Upto {
+        /// The last one that is done.
+        id: String,
+        /// Documents that were taken on since the part before.
+        documents: u64,
+    },
+}
+
+/// What came of a batch, or of the next part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchDone {
     /// Of which pass.
     pub pass: Pass,
     /// Its number.
     pub number: u64,
-    /// [`Fold`] of its documents before.
+    /// How far it is done now.
+    pub reach: Reach,
+    /// [`Fold`] of its documents before. Of a batch in parts the fold of these is kept.
     pub digest_before: [u8; 32],
     /// After.
     pub digest_after: [u8; 32],
@@ -132,8 +150,10 @@ impl Ledger {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (phase, round, number) DO UPDATE
                  SET name = excluded.name, collection = excluded.collection, after = excluded.after,
-                     upto = excluded.upto, documents = excluded.documents, bytes = excluded.bytes
-                 WHERE done = 0",
+                     upto = excluded.upto, documents = excluded.documents, bytes = excluded.bytes,
+                     reached = NULL, passed = 0, counted = 0, digest_before = NULL, digest_after = NULL
+                 WHERE done = 0 AND NOT (collection = excluded.collection AND after IS excluded.after
+                                         AND upto = excluded.upto AND documents = excluded.documents)",
             )?;
             let phase = word(&pass.phase, "a batch")?;
             for batch in batches {
@@ -189,7 +209,8 @@ impl Ledger {
         })
     }
 
-    /// Batches that are not done, by number, behind number `after` (0: all); at most `limit`.
+    /// Batches that are not done, by number, behind number `after` (0: all); at most `limit`. Of one that is done
+    /// in part, the rest.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -197,7 +218,8 @@ impl Ledger {
         self.read("read the batches", |connection| {
             let found = connection
                 .prepare_cached(
-                    "SELECT number, name, collection, after, upto, documents, bytes FROM batches
+                    "SELECT number, name, collection, coalesce(reached, after), upto, max(documents - passed, 0), bytes
+                     FROM batches
                      WHERE phase = ?1 AND round = ?2 AND done = 0 AND number > ?3 ORDER BY number LIMIT ?4",
                 )?
                 .query_map(params![word(&pass.phase, "a batch")?, pass.round, after as i64, held(limit) as i64], batch)?
@@ -206,50 +228,28 @@ impl Ledger {
         })
     }
 
-    /// Keeps what came of a batch: documents written, counts, troubles and a checkpoint, all or nothing.
+    /// Keeps what came of a batch, or of a part of it: documents written, counts, troubles and a checkpoint, all
+    /// or nothing. A part that does not go beyond the one before makes no difference.
     ///
     /// # Errors
-    /// When the ledger does not take it: the batch is undone then.
+    /// When the ledger does not take it: the batch, or this part of it, is undone then.
     pub fn settle(&self, done: &BatchDone) -> Result<Settled, LedgerError> {
         self.write("keep what came of a batch", |tx| {
             let phase = word(&done.pass.phase, "a batch")?;
-            let found = tx
-                .prepare_cached(
-                    "SELECT done, name, collection FROM batches WHERE phase = ?1 AND round = ?2 AND number = ?3",
-                )?
-                .query_row(params![phase, done.pass.round, done.number as i64], |row| {
-                    Ok((row.get::<_, bool>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-                })
-                .optional()?;
-            let (name, collection) = match found {
-                None => return Ok(Settled::NoSuch),
-                Some((true, ..)) => return Ok(Settled::Before),
-                Some((false, name, collection)) => (name, collection),
+            let open = match parts::open(tx, &phase, done)? {
+                Ok(open) => open,
+                Err(settled) => return Ok(settled),
             };
-            tx.prepare_cached(
-                "UPDATE batches SET done = 1, digest_before = ?4, digest_after = ?5, ms = ?6, at = ?7
-                 WHERE phase = ?1 AND round = ?2 AND number = ?3",
-            )?
-            .execute(params![
-                phase,
-                done.pass.round,
-                done.number as i64,
-                done.digest_before,
-                done.digest_after,
-                done.ms as i64,
-                done.at.millis(),
-            ])?;
             let known = put_written(tx, done)?;
             let counts = Counts { done: done.counts.done.saturating_sub(known), ..done.counts };
-            add_counts(tx, done.pass.phase, &name, &counts)?;
+            let counted = counts.done + counts.skipped + counts.parked + counts.failed;
+            parts::put(tx, &phase, done, &open, counted)?;
+            add_counts(tx, done.pass.phase, &open.name, &counts)?;
             put_troubles(tx, &done.troubles, done.at)?;
             let so_far = progressed(tx, &phase)?;
             let (finished, total) = so_far.documents;
-            put_checkpoint(
-                tx,
-                &phase,
-                &Checkpoint { at: done.at, done: finished, total, collection: Text::new(collection) },
-            )?;
+            let collection = Text::new(open.collection);
+            put_checkpoint(tx, &phase, &Checkpoint { at: done.at, done: finished, total, collection })?;
             Ok(Settled::Now)
         })
     }
@@ -271,7 +271,8 @@ impl Ledger {
             let phase = word(&pass.phase, "a batch")?;
             let found = connection
                 .prepare_cached(
-                    "SELECT coalesce(sum(done), 0), count(*), coalesce(sum(documents * done), 0),
+                    "SELECT coalesce(sum(done), 0), count(*),
+                            coalesce(sum(CASE done WHEN 1 THEN documents ELSE min(passed, documents) END), 0),
                             coalesce(sum(documents), 0), max(at)
                      FROM batches WHERE phase = ?1 AND round = ?2",
                 )?
@@ -281,7 +282,8 @@ impl Ledger {
     }
 
     /// Documents by what became of them. The canary's are counted with the copy's. `planned` are the
-    /// documents of the phase's batches; of the plan's as long as it has none.
+    /// documents of the phase's batches; of the plan's as long as it has none. Of what later passes of the copy
+    /// did again only those are planned that were counted anew.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -377,7 +379,8 @@ fn sums(row: &Row<'_>) -> rusqlite::Result<Progressed> {
 fn progressed(connection: &Connection, phase: &str) -> Result<Progressed, Stop> {
     let found = connection
         .prepare_cached(
-            "SELECT coalesce(sum(done), 0), count(*), coalesce(sum(documents * done), 0),
+            "SELECT coalesce(sum(done), 0), count(*),
+                    coalesce(sum(CASE done WHEN 1 THEN documents ELSE min(passed, documents) END), 0),
                     coalesce(sum(documents), 0), max(at)
              FROM batches WHERE phase = ?1",
         )?

@@ -2,6 +2,8 @@
 //!
 //! The backup is the truth. What is lost here is made again from its parts.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{Ledger, LedgerError, digest_of};
@@ -92,6 +94,31 @@ impl Ledger {
             let count: i64 =
                 connection.prepare_cached("SELECT count(*) FROM image_parts")?.query_row([], |row| row.get(0))?;
             Ok(count as u64)
+        })
+    }
+
+    /// Versions and digests of the newest images of a collection's documents, from one id to another, by id; as
+    /// many as there are.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn images_in(
+        &self,
+        collection: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<HashMap<String, (u64, [u8; 32])>, LedgerError> {
+        self.read("read where the backup's documents are", |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, version, digest FROM images WHERE collection = ?1 AND id >= ?2 AND id <= ?3",
+            )?;
+            let mut rows = statement.query([collection, from, to])?;
+            let mut found = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let digest = digest_of(row.get_ref(2)?.as_blob().unwrap_or_default(), "an image")?;
+                found.insert(row.get(0)?, (row.get::<_, i64>(1)? as u64, digest));
+            }
+            Ok(found)
         })
     }
 

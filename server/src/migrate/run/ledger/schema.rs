@@ -195,6 +195,13 @@ CREATE TABLE sight (
 CREATE INDEX sight_vanished ON sight (name, user) WHERE now = 0;
 ";
 
+/// How far a batch is done that is not done to its end.
+const FOURTH: &str = "
+ALTER TABLE batches ADD COLUMN reached TEXT;
+ALTER TABLE batches ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+";
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD)]).to_latest(connection).map_err(LedgerError::Tables)
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH)]).to_latest(connection).map_err(LedgerError::Tables)
 }

@@ -24,8 +24,14 @@ pub struct Seen {
 
 /// SHA-256 of a document's fields as canonical JSON: the same for the same values, wherever they are kept.
 pub fn content_digest(fields: &BTreeMap<String, Value>) -> [u8; 32] {
+    content(fields).0
+}
+
+/// The same, and how long that JSON is, in bytes.
+pub fn content(fields: &BTreeMap<String, Value>) -> ([u8; 32], u64) {
     // Fields were JSON when they came: there is nothing in them that could not be written as such.
-    serde_json::to_vec(fields).map_or([0; 32], |canonical| Sha256::digest(&canonical).into())
+    let canonical = serde_json::to_vec(fields);
+    canonical.map_or(([0; 32], 0), |canonical| (Sha256::digest(&canonical).into(), canonical.len() as u64))
 }
 
 /// One digest of many documents, in the order in which they are taken.
@@ -110,6 +116,20 @@ impl Ledger {
                 found.push(seen(row)?);
             }
             Ok(found)
+        })
+    }
+
+    /// Ids of one collection's documents that the plan changes or moves, behind `after` and not behind `upto`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn changing_in(&self, collection: &str, after: Option<&str>, upto: &str) -> Result<Vec<String>, LedgerError> {
+        self.read("read the documents seen", |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id FROM seen WHERE collection = ?1 AND id > ?2 AND id <= ?3 AND changes = 1 ORDER BY id",
+            )?;
+            let rows = statement.query_map([collection, after.unwrap_or_default(), upto], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 

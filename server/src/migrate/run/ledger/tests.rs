@@ -51,7 +51,8 @@ fn written(id: &str, version: u64, made: bool) -> WrittenDocument {
 fn done(pass: Pass, number: u64, written: Vec<WrittenDocument>) -> BatchDone {
     let counts = Counts { done: written.len() as u64, conflicts: 1, ..Counts::default() };
     let (digest_before, digest_after) = ([1; 32], [2; 32]);
-    BatchDone { pass, number, digest_before, digest_after, written, counts, troubles: vec![], ms: 5, at: at(9) }
+    let (reach, troubles) = (Reach::End, vec![]);
+    BatchDone { pass, number, reach, digest_before, digest_after, written, counts, troubles, ms: 5, at: at(9) }
 }
 
 fn orphan(id: &str, documents: u64) -> Orphan {

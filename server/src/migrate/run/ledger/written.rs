@@ -100,6 +100,18 @@ impl Ledger {
         self.read("read documents written", |connection| keys.iter().map(|key| one(connection, key)).collect())
     }
 
+    /// Documents of a collection that stand as we left them or as others changed them since, from one id to
+    /// another; as many as there are.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn standing_in(&self, collection: &str, from: &str, to: &str) -> Result<Vec<Standing>, LedgerError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM written WHERE collection = ?1 AND id >= ?2 AND id <= ?3 AND back IS NULL"
+        );
+        self.read("read the documents written", |connection| many(connection, &sql, [collection, from, to]))
+    }
+
     /// Documents that we wrote, by collection and id, behind `after`; at most `limit`. Those that were taken
     /// back among them.
     ///
@@ -173,20 +185,25 @@ pub(super) fn put_written(tx: &Transaction<'_>, done: &BatchDone) -> Result<u64,
              source_version = excluded.source_version, at = excluded.at,
              made = CASE WHEN back IS NULL THEN made ELSE excluded.made END, back = NULL",
     )?;
-    let mut known = 0;
+    let (mut known, mut how) = (0, None);
+    let phase = word(&done.pass.phase, "a document written")?;
     for document in &done.written {
         let key = &document.key;
         known += u64::from(standing.exists([&key.collection, &key.id])?);
         last += 1;
+        let how = match &how {
+            Some((same, word)) if *same == document.how => word,
+            _ => &how.insert((document.how, word(&document.how, "a document written")?)).1,
+        };
         statement.execute(params![
             key.collection,
             key.id,
             last,
-            word(&done.pass.phase, "a document written")?,
+            phase,
             done.pass.round,
             done.number as i64,
             document.version as i64,
-            word(&document.how, "a document written")?,
+            how,
             document.made,
             document.source.as_ref().map(DocumentKey::path),
             document.source_version.map(|version| version as i64),

@@ -1,8 +1,13 @@
 //! Asks the store: again where that can help, and never in doubt of what became of a write.
+//!
+//! As many writes are in flight at a time as it answers soon: what waits for its turn here can be called off, what
+//! waits in the store cannot.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::{Ended, Run};
@@ -23,17 +28,23 @@ pub enum Put {
 }
 
 impl Run {
-    /// Asks until the store answers, or it is clear that it does not.
-    async fn again<'a, T>(&'a self, ask: impl Fn() -> Asking<'a, T> + Send) -> Result<T, DocumentsError> {
+    /// Asks until the store answers, it is clear that it does not, or nobody wants to know any more.
+    async fn again<'a, T>(
+        &'a self,
+        ask: impl Fn() -> Asking<'a, T> + Send,
+    ) -> Result<Result<T, DocumentsError>, Ended> {
         let mut tries = 0;
         loop {
             match ask().await {
                 Err(DocumentsError::Unavailable(_)) if tries + 1 < self.site.pace.tries => {
                     self.throttle().failed();
-                    sleep(self.site.pace.retry.saturating_mul(1 << tries.min(6))).await;
+                    tokio::select! {
+                        () = sleep(self.site.pace.retry.saturating_mul(1 << tries.min(6))) => {}
+                        ended = self.ended() => return Err(ended),
+                    }
                     tries += 1;
                 }
-                answer => return answer,
+                answer => return Ok(answer),
             }
         }
     }
@@ -48,7 +59,7 @@ impl Run {
         after: Option<&'a str>,
         limit: usize,
     ) -> Result<DocumentPage, Ended> {
-        Ok(self.again(|| self.site.documents.scan(collection, after, limit)).await?)
+        Ok(self.again(|| self.site.documents.scan(collection, after, limit)).await??)
     }
 
     /// One document.
@@ -56,7 +67,7 @@ impl Run {
     /// # Errors
     /// When the store does not answer.
     pub async fn get<'a>(&'a self, key: &'a DocumentKey) -> Result<Option<Document>, Ended> {
-        Ok(self.again(|| self.site.documents.get(key)).await?)
+        Ok(self.again(|| self.site.documents.get(key)).await??)
     }
 
     /// The collections at the root, or below a document.
@@ -64,39 +75,130 @@ impl Run {
     /// # Errors
     /// When the store does not answer.
     pub async fn collections<'a>(&'a self, under: Option<&'a str>) -> Result<Vec<String>, Ended> {
-        Ok(self.again(|| self.site.documents.collections(under)).await?)
+        Ok(self.again(|| self.site.documents.collections(under)).await??)
     }
 
+    /// Whether there may be collections below a collection's documents.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn has_below<'a>(&'a self, collection: &'a str) -> Result<bool, Ended> {
+        Ok(self.again(|| self.site.documents.has_below(collection)).await??)
+    }
+
+    /// Waits until another write may go out; as long as the place is held it may.
+    ///
+    /// # Errors
+    /// When it is to end: nothing was begun.
+    pub async fn slot(&self) -> Result<Slot<'_>, Ended> {
+        loop {
+            self.check()?;
+            let freed = self.slots.freed.notified();
+            if self.slots.take(self.throttle().writes()) {
+                return Ok(Slot(self));
+            }
+            tokio::select! {
+                () = freed => {}
+                ended = self.ended() => return Err(ended),
+            }
+        }
+    }
+
+    /// Writes conditionally; one answer a write, in order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Put>, Ended> {
+        self.slot().await?.put(&writes.iter().collect::<Vec<_>>()).await
+    }
+
+    /// Most writes that the store takes at once.
+    pub fn most_writes(&self) -> usize {
+        self.site.documents.capabilities().batch.max(1)
+    }
+
+    /// What became of a write; None: nothing, it is to be asked again. Writes are the same whoever makes
+    /// them, so that what stands there as it was to be is taken for ours.
+    async fn looked_up(&self, write: &DocumentWrite) -> Result<Option<Put>, Ended> {
+        let now = self.get(&write.key).await?;
+        let as_before = match (write.expect, &now) {
+            (Expect::Absent, None) => true,
+            (Expect::Version(version), Some(now)) => now.version == version,
+            _ => false,
+        };
+        Ok(match (&write.leave, now) {
+            (Leave::Nothing, None) => Some(Put::Done(0)),
+            _ if as_before => None,
+            (Leave::Fields(fields), Some(now)) if now.fields == *fields => Some(Put::Done(now.version)),
+            (_, now) => Some(Put::Conflict(now.map(Box::new))),
+        })
+    }
+}
+
+/// Writes that the store is at.
+#[derive(Debug, Default)]
+pub struct Slots {
+    taken: Mutex<usize>,
+    freed: Notify,
+}
+
+impl Slots {
+    fn taken(&self) -> MutexGuard<'_, usize> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of so many; false: none is free.
+    fn take(&self, most: usize) -> bool {
+        let mut taken = self.taken();
+        let is_free = *taken < most;
+        *taken += usize::from(is_free);
+        is_free
+    }
+}
+
+/// The right to one write at a time.
+pub struct Slot<'r>(&'r Run);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.0.slots.taken();
+        *taken = taken.saturating_sub(1);
+        self.0.slots.freed.notify_waiters();
+    }
+}
+
+impl Slot<'_> {
     /// Writes conditionally; one answer a write, in order. What another write of its batch held up is asked
     /// again without that one; what may or may not have happened is looked up.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Put>, Ended> {
+    pub async fn put(&self, writes: &[&DocumentWrite]) -> Result<Vec<Put>, Ended> {
         let mut answers: Vec<Option<Put>> = vec![None; writes.len()];
-        let most = self.site.documents.capabilities().batch.max(1);
+        let most = self.0.most_writes();
         loop {
             let open: Vec<usize> = (0..writes.len()).filter(|place| answers[*place].is_none()).take(most).collect();
             if open.is_empty() {
                 return Ok(answers.into_iter().flatten().collect());
             }
-            self.put_once(&writes, &open, &mut answers).await?;
+            self.put_once(writes, &open, &mut answers).await?;
         }
     }
 
     async fn put_once(
         &self,
-        writes: &[DocumentWrite],
+        writes: &[&DocumentWrite],
         open: &[usize],
         answers: &mut [Option<Put>],
     ) -> Result<(), Ended> {
-        let batch: Vec<DocumentWrite> = open.iter().map(|place| writes[*place].clone()).collect();
+        let run = self.0;
         let begun = Instant::now();
-        let written = self.again(|| self.site.documents.write(batch.clone())).await;
+        let batch = || open.iter().map(|place| writes[*place].clone()).collect();
+        let written = run.again(|| run.site.documents.write(batch())).await?;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match written {
             Ok(written) => {
-                self.throttle().took(open.len(), ms);
+                run.throttle().took(open.len(), ms);
                 for (place, written) in open.iter().zip(written) {
                     match written {
                         Written::Done(version) => answers[*place] = Some(Put::Done(version)),
@@ -107,9 +209,9 @@ impl Run {
                 Ok(())
             }
             Err(DocumentsError::Unknown(_)) => {
-                self.throttle().failed();
+                run.throttle().failed();
                 for place in open {
-                    answers[*place] = self.looked_up(&writes[*place]).await?;
+                    answers[*place] = run.looked_up(writes[*place]).await?;
                 }
                 Ok(())
             }
@@ -128,22 +230,5 @@ impl Run {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// What became of a write; None: nothing, it is to be asked again. Writes are the same whoever makes
-    /// them, so that what stands there as it was to be is taken for ours.
-    async fn looked_up(&self, write: &DocumentWrite) -> Result<Option<Put>, Ended> {
-        let now = self.get(&write.key).await?;
-        let as_before = match (write.expect, &now) {
-            (Expect::Absent, None) => true,
-            (Expect::Version(version), Some(now)) => now.version == version,
-            _ => false,
-        };
-        Ok(match (&write.leave, now) {
-            (Leave::Nothing, None) => Some(Put::Done(0)),
-            _ if as_before => None,
-            (Leave::Fields(fields), Some(now)) if now.fields == *fields => Some(Put::Done(now.version)),
-            (_, now) => Some(Put::Conflict(now.map(Box::new))),
-        })
     }
 }

@@ -98,7 +98,11 @@ impl Run {
     /// When the ledger cannot be read.
     pub async fn say(&self, phase: PhaseName) -> Result<(Counts, Option<Text>), Ended> {
         let counts = self.counts(phase).await?;
-        let gauge = self.voice.gauge().clone();
+        let mut gauge = self.voice.gauge().clone();
+        if phase == PhaseName::Copy {
+            // Where it stops and goes on again, both say the same: what the canary did is done.
+            (gauge.done, gauge.total) = (counts.settled(), counts.planned);
+        }
         let hold = gauge.hold.or_else(|| self.throttle().hold().map(str::to_owned)).map(Text::new);
         let at = self.site.clock.now();
         let progress = {

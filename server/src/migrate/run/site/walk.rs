@@ -64,7 +64,8 @@ impl Walk {
             self.rest.push((collection.clone(), page.next.clone()));
         }
         let mut below = Vec::new();
-        for document in &page.documents {
+        let asked: &[Document] = if run.has_below(&collection).await? { &page.documents } else { &[] };
+        for document in asked {
             let path = document.key.path();
             let names = run.collections(Some(&path)).await?;
             below.extend(names.into_iter().map(|name| (format!("{path}/{name}"), None)));

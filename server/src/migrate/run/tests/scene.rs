@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::power::{Switched, shared};
+use super::power::shared;
 use super::world;
 use crate::clock::Clock;
 use crate::documents::embedded::Embedded;
@@ -99,7 +99,7 @@ impl Scene {
         self.start_with(shared(&self.documents))
     }
 
-    pub fn start_with(&self, documents: Arc<Switched>) -> Process {
+    pub fn start_with<D: Documents + 'static>(&self, documents: Arc<D>) -> Process {
         let (hub, thread) = Hub::start(Arc::new(self.store()) as Arc<dyn Store>, self.clock.clone()).unwrap();
         let holder = format!("one-{}", self.keys.fetch_add(1, Ordering::SeqCst));
         let site = self.site(&hub, documents, &holder);
