@@ -2,71 +2,39 @@
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "../server/tests/server/waiting.rs"]
+mod waiting;
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use portable_pty::CommandBuilder;
 use serde_json::Value;
-use stella_protocol::fix::{Act, ArgvAct, FixPlan, PlanStep, Policy, Risk, Stream};
-use stella_protocol::{FixOutput, FixStatus, Role, Text, Timestamp};
+use stella_protocol::fix::Act;
+use stella_protocol::{FixStatus, Role, Text, Timestamp};
 use stella_server::admin::{self, AdminAnswer, AdminRequest};
-use stella_server::remedy::definition::Limits;
-use stella_server::remedy::{Draft, Event, FixState, machine};
-use stella_server::store::{SqliteStore, Store, Tx, Write as Kept};
+use stella_server::remedy::FixState;
 use stella_server::{Clock, Config};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// A plan's digest as the tests' fixes have it.
-const DIGEST: &str = "5f0e2d1c7a64b9384f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f0abcd";
+use program::Said;
+use waiting::DIGEST;
 
 fn text(text: &str) -> Text {
     Text::new(text.to_owned())
 }
 
-/// A fix that waits for approvals.
+/// A fix that waits for one approval, and whose words are hostile.
 fn pending(number: u64, target: &str) -> FixState {
-    let act = Act::Argv(ArgvAct {
-        program: text("/bin/true"),
-        arguments: vec![text("--unit"), text("a b\u{1b}[2J")],
-        environment: Vec::new(),
-        success: Vec::new(),
-        clean: Vec::new(),
-        timeout_ms: 1_000,
-    });
-    let (idempotent, fenced) = (true, true);
-    let step = PlanStep { title: text("restart it"), act, probe: None, undo: None, idempotent, fenced, retries: 0 };
-    let plan = FixPlan {
-        definition_id: text("restart-pool"),
-        definition_digest: text("00"),
-        risk: Risk::Medium,
-        policy: Policy::Approve,
-        target: text(target),
-        parameters: Vec::new(),
-        preconditions: Vec::new(),
-        steps: vec![step],
-        touches: Vec::new(),
-        will_not_undo: Vec::new(),
-        verification: None,
-        guard: None,
-    };
-    let draft = Draft {
-        title: text("Restart the pool\u{202e}"),
-        alert_id: None,
-        plan,
-        plan_digest: text(DIGEST),
-        policy: Policy::Approve,
-        proposed_by: text("rule:pool"),
-        owner: Text::default(),
-        quorum: 1,
-        guards: Vec::new(),
-        observed: None,
-        limits: Limits::default(),
-    };
-    let now = Clock::system().now();
-    let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();
-    machine::step(&state, &Event::Rehearsed(Ok(vec![text("it would work")])), now).unwrap().state
+    let mut state = waiting::pending(number, target);
+    state.fix.title = text("Restart the pool\u{202e}");
+    if let Act::Argv(act) = &mut state.fix.plan.steps[0].act {
+        act.arguments = vec![text("--unit"), text("a b\u{1b}[2J")];
+    }
+    state
 }
 
 /// One that ended so.
@@ -89,23 +57,7 @@ struct Server {
 impl Server {
     async fn with(fixes: Vec<FixState>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(data.path(), Timestamp::default()).unwrap();
-        let mut writes = Vec::new();
-        for state in fixes {
-            let line = |number| FixOutput {
-                id: state.fix.id.clone(),
-                number,
-                step: 0,
-                stream: Stream::Out,
-                at: Timestamp::default(),
-                text: Text::new(format!("line {number}\u{1b}[2J")),
-            };
-            let said: Vec<Kept> = (1..=3).map(|number| Kept::FixOutput(Box::new(line(number)))).collect();
-            writes.push(Kept::Fix { state: Arc::new(state), from: None });
-            writes.extend(said);
-        }
-        store.commit_all(vec![Tx { writes, ..Tx::default() }]);
-        drop(store);
+        waiting::keep(data.path(), fixes, &[1, 2, 3].map(|number| format!("line {number}\u{1b}[2J")));
         let config = Config { data: Some(data.path().to_owned()), ..Config::embedded("tester".to_owned()) };
         let server = stella_server::bind(config).await.unwrap();
         let (address, admin) =
@@ -150,22 +102,7 @@ impl Server {
     }
 }
 
-#[derive(Debug)]
-struct Said {
-    code: Option<i32>,
-    out: String,
-    beside: String,
-}
-
 impl Said {
-    fn of(output: &Output) -> Self {
-        let read = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let said = Self { code: output.status.code(), out: read(&output.stdout), beside: read(&output.stderr) };
-        let is_safe = |text: &str| !text.contains(['\u{1b}', '\u{202e}']);
-        assert!(is_safe(&said.out) && is_safe(&said.beside), "{said:?}");
-        said
-    }
-
     fn first_words(&self) -> Vec<&str> {
         self.out.lines().filter_map(|line| line.split_whitespace().next()).collect()
     }
@@ -311,28 +248,14 @@ async fn following_ends_with_the_fix_and_says_by_its_code_whether_it_helped() {
     server.stop().await;
 }
 
-/// Approves at a terminal, typing this when asked; the exit code and what stood there.
+/// Approves at a terminal, typing this when asked.
 fn typed(server: &Server, typed: &str) -> (u32, String) {
-    let pair = native_pty_system().openpty(PtySize { rows: 60, cols: 200, ..PtySize::default() }).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_stella-tui"));
     command.args(["fixes", "approve", "fx-1", "--server", &server.address]);
     command.env_clear();
     command.env("HOME", server.data.path());
     command.env("STELLA_TOKEN", &server.admin);
-    let mut child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
-    let (mut reader, mut writer) = (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
-    let (mut seen, mut piece, mut was_typed) = (String::new(), [0; 4096], false);
-    // The end of a terminal whose other side is gone reads as an error.
-    while let Ok(count @ 1..) = reader.read(&mut piece) {
-        seen += &String::from_utf8_lossy(&piece[..count]);
-        if !was_typed && seen.contains("anything else to leave it: ") {
-            was_typed = true;
-            writer.write_all(typed.as_bytes()).unwrap();
-            writer.flush().unwrap();
-        }
-    }
-    (child.wait().unwrap().exit_code(), seen)
+    program::typed(command, typed)
 }
 
 #[tokio::test(flavor = "multi_thread")]

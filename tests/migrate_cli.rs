@@ -2,17 +2,21 @@
 //! which exit code.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "migrate_cli/following.rs"]
+mod following;
+#[path = "cli/program.rs"]
+mod program;
 #[path = "migrate_cli/server.rs"]
 mod server;
+#[path = "migrate_cli/verbs.rs"]
+mod verbs;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::{Value, json};
 
-use server::{Answer, Server, snapshot};
+use program::Said;
+use server::{Server, snapshot};
 
 const DIGEST: &str = "5f0e2d1c7a64b9384f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f0abcd";
 const AT: &str = "2026-01-01T00:00:00.000Z";
@@ -67,21 +71,7 @@ fn with(one: &Value) -> Server {
     server
 }
 
-#[derive(Debug)]
-struct Said {
-    code: Option<i32>,
-    out: String,
-    beside: String,
-}
-
 impl Said {
-    fn of(output: &Output) -> Self {
-        let read = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let said = Self { code: output.status.code(), out: read(&output.stdout), beside: read(&output.stderr) };
-        assert!(!said.out.contains('\u{1b}') && !said.beside.contains('\u{1b}'), "{said:?}");
-        said
-    }
-
     fn objects(&self) -> Vec<Value> {
         assert!(self.out.is_ascii(), "{self:?}");
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -157,176 +147,6 @@ fn a_plan_is_made_waited_for_and_shown_as_two_blocks() {
     );
     assert!(said.last_line().starts_with("next: stella-tui migrate decisions mig-1"), "{said:?}");
     assert_eq!(server.changes()[1].headers["if-match"], "\"3\"");
-}
-
-#[test]
-fn following_writes_a_line_a_progress_and_ends_with_what_people_see() {
-    let copying = migration("mig-1", "copying", 7, &json!({"plan": plan()}));
-    let server = with(&copying);
-    let user = json!({"user": "usr_a", "oldIds": ["a_example_com"], "places": [
-        {"collection": "conversations", "before": 0, "now": 240, "expected": 240}]});
-    let verified = migration("mig-1", "verified", 9, &json!({"plan": plan()}));
-    let report = json!({"migration": verified, "collections": [], "users": [user], "orphans": [], "troubles": [],
-                        "reconciliation": []});
-    server.says("GET migrations/mig-1/report", [report]);
-    let mut follower = command(&server, &["status", "--follow"]).spawn().unwrap();
-    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "mig-1 copying");
-    server.sends("migration_progress", &progress(2850, 57), false);
-    let line = lines.next().unwrap().unwrap();
-    assert_eq!(line, "✓ batch 57/120 · 2850/8402 documents (33.9 %) · 8/s · ETA 9–12 min");
-    let mut held = progress(2851, 57);
-    held["holdReason"] = "the store is slow".into();
-    server.sends("migration_progress", &held, false);
-    assert!(lines.next().unwrap().unwrap().starts_with("! batch 57/120"), "a hold does not wait for its second");
-    server.sends("migration", &migration("mig-1", "verifying", 8, &json!({})), true);
-    assert_eq!(lines.next().unwrap().unwrap(), "mig-1 verifying");
-    server.sends("migration", &verified, true);
-    let rest: Vec<String> = lines.map(Result::unwrap).collect();
-    assert_eq!(rest[0], "mig-1 verified");
-    assert!(rest.iter().any(|line| line.contains("240") && line.ends_with("usr_a")), "{rest:?}");
-    assert!(rest.last().unwrap().starts_with("next: "), "{rest:?}");
-    assert_eq!(follower.wait().unwrap().code(), Some(0));
-}
-
-#[test]
-fn what_ends_badly_ends_with_one_and_a_program_gets_objects() {
-    let server = with(&migration("mig-1", "copying", 7, &json!({})));
-    server.sends("migration_progress", &progress(2850, 57), false);
-    let why = json!({"result": "116 documents are parked"});
-    server.sends("migration", &migration("mig-1", "halted", 8, &why), true);
-    let said = asked(&server, &["status", "1", "--follow", "-o", "jsonl"]);
-    assert_eq!(said.code, Some(1), "{said:?}");
-    let objects = said.objects();
-    assert_eq!(objects[0]["migration"]["status"], "copying");
-    assert_eq!(objects.last().unwrap()["migration"]["result"], "116 documents are parked");
-    assert!(objects.iter().any(|object| object["progress"]["done"] == 2850), "{objects:?}");
-}
-
-/// Waits until it said this, or the time of a slow machine is over.
-fn wait_for(follower: &mut Child, wanted: &str) {
-    let mut lines = BufReader::new(follower.stdout.as_mut().unwrap()).lines();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(30) {
-        if lines.next().unwrap().unwrap().contains(wanted) {
-            return;
-        }
-    }
-    unreachable!("{wanted} was not said");
-}
-
-#[test]
-fn an_interrupt_detaches_and_changes_nothing() {
-    let server = with(&migration("mig-1", "copying", 7, &json!({})));
-    server.sends("migration_progress", &progress(2850, 57), false);
-    let mut follower = command(&server, &["status", "--follow"]).spawn().unwrap();
-    wait_for(&mut follower, "batch 57/120");
-    let interrupted = Command::new("kill").args(["-INT", &follower.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let said = Said::of(&follower.wait_with_output().unwrap());
-    assert_eq!(said.code, Some(130), "{said:?}");
-    assert!(said.beside.contains("mig-1 goes on in the server"), "{said:?}");
-    assert!(server.changes().is_empty());
-}
-
-#[test]
-fn a_script_consents_to_the_plan_that_it_names_and_no_other() {
-    for (verb, status) in
-        [("approve", "rehearsed"), ("start", "approved"), ("cutover", "verified"), ("rollback", "halted")]
-    {
-        let server = with(&migration("mig-1", status, 5, &json!({"plan": plan()})));
-        let route = format!("POST migrations/mig-1/{verb}");
-        server.says(&route, [migration("mig-1", "verified", 6, &json!({"plan": plan()}))]);
-        assert_eq!(asked(&server, &[verb, "mig-1"]).code, Some(2), "{verb}");
-        let other = asked(&server, &[verb, "mig-1", "--plan-digest", "00112233"]);
-        assert_eq!(other.code, Some(4), "{verb}: {other:?}");
-        assert!(server.changes().is_empty(), "{verb}");
-
-        let done = asked(&server, &[verb, "mig-1", "--plan-digest", "5F0E2D1C"]);
-        assert_eq!(done.code, Some(0), "{verb}: {done:?}");
-        assert!(done.last_line().starts_with("next: "), "{verb}: {done:?}");
-        let sent = server.changes();
-        assert_eq!((sent.len(), sent[0].route.as_str()), (1, route.as_str()));
-        assert_eq!(sent[0].body, json!({"planDigest": DIGEST}), "{verb}");
-        assert_eq!(sent[0].headers["if-match"], "\"5\"");
-        assert!(sent[0].headers.contains_key("idempotency-key"), "{verb}");
-    }
-}
-
-#[test]
-fn verbs_send_what_was_said() {
-    let server = with(&migration("mig-1", "copying", 5, &json!({"plan": plan()})));
-    let after = migration("mig-1", "copying", 6, &json!({}));
-    for (words, route, body) in [
-        (&["rehearse"][..], "rehearse", json!({})),
-        (&["pause", "--reason", "peak"], "pause", json!({"text": "peak"})),
-        (&["resume"], "resume", json!({})),
-        (&["rate", "25"], "rate", json!({"rate": 25})),
-        (&["rate", "max", "mig-1"], "rate", json!({"rate": 0})),
-        (&["verify"], "verify", json!({})),
-        (&["stop", "mig"], "stop", json!({})),
-        (&["hand-over", "--to", "op2"], "hand-over", json!({"to": "op2"})),
-        (&["take-over"], "take-over", json!({})),
-        (&["retry"], "retry", json!({})),
-        (&["close", "mig-1", "--statement", "I looked"], "close", json!({"text": "I looked"})),
-        (&["cancel", "mig-1"], "cancel", json!({})),
-        (
-            &["start", "--plan-digest", "5f0e2d1c", "--dual-read", "readers of v12 know both"],
-            "start",
-            json!({"planDigest": DIGEST, "text": "readers of v12 know both"}),
-        ),
-    ] {
-        server.says(&format!("POST migrations/mig-1/{route}"), [after.clone()]);
-        let said = asked(&server, words);
-        assert_eq!(said.code, Some(0), "{words:?}: {said:?}");
-        let sent = server.changes().pop().unwrap();
-        assert_eq!((sent.route, sent.body), (format!("POST migrations/mig-1/{route}"), body), "{words:?}");
-    }
-}
-
-#[test]
-fn a_brake_is_meant_whatever_happened_meanwhile_and_nothing_else_is() {
-    let server = with(&migration("mig-1", "copying", 5, &json!({})));
-    let conflict = |current: u64| Answer {
-        status: 412,
-        body: json!({"type": "", "code": "version_conflict", "title": "it went on", "retry": "never",
-                     "current": migration("mig-1", "copying", current, &json!({}))}),
-    };
-    let paused = Answer::from(migration("mig-1", "paused", 8, &json!({})));
-    server.answers("POST migrations/mig-1/pause", vec![conflict(6), conflict(7), paused]);
-    server.says("GET migrations/mig-1", [5, 6, 7].map(|version| migration("mig-1", "copying", version, &json!({}))));
-    let said = asked(&server, &["pause", "mig-1"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let seen: Vec<String> = server.changes().iter().map(|sent| sent.headers["if-match"].clone()).collect();
-    assert_eq!(seen, ["\"5\"", "\"6\"", "\"7\""]);
-
-    server.answers("POST migrations/mig-1/verify", vec![conflict(8)]);
-    let said = asked(&server, &["verify", "mig-1"]);
-    assert_eq!(said.code, Some(4), "{said:?}");
-    assert!(said.beside.contains("mig-1 is copying now"), "{said:?}");
-}
-
-#[test]
-fn a_question_and_an_orphan_are_decided_by_name() {
-    let server = with(&migration("mig-1", "needs_decision", 5, &json!({"openDecisions": 1})));
-    let open = |id: &str| {
-        json!({"id": id, "kind": "shared_id", "question": "whose?", "ids": [], "evidence": [],
-               "options": [{"name": "first", "words": ""}, {"name": "second", "words": ""}]})
-    };
-    server.says("GET migrations/mig-1/decisions", [page(&json!([open("dec-1"), open("dec-20")]))]);
-    server.says("POST migrations/mig-1/decisions", [migration("mig-1", "draft", 6, &json!({}))]);
-    let decide = |words: &[&str]| asked(&server, &[&["decide"], words, &["--reason", "I asked her"]].concat());
-    let said = decide(&["--question", "dec-2", "--option", "s"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let question = json!({"about": "question", "id": "dec-20", "option": "second", "reason": "I asked her"});
-    let sent = server.changes().pop().unwrap();
-    assert_eq!((sent.headers["if-match"].as_str(), sent.body), ("\"5\"", question));
-    assert_eq!(decide(&["--question", "dec-3", "--option", "s"]).code, Some(3));
-    assert_eq!(decide(&["--question", "dec-1", "--option", "third"]).code, Some(3));
-
-    assert_eq!(decide(&["--orphan", "1000", "--choice", "map", "--user", "usr_a"]).code, Some(0));
-    let orphan = json!({"about": "orphan", "id": "1000", "choice": "map", "user": "usr_a", "reason": "I asked her"});
-    assert_eq!(server.changes().pop().unwrap().body, orphan);
 }
 
 #[test]
@@ -427,78 +247,4 @@ fn a_report_is_markdown_or_the_servers_object() {
     insta::assert_snapshot!("report", said.out);
     assert_eq!(asked(&server, &["report"]).out, said.out, "for people it is the same");
     assert_eq!(asked(&server, &["report", "-o", "json"]).objects(), [report]);
-}
-
-#[test]
-fn a_refusal_has_the_exit_code_of_its_kind() {
-    let server = with(&planned());
-    for (code, wanted) in [
-        ("forbidden", 5),
-        ("dual_read_missing", 4),
-        ("not_decided", 4),
-        ("illegal_transition", 4),
-        ("target_busy", 4),
-        ("bad_body", 2),
-        ("store_unavailable", 6),
-        ("internal", 1),
-    ] {
-        server.refuses("POST migrations/mig-1/rehearse", 409, code);
-        let said = asked(&server, &["rehearse"]);
-        assert_eq!(said.code, Some(wanted), "{code}: {said:?}");
-    }
-}
-
-/// Runs a verb at a terminal, typing this when asked; the exit code and what stood there.
-fn typed(server: &Server, words: &[&str], typed: &str) -> (u32, String) {
-    let pair = native_pty_system().openpty(PtySize { rows: 60, cols: 200, ..PtySize::default() }).unwrap();
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_stella-tui"));
-    command.arg("migrate");
-    command.args(words);
-    command.env_clear();
-    command.env("HOME", env!("CARGO_TARGET_TMPDIR"));
-    command.env("STELLA_SERVER", &server.address);
-    let mut child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
-    let (mut reader, mut writer) = (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
-    let (mut seen, mut piece, mut was_typed) = (String::new(), [0; 4096], false);
-    // The end of a terminal whose other side is gone reads as an error.
-    while let Ok(count @ 1..) = reader.read(&mut piece) {
-        seen += &String::from_utf8_lossy(&piece[..count]);
-        if !was_typed && seen.contains("anything else to leave it: ") {
-            was_typed = true;
-            writer.write_all(typed.as_bytes()).unwrap();
-            writer.flush().unwrap();
-        }
-    }
-    (child.wait().unwrap().exit_code(), seen)
-}
-
-#[test]
-fn at_a_terminal_the_plan_is_shown_and_a_name_has_to_be_typed() {
-    for (verb, status, wrong, right) in [
-        ("approve", "rehearsed", "mig-1", "demo-app"),
-        ("start", "approved", "demo-app", "mig-1"),
-        ("rollback", "halted", "y", "MIG-1"),
-        ("cutover", "verified", "mig-1", "mig-1 demo-app"),
-    ] {
-        let server = with(&migration("mig-1", status, 5, &json!({"plan": plan()})));
-        let after = migration("mig-1", "soaking", 6, &json!({}));
-        server.says(&format!("POST migrations/mig-1/{verb}"), [after]);
-        for other in [wrong, ""] {
-            let (code, seen) = typed(&server, &[verb], &format!("{other}\r"));
-            assert_eq!(code, 1, "{verb} {other:?}: {seen}");
-            assert!(seen.contains("nothing was changed"), "{verb}: {seen}");
-        }
-        assert!(server.changes().is_empty(), "{verb}");
-        let (code, seen) = typed(&server, &[verb], &format!("{right}\r"));
-        assert_eq!(code, 0, "{verb}: {seen}");
-        assert!(seen.contains("whole map") && seen.contains(DIGEST), "{verb}: {seen}");
-        assert_eq!(server.changes()[0].body["planDigest"], DIGEST, "{verb}");
-    }
-    let mut strange = plan();
-    strange["surprise"] = "what this program does not know".into();
-    let server = with(&migration("mig-1", "rehearsed", 5, &json!({"plan": strange})));
-    let (code, seen) = typed(&server, &["approve"], "demo-app\r");
-    assert_eq!(code, 1, "{seen}");
-    assert!(server.changes().is_empty() && seen.contains("does not know"), "{seen}");
 }

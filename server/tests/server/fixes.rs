@@ -1,84 +1,21 @@
 //! Fixes over HTTP: what is checked, in which order, and what comes back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::fix::{Act, ArgvAct, Fix, FixPlan, FixReview, PlanStep, Policy, Proposal, Risk, Stream};
-use stella_protocol::{Code, Current, FixOutput, FixStatus, FixVerb, Role, Snapshot, Text, Timestamp};
+use stella_protocol::fix::{Fix, FixReview, Proposal};
+use stella_protocol::{Code, Current, FixStatus, FixVerb, Role, Snapshot, Text};
 use stella_server::Clock;
-use stella_server::remedy::definition::Limits;
-use stella_server::remedy::{Draft, Event, FixState, machine};
-use stella_server::store::{SqliteStore, Store, Tx, Write};
+use stella_server::remedy::FixState;
 
 use crate::harness::{Running, problem};
-
-/// A fix that waits for approvals.
-fn pending(number: u64, target: &str) -> FixState {
-    let text = |text: &str| Text::new(text.to_owned());
-    let act = Act::Argv(ArgvAct {
-        program: text("/bin/true"),
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        success: Vec::new(),
-        clean: Vec::new(),
-        timeout_ms: 1000,
-    });
-    let (title, idempotent, fenced) = (text("restart it"), true, true);
-    let step = PlanStep { title, act, probe: None, undo: None, idempotent, fenced, retries: 0 };
-    let plan = FixPlan {
-        definition_id: text("restart-pool"),
-        definition_digest: text("00"),
-        risk: Risk::Medium,
-        policy: Policy::Approve,
-        target: text(target),
-        parameters: Vec::new(),
-        preconditions: Vec::new(),
-        steps: vec![step],
-        touches: Vec::new(),
-        will_not_undo: Vec::new(),
-        verification: None,
-        guard: None,
-    };
-    let draft = Draft {
-        title: text("Restart the pool"),
-        alert_id: None,
-        plan,
-        plan_digest: text("d1"),
-        policy: Policy::Approve,
-        proposed_by: text("rule:pool"),
-        owner: Text::default(),
-        quorum: 1,
-        guards: Vec::new(),
-        observed: None,
-        limits: Limits::default(),
-    };
-    let now = Clock::system().now();
-    let state = machine::open(draft, format!("fx-{number}").parse().unwrap(), now).unwrap();
-    machine::step(&state, &Event::Rehearsed(Ok(vec![text("it would work")])), now).unwrap().state
-}
+use crate::waiting::{DIGEST, keep, pending};
 
 /// A server that finds these fixes in its folder.
 async fn with(fixes: Vec<FixState>) -> Running {
     let data = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(data.path(), Timestamp::default()).unwrap();
-    let mut writes = Vec::new();
-    for state in fixes {
-        let line = |number| FixOutput {
-            id: state.fix.id.clone(),
-            number,
-            step: 0,
-            stream: Stream::Out,
-            at: Timestamp::default(),
-            text: Text::new(format!("line {number}")),
-        };
-        let said: Vec<Write> = (1..=5).map(|number| Write::FixOutput(Box::new(line(number)))).collect();
-        writes.push(Write::Fix { state: Arc::new(state), from: None });
-        writes.extend(said);
-    }
-    store.commit_all(vec![Tx { writes, ..Tx::default() }]);
-    drop(store);
+    keep(data.path(), fixes, &[1, 2, 3, 4, 5].map(|number| format!("line {number}")));
     Running::start_on(data).await
 }
 
@@ -105,7 +42,7 @@ async fn a_fix_is_reviewed_approved_once_and_told_on_the_feed() {
     let mut feed = server.feed("?events=fix", None).await;
     feed.until("hello", |_| true).await;
     let approve = |key| {
-        let body = json!({ "planDigest": "d1", "text": "go" });
+        let body = json!({ "planDigest": DIGEST, "text": "go" });
         post(&server, "fixes/fx-1/approve", &server.admin, key).header("If-Match", "\"2\"").json(&body)
     };
     let first = approve("k1").send().await.unwrap();

@@ -14,3 +14,4 @@ mod migrations;
 mod process;
 mod reads;
 mod roles;
+mod waiting;
