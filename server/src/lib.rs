@@ -10,6 +10,8 @@
 pub mod admin;
 pub mod alerts;
 pub mod auth;
+#[cfg(test)]
+mod chance;
 pub mod clock;
 pub mod config;
 pub mod demo;
