@@ -34,6 +34,7 @@ pub mod series;
 mod server;
 pub mod store;
 pub mod toml_source;
+mod words;
 
 pub use auth::Secret;
 pub use clock::Clock;
