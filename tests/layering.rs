@@ -96,14 +96,17 @@ const WALLS: &[Wall] = &[
             "crate::routes",
             "crate::store",
             "crate::hub",
+            "crate::migrate",
         ],
     },
     Wall {
         // The engine of the migration: documents come in as they were read.
         room: &[
             "server/src/migrate/check",
+            "server/src/migrate/drift",
             "server/src/migrate/event",
             "server/src/migrate/form",
+            "server/src/migrate/machine",
             "server/src/migrate/map",
             "server/src/migrate/plan",
             "server/src/migrate/progress",

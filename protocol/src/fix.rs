@@ -161,12 +161,17 @@ impl FixStatus {
 
     /// True while it holds its target: nothing else is proposed for that one meanwhile.
     pub fn is_open(self) -> bool {
-        self.waits_for_people() || self.is_under_way() || self == Self::Proposed || self == Self::Approved
+        self.waits_for_people() || self.is_under_way() || self.waits_to_begin()
     }
 
     /// True while people have to decide: an approval, or how it ended.
     pub fn waits_for_people(self) -> bool {
         matches!(self, Self::Pending | Self::InDoubt | Self::RollbackFailed)
+    }
+
+    /// True while nobody has begun it, and somebody may.
+    pub fn waits_to_begin(self) -> bool {
+        matches!(self, Self::Proposed | Self::Pending | Self::Approved)
     }
 
     /// True while an executor works on it.

@@ -4,7 +4,7 @@
 //! its effects, or a refusal. It deliberately knows no store, no feed, no thread and no clock: the hub
 //! performs what is returned here, and whoever replays the same events gets the same alerts.
 
-mod clip;
+mod fingerprint;
 mod fixes;
 mod machine;
 #[cfg(test)]
@@ -14,7 +14,7 @@ pub(crate) mod sample;
 mod state;
 mod verbs;
 
-pub use clip::{clip, fingerprint, wire_len};
+pub use fingerprint::fingerprint;
 pub use machine::{Cause, Effect, Event, MOST_RELATED, Step, is_due, open, related, step};
 pub use state::{AlertState, Moment, Triage, Watch};
 pub use verbs::{Act, Refusal};

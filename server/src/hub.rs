@@ -130,7 +130,7 @@ impl Hub {
             principal: by.name.clone(),
             role: by.role,
             verb,
-            object: object.chars().filter(|letter| !letter.is_control()).take(64).collect(),
+            object: object_of(object),
             versions: (0, 0),
             key: String::new(),
             verdict: Verdict::Denied,
@@ -152,7 +152,7 @@ impl Hub {
             principal: by.name.clone(),
             role: by.role,
             verb,
-            object: token.name.raw().chars().filter(|letter| !letter.is_control()).take(64).collect(),
+            object: object_of(token.name.raw()),
             versions: (0, 0),
             key: String::new(),
             verdict: Verdict::Done,
@@ -341,6 +341,11 @@ impl Hub {
 /// The body of an event or an answer: JSON on one line. A value that is no JSON (none of ours) is null.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// What an audit row is about, as somebody named it: without controls, and no longer than a row may hold.
+fn object_of(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(64).collect()
 }
 
 /// A lock whose holder panicked holds what it held: every change under it is one assignment.

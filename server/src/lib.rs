@@ -10,6 +10,8 @@
 pub mod admin;
 pub mod alerts;
 pub mod auth;
+#[cfg(test)]
+mod chance;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -32,6 +34,7 @@ pub mod series;
 mod server;
 pub mod store;
 pub mod toml_source;
+mod words;
 
 pub use auth::Secret;
 pub use clock::Clock;

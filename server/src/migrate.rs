@@ -25,7 +25,8 @@ pub mod run;
 pub mod state;
 pub mod survey;
 
-pub use event::{Decision, Effect, Event, Refusal, Step};
+pub use crate::problem::Refusal;
+pub use event::{Decision, Effect, Event, Step};
 pub use form::{Email, Form, HashId, MintKey};
 pub use map::DataMap;
 pub use plan::Plan;

@@ -1,4 +1,4 @@
-//! The one body that every refusal has, made from its code.
+//! The one body that every refusal has, made from its code; and what a machine refuses by, before it is one.
 //!
 //! The title says in a sentence what stands against it, the detail what to do next. Nothing here knows
 //! HTTP, paths, SQL or stack traces, so none can leak.
@@ -7,6 +7,35 @@ use stella_protocol::{Code, Problem, Retry, Text};
 
 /// Longest title and longest detail, in characters: with the rest of the body far below 2 KiB.
 const LONGEST: usize = 300;
+
+/// Why a machine does not take a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For programs.
+    pub code: Code,
+    /// For people: what stands in the way, and what to do.
+    pub why: String,
+}
+
+impl Refusal {
+    /// With this code and these words.
+    pub fn new(code: Code, why: impl Into<String>) -> Self {
+        Self { code, why: why.into() }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(why: Refusal) -> Self {
+        problem(why.code, why.why)
+    }
+}
+
+impl From<Problem> for Refusal {
+    /// What it is about stays behind.
+    fn from(problem: Problem) -> Self {
+        Self::new(problem.code, problem.detail.raw())
+    }
+}
 
 /// A problem with the title of its code.
 pub(crate) fn problem(code: Code, detail: impl AsRef<str>) -> Problem {

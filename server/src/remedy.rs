@@ -19,7 +19,8 @@ pub mod run;
 pub mod settings;
 pub mod state;
 
-pub use event::{Decision, Effect, Event, Intent, Outcome, Refusal, Said, Step, Superseded, Verdict};
+pub use crate::problem::Refusal;
+pub use event::{Decision, Effect, Event, Intent, Outcome, Said, Step, Superseded, Verdict};
 pub use state::{BeforeImage, Draft, FixState, Work};
 
 /// Who acts when nobody did, and stands in audit rows that no person caused.

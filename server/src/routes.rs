@@ -8,9 +8,11 @@
 mod actions;
 mod alerts;
 mod body;
+mod change;
 mod edge;
 mod fixes;
 mod intake;
+mod listing;
 mod logs;
 mod migrations;
 pub(crate) mod problem;

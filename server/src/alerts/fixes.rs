@@ -4,10 +4,10 @@
 
 use stella_protocol::{AlertId, FixId, Note, Status, Text};
 
-use super::clip::clip;
 use super::machine::{Cause, Step, by_system, end_itself, reopen};
 use super::verbs::has_room;
 use super::{AlertState, Moment, SYSTEM};
+use crate::words::clip;
 
 /// Most fixes of an alert that are named: the newest.
 const MOST_FIXES: usize = 32;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use stella_detect::{Finding, Phase};
 use stella_protocol::{Activity, Alert, AlertId, Brief, FixId, Status, Text, Timestamp, Verb};
 
-use super::clip::{clip, fingerprint, wire_len};
+use super::fingerprint;
 use super::verbs::{self, Act, Refusal, let_go};
 use super::{AlertState, Moment, SYSTEM, Triage, Watch, fixes};
+use crate::words::{clip, wire_len};
 
 const MINUTE: i64 = 60 * 1000;
 /// A match this soon after the system closed an alert opens the same one again, in milliseconds.

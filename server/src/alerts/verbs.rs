@@ -3,9 +3,9 @@
 use stella_protocol::command::WrongPart;
 use stella_protocol::{AlertId, Note, Status, Text, Timestamp, Verb};
 
-use super::clip::{clip, wire_len};
 use super::machine::{Cause, Step, close, reopen};
 use super::{AlertState, Moment, Triage};
+use crate::words::{clip, wire_len};
 
 /// How long an acknowledgement holds while the alert still fires, in milliseconds.
 const ACK_HOLDS: i64 = 4 * 60 * 60 * 1000;

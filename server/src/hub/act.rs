@@ -10,8 +10,9 @@ use stella_protocol::{
 use super::draft::{Author, Change, Draft};
 use super::refusal::{self, Wanted};
 use super::{json, problem};
-use crate::alerts::{Act, AlertState, Event, Moment, Refusal, Triage, step, wire_len};
+use crate::alerts::{Act, AlertState, Event, Moment, Refusal, Triage, step};
 use crate::store::{ActionRecord, Answered, KeyedAnswer, Store, StoreError, Tx, Undoable, Verdict, Write};
+use crate::words::wire_len;
 
 /// Most alerts of one action.
 const TARGETS: usize = 1000;

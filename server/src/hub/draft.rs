@@ -16,7 +16,7 @@ use super::json;
 use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
 use crate::remedy::FixState;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};
-pub(super) use fixes::{By, Stop, TouchedFix, shown, waits};
+pub(super) use fixes::{By, Stop, TouchedFix, shown};
 pub(super) use migrations::{NotStepped, TouchedMigration, fence_name};
 
 /// Most bytes of kept evidence: what an event may carry.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{
-    Alert, Code, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Principal, Problem, Remedy, Role, Text,
+    Alert, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Principal, Problem, Remedy, Role, Text,
     Timestamp,
 };
 use tokio::sync::{oneshot, watch};
@@ -111,10 +111,9 @@ impl Hub {
     /// # Errors
     /// Why the step was not taken; `store_unavailable`: whether it was is not known, ask for the fix.
     pub async fn advance_fix(&self, id: &FixId, event: Event, intent: Intent) -> Result<Arc<FixState>, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let job = FixJob::Advance { id: id.clone(), event: Box::new(event), intent, reply };
-        self.send(Job::Fix(job)).map_err(|problem| Refusal::new(problem.code, problem.detail.raw()))?;
-        answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Unavailable, "the server is ending")))
+        let (id, event) = (id.clone(), Box::new(event));
+        let asked = self.fix_job(|reply| FixJob::Advance { id, event, intent, reply }).await;
+        asked.unwrap_or_else(|problem| Err(problem.into()))
     }
 
     /// Keeps lines of running fixes and tells readers of them; numbers are given here. Beyond 256 KiB a

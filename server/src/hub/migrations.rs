@@ -99,7 +99,7 @@ impl Hub {
     pub async fn advance_migration(&self, id: &MigrationId, event: Event) -> Result<Arc<MigrationState>, Refusal> {
         let (id, event) = (id.clone(), Box::new(event));
         let asked = self.migration_job(|reply| MigrationJob::Advance { id, event, reply }).await;
-        asked.unwrap_or_else(|problem| Err(Refusal::new(problem.code, problem.detail.raw())))
+        asked.unwrap_or_else(|problem| Err(problem.into()))
     }
 
     async fn migration_job<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> MigrationJob) -> Result<T, Problem> {

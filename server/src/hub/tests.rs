@@ -258,10 +258,10 @@ async fn a_reader_who_comes_late_misses_nothing_and_sees_nothing_twice() {
             alert = *answer.unwrap().body.results.remove(0).alert.unwrap();
         }
     });
-    let mut readers = Vec::new();
+    let (mut readers, mut changed) = (Vec::new(), house.hub.changed());
     for start in [1, 2, 300, 700, 1200] {
         while house.hub.head().cursor.seq < start {
-            tokio::task::yield_now().await;
+            changed.changed().await.unwrap();
         }
         for from in [0, start / 2, start] {
             let cursor = Cursor { epoch: house.hub.head().cursor.epoch, seq: from };

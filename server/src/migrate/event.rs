@@ -1,7 +1,7 @@
 //! What can happen to a migration, what comes of it, and why not. The words of the machine.
 
 use stella_protocol::migration::{Backup, Counts, DualRead, PlanSummary, Verification};
-use stella_protocol::{Code, MigrationVerb, Role, Text, Timestamp};
+use stella_protocol::{MigrationVerb, Role, Text, Timestamp};
 
 use super::state::MigrationState;
 
@@ -171,20 +171,4 @@ pub struct Step {
     pub state: MigrationState,
     /// What to do; empty: it was so already.
     pub effects: Vec<Effect>,
-}
-
-/// Why a step is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// For programs.
-    pub code: Code,
-    /// For people: what stands in the way, and what to do.
-    pub why: String,
-}
-
-impl Refusal {
-    /// With this code and these words.
-    pub fn new(code: Code, why: impl Into<String>) -> Self {
-        Self { code, why: why.into() }
-    }
 }

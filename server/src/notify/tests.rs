@@ -147,9 +147,7 @@ impl House {
     /// Told of, from here on: the position is kept.
     async fn telling(&self, receiver: &Receiver, pace: Pace) -> Telling {
         let telling = self.tell(receiver, pace);
-        while self.hub.room_note(super::ROOM).unwrap().is_none() {
-            tokio::task::yield_now().await;
-        }
+        until("it has a position", || self.hub.room_note(super::ROOM).unwrap().is_some()).await;
         telling
     }
 
@@ -159,9 +157,7 @@ impl House {
             let note = self.hub.room_note(super::ROOM).unwrap();
             note.and_then(|note| super::Ledger::read(&note)).is_some_and(|note| note.seq == self.hub.head().cursor.seq)
         };
-        while !all_told() {
-            tokio::task::yield_now().await;
-        }
+        until("all is noted as told", all_told).await;
     }
 
     /// One critical alert a title.
@@ -198,6 +194,17 @@ impl House {
         let rehearsed = Event::Rehearsed(Ok(Vec::new()));
         self.hub.advance_fix(&fix.id, rehearsed, Intent::default()).await.unwrap().fix.clone()
     }
+}
+
+/// Waits for what no event tells of.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(1), waiting).await;
+    assert!(waited.is_ok(), "never: {what}");
 }
 
 /// As ever, but in milliseconds.
@@ -306,9 +313,7 @@ async fn a_storm_becomes_one_line_with_its_count_also_across_a_restart() {
     }
     let last_alone = house.hub.head().cursor.seq - 50;
     let told = || super::Ledger::read(&house.hub.room_note(super::ROOM).unwrap().unwrap()).unwrap().seq;
-    while told() != last_alone {
-        tokio::task::yield_now().await;
-    }
+    until("what goes alone is noted", || told() == last_alone).await;
     telling.end().await;
     let house = house.reopened();
     let telling = house.tell(&receiver, Pace { burst: 0, ..quick() });

@@ -1,7 +1,7 @@
 //! What can happen to a fix, what comes of it, and why not. The words of the machine.
 
 use serde::{Deserialize, Serialize};
-use stella_protocol::{Code, FixVerb, Role, Text, Timestamp};
+use stella_protocol::{FixVerb, Role, Text, Timestamp};
 
 use super::{BeforeImage, FixState};
 
@@ -159,22 +159,6 @@ pub struct Step {
     pub state: FixState,
     /// What to do; empty: it was so already.
     pub effects: Vec<Effect>,
-}
-
-/// Why a step is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// For programs.
-    pub code: Code,
-    /// For people: what stands in the way, and what to do.
-    pub why: String,
-}
-
-impl Refusal {
-    /// With this code and these words.
-    pub fn new(code: Code, why: impl Into<String>) -> Self {
-        Self { code, why: why.into() }
-    }
 }
 
 /// A step's intent with what has to be there before its effect.

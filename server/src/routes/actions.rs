@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use stella_protocol::command::VerbRequest;
 use stella_protocol::{ActionId, ActionRequest, AlertId, Code, Current, Outcome, Target, Verb};
 
+use super::change::Change;
 use super::problem::Refusal;
 use super::{App, body};
 use crate::auth::Session;
@@ -119,16 +120,11 @@ pub(super) async fn list(
 }
 
 /// `POST /actions/{id}/undo`.
-pub(super) async fn undo(
-    State(app): State<App>,
-    Extension(session): Extension<Session>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn undo(State(app): State<App>, change: Change) -> Result<Response, Refusal> {
     #[derive(Default, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
+    let Change { session, id, headers, body } = change;
     let id: ActionId = id.parse().map_err(|_| Refusal::new(Code::BadId, "an action is act-N"))?;
     let key = key(&headers)?;
     let Nothing {} = body::json_or_default(&headers, body).await?;
@@ -147,7 +143,7 @@ pub(super) fn answered(answer: Answer<impl Serialize>) -> Response {
 
 /// Reads the id of an alert.
 pub(super) fn alert_id(text: &str) -> Result<AlertId, Refusal> {
-    text.parse().map_err(|_| Refusal::new(Code::BadId, "an alert is a-XXXXXXX"))
+    text.parse().map_err(|_| Refusal::new(Code::BadId, "an alert is `a-` and 7 letters or digits"))
 }
 
 /// Reads the key of a request.

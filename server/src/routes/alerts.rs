@@ -9,6 +9,7 @@ use stella_protocol::snapshot::AlertPage;
 use stella_protocol::{Code, query};
 
 use super::actions::alert_id;
+use super::listing::page;
 use super::problem::Refusal;
 use super::{App, body};
 use crate::auth::Session;
@@ -121,13 +122,4 @@ pub(super) fn tag(version: u64) -> Result<HeaderValue, Refusal> {
 pub(super) fn parse_query(q: Option<&str>) -> Result<query::Query, Refusal> {
     query::parse(q.unwrap_or_default())
         .map_err(|error| Refusal::new(Code::BadQuery, format!("q, at byte {}: {}", error.at, error.what)))
-}
-
-/// How many rows: what was asked for, inside its bounds.
-pub(super) fn page(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Refusal> {
-    match asked {
-        None => Ok(usual),
-        Some(rows) if (1..=most).contains(&rows) => Ok(rows),
-        Some(_) => Err(Refusal::new(Code::BadQuery, format!("limit: 1 to {most}"))),
-    }
 }

@@ -12,21 +12,21 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use stella_protocol::fix::{
     DefinitionPage, FixPage, FixRequest, FixReview, MaintenanceRequest, OutputPage, Proposal, SwitchRequest,
 };
-use stella_protocol::{Alert, Code, Fix, FixId, FixStatus, FixVerb, Principal, Text};
+use stella_protocol::{Code, Fix, FixId, FixStatus, FixVerb, Principal, Text};
 
 use super::actions::{alert_id, answered, key, version};
-use super::alerts::{page, tag};
+use super::alerts::tag;
+use super::change::{Change, answered_before, digest};
+use super::listing::{after, page, statuses};
 use super::problem::Refusal;
 use super::{App, body, stored};
 use crate::auth::{Holder, Session};
-use crate::problem::problem;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::run::desk::RemedyDesk;
-use crate::remedy::{self, Decision, FixState};
+use crate::remedy::{Decision, FixState};
 use crate::store::{FixQuery, number_in};
 
 /// Fixes of a page when nobody says.
@@ -54,28 +54,14 @@ struct Ask {
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<FixPage>, Refusal> {
     let ask: Ask = body::query(&uri)?;
     let query = FixQuery {
-        status: ask.status.as_deref().map(statuses).transpose()?.unwrap_or_default(),
+        status: statuses(ask.status.as_deref(), &FixStatus::ALL, FixStatus::word, ("open", FixStatus::is_open))?,
         alert: ask.alert.as_deref().map(alert_id).transpose()?,
         definition: ask.definition,
         approved_by: ask.approved_by,
-        after: ask.after.as_deref().map(place).transpose()?,
+        after: after(ask.after.as_deref())?,
         limit: page(ask.limit, PAGE, LARGEST_PAGE)?,
     };
     stored(move || app.hub.fix_history(&query)).await.map(Json)
-}
-
-fn statuses(words: &str) -> Result<Vec<FixStatus>, Refusal> {
-    let one = |word: &str| match word.trim() {
-        "open" => Some(FixStatus::ALL.into_iter().filter(|status| status.is_open()).collect::<Vec<_>>()),
-        word => FixStatus::ALL.into_iter().find(|status| status.word() == word).map(|status| vec![status]),
-    };
-    let known = || format!("status: open, {}", FixStatus::ALL.map(FixStatus::word).join(", "));
-    let read: Option<Vec<Vec<FixStatus>>> = words.split(',').map(one).collect();
-    read.map(|found| found.concat()).ok_or_else(|| Refusal::new(Code::BadQuery, known()))
-}
-
-fn place(after: &str) -> Result<u64, Refusal> {
-    number_in(after, "").ok_or_else(|| Refusal::new(Code::BadQuery, "after: want the `next` of the page before"))
 }
 
 /// `GET /fixes/{id}`: the fix and what a decision by whoever asks depends on; its version is the `ETag`.
@@ -122,7 +108,7 @@ pub(super) async fn output(
 ) -> Result<Json<OutputPage>, Refusal> {
     let id = fix_id(&id)?;
     let ask: OutputAsk = body::query(&uri)?;
-    let (after, limit) = (ask.after.as_deref().map(place).transpose()?, page(ask.limit, LINES, MOST_LINES)?);
+    let (after, limit) = (after(ask.after.as_deref())?, page(ask.limit, LINES, MOST_LINES)?);
     found(&app, id.clone()).await?;
     let items = stored(move || app.hub.fix_output(&id, ask.step, after.unwrap_or(0), limit)).await?;
     let more = items.len() == limit as usize;
@@ -158,8 +144,8 @@ pub(super) async fn propose(
 ) -> Result<Response, Refusal> {
     let key = key(&headers)?;
     let (ask, _) = body::json::<Proposal>(&headers, body).await?;
-    let asked = digest(&ask);
-    if let Some(before) = answered_before(&app, &session.principal, key, asked).await? {
+    let asked = digest("propose", &ask);
+    if let Some(before) = answered_before::<Fix>(&app, &session.principal, key, asked).await? {
         return Ok(answered(before));
     }
     let desk = desk(&app)?;
@@ -171,54 +157,17 @@ pub(super) async fn propose(
             Some(alert.ok_or_else(super::alerts::no_alert)?)
         }
     };
-    let draft = draft(desk.as_ref(), &session.principal, ask, alert).await?;
+    let draft = desk.draft(&session.principal, ask, alert).await?;
     Ok(answered(app.hub.propose_fix(&session.principal, Some(key), asked, draft).await?))
-}
-
-async fn draft(
-    desk: &dyn RemedyDesk,
-    by: &Principal,
-    ask: Proposal,
-    alert: Option<Alert>,
-) -> Result<remedy::Draft, Refusal> {
-    let drafted = desk.draft(by, ask, alert).await;
-    drafted.map_err(|why| Refusal::from(problem(why.code, &why.why)))
-}
-
-async fn answered_before(
-    app: &App,
-    by: &Principal,
-    key: &str,
-    asked: [u8; 32],
-) -> Result<Option<crate::hub::Answer<Fix>>, Refusal> {
-    let (app, by, key) = (app.clone(), by.clone(), key.to_owned());
-    Ok(super::apart(move || app.hub.answered_before(&by, &key, asked)).await??)
-}
-
-/// What tells two proposals apart.
-fn digest(ask: &Proposal) -> [u8; 32] {
-    Sha256::digest(format!("propose {}", json!(ask))).into()
 }
 
 /// `POST /fixes/{id}/VERB`.
 pub(super) fn verb(verb: FixVerb) -> MethodRouter<App> {
-    post(
-        move |State(app): State<App>,
-              Extension(session): Extension<Session>,
-              Path(id): Path<String>,
-              headers: HeaderMap,
-              body: Body| decide(verb, app, session, id, headers, body),
-    )
+    post(move |State(app): State<App>, change: Change| decide(verb, app, change))
 }
 
-async fn decide(
-    verb: FixVerb,
-    app: App,
-    session: Session,
-    id: String,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn decide(verb: FixVerb, app: App, change: Change) -> Result<Response, Refusal> {
+    let Change { session, id, headers, body } = change;
     let id = fix_id(&id)?;
     let key = key(&headers)?;
     let version = version(&headers)?;
@@ -343,10 +292,11 @@ mod tests {
 
     use futures_util::future::BoxFuture;
     use stella_protocol::fix::DefinitionView;
-    use stella_protocol::{Role, Timestamp};
+    use stella_protocol::{Alert, Role, Timestamp};
 
     use super::*;
     use crate::auth::{Grant, Recording, Secret, Tokens};
+    use crate::remedy;
 
     /// Counts how often the world is asked.
     #[derive(Default)]

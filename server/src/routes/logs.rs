@@ -9,7 +9,8 @@ use stella_protocol::snapshot::LogPage;
 use stella_protocol::{Code, LineId, LogLink};
 
 use super::actions::alert_id;
-use super::alerts::{no_alert, page, parse_query};
+use super::alerts::{no_alert, parse_query};
+use super::listing::page;
 use super::problem::Refusal;
 use super::{App, body};
 use crate::lines::LineSearch;

@@ -16,25 +16,23 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use serde::Deserialize;
 use stella_protocol::migration::{
     DecisionRequest, MigrationKind, MigrationPage, MigrationProposal, MigrationRequest, OrphanChoice,
 };
-use stella_protocol::{Code, Migration, MigrationId, MigrationStatus, MigrationVerb, Principal, Text};
+use stella_protocol::{Code, Migration, MigrationId, MigrationStatus, MigrationVerb, Text};
 
 use super::actions::{answered, key, version};
-use super::alerts::{page, tag};
+use super::alerts::tag;
+use super::change::{Change, answered_before, digest};
+use super::listing::{after, page, statuses};
 use super::problem::Refusal;
 use super::{App, apart, body, stored};
-use crate::alerts::wire_len;
 use crate::auth::Session;
-use crate::hub::Answer;
 use crate::migrate::run::desk::MigrationDesk;
-use crate::migrate::{self, Decision, MigrationState};
-use crate::problem::problem;
-use crate::store::{MigrationQuery, number_in};
+use crate::migrate::{Decision, MigrationState};
+use crate::store::MigrationQuery;
+use crate::words::wire_len;
 
 pub(super) use detail::{alias, collections, decisions, errors, log, mapping, orphans, report, user};
 
@@ -59,25 +57,13 @@ struct Ask {
 /// `GET /migrations`: newest first, history included.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<MigrationPage>, Refusal> {
     let ask: Ask = body::query(&uri)?;
-    let bad = || Refusal::new(Code::BadQuery, "after: want the `next` of the page before");
-    let place = |after: &str| number_in(after, "").ok_or_else(bad);
+    let unfinished: (_, fn(MigrationStatus) -> bool) = ("unfinished", MigrationStatus::is_unfinished);
     let query = MigrationQuery {
-        status: ask.status.as_deref().map(statuses).transpose()?.unwrap_or_default(),
-        after: ask.after.as_deref().map(place).transpose()?,
+        status: statuses(ask.status.as_deref(), &MigrationStatus::ALL, MigrationStatus::word, unfinished)?,
+        after: after(ask.after.as_deref())?,
         limit: page(ask.limit, PAGE, LARGEST_PAGE)?,
     };
     stored(move || app.hub.migration_history(&query)).await.map(Json)
-}
-
-fn statuses(words: &str) -> Result<Vec<MigrationStatus>, Refusal> {
-    let all = MigrationStatus::ALL;
-    let one = |word: &str| match word.trim() {
-        "unfinished" => Some(all.into_iter().filter(|status| status.is_unfinished()).collect::<Vec<_>>()),
-        word => all.into_iter().find(|status| status.word() == word).map(|status| vec![status]),
-    };
-    let known = || format!("status: unfinished, {}", all.map(MigrationStatus::word).join(", "));
-    let read: Option<Vec<Vec<MigrationStatus>>> = words.split(',').map(one).collect();
-    read.map(|found| found.concat()).ok_or_else(|| Refusal::new(Code::BadQuery, known()))
 }
 
 /// `GET /migrations/{id}`: its version is the `ETag`.
@@ -99,33 +85,21 @@ pub(super) async fn propose(
     if ask.kind != MigrationKind::UserIds {
         return Err(Refusal::new(Code::BadBody, "kind: user_ids"));
     }
-    let (by, asked) = (session.principal, digest("propose", &ask));
-    if let Some(before) = answered_before(&app, &by, key, asked).await? {
+    let (by, asked) = (session.principal, digest("propose migration", &ask));
+    if let Some(before) = answered_before::<Migration>(&app, &by, key, asked).await? {
         return Ok(answered(before));
     }
-    let draft = desk(&app)?.draft(&by).await.map_err(refused)?;
+    let draft = desk(&app)?.draft(&by).await?;
     Ok(answered(app.hub.propose_migration(&by, key, asked, draft).await?))
 }
 
 /// `POST /migrations/{id}/VERB`.
 pub(super) fn verb(verb: MigrationVerb) -> MethodRouter<App> {
-    post(
-        move |State(app): State<App>,
-              Extension(session): Extension<Session>,
-              Path(id): Path<String>,
-              headers: HeaderMap,
-              body: Body| decide(verb, app, session, id, headers, body),
-    )
+    post(move |State(app): State<App>, change: Change| decide(verb, app, change))
 }
 
-async fn decide(
-    verb: MigrationVerb,
-    app: App,
-    session: Session,
-    id: String,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn decide(verb: MigrationVerb, app: App, change: Change) -> Result<Response, Refusal> {
+    let Change { session, id, headers, body } = change;
     let id = migration_id(&id)?;
     let key = key(&headers)?;
     let version = version(&headers)?;
@@ -205,27 +179,22 @@ fn needs_desk(verb: MigrationVerb) -> bool {
 ///
 /// The ledger has the decision before the hub is told. One at a time, so that the number of open questions
 /// that the hub is told last is the last one.
-pub(super) async fn enter(
-    State(app): State<App>,
-    Extension(session): Extension<Session>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn enter(State(app): State<App>, change: Change) -> Result<Response, Refusal> {
+    let Change { session, id, headers, body } = change;
     let id = migration_id(&id)?;
     let key = key(&headers)?;
     let version = version(&headers)?;
     let (ask, _) = body::json::<DecisionRequest>(&headers, body).await?;
     fits_decision(&ask)?;
-    let (by, asked) = (session.principal, digest("decide", &(&id, version, &ask)));
+    let (by, asked) = (session.principal, digest("decide migration", &(&id, version, &ask)));
     let _one_at_a_time = app.deciding.lock().await;
-    if let Some(before) = answered_before(&app, &by, key, asked).await? {
+    if let Some(before) = answered_before::<Migration>(&app, &by, key, asked).await? {
         return Ok(answered(before));
     }
     let desk = desk(&app)?;
     let (looked, who, of) = (app.clone(), by.clone(), id.clone());
     apart(move || looked.hub.may_answer_migration(&who, &of, version)).await??;
-    let entered = desk.decide(&id, &by, ask).await.map_err(refused)?;
+    let entered = desk.decide(&id, &by, ask).await?;
     let told = app.hub.answer_migration(&by, key, asked, &id, version, entered.what, entered.open).await?;
     Ok(answered(told))
 }
@@ -252,29 +221,9 @@ fn fits_decision(ask: &DecisionRequest) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What tells two requests under one key apart.
-fn digest(what: &str, ask: &impl Serialize) -> [u8; 32] {
-    Sha256::digest(format!("{what} migration {}", json!(ask))).into()
-}
-
-async fn answered_before(
-    app: &App,
-    by: &Principal,
-    key: &str,
-    asked: [u8; 32],
-) -> Result<Option<Answer<Migration>>, Refusal> {
-    let (app, by, key) = (app.clone(), by.clone(), key.to_owned());
-    Ok(apart(move || app.hub.answered_before(&by, &key, asked)).await??)
-}
-
 fn desk(app: &App) -> Result<&Arc<dyn MigrationDesk>, Refusal> {
     let none = "this server has no documents: name their folder as documents under [fixes] in its configuration";
     app.migrations.as_ref().ok_or_else(|| Refusal::new(Code::NotFound, none))
-}
-
-/// What the desk answered, as a problem.
-fn refused(why: migrate::Refusal) -> Refusal {
-    Refusal::from(problem(why.code, why.why))
 }
 
 async fn found(app: &App, id: MigrationId) -> Result<Arc<MigrationState>, Refusal> {

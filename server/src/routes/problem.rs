@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use stella_protocol::{Code, Problem, Retry};
 
-use crate::problem::problem;
+use crate::problem::{self, problem};
 
 /// Seconds after which a refusal with [`Retry::After`] may be tried again.
 const RETRY_AFTER_S: u32 = 1;
@@ -26,6 +26,12 @@ impl Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))
+    }
+}
+
+impl From<problem::Refusal> for Refusal {
+    fn from(why: problem::Refusal) -> Self {
+        Problem::from(why).into()
     }
 }
 

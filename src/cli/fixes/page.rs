@@ -79,8 +79,8 @@ pub(super) fn review(review: &FixReview, is_whole: bool) -> Vec<String> {
     section(&mut lines, "will not be undone", bullets(&fix.plan.will_not_undo));
     section(&mut lines, "success", plan::success(&fix.plan));
     // Once it has begun or ended nothing waits for them any more.
-    let waits = matches!(fix.status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved);
-    section(&mut lines, "gates", review.gates.iter().filter(|_| waits).map(gate));
+    let gates = review.gates.iter().filter(|_| fix.status.waits_to_begin());
+    section(&mut lines, "gates", gates.map(gate));
     section(&mut lines, "differs since it was proposed", bullets(&review.differences));
     section(&mut lines, "dry run", bullets(&fix.rehearsal));
     section(&mut lines, "steps", steps(&fix.plan.steps, &fix.steps));

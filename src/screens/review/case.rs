@@ -56,7 +56,7 @@ fn keys(page: &mut Page<'_>) {
 
 /// True while its gates say something: it has not begun, and may.
 pub(super) fn is_undecided(fix: &Fix) -> bool {
-    matches!(fix.status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved)
+    fix.status.waits_to_begin()
 }
 
 /// The mark of a gate.

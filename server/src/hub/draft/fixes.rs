@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use stella_protocol::fix::Suppression;
-use stella_protocol::{AlertId, FeedEvent, Fix, FixId, FixStatus, Remedy, Text};
+use stella_protocol::{AlertId, FeedEvent, Fix, FixId, Remedy, Text};
 
 use super::{Author, Change, Draft};
-use crate::alerts::{self, AlertState, Moment, clip};
+use crate::alerts::{self, AlertState, Moment};
 use crate::hub::json;
 use crate::remedy::{Effect, Event, FixState, Intent, Refusal, Superseded, machine};
 use crate::store::{NewEvent, StoreError, Tx, Verdict, Write};
+use crate::words::clip;
 
 /// Most of what happened that an audit row says, in bytes on the wire.
 const DETAIL: usize = 1024;
@@ -181,7 +182,7 @@ impl Draft<'_> {
         for (alert, fixes) in closed {
             for id in fixes {
                 let Some(state) = self.fix(&id)? else { continue };
-                if waits(state.fix.status) {
+                if state.fix.status.waits_to_begin() {
                     let event =
                         Event::Superseded(Superseded::AlertOver, Text::new(format!("its alert {alert} is over")));
                     self.step_if_allowed(change, &state, &event, &Author::system(), now)?;
@@ -288,11 +289,6 @@ impl Draft<'_> {
 /// What the notes of an alert say that a fix ended.
 fn fixed_by(fix: &Fix) -> Text {
     Text::new(format!("fixed by {}: {}", fix.id, fix.title.raw()))
-}
-
-/// True while nobody has begun it.
-pub(in crate::hub) fn waits(status: FixStatus) -> bool {
-    matches!(status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved)
 }
 
 fn row(was: &FixState, is: &FixState, word: &'static str, by: &By<'_>) -> crate::store::AuditEntry {

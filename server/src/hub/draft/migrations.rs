@@ -5,10 +5,10 @@ use std::sync::Arc;
 use stella_protocol::{Migration, MigrationId, Text, Timestamp};
 
 use super::{Author, Change, Draft};
-use crate::alerts::clip;
 use crate::hub::json;
 use crate::migrate::{Effect, Event, MigrationState, Refusal, machine};
 use crate::store::{AuditEntry, NewEvent, StoreError, Tx, Verdict, Write};
+use crate::words::clip;
 
 /// Most of what happened that an audit row says, in bytes on the wire.
 const DETAIL: usize = 1024;

@@ -19,15 +19,15 @@ use stella_protocol::{
 use tokio::sync::oneshot;
 
 use super::Writer;
-use crate::alerts::{clip, wire_len};
 use crate::hub::draft::{Author, By, Change, Draft, Stop};
 use crate::hub::fixes::role_of;
 use crate::hub::frame::{Kind, frame};
-use crate::hub::{Answer, act, json, problem, refusal};
+use crate::hub::{Answer, act, json, object_of, problem, refusal};
 use crate::remedy::definition::limits::HOUR_MS;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
 use crate::store::{Commit, InTheWay, KeyedAnswer, StoreError, Verdict, Write};
+use crate::words::{clip, wire_len};
 
 /// Most bytes of output that are kept of one fix.
 const OUTPUT: u64 = 256 << 10;
@@ -208,7 +208,7 @@ impl Writer {
         asked: [u8; 32],
         mut draft: remedy::Draft,
     ) -> Result<Answer<Fix>, Problem> {
-        let object = draft.plan.target.raw().chars().filter(|letter| !letter.is_control()).take(64).collect();
+        let object = object_of(draft.plan.target.raw());
         let deed = Deed { verb: "propose", object, role: Role::Responder, digest: asked };
         let Some(key) = key else { return self.propose_by_rule(&by, draft) };
         draft.proposed_by = by.name.clone();
@@ -343,27 +343,24 @@ impl Writer {
     fn advance(&mut self, id: &FixId, mut event: Event, intent: Intent) -> Result<Arc<FixState>, Refusal> {
         let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
         let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
-        let state = draft.fix(id).map_err(|error| unknown(&error))?;
+        let state = draft.fix(id).map_err(|error| failed(&error))?;
         let state = state.ok_or_else(|| Refusal::new(Code::NotFound, "no fix has this id"))?;
         if intent.seen.is_some_and(|seen| seen != state.fix.version) {
             return Err(Refusal::new(Code::VersionConflict, format!("{id} went on meanwhile; look at it again")));
         }
-        self.complete(&state, &mut event).map_err(|error| unknown(&error))?;
+        self.complete(&state, &mut event).map_err(|error| failed(&error))?;
         let author = Author::system();
         let by = By { intent, ..By::plain(&author) };
         let now = self.now();
         let next = draft.step_fix(&mut change, &state, &event, by, now).map_err(|stop| match stop {
             Stop::Refused(why) => why,
-            Stop::Store(error) => unknown(&error),
+            Stop::Store(error) => failed(&error).into(),
         })?;
-        draft.supersede(&mut change, now).map_err(|error| unknown(&error))?;
+        draft.supersede(&mut change, now).map_err(|error| failed(&error))?;
         if !change.is_loud() {
             return Ok(next);
         }
-        self.keep_with(change, None, None).map(|()| next).map_err(|commit| {
-            let why = ran_into(commit);
-            Refusal::new(why.code, why.detail.raw())
-        })
+        self.keep_with(change, None, None).map(|()| next).map_err(|commit| ran_into(commit).into())
     }
 
     /// What only the writer can say of a claim: the target's next fence, and whether anything may start
@@ -447,11 +444,6 @@ fn number_line(state: &mut FixState, line: FixOutput) -> Option<FixOutput> {
 pub(super) fn failed(error: &StoreError) -> Problem {
     tracing::error!(error = %error, "failed to plan a change");
     refusal::unavailable()
-}
-
-fn unknown(error: &StoreError) -> Refusal {
-    let why = failed(error);
-    Refusal::new(why.code, why.detail.raw())
 }
 
 /// What a commit ran into, in words.

@@ -7,12 +7,12 @@ use tokio::sync::oneshot;
 
 use super::Writer;
 use super::fixes::{Deed, Keyed, Making, No, Reply, WORDS, failed, ran_into};
-use crate::alerts::wire_len;
 use crate::hub::draft::{Author, Change, Draft, NotStepped, fence_name};
-use crate::hub::{Answer, json, problem, refusal};
+use crate::hub::{Answer, json, object_of, problem, refusal};
 use crate::migrate::{self, Decision, Event, MigrationState, Refusal, machine};
 use crate::problem::titled;
-use crate::store::{StoreError, Verdict};
+use crate::store::Verdict;
+use crate::words::wire_len;
 
 /// Most migrations that are unfinished at once.
 const UNFINISHED: usize = 20;
@@ -77,7 +77,7 @@ impl Writer {
         mut draft: migrate::Draft,
     ) -> Result<Answer<Migration>, Problem> {
         draft.by = keyed.by.name.clone();
-        let object = draft.target.raw().chars().filter(|letter| !letter.is_control()).take(64).collect();
+        let object = object_of(draft.target.raw());
         let deed = Deed { verb: "propose", object, role: Role::Admin, digest };
         self.answer(keyed, &deed, |writer, making| {
             let (unfinished, last) = {
@@ -178,28 +178,22 @@ impl Writer {
     fn advance_migration(&mut self, id: &MigrationId, mut event: Event) -> Result<Arc<MigrationState>, Refusal> {
         let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
         let (draft, mut change) = (Draft::new(&shared, &*store), Change::default());
-        let state = draft.migration(id).map_err(|error| unknown(&error))?;
+        let state = draft.migration(id).map_err(|error| failed(&error))?;
         let state = state.ok_or_else(|| Refusal::new(Code::NotFound, "no migration has this id"))?;
         if let Event::Claimed { fence, .. } = &mut event {
-            let kept = self.store.fence(fence_name(&state.migration.target).raw()).map_err(|error| unknown(&error))?;
+            let kept = self.store.fence(fence_name(&state.migration.target).raw()).map_err(|error| failed(&error))?;
             *fence = kept.max(state.work.fence) + 1;
         }
         let (author, now) = (Author::system(), self.clock.now());
         let stepped = draft.step_migration(&mut change, &state, &event, (&author, None), now);
         let next = stepped.map_err(|not| match not {
             NotStepped::Refused(why) => why,
-            NotStepped::Held(other) => {
-                let held = refusal::store_held(&other);
-                Refusal::new(held.code, held.detail.raw())
-            }
+            NotStepped::Held(other) => refusal::store_held(&other).into(),
         })?;
         if !change.is_loud() {
             return Ok(next);
         }
-        self.keep_with(change, None, None).map(|()| next).map_err(|commit| {
-            let why = ran_into(commit);
-            Refusal::new(why.code, why.detail.raw())
-        })
+        self.keep_with(change, None, None).map(|()| next).map_err(|commit| ran_into(commit).into())
     }
 
     /// Tells how far migrations are, where that waited for its turn; forgets it of those that ended.
@@ -238,9 +232,4 @@ fn detail_of(decision: &Decision) -> String {
     let to = decision.to.as_ref().map(|to| format!("to {}", to.raw()));
     let text = Some(decision.text.raw().to_owned()).filter(|text| !text.is_empty());
     [plan, rate, to, text].into_iter().flatten().collect::<Vec<_>>().join(": ")
-}
-
-fn unknown(error: &StoreError) -> Refusal {
-    let why = failed(error);
-    Refusal::new(why.code, why.detail.raw())
 }

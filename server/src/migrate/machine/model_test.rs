@@ -7,8 +7,9 @@ use stella_protocol::migration::{Counts, DualRead, Phase, PhaseName, PhaseState}
 use stella_protocol::{MigrationStatus, MigrationVerb, Role, Text};
 
 use super::super::{Decision, Effect, Event, MigrationState, Step};
-use super::sample::{Chance, HOUR, at, bad, counts, decision, found, good, opened, plan};
+use super::sample::{HOUR, at, bad, counts, decision, found, good, opened, plan};
 use super::step;
+use crate::chance::Chance;
 
 const LIVES: u64 = 10_000;
 const STEPS: usize = 70;

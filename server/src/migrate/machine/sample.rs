@@ -1,4 +1,4 @@
-//! Migrations, people, runners and chance for the tests of the machine.
+//! Migrations, people and runners for the tests of the machine.
 
 use stella_protocol::migration::{Backup, Counts, Difference, DualRead, PhaseName, PlanSummary, Verification};
 use stella_protocol::{MigrationStatus, MigrationVerb, Role, Text, Timestamp};
@@ -268,31 +268,4 @@ pub(super) fn everywhere() -> Vec<(&'static str, Tale)> {
         .collect();
     all.push(("cutting_over_failed", fails(MigrationStatus::CuttingOver, PhaseName::CutOver)));
     all
-}
-
-/// `SplitMix64`: small, known, and the same on every machine.
-pub(super) struct Chance(pub u64);
-
-impl Chance {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// True so often of a hundred.
-    pub fn percent(&mut self, share: u64) -> bool {
-        self.below(100) < share
-    }
-
-    pub fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize].clone()
-    }
 }

@@ -1,10 +1,10 @@
-//! Words that come from outside, cut to what a migration may cost on the wire, and names as a refusal may say
-//! them; counts and durations in words.
+//! Words that come from outside, cut to what a migration may cost on the wire; counts and durations in words.
 
+use stella_protocol::Text;
 use stella_protocol::migration::Verification;
-use stella_protocol::{Text, Timestamp};
 
-use crate::alerts::clip;
+use crate::words::clip;
+pub(crate) use crate::words::{left, plain};
 
 /// Most bytes of a line on the wire: a trail of 64 stays below 16 KiB of an event's 64.
 const LINE: usize = 256;
@@ -12,8 +12,6 @@ const LINE: usize = 256;
 const PARAGRAPH: usize = 1024;
 /// Most bytes of what a check found, per kind: the report has all of it, an event only what fits into it.
 const FOUND: usize = 12 * 1024;
-/// Longest name in a refusal, in letters.
-const NAME: usize = 64;
 
 /// A line of a trail, a note of a phase.
 pub fn line(text: &str) -> Text {
@@ -43,13 +41,6 @@ fn within<T>(items: &mut Vec<T>, bytes: impl Fn(&T) -> usize) {
     });
 }
 
-/// A name as a refusal may say it: what is neither a letter, a digit nor plain punctuation becomes `·`,
-/// so that it can carry no control and no trick of direction.
-pub fn plain(text: &Text) -> String {
-    let letter = |letter: char| if letter.is_alphanumeric() || matches!(letter, ' '..='~') { letter } else { '·' };
-    text.raw().chars().take(NAME).map(letter).collect()
-}
-
 /// A reason, as the end of a sentence.
 pub fn because(text: &Text) -> String {
     let text = text.raw().trim();
@@ -59,12 +50,6 @@ pub fn because(text: &Text) -> String {
 /// `1 document`, `31 documents`; the plural is the word with an `s`.
 pub fn count(number: u64, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
-}
-
-/// How long from `now` to `then`: `11m 05s`, `40s`; `0s` when it is over.
-pub fn left(now: Timestamp, then: Timestamp) -> String {
-    let seconds = then.since(now).max(0) / 1000;
-    if seconds < 60 { format!("{seconds}s") } else { format!("{}m {:02}s", seconds / 60, seconds % 60) }
 }
 
 /// A duration of people's choosing, in its largest whole unit: `7 d`, `36 h`, `60 s`.
@@ -79,12 +64,6 @@ pub fn span(millis: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_in_a_refusal_carries_no_control_and_no_trick_of_direction() {
-        assert_eq!(plain(&Text::from("\u{1b}[2Jana\u{202e}\u{200b}é@x")), "·[2Jana··é@x");
-        assert_eq!(plain(&Text::from("x".repeat(500))).len(), NAME);
-    }
 
     #[test]
     fn a_count_knows_one_and_a_span_its_largest_whole_unit() {

@@ -8,10 +8,9 @@ use stella_protocol::fix::{
 use stella_protocol::{Fix, FixStatus, Role};
 
 use super::super::{Decision, Draft, Effect, Event, FixState, Said, Step};
-use super::sample::{
-    Chance, DIGEST, MINUTE, Tale, at, call, careful, clean, decision, done, draft, opened, reckless, unknown,
-};
+use super::sample::{DIGEST, MINUTE, Tale, at, call, careful, clean, decision, done, draft, opened, reckless, unknown};
 use super::{open, step};
+use crate::chance::Chance;
 
 const LIVES: u64 = 10_000;
 /// Of this test alone; printed with whatever fails.

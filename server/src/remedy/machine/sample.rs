@@ -10,6 +10,7 @@ use stella_protocol::{FixStatus, Role, Text, Timestamp};
 use super::super::definition::Limits;
 use super::super::{Decision, Draft, Event, FixState, Outcome, Refusal, Said, Step, Superseded, Verdict};
 use super::{open, step};
+use crate::chance::Chance;
 
 pub(in crate::remedy) const DIGEST: &str = "d1";
 pub(in crate::remedy) const MINUTE: i64 = 60_000;
@@ -188,32 +189,7 @@ pub(in crate::remedy) fn unknown() -> Outcome {
     Outcome::Unknown("timed out".into())
 }
 
-/// `SplitMix64`: small, known, and the same on every machine.
-pub(in crate::remedy) struct Chance(pub u64);
-
 impl Chance {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// True so often of a hundred.
-    pub fn percent(&mut self, share: u64) -> bool {
-        self.below(100) < share
-    }
-
-    pub fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize].clone()
-    }
-
     pub fn decision(&mut self, single_person: bool) -> Decision {
         let verb = match self.below(20) {
             0..10 => FixVerb::Approve,

@@ -11,10 +11,10 @@ use stella_protocol::migration::{
 };
 use stella_protocol::{Code, MigrationId, Role};
 
-use super::{desk, found, migration_id, refused};
+use super::{desk, found, migration_id};
 use crate::auth::Session;
 use crate::migrate::run::desk::{MigrationDesk, Place};
-use crate::routes::alerts::page;
+use crate::routes::listing::page;
 use crate::routes::problem::Refusal;
 use crate::routes::{App, body};
 
@@ -59,7 +59,7 @@ pub(in crate::routes) async fn collections(
     uri: Uri,
 ) -> Result<Json<CollectionPage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.collections(&id, &place).await.map(Json).map_err(refused)
+    desk.collections(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/orphans`: most documents first.
@@ -69,7 +69,7 @@ pub(in crate::routes) async fn orphans(
     uri: Uri,
 ) -> Result<Json<OrphanPage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.orphans(&id, &place).await.map(Json).map_err(refused)
+    desk.orphans(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/errors`: newest first.
@@ -79,7 +79,7 @@ pub(in crate::routes) async fn errors(
     uri: Uri,
 ) -> Result<Json<TroublePage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.errors(&id, &place).await.map(Json).map_err(refused)
+    desk.errors(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/log`: oldest first.
@@ -89,7 +89,7 @@ pub(in crate::routes) async fn log(
     uri: Uri,
 ) -> Result<Json<LogPage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.log(&id, &place).await.map(Json).map_err(refused)
+    desk.log(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/mapping`: by old id.
@@ -99,7 +99,7 @@ pub(in crate::routes) async fn mapping(
     uri: Uri,
 ) -> Result<Json<MappingPage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.mapping(&id, &place).await.map(Json).map_err(refused)
+    desk.mapping(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/decisions`: open ones first.
@@ -109,13 +109,13 @@ pub(in crate::routes) async fn decisions(
     uri: Uri,
 ) -> Result<Json<DecisionPage>, Refusal> {
     let Asked { id, place, desk } = asked(&app, &id, &uri).await?;
-    desk.decisions(&id, &place).await.map(Json).map_err(refused)
+    desk.decisions(&id, &place).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/report`: how it went, reconciled.
 pub(in crate::routes) async fn report(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Report>, Refusal> {
     let state = found(&app, migration_id(&id)?).await?;
-    desk(&app)?.report(state.migration.clone()).await.map(Json).map_err(refused)
+    desk(&app)?.report(state.migration.clone()).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /migrations/{id}/users/{who}`: what one person sees, before and now and in the end.
@@ -126,7 +126,7 @@ pub(in crate::routes) async fn user(
     let id = migration_id(&id)?;
     named(&who)?;
     found(&app, id.clone()).await?;
-    desk(&app)?.check_user(&id, &who).await.map(Json).map_err(refused)
+    desk(&app)?.check_user(&id, &who).await.map(Json).map_err(Refusal::from)
 }
 
 /// `GET /aliases/{oldId}`: the new id. When the application itself asks (role ingest), the old id was used.
@@ -136,7 +136,7 @@ pub(in crate::routes) async fn alias(
     Path(old): Path<String>,
 ) -> Result<Json<Alias>, Refusal> {
     named(&old)?;
-    let found = desk(&app)?.alias(&old).await.map_err(refused)?;
+    let found = desk(&app)?.alias(&old).await?;
     let found = found.ok_or_else(|| Refusal::new(Code::NotFound, "nobody had this id"))?;
     if session.principal.role == Role::Ingest {
         app.hub.old_id_used(&found.migration, 1);

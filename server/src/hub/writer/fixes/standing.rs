@@ -6,11 +6,10 @@ use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest, Switc
 use stella_protocol::{Code, FixStatus, Problem, Remedy, Role, Text};
 
 use super::{Deed, Keyed, Making, No, Writer};
-use crate::alerts::{clip, wire_len};
-use crate::hub::draft::waits;
 use crate::hub::{Answer, json, problem};
 use crate::remedy::{Event, FixState, Superseded};
 use crate::store::{Meta, StoreError, Verdict, Write};
+use crate::words::{clip, wire_len};
 
 /// Most that a name of targets may take on the wire.
 const TARGET: usize = 256;
@@ -44,7 +43,7 @@ impl Writer {
         let why = Text::new(format!("{} switched all fixes off", making.author.name.raw()));
         for state in fixes {
             let event = match state.fix.status {
-                status if waits(status) => Event::Superseded(Superseded::SwitchedOff, why.clone()),
+                status if status.waits_to_begin() => Event::Superseded(Superseded::SwitchedOff, why.clone()),
                 FixStatus::Running | FixStatus::Verifying => Event::Stopped(why.clone()),
                 _ => continue,
             };

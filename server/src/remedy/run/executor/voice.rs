@@ -9,10 +9,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::Parts;
-use crate::alerts::clip;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::remedy::run::{Call, Output};
+use crate::words::clip;
 
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(100);

@@ -1,16 +1,16 @@
 //! When the work on a fix panics, it stands alone with that.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
 use stella_protocol::fix::StepState;
 use stella_protocol::{FixStatus, FixVerb, Text};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::power::Power;
-use super::scene::{Process, Scene, definition};
+use super::scene::{Process, Scene, TOO_LONG, definition};
 use crate::documents::embedded::Embedded;
 use crate::documents::{
     Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
@@ -18,7 +18,7 @@ use crate::documents::{
 use crate::remedy::machine::LEASE_MS;
 use crate::remedy::run::executor::Executor;
 use crate::remedy::run::{Call, Output, Runner};
-use crate::remedy::{BeforeImage, FixState, Outcome, Said};
+use crate::remedy::{BeforeImage, Outcome, Said};
 
 /// Panics, the first times, where it should do something to a target.
 struct Breaking {
@@ -26,16 +26,18 @@ struct Breaking {
     target: &'static str,
     rehearsing: bool,
     most: usize,
-    times: AtomicUsize,
+    times: watch::Sender<usize>,
 }
 
 impl Breaking {
     fn pass(&self, call: &Call, rehearsing: bool) {
         let meant = rehearsing == self.rehearsing && serde_json::to_string(&call.step).unwrap().contains(self.target);
-        if meant && self.times.load(Ordering::SeqCst) < self.most {
-            self.times.fetch_add(1, Ordering::SeqCst);
-            panic!("as the test wants it");
-        }
+        let once_more = |times: &mut usize| {
+            let breaks = meant && *times < self.most;
+            *times += usize::from(breaks);
+            breaks
+        };
+        assert!(!self.times.send_if_modified(once_more), "as the test wants it");
     }
 }
 
@@ -90,7 +92,7 @@ impl House {
     async fn new(rehearsing: bool, most: usize) -> Self {
         let scene = Scene::new(definition("approve", "u", true)).await;
         let process = scene.open(Power::until(None));
-        let times = AtomicUsize::new(0);
+        let times = watch::Sender::new(0);
         let runner = Arc::new(Breaking { runner: scene.performer(), target: "/alpha/", rehearsing, most, times });
         let ending = CancellationToken::new();
         let parts = scene.parts(&process.hub, "one", Arc::clone(&runner) as _);
@@ -99,30 +101,18 @@ impl House {
     }
 
     async fn broke(&self, times: usize) {
-        while self.runner.times.load(Ordering::SeqCst) < times {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        let mut broke = self.runner.times.subscribe();
+        let waited = tokio::time::timeout(TOO_LONG, broke.wait_for(|broke| *broke >= times)).await;
+        waited.unwrap_or_else(|_| panic!("it never breaks")).unwrap();
     }
 
     /// What is proposed by hand for another target runs to its end.
     async fn goes_on(&self) {
         assert!(!self.executor.is_finished());
         let id = self.process.propose("beta", "beta").await.unwrap().body.id;
-        let now = |status: FixStatus| {
-            let state = self.process.hub.fix(&id).unwrap().unwrap();
-            (state.fix.status == status).then_some(state)
-        };
-        let until = async |status: FixStatus| -> Arc<FixState> {
-            loop {
-                match now(status) {
-                    Some(state) => return state,
-                    None => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
-                }
-            }
-        };
-        let pending = until(FixStatus::Pending).await;
+        let pending = self.process.one_until(&id, FixStatus::Pending).await;
         self.process.decide("approve-beta", &pending, FixVerb::Approve).await.unwrap();
-        until(FixStatus::Executed).await;
+        self.process.one_until(&id, FixStatus::Executed).await;
     }
 
     async fn end(self) {
@@ -157,7 +147,7 @@ async fn after_two_panics_a_fix_is_in_doubt_and_everything_else_goes_on() {
     let doubt = house.process.until(FixStatus::InDoubt).await;
     assert!(doubt.fix.result.raw().contains("work on it broke, twice"), "{:?}", doubt.fix.result);
     house.goes_on().await;
-    assert_eq!(house.runner.times.load(Ordering::SeqCst), 2);
+    assert_eq!(*house.runner.times.borrow(), 2);
     house.end().await;
 }
 
@@ -168,7 +158,7 @@ async fn what_breaks_its_dry_run_twice_is_invalid() {
     let invalid = house.process.until(FixStatus::Invalid).await;
     assert!(invalid.fix.result.raw().contains("work on it broke, twice"), "{:?}", invalid.fix.result);
     house.goes_on().await;
-    assert_eq!(house.runner.times.load(Ordering::SeqCst), 2);
+    assert_eq!(*house.runner.times.borrow(), 2);
     house.end().await;
 }
 

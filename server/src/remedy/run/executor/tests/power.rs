@@ -8,6 +8,7 @@ use futures_util::future::{BoxFuture, pending};
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Text, Timestamp};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::AlertState;
@@ -67,6 +68,8 @@ impl Power {
 pub(super) struct Kept {
     pub store: Arc<SqliteStore>,
     pub power: Arc<Power>,
+    /// Goes after the store, so that whoever waits for it finds that free.
+    pub _going: oneshot::Sender<()>,
 }
 
 impl Kept {

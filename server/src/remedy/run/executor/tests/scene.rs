@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle as Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use stella_detect::Rules;
 use stella_protocol::fix::Proposal;
 use stella_protocol::health::EngineClock;
-use stella_protocol::{Fix, FixStatus, FixVerb, LineId, Principal, Problem, Role, Text, Timestamp};
+use stella_protocol::{Fix, FixId, FixStatus, FixVerb, LineId, Principal, Problem, Role, Text, Timestamp};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -34,11 +35,11 @@ use crate::remedy::run::propose::Proposer;
 use crate::remedy::settings::{self, Settings};
 use crate::remedy::{Decision, FixState};
 use crate::series::SeriesBook;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{SqliteStore, Store};
 
 pub(super) const START: i64 = 1_700_000_000_000;
 /// Nothing that works takes so long.
-const TOO_LONG: Duration = Duration::from_mins(1);
+pub(super) const TOO_LONG: Duration = Duration::from_mins(1);
 
 /// What the fixes of a scene look like.
 const HEAD: &str = r#"
@@ -139,6 +140,8 @@ pub(super) struct Process {
     thread: Thread<()>,
     ending: CancellationToken,
     executor: Option<JoinHandle<()>>,
+    /// Ends when its hub has no store any more.
+    gone: oneshot::Receiver<()>,
 }
 
 impl Scene {
@@ -196,25 +199,15 @@ impl Scene {
         })
     }
 
-    /// The store. Whoever had it last may be closing it at this moment.
-    fn store(&self) -> SqliteStore {
-        let began = Instant::now();
-        loop {
-            match SqliteStore::open(self.folder.path(), self.clock.now()) {
-                Err(StoreError::Locked) if began.elapsed() < TOO_LONG => std::thread::yield_now(),
-                opened => return opened.unwrap(),
-            }
-        }
-    }
-
     /// A process whose executor does nothing yet.
     pub fn open(&self, power: Arc<Power>) -> Process {
-        let store = Arc::new(self.store());
-        let kept = Arc::new(Kept { store: Arc::clone(&store), power: Arc::clone(&power) });
+        let store = Arc::new(SqliteStore::open(self.folder.path(), self.clock.now()).unwrap());
+        let (going, gone) = oneshot::channel();
+        let kept = Arc::new(Kept { store: Arc::clone(&store), power: Arc::clone(&power), _going: going });
         let (hub, thread) = Hub::start(kept as Arc<dyn Store>, self.clock.clone()).unwrap();
         let reach = Reach { runner: self.performer(), power: Arc::clone(&power) };
         let parts = self.parts(&hub, "one", Arc::new(reach));
-        Process { hub, parts, store, power, thread, ending: CancellationToken::new(), executor: None }
+        Process { hub, parts, store, power, thread, ending: CancellationToken::new(), executor: None, gone }
     }
 
     /// A process that works.
@@ -275,6 +268,22 @@ impl Process {
         self.until_with(|fix| fix.status == status, || ()).await
     }
 
+    /// The same of one among several.
+    pub async fn one_until(&self, id: &FixId, status: FixStatus) -> Arc<FixState> {
+        let waiting = async {
+            let mut changed = self.hub.changed();
+            loop {
+                let state = self.hub.fix(id).unwrap().unwrap();
+                if state.fix.status == status {
+                    return state;
+                }
+                changed.changed().await.unwrap();
+            }
+        };
+        let waited = tokio::time::timeout(TOO_LONG, waiting).await;
+        waited.unwrap_or_else(|_| panic!("it stays {:#?}", self.hub.fix(id).unwrap().map(|state| state.fix.clone())))
+    }
+
     /// The same while time passes, so that what is watched can hold.
     pub async fn watched_until(&self, scene: &Scene, status: FixStatus) -> Arc<FixState> {
         let pass = || {
@@ -319,20 +328,15 @@ impl Process {
 
     /// Ends it, however it stands, and waits until nobody has its store.
     pub async fn end(self) {
-        let Self { hub, parts, store, thread, executor, ending, .. } = self;
+        let Self { hub, parts, store, thread, executor, ending, gone, .. } = self;
         ending.cancel();
         if let Some(executor) = executor {
             executor.await.unwrap();
         }
         hub.stop();
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        let left = Arc::downgrade(&store);
         drop((hub, parts, store));
-        let gone = async {
-            while left.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(TOO_LONG, gone).await.unwrap();
+        let gone = tokio::time::timeout(TOO_LONG, gone).await;
+        gone.unwrap_or_else(|_| panic!("somebody still has its store")).unwrap_err();
     }
 }

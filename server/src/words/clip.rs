@@ -3,8 +3,6 @@
 //! Lengths are those of the JSON string, because a control character costs six bytes there. Nothing
 //! here makes a text safe to show: that is the reader's sanitiser.
 
-use sha2::{Digest, Sha256};
-use stella_detect::Finding;
 use stella_protocol::Text;
 
 /// Stands where something was cut off.
@@ -30,18 +28,6 @@ pub fn clip(text: &Text, most: usize) -> Text {
     }
     kept.push(MARK);
     Text::new(kept)
-}
-
-/// What identifies the problem of a finding. A long one keeps its beginning and ends in its digest, so
-/// that outside text inside it cannot make an alert large and still never names two problems.
-pub fn fingerprint(finding: &Finding) -> Text {
-    const ROOM: usize = 320;
-    let whole = &finding.fingerprint;
-    if wire_len(whole) <= ROOM {
-        return Text::new(whole.clone());
-    }
-    let digest = Sha256::digest(whole.as_bytes());
-    Text::new(format!("{}{digest:x}", clip(&Text::new(whole.clone()), ROOM - 64).raw()))
 }
 
 fn cost(letter: char) -> usize {
