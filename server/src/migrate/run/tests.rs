@@ -3,6 +3,7 @@
 mod desk;
 mod drift;
 mod lives;
+mod nobodys;
 mod power;
 mod scene;
 mod stops;
