@@ -16,6 +16,7 @@ pub mod event;
 pub mod form;
 pub mod machine;
 pub mod map;
+pub mod placeholder;
 pub mod plan;
 pub mod progress;
 pub mod reference;

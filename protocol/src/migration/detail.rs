@@ -135,7 +135,7 @@ pub struct DecisionOption {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// `dec-N`.
+    /// `dec-` and ten hexadecimal digits: the same question has the same in every look at the data.
     pub id: Text,
     /// What it is about.
     pub kind: DecisionKind,

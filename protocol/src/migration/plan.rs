@@ -47,6 +47,12 @@ pub struct PlanSummary {
     /// What the data map misses: places that hold a user's id and are not declared.
     #[serde(default)]
     pub misses: u64,
+    /// User documents that are made for ids without a user.
+    #[serde(default)]
+    pub placeholders: u64,
+    /// Documents of ids without a user that are marked as archived: `changes` has them too.
+    #[serde(default)]
+    pub archived: u64,
 }
 
 /// What the first migration by scripts covered.

@@ -124,9 +124,9 @@ pub struct MigrationRequest {
 pub enum OrphanChoice {
     /// Leave them as they are, listed.
     Quarantine,
-    /// A user without e-mail, made for them.
+    /// They become those of a user document that is made for them, to which nobody can sign in.
     Placeholder,
-    /// Marked as archived, the id kept.
+    /// What it owns is marked as archived, the id kept; what it only stands in is left.
     Archive,
     /// They are this user's: with evidence and an approver other than whoever maps.
     Map,
@@ -142,7 +142,7 @@ pub enum DecisionRequest {
     /// Of several people or ids, this one.
     #[serde(rename_all = "camelCase")]
     Question {
-        /// Which decision: `dec-N`.
+        /// Which decision.
         id: Text,
         /// The option's name.
         option: Text,

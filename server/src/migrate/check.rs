@@ -1,17 +1,16 @@
 //! What verification judges: every document, one by one, by what is known of it.
 //!
 //! A document that stands as we left it must be what its image becomes; one that we did not touch must be
-//! as it was; one that others changed is listed, and must hold no old id and nobody's, and must be of the
-//! same people. What a document is told for is not told again as a count.
+//! as it was; one that others changed is listed, and must hold no old id and nobody's, and must have its owner.
+//! Documents that became one count as one. What a document is told for is not told again as a count.
 //!
 //! Deliberately not here: reading documents, ledger and backup. One case at a time comes in.
 
-pub mod owner;
+mod count;
 mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use owner::{owner, people};
 pub use tally::Tally;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +21,8 @@ use stella_protocol::{Text, Timestamp};
 
 use super::form::{self, Form};
 use super::map::{Collection, DataMap, Kind};
-use super::reference::{Mapping, Rewritten, references, rewrite};
+use super::reference::{Changed, Mapping, Rewritten, Stays, of_documents, references, rewrite};
+pub use super::reference::{owner, people};
 use crate::documents::{Document, DocumentKey};
 
 /// Most documents that are told one by one in a [`Verification`].
@@ -51,7 +51,7 @@ pub struct Left<'c> {
 pub enum Content<'c> {
     /// What its image, or that of the document it was moved from, becomes.
     Rewritten,
-    /// Exactly this: a tombstone or an alias. Nobody owns it.
+    /// Exactly this: a tombstone, an alias or a placeholder. Nobody owned it.
     Exactly(&'c BTreeMap<String, Value>),
 }
 
@@ -68,14 +68,28 @@ pub struct Case<'c> {
     pub parked: bool,
     /// Its image in the backup, or that of the document that it was moved from; None: there is none.
     pub before: Option<&'c Document>,
+    /// Its own image, where another one was moved over it; None: none was.
+    pub replaced: Option<&'c Document>,
+    /// What was left, else stands, where it is to go, unless that was made of it; None: nothing, or it does not
+    /// move.
+    pub there: Option<&'c BTreeMap<String, Value>>,
     /// As it is now, and the digest of its content; None: it is gone.
     pub now: Option<(&'c Document, [u8; 32])>,
 }
 
+/// An original as it was when a copy was made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Which.
+    pub source: DocumentKey,
+    /// Its version.
+    pub version: u64,
+}
+
 /// What the ledger says of other documents.
 pub trait Others {
-    /// The version of the original of which we made the copy under this key; None: we made none.
-    fn copied(&self, copy: &DocumentKey) -> Option<u64>;
+    /// The original of which we made the copy under this key; None: we made none.
+    fn copied(&self, copy: &DocumentKey) -> Option<Copied>;
     /// True when a document was there when the data was looked at.
     fn was_seen(&self, key: &DocumentKey) -> bool;
 }
@@ -89,6 +103,20 @@ pub enum Verdict {
     ChangedSince(Text),
     /// It is not as it must be.
     Differs(Difference),
+}
+
+/// What becomes of a document as it stands.
+enum Becomes {
+    /// Nothing: it is as it must be.
+    Same,
+    /// Another, with other ids: what of it is old.
+    Other(String),
+    /// The same, marked as archived.
+    Archived,
+    /// A tombstone: it was copied, in this version.
+    Copied(u64),
+    /// A tombstone: it and another, which stands where it is to go, became one.
+    One,
 }
 
 /// Ids of whom everything is known.
@@ -112,6 +140,8 @@ pub struct Judge<'j> {
     untouched: u64,
     seen: BTreeSet<&'j str>,
     changed: u64,
+    /// Of those, how many name other people than before.
+    renamed: u64,
     first_changed: Vec<Text>,
     differences: u64,
     first: Vec<Difference>,
@@ -130,6 +160,7 @@ impl<'j> Judge<'j> {
             untouched: 0,
             seen: BTreeSet::new(),
             changed: 0,
+            renamed: 0,
             first_changed: Vec::new(),
             differences: 0,
             first: Vec::new(),
@@ -147,16 +178,17 @@ impl<'j> Judge<'j> {
     /// and is gone.
     pub fn judge(&mut self, case: &Case<'_>) -> Verdict {
         let collection = self.map.collection(&case.key.collection);
+        let becomes = collection.map_or(Becomes::Same, |collection| self.becomes(case, collection));
         let verdict = match case.now {
             None => gone(case),
             Some((now, digest)) => {
                 self.documents += 1;
                 self.seen.extend(collection.map(|one| one.name.as_str()));
-                self.there(case, collection, now, &digest)
+                self.there(case, collection, (now, &digest), &becomes)
             }
         };
         if let Some(collection) = collection {
-            self.count(case, collection, &verdict);
+            self.count(case, collection, &becomes, &verdict);
         }
         match &verdict {
             Verdict::Fine => {}
@@ -171,6 +203,30 @@ impl<'j> Judge<'j> {
         verdict
     }
 
+    /// As it stands; when it is gone, as it was.
+    fn becomes(&self, case: &Case<'_>, collection: &Collection) -> Becomes {
+        let own = case.before.filter(|before| before.key == *case.key);
+        let document = match case.now {
+            Some((now, _)) if is_exactly(case, now) => return Becomes::Same,
+            Some((now, _)) => now,
+            None => match own {
+                Some(before) => before,
+                None => return Becomes::Same,
+            },
+        };
+        match rewrite(self.map, collection, document, self.ids.mapping) {
+            Rewritten::Same => Becomes::Same,
+            Rewritten::Parked(_) => Becomes::Other("it holds an old id, and two become one".to_owned()),
+            Rewritten::Changed(changed) if changed.changes.is_empty() => Becomes::Archived,
+            Rewritten::Changed(changed) if changed.key == *case.key => Becomes::Other(first_change(&changed.changes)),
+            Rewritten::Changed(changed) => match self.others.copied(&changed.key) {
+                Some(copied) if copied.source == *case.key => Becomes::Copied(copied.version),
+                _ if is_one(case, collection, &changed) => Becomes::One,
+                _ => Becomes::Other(first_change(&changed.changes)),
+            },
+        }
+    }
+
     fn differs(&mut self, difference: Difference) {
         self.differences += 1;
         if self.first.len() < FIRST {
@@ -182,15 +238,15 @@ impl<'j> Judge<'j> {
         &mut self,
         case: &Case<'_>,
         collection: Option<&Collection>,
-        now: &Document,
-        digest: &[u8; 32],
+        (now, digest): (&Document, &[u8; 32]),
+        becomes: &Becomes,
     ) -> Verdict {
         if let Some(left) = case.left {
             self.written += 1;
             return if left.version == now.version {
                 self.as_left(case, collection, left.content, now)
             } else {
-                self.changed_since(case, collection, now)
+                self.changed_since(case, collection, now, becomes)
             };
         }
         match case.seen {
@@ -199,10 +255,10 @@ impl<'j> Judge<'j> {
                 if was.digest != *digest {
                     return differs(case.key, "damaged", "its content is another, in the same version");
                 }
-                if case.parked { Verdict::Fine } else { self.holds_no_old_id(case.key, collection, now, Verdict::Fine) }
+                if case.parked { Verdict::Fine } else { holds_no_old_id(now, becomes, Verdict::Fine) }
             }
-            Some(_) => self.changed_since(case, collection, now),
-            None => self.new_one(case, collection, now),
+            Some(_) => self.changed_since(case, collection, now, becomes),
+            None => self.new_one(collection, now, becomes),
         }
     }
 
@@ -235,7 +291,13 @@ impl<'j> Judge<'j> {
         if same { Verdict::Fine } else { differs(case.key, "damaged", "it is not what its image becomes") }
     }
 
-    fn changed_since(&self, case: &Case<'_>, collection: Option<&Collection>, now: &Document) -> Verdict {
+    fn changed_since(
+        &mut self,
+        case: &Case<'_>,
+        collection: Option<&Collection>,
+        now: &Document,
+        becomes: &Becomes,
+    ) -> Verdict {
         let since = Verdict::ChangedSince(Text::new("somebody else changed it".to_owned()));
         let Some(collection) = collection else { return since };
         if let Some(id) = self.nobodys(collection, now) {
@@ -243,43 +305,27 @@ impl<'j> Judge<'j> {
         }
         if let Some(before) = case.before
             && let Some(own) = self.map.collection(&before.key.collection)
-            && people(self.map, own, before, self.ids.mapping) != people(self.map, collection, now, self.ids.mapping)
         {
-            return differs(case.key, "wrong owner", "others changed it, and it names other people than before");
+            let owned = self.owner(own, before);
+            if owned.is_some() && owned != self.owner(collection, now) {
+                return differs(case.key, "wrong owner", "others changed it, and it is not its owner's any more");
+            }
+            let named = |collection, document| people(self.map, collection, document, self.ids.mapping);
+            self.renamed += u64::from(named(own, before) != named(collection, now));
         }
-        if case.parked { since } else { self.holds_no_old_id(case.key, Some(collection), now, since) }
+        if case.parked { since } else { holds_no_old_id(now, becomes, since) }
     }
 
-    fn new_one(&self, case: &Case<'_>, collection: Option<&Collection>, now: &Document) -> Verdict {
+    fn new_one(&self, collection: Option<&Collection>, now: &Document, becomes: &Becomes) -> Verdict {
         let since = Verdict::ChangedSince(Text::new("somebody else made it".to_owned()));
         let Some(collection) = collection else { return since };
         if self.stands_where_one_moves_to(collection, now) {
-            return differs(case.key, "extra", "it stands where another one moves to, and nobody here made it");
+            return differs(&now.key, "extra", "it stands where another one moves to, and nobody here made it");
         }
         if let Some(id) = self.nobodys(collection, now) {
-            return differs(case.key, "orphan", &format!("{id} is nobody's"));
+            return differs(&now.key, "orphan", &format!("{id} is nobody's"));
         }
-        self.holds_no_old_id(case.key, Some(collection), now, since)
-    }
-
-    /// `otherwise`, unless it holds an old id and is no original that waits to be a tombstone.
-    fn holds_no_old_id(
-        &self,
-        key: &DocumentKey,
-        collection: Option<&Collection>,
-        now: &Document,
-        otherwise: Verdict,
-    ) -> Verdict {
-        let Some(collection) = collection else { return otherwise };
-        match rewrite(self.map, collection, now, self.ids.mapping) {
-            Rewritten::Same => otherwise,
-            Rewritten::Parked(_) => differs(key, "old id", "it holds an old id, and two become one"),
-            Rewritten::Changed(changed) => match self.others.copied(&changed.key).filter(|_| changed.key != now.key) {
-                Some(version) if version == now.version => otherwise,
-                Some(_) => differs(key, "stale copy", "it was changed after it was moved"),
-                None => differs(key, "old id", &first_change(&changed.changes)),
-            },
-        }
+        holds_no_old_id(now, becomes, since)
     }
 
     /// An id that is nobody's and was not listed.
@@ -302,50 +348,6 @@ impl<'j> Judge<'j> {
         })
     }
 
-    fn count(&mut self, case: &Case<'_>, collection: &Collection, verdict: &Verdict) {
-        let (before, now) = (self.owner_before(case), self.owner_now(case, collection));
-        if let Some(now) = &now {
-            self.tally.now(now, &collection.name);
-        }
-        if *verdict == Verdict::Fine {
-            return;
-        }
-        if case.before.is_none() && case.seen.is_some() {
-            self.tally.loose(&collection.name);
-        } else {
-            self.tally.told(&collection.name, before.as_deref(), now.as_deref());
-        }
-    }
-
-    /// Whose it was, as they are called now.
-    fn owner_before(&self, case: &Case<'_>) -> Option<String> {
-        let before = case.before?;
-        let collection = self.map.collection(&before.key.collection)?;
-        self.owner(collection, before)
-    }
-
-    /// Whose it is. An original that waits to be a tombstone, a tombstone and an alias are nobody's: who owns
-    /// it is counted by the copy.
-    fn owner_now(&self, case: &Case<'_>, collection: &Collection) -> Option<String> {
-        let (now, _) = case.now?;
-        if case.left.is_some_and(|left| matches!(left.content, Content::Exactly(_))) {
-            return None;
-        }
-        if let Rewritten::Changed(changed) = rewrite(self.map, collection, now, self.ids.mapping)
-            && changed.key != now.key
-            && self.others.copied(&changed.key).is_some()
-        {
-            return None;
-        }
-        self.owner(collection, now)
-    }
-
-    fn owner(&self, collection: &Collection, document: &Document) -> Option<String> {
-        let mapping = self.ids.mapping;
-        let owner = owner(self.map, collection, document, &|id| mapping.knows(id))?;
-        Some(mapping.target(&owner).map_or(owner.clone(), str::to_owned))
-    }
-
     /// What was found, and how many documents everybody owns.
     pub fn done(mut self, at: Timestamp) -> (Verification, Tally) {
         let tally = std::mem::take(&mut self.tally);
@@ -354,13 +356,16 @@ impl<'j> Judge<'j> {
         }
         let absent = self.map.collections.iter().filter(|one| !self.seen.contains(one.name.as_str()));
         let not_checked: Vec<Text> = absent.map(|one| Text::new(one.name.clone())).collect();
-        let (counts, before, now) = tally.sums();
+        let sums = tally.sums();
         let checks = vec![
             format!("{} documents written: each is what its image becomes", self.written),
             format!("{} documents not written: each is as it was", self.untouched),
             format!("{} documents looked at for old ids and for ids without a user", self.documents),
-            format!("{counts} counts by owner and collection: {before} documents before, {now} now"),
-            format!("{} documents changed by others: who can open them compared", self.changed),
+            sums.to_string(),
+            format!(
+                "{} documents changed by others: their owners compared, {} name other people than before",
+                self.changed, self.renamed
+            ),
         ];
         let verification = Verification {
             at,
@@ -381,6 +386,30 @@ fn gone(case: &Case<'_>) -> Verdict {
         return differs(case.key, "missing", "it was there and is gone");
     }
     Verdict::Fine
+}
+
+/// True for what stands as we left it and must be exactly that: nobody owned it.
+fn is_exactly(case: &Case<'_>, now: &Document) -> bool {
+    case.left.is_some_and(|left| left.version == now.version && matches!(left.content, Content::Exactly(_)))
+}
+
+/// True when what is there is all that is left of both.
+fn is_one(case: &Case<'_>, collection: &Collection, changed: &Changed) -> bool {
+    let stays = case.there.and_then(|there| of_documents(&collection.clash, there, &changed.fields));
+    matches!(stays, Some(Stays::Either | Stays::First))
+}
+
+/// `otherwise`, unless it holds an old id and is no original that waits to be a tombstone.
+fn holds_no_old_id(now: &Document, becomes: &Becomes, otherwise: Verdict) -> Verdict {
+    match becomes {
+        Becomes::Same | Becomes::One => otherwise,
+        Becomes::Copied(version) if *version == now.version => otherwise,
+        Becomes::Copied(_) => differs(&now.key, "stale copy", "it was changed after it was moved"),
+        Becomes::Other(old) => differs(&now.key, "old id", old),
+        // What others write meanwhile for an archived id is listed as theirs.
+        Becomes::Archived if otherwise != Verdict::Fine => otherwise,
+        Becomes::Archived => differs(&now.key, "not archived", "its id is archived, and it is not marked"),
+    }
 }
 
 fn first_change(changes: &[super::reference::Change]) -> String {

@@ -15,6 +15,8 @@ use std::fmt;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// How every hash id begins.
 const PREFIX: &str = "usr_";
@@ -136,21 +138,20 @@ impl HashId {
     }
 }
 
-/// An e-mail, normalised: trimmed and in lower case. Two that are equal are one person's.
-///
-/// Not brought to NFC: no library of the workspace does that. It matters beyond ASCII only.
+/// An e-mail, normalised: trimmed, in Unicode's form NFC and in lower case. Two that are equal are one person's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Email(String);
 
 impl Email {
     /// None: it is no e-mail.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = normal(text.trim());
         let (local, domain) = text.split_once('@')?;
         let odd = |letter: char| letter.is_whitespace() || letter.is_control() || "@/".contains(letter);
         let dotted = domain.contains('.') && domain.split('.').all(|part| !part.is_empty());
-        let good = text.len() <= EMAIL_BYTES && !local.is_empty() && dotted && !local.contains(odd);
-        (good && !domain.contains(odd)).then(|| Self(text.to_lowercase()))
+        let good = text.len() <= EMAIL_BYTES && !local.is_empty() && dotted;
+        let good = good && !local.contains(odd) && !domain.contains(odd);
+        good.then_some(Self(text))
     }
 
     /// As it is compared.
@@ -177,11 +178,21 @@ pub fn pseudonym(id: &str) -> String {
     format!("user_{number:0PSEUDONYM_DIGITS$x}")
 }
 
-/// An id as it is compared: where case says nothing (e-mails and what is made of them), in lower case.
+/// In Unicode's form NFC and in lower case.
+fn normal(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // Small letters can be composed where capital ones cannot: `J` with a caron is two characters, `j` one.
+    text.nfc().collect::<String>().to_lowercase().nfc().collect()
+}
+
+/// An id as it is compared: e-mails and what is made of them in NFC and in lower case, as neither case nor how a
+/// letter with an accent is written says anything there.
 pub(super) fn folded(id: &str) -> Cow<'_, str> {
     match Form::of(id) {
         Form::Email => Email::parse(id).map_or(Cow::Borrowed(id), |email| Cow::Owned(email.0)),
-        Form::EmailDerived | Form::PseudoHash => Cow::Owned(id.to_lowercase()),
+        Form::EmailDerived | Form::PseudoHash => Cow::Owned(normal(id)),
         _ => Cow::Borrowed(id),
     }
 }
@@ -215,11 +226,11 @@ fn pseudonymous(rest: &str) -> Form {
 fn is_email_derived(text: &str) -> bool {
     let parts: Vec<&str> = text.split('_').collect();
     let [_, _, .., last] = parts.as_slice() else { return false };
-    let good = |letter: char| letter.is_alphanumeric() || "+-%'".contains(letter);
+    let good = |letter: char| letter.is_alphanumeric() || is_combining_mark(letter) || "+-%'".contains(letter);
     parts.len() >= 3
         && parts.iter().all(|part| !part.is_empty() && part.chars().all(good))
         && last.chars().count() >= 2
-        && last.chars().all(char::is_alphabetic)
+        && last.chars().all(|letter| letter.is_alphabetic() || is_combining_mark(letter))
 }
 
 #[cfg(test)]
@@ -285,6 +296,36 @@ mod tests {
         assert_ne!(Email::parse("ana.lima+x@example.com").unwrap(), ana, "a tag is part of it");
         assert_eq!(ana.derived(), "ana_lima_example_com");
         assert_eq!(ana.pseudo_hashes(), ["usr_ana_lima_example_com", "usr_analimaexamplecom"].map(str::to_owned));
+    }
+
+    #[test]
+    fn emails_are_one_however_their_accents_are_written() {
+        let composed = Email::parse("jos\u{e9}.nu\u{f1}ez@example.com").unwrap();
+        assert_eq!(Email::parse("JOSE\u{301}.NUN\u{303}EZ@example.com").unwrap(), composed);
+        assert_eq!(composed.as_str(), "jos\u{e9}.nu\u{f1}ez@example.com");
+        assert_ne!(Email::parse("jose.nunez@example.com").unwrap(), composed, "an accent is no ornament");
+        // No capital letter with this accent has a character of its own.
+        let small = Email::parse("\u{1f0}@example.com").unwrap();
+        assert_eq!(Email::parse("J\u{30c}@example.com").unwrap(), small);
+        // Compatible is not the same: NFC, not NFKC.
+        assert_ne!(Email::parse("\u{fb01}@example.com").unwrap(), Email::parse("fi@example.com").unwrap());
+        let apart = "Jose\u{301}_nun\u{303}ez_example_com";
+        assert_eq!(Form::of(apart), Form::EmailDerived);
+        assert_eq!(folded(apart), composed.derived());
+        assert_eq!(Form::of(&format!("usr_{apart}")), Form::PseudoHash);
+        assert_eq!(folded(&format!("usr_{apart}")), composed.pseudo_hashes()[0]);
+        assert_eq!(folded(" JOSE\u{301}.nun\u{303}ez@example.com"), composed.as_str());
+    }
+
+    #[test]
+    fn what_is_normalised_is_normal() {
+        for letter in (0..=0xffff).filter_map(char::from_u32) {
+            for text in [format!("{letter}"), format!("{letter}\u{301}"), format!("{letter}\u{30c}\u{323}")] {
+                let once = normal(&text);
+                assert_eq!(normal(&once), once, "{text:?}");
+                assert_eq!(normal(&text.nfd().collect::<String>()), once, "{text:?}");
+            }
+        }
     }
 
     #[test]

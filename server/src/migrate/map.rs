@@ -8,7 +8,10 @@ mod parse;
 pub mod place;
 pub mod shipped;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::toml_source::Problem;
 pub use id_pattern::IdPattern;
@@ -34,6 +37,8 @@ pub struct Users {
     pub email: Vec<Place>,
     /// Where other ids of the same user stand. They say who somebody is and are not changed.
     pub ids: Vec<Place>,
+    /// What a user document holds that is made for an id without a user, beside what marks it as such.
+    pub placeholder: BTreeMap<String, Value>,
 }
 
 /// A collection with references.
@@ -53,6 +58,17 @@ pub struct Collection {
     /// Copies of e-mails, names and sign-in ids beside a reference: never changed, no finding, evidence
     /// of whose an id without a user may be.
     pub copies: Vec<Place>,
+    /// How the application marks a document of it as archived; None: it has no such mark.
+    pub archive: Option<Mark>,
+}
+
+/// A field, and the word that stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The field.
+    pub field: String,
+    /// The word.
+    pub word: String,
 }
 
 /// A place and what stands there.

@@ -45,7 +45,7 @@ pub struct Plan {
 pub struct OrphanChosen {
     /// What.
     pub choice: OrphanChoice,
-    /// Whose they are, for `map`.
+    /// Whose they are, for `map`; which user document is made for them, for `placeholder`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
@@ -70,6 +70,14 @@ pub struct PlannedCollection {
     pub orphans: u64,
     /// That will be parked.
     pub clashes: u64,
+    /// Of those to change, how many are marked as archived.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub archived: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the serialiser wants it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a look measured besides the plan.
@@ -104,6 +112,22 @@ impl Plan {
         self.collections.iter().map(|one| one.changes + one.moves).sum()
     }
 
+    /// Ids without a user whose documents are archived.
+    pub fn archived(&self) -> impl Iterator<Item = &String> {
+        self.orphan_choices.iter().filter(|(_, chosen)| chosen.choice == OrphanChoice::Archive).map(|(id, _)| id)
+    }
+
+    /// User documents that it makes, by their ids, and the ids without a user that each is made for.
+    pub fn placeholders(&self) -> BTreeMap<&String, Vec<&String>> {
+        let mut made: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for (id, chosen) in &self.orphan_choices {
+            if let (OrphanChoice::Placeholder, Some(user)) = (chosen.choice, &chosen.user) {
+                made.entry(user).or_default().push(id);
+            }
+        }
+        made
+    }
+
     /// As everyone sees it.
     ///
     /// # Errors
@@ -131,6 +155,8 @@ impl Plan {
             bytes: measured.bytes,
             first_scope: measured.first_scope,
             misses: measured.misses,
+            placeholders: self.placeholders().len() as u64,
+            archived: sum(|one| one.archived),
         })
     }
 }
@@ -195,6 +221,10 @@ mod tests {
         let user = Some("usr_a".to_owned());
         other.orphan_choices.insert("9".into(), OrphanChosen { choice: OrphanChoice::Map, user });
         differs(&other);
+        other.orphan_choices.insert("9".into(), OrphanChosen { choice: OrphanChoice::Archive, user: None });
+        differs(&other);
+        other.collections[0].archived += 1;
+        differs(&other);
         other.key_id.push('x');
         differs(&other);
         other.map_digest.push('x');
@@ -207,5 +237,24 @@ mod tests {
         assert_eq!((summary.users, summary.old_ids), (1, 2));
         assert_eq!((summary.documents, summary.collections, summary.undeclared), (8, 2, 1));
         assert_eq!((summary.moves, summary.orphan_documents), (2, 1));
+        assert_eq!((summary.placeholders, summary.archived), (0, 0));
+    }
+
+    #[test]
+    fn a_summary_tells_what_is_done_with_ids_without_a_user() {
+        let mut plan = plan();
+        for (id, choice, user) in [
+            ("1", OrphanChoice::Placeholder, Some("usr_p")),
+            ("1 ", OrphanChoice::Placeholder, Some("usr_p")),
+            ("2", OrphanChoice::Placeholder, Some("usr_q")),
+            ("3", OrphanChoice::Archive, None),
+            ("4", OrphanChoice::Map, Some("usr_a")),
+        ] {
+            plan.orphan_choices.insert(id.into(), OrphanChosen { choice, user: user.map(str::to_owned) });
+        }
+        (plan.collections[0].archived, plan.collections[1].archived) = (3, 1);
+        let summary = plan.summary(measured()).unwrap();
+        assert_eq!((summary.placeholders, summary.archived), (2, 4));
+        assert_eq!(plan.archived().collect::<Vec<_>>(), ["3"]);
     }
 }

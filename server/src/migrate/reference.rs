@@ -8,11 +8,13 @@
 
 mod clash;
 mod mapping;
+mod owner;
 mod rewrite;
 
 pub use clash::{Clash, Outcome, Stays, of_documents};
 pub use mapping::{Mapping, MappingError};
-pub use rewrite::{Change, Changed, Rewritten, rewrite};
+pub use owner::{owner, people};
+pub use rewrite::{ARCHIVED, Change, Changed, Rewritten, rewrite};
 
 use std::borrow::Cow;
 

@@ -271,7 +271,8 @@ impl Work<'_> {
         let system: Vec<SeenId> =
             self.seen.values().filter(|seen| self.is_system(seen)).map(|seen| (*seen).clone()).collect();
         let stay = undecided.iter().cloned().chain(system.iter().map(|seen| seen.id.raw().to_owned()));
-        let mapping = mapping_of([&pairs, &further], stay)?;
+        let archived = chosen.iter().filter(|(_, chosen)| **chosen == Chosen::Archive).map(|(id, _)| id.clone());
+        let mapping = mapping_of([&pairs, &further], stay)?.archiving(archived);
         let mut decisions: Vec<Decision> = self
             .questions
             .into_iter()

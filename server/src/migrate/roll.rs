@@ -172,6 +172,7 @@ mod tests {
             collection: "users".to_owned(),
             email: vec![place("email")],
             ids: vec![place("googleUserId"), place("formerIds[]")],
+            placeholder: BTreeMap::new(),
         };
         let mut roll = Roll::default();
         for (id, fields) in documents {
@@ -219,6 +220,25 @@ mod tests {
         let shared: Vec<&str> = roll.shared().map(|(id, _)| id).collect();
         assert_eq!(shared, [GOOGLE]);
         assert_eq!(roll.holder("nameless"), Holder::One(2));
+    }
+
+    #[test]
+    fn one_email_in_two_unicode_forms_is_one_person_under_every_id_made_of_it() {
+        let roll = roll(&[
+            ("u1", json!({"email": "jos\u{e9}@example.com"})),
+            ("u2", json!({"email": "JOSE\u{301}@example.com"})),
+            ("u3", json!({"email": "jose@example.com"})),
+        ]);
+        assert_eq!(roll.people().len(), 2);
+        for id in [
+            "jose\u{301}_example_com",
+            "Jos\u{e9}_example_com",
+            "usr_jose\u{301}_example_com",
+            "Jose\u{301}@example.com",
+        ] {
+            assert_eq!(roll.holder(id), Holder::One(0), "{id:?}");
+        }
+        assert_eq!(roll.holder("jose_example_com"), Holder::One(1));
     }
 
     #[test]

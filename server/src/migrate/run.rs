@@ -14,6 +14,7 @@ pub mod desk;
 pub mod drift;
 pub mod ledger;
 pub mod office;
+pub mod own;
 pub mod rehearse;
 pub mod rollback;
 pub mod scan;

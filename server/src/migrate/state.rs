@@ -39,9 +39,6 @@ pub struct Work {
     /// Documents refused and left alone when a person last said that it goes on: its guards count from there.
     #[serde(default)]
     pub accepted: (u64, u64),
-    /// What was last drained of the store since the plan was made: documents changed by others, of how many.
-    #[serde(default)]
-    pub drifted: (u64, u64),
 }
 
 /// How a phase under way is to end.

@@ -250,9 +250,9 @@ pub(super) struct Decide {
 pub(super) enum Choice {
     /// Left as they are, listed.
     Quarantine,
-    /// A user without e-mail is made for them.
+    /// They become those of a user document that is made for them; nobody can sign in to it.
     Placeholder,
-    /// Marked as archived, the id kept.
+    /// What the id owns is marked as archived, the id kept; nothing is deleted.
     Archive,
     /// They are a user's; somebody else has to approve it.
     Map,

@@ -177,13 +177,20 @@ fn whole(plan: &PlanSummary) -> String {
 }
 
 fn scope(plan: &PlanSummary) -> String {
-    format!(
+    let mut words = format!(
         "{} with {}   {} without a user hold {}",
         many(plan.users, "person", "people"),
         many(plan.old_ids, "old id", "old ids"),
         many(plan.orphan_ids, "id", "ids"),
         documents(plan.orphan_documents)
-    )
+    );
+    if plan.placeholders > 0 {
+        words.push_str(&format!(", {} made", many(plan.placeholders, "placeholder", "placeholders")));
+    }
+    if plan.archived > 0 {
+        words.push_str(&format!(", {} archived", documents(plan.archived)));
+    }
+    words
 }
 
 fn costs(plan: &PlanSummary) -> Vec<(Role, String)> {

@@ -127,6 +127,9 @@ fn orphan(orphan: &Orphan, status: MigrationStatus, is_open: bool, page: &mut Pa
             clean(&decision.reason)
         );
         page.words(5, Role::Text, &words);
+        if let Some(done) = what_is_done(decision.choice) {
+            page.words(5, Role::Muted, done);
+        }
     }
     if may_still_decide(status) {
         page.words(5, Role::Accent, "Enter decides");
@@ -149,6 +152,15 @@ fn decided(decision: Option<&OrphanDecision>) -> (Role, String) {
         (OrphanChoice::Map, None) => (Role::Waiting, format!("map{user}, not approved yet")),
         (OrphanChoice::Map, Some(by)) => (Role::Ok, format!("map{user}, approved by {}", clean(by))),
         (choice, _) => (Role::Ok, choice_word(choice).to_owned()),
+    }
+}
+
+/// What a choice that changes something does.
+fn what_is_done(choice: OrphanChoice) -> Option<&'static str> {
+    match choice {
+        OrphanChoice::Placeholder => Some("a user document is made for it, to which nobody can sign in"),
+        OrphanChoice::Archive => Some("what it owns is marked as archived, the id stays, nothing is deleted"),
+        OrphanChoice::Quarantine | OrphanChoice::Map | OrphanChoice::Unknown => None,
     }
 }
 

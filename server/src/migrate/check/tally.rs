@@ -1,6 +1,7 @@
 //! How many documents each person owns in each collection, before and now.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use stella_protocol::Text;
 use stella_protocol::migration::{Difference, UserCheck, UserPlace};
@@ -9,9 +10,36 @@ use stella_protocol::migration::{Difference, UserCheck, UserPlace};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Count {
     before: i64,
+    /// Of those, what is no document of its own any more: another one is all that is left of both.
+    became_one: i64,
     /// What documents that others changed, or with which something is wrong, add to it.
     told: i64,
     now: i64,
+}
+
+impl Count {
+    /// As many as must be there.
+    fn expected(self) -> i64 {
+        self.before - self.became_one + self.told
+    }
+}
+
+/// All counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sums {
+    counts: usize,
+    all: Count,
+}
+
+impl fmt::Display for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count { before, became_one, now, .. } = self.all;
+        write!(f, "{} counts by owner and collection: {before} documents before, ", self.counts)?;
+        if became_one > 0 {
+            write!(f, "{became_one} of them became one with another, ")?;
+        }
+        write!(f, "{now} now")
+    }
 }
 
 /// Counts by person (by the id that stays) and collection. Grows with people, not with documents.
@@ -30,6 +58,11 @@ impl Tally {
     /// So many were owned when the data was looked at.
     pub(super) fn before(&mut self, owner: &str, collection: &str, documents: u64) {
         self.of(owner, collection).before += documents as i64;
+    }
+
+    /// One of them is no document of its own any more.
+    pub(super) fn became_one(&mut self, owner: &str, collection: &str) {
+        self.of(owner, collection).became_one += 1;
     }
 
     /// One is owned now.
@@ -56,19 +89,24 @@ impl Tally {
     pub(super) fn differences(&self) -> impl Iterator<Item = Difference> {
         let wrong = self.counts.iter().filter(|((_, collection), count)| {
             let loose = self.loose.get(collection).copied().unwrap_or(0);
-            (count.now - count.before - count.told).abs() > loose
+            (count.now - count.expected()).abs() > loose
         });
         wrong.map(|((owner, collection), count)| Difference {
             check: Text::new("owned documents".to_owned()),
             what: Text::new(format!("{owner} in {collection}")),
-            detail: Text::new(format!("{} are there, {} must be", count.now, count.before + count.told)),
+            detail: Text::new(format!("{} are there, {} must be", count.now, count.expected())),
         })
     }
 
-    /// People and collections that were counted, and documents that somebody owns, before and now.
-    pub(super) fn sums(&self) -> (usize, i64, i64) {
-        let sum = |of: fn(&Count) -> i64| self.counts.values().map(of).sum();
-        (self.counts.len(), sum(|count| count.before), sum(|count| count.now))
+    /// Of everybody.
+    pub(super) fn sums(&self) -> Sums {
+        let all = self.counts.values().fold(Count::default(), |sum, count| Count {
+            before: sum.before + count.before,
+            became_one: sum.became_one + count.became_one,
+            told: sum.told + count.told,
+            now: sum.now + count.now,
+        });
+        Sums { counts: self.counts.len(), all }
     }
 
     /// What one person sees. `asked` are the documents by collection that stood, before, under the id that the
@@ -81,7 +119,7 @@ impl Tally {
             collection: Text::new(collection.clone()),
             before: asked.get(collection).copied().unwrap_or(0),
             now: shown(count.now),
-            expected: shown(count.before + count.told),
+            expected: shown(count.expected()),
         };
         UserCheck { user: Text::new(user.to_owned()), old_ids, places: own.map(place).collect() }
     }

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::migrate::form::HashId;
+use crate::migrate::reference::ARCHIVED;
+
+mod counted;
 
 const MAP: &str = r#"
 title = "t"
@@ -19,6 +22,8 @@ refs = ["userId", "with[]"]
 name = "settings"
 id = "{userId}"
 refs = "by"
+clash = "newest"
+newest = "at"
 [[collection]]
 name = "badges"
 refs = "userId"
@@ -31,6 +36,10 @@ fn new_id(person: usize) -> String {
 
 fn old_id(person: usize) -> String {
     format!("p{person}_example_com")
+}
+
+fn number(person: usize) -> String {
+    format!("2{person:020}")
 }
 
 fn document(path: &str, version: u64, fields: Value) -> Document {
@@ -48,6 +57,8 @@ struct World {
     listed: BTreeSet<String>,
     olds: BTreeMap<String, Vec<String>>,
     before: BTreeMap<DocumentKey, Document>,
+    /// What was copied away.
+    images: BTreeMap<DocumentKey, Document>,
     now: BTreeMap<DocumentKey, Document>,
     /// The version that we left, and which document it was made of.
     left: BTreeMap<DocumentKey, (u64, DocumentKey)>,
@@ -56,9 +67,9 @@ struct World {
 }
 
 impl Others for World {
-    fn copied(&self, copy: &DocumentKey) -> Option<u64> {
-        let (_, source) = self.left.get(copy)?;
-        Some(self.before.get(source)?.version)
+    fn copied(&self, copy: &DocumentKey) -> Option<Copied> {
+        let (_, source) = self.left.get(copy).filter(|(_, source)| source != copy)?;
+        Some(Copied { source: source.clone(), version: self.images.get(source)?.version })
     }
 
     fn was_seen(&self, key: &DocumentKey) -> bool {
@@ -67,32 +78,79 @@ impl Others for World {
 }
 
 impl World {
-    /// So many people with one old id each, and these documents, migrated but for the tombstones.
+    /// So many people with two old ids each, and these documents, migrated but for the tombstones.
     fn migrated(people: usize, before: Vec<Document>) -> Self {
+        Self::archiving(people, [], before)
+    }
+
+    /// The same, and what these ids without a user own is archived.
+    fn archiving(people: usize, archived: impl IntoIterator<Item = String>, before: Vec<Document>) -> Self {
         let map = DataMap::parse("m.toml", MAP).unwrap();
-        let pairs = (0..people).map(|one| (old_id(one), HashId::parse(&new_id(one)).unwrap()));
-        let olds = (0..people).map(|one| (new_id(one), vec![old_id(one)])).collect();
+        let pair = |one| [old_id(one), number(one)].map(|old| (old, HashId::parse(&new_id(one)).unwrap()));
+        let olds = (0..people).map(|one| (new_id(one), vec![old_id(one), number(one)])).collect();
         let mut world = Self {
-            mapping: Mapping::new(pairs, []).unwrap(),
+            mapping: Mapping::new((0..people).flat_map(pair), []).unwrap().archiving(archived),
             map,
             listed: BTreeSet::new(),
             olds,
             before: before.iter().map(|one| (one.key.clone(), one.clone())).collect(),
+            images: BTreeMap::new(),
             now: before.iter().map(|one| (one.key.clone(), one.clone())).collect(),
             left: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             parked: BTreeSet::new(),
         };
         for document in before {
-            let collection = world.map.collection(&document.key.collection).unwrap();
-            if let Rewritten::Changed(changed) = rewrite(&world.map, collection, &document, &world.mapping) {
-                let version = document.version + 1_000_000;
-                world.left.insert(changed.key.clone(), (version, document.key.clone()));
-                let now = Document { key: changed.key.clone(), version, fields: changed.fields };
-                world.now.insert(changed.key, now);
-            }
+            world.migrate(document);
         }
         world
+    }
+
+    /// As the copy does.
+    fn migrate(&mut self, document: Document) {
+        let collection = self.map.collection(&document.key.collection).unwrap();
+        let Rewritten::Changed(changed) = rewrite(&self.map, collection, &document, &self.mapping) else { return };
+        self.images.insert(document.key.clone(), document.clone());
+        if let Some(there) = self.now.get(&changed.key).filter(|there| there.key != document.key) {
+            let ours = self.left.get(&changed.key).is_some_and(|(_, source)| *source == document.key);
+            match of_documents(&collection.clash, &there.fields, &changed.fields) {
+                _ if ours => {}
+                Some(Stays::Second) => drop(self.images.entry(there.key.clone()).or_insert(there.clone())),
+                Some(Stays::Either | Stays::First) => return,
+                None => {
+                    self.parked.insert(document.key);
+                    return;
+                }
+            }
+        }
+        let version = document.version + 1_000_000;
+        self.left.insert(changed.key.clone(), (version, document.key));
+        self.now.insert(changed.key.clone(), Document { key: changed.key, version, fields: changed.fields });
+    }
+
+    /// As the cut-over does.
+    fn bury(&mut self, path: &str) {
+        let key = DocumentKey::parse(path).unwrap();
+        let fields = BTreeMap::from([("_movedTo".to_owned(), json!("there")), ("_run".to_owned(), json!("mig-1"))]);
+        self.now.insert(key.clone(), Document { key: key.clone(), version: 9, fields: fields.clone() });
+        self.left.insert(key.clone(), (9, key.clone()));
+        self.tombstones.insert(key, fields);
+    }
+
+    /// What was left, or stands, where one is to go that did not go there.
+    fn there(&self, document: &Document) -> Option<BTreeMap<String, Value>> {
+        let collection = self.map.collection(&document.key.collection).filter(|one| one.id.is_some())?;
+        let becomes = |one: &Document| match rewrite(&self.map, collection, one, &self.mapping) {
+            Rewritten::Changed(changed) => (changed.key, changed.fields),
+            _ => (one.key.clone(), one.fields.clone()),
+        };
+        let (to, _) = becomes(document);
+        match self.left.get(&to) {
+            _ if to == document.key => None,
+            Some((_, source)) if *source == document.key => None,
+            Some((_, source)) => Some(becomes(&self.images[source]).1),
+            None => self.now.get(&to).map(|there| becomes(there).1),
+        }
     }
 
     fn verified(&self) -> (Vec<Difference>, Verification, Tally) {
@@ -110,12 +168,16 @@ impl World {
             let (left, tombstone) = (self.left.get(key), self.tombstones.get(key));
             let content = tombstone.map_or(Content::Rewritten, Content::Exactly);
             let now = self.now.get(key);
+            let there = now.and_then(|now| self.there(now));
+            let source = left.map_or(key, |(_, source)| source);
             let verdict = judge.judge(&Case {
                 key,
                 seen: self.before.get(key).map(|one| Was { version: one.version, digest: digest(one) }),
                 left: left.map(|(version, _)| Left { version: *version, content }),
                 parked: self.parked.contains(key),
-                before: left.and_then(|(_, source)| self.before.get(source)),
+                before: self.images.get(source),
+                replaced: self.images.get(key).filter(|_| source != key),
+                there: there.as_ref(),
                 now: now.map(|now| (now, digest(now))),
             });
             if let Verdict::Differs(difference) = verdict {
@@ -172,11 +234,7 @@ fn a_store_that_was_migrated_is_fine_before_and_after_the_tombstones() {
         seen.places.iter().map(|place| (place.collection.raw(), place.before, place.now, place.expected)).collect();
     assert_eq!(counts, [("notes", 1, 3, 3), ("settings", 0, 1, 1)]);
     for person in 0..3 {
-        let key = DocumentKey::new("settings", old_id(person));
-        let fields = BTreeMap::from([("_movedTo".to_owned(), json!(new_id(person)))]);
-        world.now.insert(key.clone(), Document { key: key.clone(), version: 9, fields: fields.clone() });
-        world.left.insert(key.clone(), (9, key.clone()));
-        world.tombstones.insert(key, fields);
+        world.bury(&format!("settings/{}", old_id(person)));
     }
     assert_eq!(world.found(), []);
 }
@@ -225,52 +283,26 @@ fn what_others_did_since_is_listed_and_no_difference_while_it_is_of_the_same_peo
     assert_eq!(changed, ["notes/n000001", "notes/n000040"]);
     let seen = tally.user(&new_id(2), vec![], &BTreeMap::new());
     assert_eq!((seen.places[0].now, seen.places[0].expected), (3, 3));
-    world.edit("notes/n000001", "with", json!([new_id(2)]));
-    assert_eq!(world.found(), [pair("wrong owner", "notes/n000001")]);
 }
 
 #[test]
-fn an_old_id_is_found_wherever_a_late_writer_left_it_but_not_where_it_was_parked() {
+fn a_share_that_somebody_adds_or_takes_back_is_listed_and_another_owner_is_a_difference() {
     let mut world = small();
-    let late = note(50, &old_id(1));
-    world.now.insert(late.key.clone(), late);
-    world.edit("notes/n000000", "userId", json!(old_id(0)));
-    world.edit(&format!("settings/{}", old_id(2)), "theme", json!("light"));
-    let want = [
-        pair("old id", "notes/n000000"),
-        pair("old id", "notes/n000050"),
-        pair("stale copy", &format!("settings/{}", old_id(2))),
-    ];
-    assert_eq!(world.found(), want);
-    let mut world = World::migrated(1, vec![note(1, &old_id(0))]);
-    let key = DocumentKey::new("notes", "n000001");
-    world.left.clear();
-    world.now = world.before.clone();
-    assert_eq!(world.found(), [pair("old id", "notes/n000001")]);
-    world.parked.insert(key);
+    world.edit("notes/n000001", "with", json!([new_id(2)]));
     assert_eq!(world.found(), []);
-}
-
-#[test]
-fn ids_without_a_user_may_stand_where_they_were_listed_and_no_new_one_may_come() {
-    let mut world = World::migrated(1, vec![note(1, STRANGER)]);
-    world.listed.insert(STRANGER.to_owned());
-    assert_eq!(world.found(), []);
-    let made = note(2, STRANGER);
-    world.now.insert(made.key.clone(), made);
-    assert_eq!(world.found(), [], "another of theirs");
-    let made = note(3, "undefined");
-    world.now.insert(made.key.clone(), made);
-    assert_eq!(world.found(), [pair("orphan", "notes/n000003")]);
-}
-
-#[test]
-fn a_count_that_is_wrong_is_told_when_no_document_is() {
-    let world = small();
-    let ids = Ids { mapping: &world.mapping, listed: &world.listed, olds: &world.olds };
-    let mut judge = Judge::new(&world.map, ids, &world);
-    judge.owned(&old_id(0), "notes", 2);
-    let (verification, _) = judge.done(Timestamp::from_millis(1));
-    assert_eq!((verification.differences, verification.first[0].check.raw()), (1, "owned documents"));
-    assert_eq!(verification.first[0].what.raw(), format!("{} in notes", new_id(0)));
+    let (_, verification, _) = world.verified();
+    assert_eq!(verification.changed_since, 1);
+    let told: Vec<&str> = verification.checks.iter().map(Text::raw).collect();
+    assert!(told.contains(&"1 documents changed by others: their owners compared, 1 name other people than before"));
+    world.edit("notes/n000001", "with", json!([]));
+    assert_eq!(world.found(), [], "and taken back");
+    world.edit("notes/n000001", "with", json!([STRANGER]));
+    assert_eq!(world.found(), [pair("orphan", "notes/n000001")], "a share with nobody");
+    world.edit("notes/n000001", "with", json!([old_id(2)]));
+    assert_eq!(world.found(), [pair("old id", "notes/n000001")], "a share under an old id");
+    world.edit("notes/n000001", "with", json!([]));
+    world.edit("notes/n000001", "userId", json!(new_id(2)));
+    assert_eq!(world.found(), [pair("wrong owner", "notes/n000001")]);
+    world.edit("notes/n000001", "userId", Value::Null);
+    assert_eq!(world.found(), [pair("wrong owner", "notes/n000001")], "nobody's any more");
 }

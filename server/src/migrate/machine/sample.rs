@@ -39,6 +39,8 @@ pub(super) fn plan(digest: &str, now: i64) -> PlanSummary {
         bytes: 1_000_000,
         first_scope: None,
         misses: 0,
+        placeholders: 0,
+        archived: 0,
     }
 }
 

@@ -239,7 +239,6 @@ fn scanned(state: &MigrationState, found: &Result<(PlanSummary, u64), Text>, now
     turn.close(PhaseName::Scan, PhaseState::Done, &note);
     turn.rest(if *open > 0 { MigrationStatus::NeedsDecision } else { MigrationStatus::Planned });
     turn.state.work.accepted = (0, 0);
-    turn.state.work.drifted = (0, plan.documents);
     let migration = &mut turn.state.migration;
     migration.plan = Some(plan.clone());
     migration.open_decisions = *open;

@@ -1,10 +1,13 @@
 //! From the TOML of a data map to the map, or to everything that is wrong with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::place::{Place, Step};
-use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, OWNER, Rank, Users};
+use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, Mark, OWNER, Rank, Users};
 use crate::documents::shape;
+use crate::migrate::placeholder;
 use crate::toml_source::{Placed, Problem, Section, Source, shown};
 
 /// Lowest priority.
@@ -64,13 +67,35 @@ fn whole(root: &Section<'_>) -> Option<DataMap> {
 fn users(section: &Section<'_>) -> Option<Users> {
     let collection = section.need_text("collection", "the collection whose documents are users");
     let email = places(section, "email");
-    let ids = places(section, "ids");
+    let mut ids = places(section, "ids");
+    ids.extend(Place::parse(placeholder::FOR_PLACE));
+    let sign_in: Vec<Place> = email.iter().chain(&ids).cloned().collect();
+    let placeholder = for_nobody(section, &sign_in);
     if !section.has("email") {
         section.problem(section.at(), "`users.email` is missing; want the field with the e-mail");
     }
     let collection = collection.filter(|name| is_collection(section, *name));
     section.finish();
-    Some(Users { collection: collection?.value.to_owned(), email, ids })
+    Some(Users { collection: collection?.value.to_owned(), email, ids, placeholder })
+}
+
+/// What a user document that is made for nobody holds: nothing that somebody could sign in by.
+fn for_nobody(section: &Section<'_>, sign_in: &[Place]) -> BTreeMap<String, Value> {
+    let Some(given) = section.json("placeholder") else { return BTreeMap::new() };
+    let Value::Object(fields) = given.value else {
+        section.problem(given.at, "`placeholder` is no table; want fields, like `{ isActive = false }`");
+        return BTreeMap::new();
+    };
+    let fields: BTreeMap<String, Value> = fields.into_iter().collect();
+    if let Err(why) = shape::fields(&fields) {
+        section.problem(given.at, format!("`placeholder` cannot be kept: {}", shown(&why.to_string())));
+    }
+    for place in sign_in {
+        place.visit(&fields, &mut |path, _| {
+            section.problem(given.at, format!("`placeholder.{}` could be signed in by; leave it out", shown(path)));
+        });
+    }
+    fields
 }
 
 /// A table, once for each of its names.
@@ -86,6 +111,7 @@ fn collection(section: &Section<'_>) -> Vec<Collection> {
         id: id(section),
         places: declared(section),
         copies: places(section, "copies"),
+        archive: archive(section),
     };
     if shape.id.is_none() && shape.places.is_empty() && shape.copies.is_empty() {
         section.problem(section.at(), "nothing is declared; want `id`, `refs`, `mixed`, `pseudonyms` or `storage`");
@@ -112,6 +138,18 @@ fn id(section: &Section<'_>) -> Option<IdPattern> {
     let text = section.text("id")?;
     let pattern = IdPattern::parse(text.value);
     pattern.map_err(|want| section.problem(text.at, format!("`{}` is no pattern; {want}", shown(text.value)))).ok()
+}
+
+fn archive(section: &Section<'_>) -> Option<Mark> {
+    let text = section.text("archive")?;
+    let mark = text.value.split_once('=').map(|(field, word)| (field.trim(), word.trim()));
+    let is_name = |text: &str| !text.is_empty() && !text.contains(['.', ' ', '=']);
+    let mark = mark.filter(|(field, word)| is_name(field) && is_name(word));
+    if mark.is_none() {
+        let what = format!("`{}` is no mark; want a field and its word, like `status = archived`", shown(text.value));
+        section.problem(text.at, what);
+    }
+    mark.map(|(field, word)| Mark { field: field.to_owned(), word: word.to_owned() })
 }
 
 fn declared(section: &Section<'_>) -> Vec<Declared> {
@@ -204,10 +242,10 @@ mod tests {
     #[test]
     fn every_key_of_a_map_is_read() {
         let text = format!(
-            "{HEAD}ids = [\"googleUserId\"]\n[[collection]]\nname = [\"a\", \"b/*/c\"]\npriority = 0\n\
+            "{HEAD}ids = [\"googleUserId\"]\nplaceholder = {{ isActive = false }}\n[[collection]]\nname = [\"a\", \"b/*/c\"]\npriority = 0\n\
              clash = \"merge\"\nrank = \"access: view < edit\"\nid = \"{{userId}}_{{x}}\"\n\
              refs = [\"userId\", \"s[].id where type = user unique\"]\nmixed = \"by\"\n\
-             pseudonyms = \"hashed\"\nstorage = \"m.path\"\ncopies = \"userEmail\"\n\
+             pseudonyms = \"hashed\"\nstorage = \"m.path\"\ncopies = \"userEmail\"\narchive = \"status = archived\"\n\
              [[collection]]\nname = \"d\"\nclash = \"newest\"\nnewest = \"updatedAt\"\nrefs = \"m.{{userId}}\"\n"
         );
         let map = parse("m.toml", &text).unwrap();
@@ -220,6 +258,9 @@ mod tests {
         assert_eq!(a.clash, ClashPolicy::Merge(Some(Rank { field: "access".to_owned(), words })));
         assert_eq!(map.collections[2].clash, ClashPolicy::Newest("updatedAt".to_owned()));
         assert_eq!(map.collections[2].priority, 3, "the last, when nothing is said");
+        let mark = Mark { field: "status".to_owned(), word: "archived".to_owned() };
+        assert_eq!((a.archive.as_ref(), &map.collections[2].archive), (Some(&mark), &None));
+        assert_eq!(map.users.placeholder["isActive"], false);
     }
 
     #[test]
@@ -258,6 +299,25 @@ mod tests {
         }
         let both = format!("{HEAD}ids = \"sub\"\n[[collection]]\nname = \"users\"\nrefs = \"sub\"\n");
         assert_eq!(problems(&both), ["m.toml:1: `sub` is in `users.ids`, which stay; want it in one of the two"]);
+    }
+
+    #[test]
+    fn a_placeholder_holds_nothing_to_sign_in_by_and_a_mark_is_a_field_and_a_word() {
+        let with = |line: &str| format!("{HEAD}ids = \"sub\"\nplaceholder = {line}\n");
+        for (line, why) in [
+            ("{ email = \"x\" }", "`placeholder.email` could be signed in by"),
+            ("{ sub = \"7\" }", "`placeholder.sub` could be signed in by"),
+            ("{ _placeholderFor = [\"7\"] }", "`placeholder._placeholderFor[0]` could be signed in by"),
+            ("\"x\"", "`placeholder` is no table"),
+            ("{ at = { \"$timestamp\" = 5 } }", "`placeholder` cannot be kept"),
+        ] {
+            let told = problems(&with(line));
+            assert!(told[0].starts_with(&format!("m.toml:6: {why}")), "{line} {told:?}");
+        }
+        for bad in ["archived", "status =", "a.b = c", "a = b c", "a = b = c"] {
+            let text = format!("{HEAD}[[collection]]\nname = \"a\"\nrefs = \"x\"\narchive = \"{bad}\"\n");
+            assert!(problems(&text)[0].contains("is no mark; want a field and its word"), "{bad}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Mapping {
     pseudonyms: BTreeMap<String, String>,
     /// Ids that are somebody's and do not change.
     stay: BTreeSet<String>,
+    /// Ids without a user whose documents are archived, as they are compared.
+    archived: BTreeSet<String>,
 }
 
 impl Mapping {
@@ -66,12 +68,29 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// The same, and what these ids without a user own is marked as archived.
+    #[must_use]
+    pub fn archiving(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.archived.extend(ids.into_iter().map(|id| form::folded(&id).into_owned()));
+        self
+    }
+
     fn add(&mut self, old: &str, new: &HashId) -> Result<(), MappingError> {
         let pseudonym = form::pseudonym(new.as_str());
         let other = self.ids.insert(form::folded(old).into_owned(), new.clone());
         let other_pseudonym = self.pseudonyms.insert(form::pseudonym(old), pseudonym.clone());
         let same = other.is_none_or(|other| other == *new) && other_pseudonym.is_none_or(|other| other == pseudonym);
         if same { Ok(()) } else { Err(MappingError::Twice) }
+    }
+
+    /// True when what this id owns is archived.
+    pub fn archives(&self, id: &str) -> bool {
+        !self.archived.is_empty() && self.archived.contains(form::folded(id).as_ref())
+    }
+
+    /// True when it archives what somebody owns.
+    pub(super) fn archives_any(&self) -> bool {
+        !self.archived.is_empty()
     }
 
     /// What this id becomes; None: it stays as it is. Where case says nothing, it makes no difference.

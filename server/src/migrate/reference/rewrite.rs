@@ -1,4 +1,5 @@
-//! One document with other ids: nothing else of it changes, every value keeps its type.
+//! One document with other ids: nothing else of it changes, every value keeps its type. One whose owner is an id
+//! without a user that somebody chose to archive is marked besides.
 //!
 //! Paths in a storage stay: the object behind one must be moved first, and nobody here can. A document
 //! with a clash that nobody can settle stays as it is, whole.
@@ -10,16 +11,22 @@ use stella_protocol::Text;
 
 use super::clash::{Clash, Outcome, keep};
 use super::mapping::Mapping;
-use super::{ID, PATH, id_in};
+use super::{ID, PATH, id_in, owner};
 use crate::documents::shape::is_typed;
 use crate::documents::{Document, DocumentKey};
 use crate::migrate::map::place::{Place, Step, key_path};
 use crate::migrate::map::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, OWNER};
 
+/// The field that marks a document as archived for want of a user. One that has it is not marked again, whatever
+/// else people changed in it.
+pub const ARCHIVED: &str = "_archived";
+/// What stands there.
+const WHY_ARCHIVED: &str = "its id has no user";
+
 /// What became of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rewritten {
-    /// No id in it becomes another.
+    /// No id in it becomes another, and it is not to be marked.
     Same,
     /// This.
     Changed(Box<Changed>),
@@ -38,6 +45,8 @@ pub struct Changed {
     pub changes: Vec<Change>,
     /// What became one, and was settled.
     pub clashes: Vec<Clash>,
+    /// It is marked as archived.
+    pub archived: bool,
 }
 
 /// One reference that changed.
@@ -65,6 +74,7 @@ pub fn rewrite(map: &DataMap, collection: &Collection, document: &Document, mapp
         after: document.fields.clone(),
         changes: Vec::new(),
         clashes: Vec::new(),
+        archived: false,
     };
     let key = work.key(collection, &document.key);
     for declared in &collection.places {
@@ -76,6 +86,12 @@ pub fn rewrite(map: &DataMap, collection: &Collection, document: &Document, mapp
     // Last: the paths of all others lead through the keys as they were.
     for declared in collection.places.iter().filter(|declared| declared.place.steps().contains(&Step::Key)) {
         work.keys(&declared.place);
+    }
+    if mapping.archives_any() && !document.fields.contains_key(ARCHIVED) {
+        let known = |id: &str| mapping.knows(id) || mapping.archives(id);
+        if owner(map, collection, document, &known).is_some_and(|owner| mapping.archives(&owner)) {
+            work.archive(collection);
+        }
     }
     work.done(key)
 }
@@ -90,6 +106,7 @@ struct Work<'w> {
     after: BTreeMap<String, Value>,
     changes: Vec<Change>,
     clashes: Vec<Clash>,
+    archived: bool,
 }
 
 impl Work<'_> {
@@ -107,11 +124,20 @@ impl Work<'_> {
         if self.clashes.iter().any(|clash| clash.outcome == Outcome::Parked) {
             return Rewritten::Parked(self.clashes);
         }
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && !self.archived {
             return Rewritten::Same;
         }
-        let (fields, changes, clashes) = (self.after, self.changes, self.clashes);
-        Rewritten::Changed(Box::new(Changed { key, fields, changes, clashes }))
+        let (fields, changes, clashes, archived) = (self.after, self.changes, self.clashes, self.archived);
+        Rewritten::Changed(Box::new(Changed { key, fields, changes, clashes, archived }))
+    }
+
+    /// Marks it, and as the application does where the map says how.
+    fn archive(&mut self, collection: &Collection) {
+        self.after.insert(ARCHIVED.to_owned(), WHY_ARCHIVED.into());
+        if let Some(mark) = &collection.archive {
+            self.after.insert(mark.field.clone(), mark.word.clone().into());
+        }
+        self.archived = true;
     }
 
     /// Where the document stands then.

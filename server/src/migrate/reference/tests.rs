@@ -31,6 +31,11 @@ storage = "file"
 name = "network"
 id = "{pseudonym}"
 refs = "by"
+[[collection]]
+name = "talks"
+id = "{userId}_{rest}"
+refs = ["userId", "with[]"]
+archive = "status = archived"
 "#;
 
 const ANA: &str = "ana_example_com";
@@ -352,6 +357,29 @@ fn blurred(value: &Value) -> Value {
         Value::Object(object) => object.iter().map(|(key, value)| (blur(key), blurred(value))).collect(),
         other => other.clone(),
     }
+}
+
+#[test]
+fn what_an_archived_id_owns_is_marked_once_and_keeps_its_ids_and_all_else() {
+    let (map, mapping) = (map(), mapping().archiving([STRANGER.to_owned(), "GONE_example_com".to_owned()]));
+    let becomes = |path: &str, fields: &Value| {
+        let document = document(path, fields.clone());
+        rewrite(&map, map.collection(&document.key.collection).unwrap(), &document, &mapping)
+    };
+    let mine = |id: &str| json!({"userId": id, "with": [ANA], "status": "active", "updatedAt": "x"});
+    let Rewritten::Changed(found) = becomes(&format!("talks/{STRANGER}_1"), &mine(STRANGER)) else { unreachable!() };
+    assert!(found.archived && found.key.id == format!("{STRANGER}_1"));
+    let after = json!({"userId": STRANGER, "with": [new_ana()], "status": "archived", "updatedAt": "x", ARCHIVED: "its id has no user"});
+    assert_eq!(serde_json::to_value(&found.fields).unwrap(), after);
+    assert_eq!(becomes(&format!("talks/{STRANGER}_1"), &after), Rewritten::Same, "once");
+    let undone = json!({"userId": STRANGER, "status": "active", ARCHIVED: "its id has no user"});
+    assert_eq!(becomes(&format!("talks/{STRANGER}_1"), &undone), Rewritten::Same, "people take it out again");
+    // Where the map knows no mark of the application's, only ours.
+    let Rewritten::Changed(found) = becomes("network/n", &json!({"by": "gone_example_com"})) else { unreachable!() };
+    assert!(found.archived && found.changes.is_empty() && !found.fields.contains_key("status"));
+    // It only stands in what is somebody else's.
+    let theirs = json!({"userId": new_ana(), "with": [STRANGER]});
+    assert_eq!(becomes("talks/x", &theirs), Rewritten::Same);
 }
 
 proptest! {

@@ -13,9 +13,9 @@ use crate::migrate::survey::{Beside, Orphan as Unclaimed};
 /// What is done with an id without a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
-    /// Its documents get this id, of a user without e-mail that is made for them.
+    /// Its documents get this id, of a user document that is made for them.
     Placeholder(HashId),
-    /// Its documents are marked as archived; the id stays.
+    /// What it owns is marked as archived; the id stays.
     Archive,
     /// Its documents are this user's.
     Map(HashId),

@@ -251,6 +251,8 @@ fn an_id_without_a_user_gets_one_only_as_two_people_say() {
     assert_eq!(placeholder.quarantined().count(), 0);
     let archived = say(choice(OrphanChoice::Archive, None, None));
     assert_eq!((archived.mapping.target(G2), archived.chosen.get(G2)), (None, Some(&Chosen::Archive)));
+    assert!(archived.mapping.archives(G2) && !placeholder.mapping.archives(G2));
+    assert_eq!((archived.place_of(G2), archived.listed().contains(G2)), (Standing::Orphan, true));
     assert_eq!(say(choice(OrphanChoice::Quarantine, None, None)).chosen, BTreeMap::new());
 }
 

@@ -13,6 +13,7 @@ use super::copy::hand::{Deed, Hand, target};
 use super::copy::lanes::work_off;
 use super::copy::tally::{Tally, Told};
 use super::ledger::{Owned, Pass, Seen};
+use super::own::make_placeholders;
 use super::site::walk::{PAGE, Page, Walk, is_tombstone};
 use super::site::{Ended, Run, mapping, mapping_to};
 use crate::documents::Document;
@@ -29,6 +30,7 @@ const TOLD: usize = 5;
 /// When it is stopped, or the store, the ledger or the backup does not answer.
 pub async fn canary(run: &Run) -> Result<Event, Ended> {
     let plan = run.plan().await?;
+    make_placeholders(run, &plan).await?;
     let chosen = chosen(run, &plan).await?;
     if chosen.is_empty() {
         let found = Ok(Text::from("nobody whose id changes owns a document"));
@@ -119,6 +121,10 @@ async fn look(
         }
     })
     .await?;
+    // Their own documents were not there when the data was looked at.
+    for id in plan.placeholders().into_keys().filter(|id| chosen.contains_key(*id)) {
+        found.add_must(id, &run.site.map.users.collection, 1);
+    }
     let looks = Bench::new(Pass::of(PhaseName::Canary), Mode::Compute, Arc::clone(hand));
     let mut walk = Walk::begin(run).await?;
     while let Some(page) = walk.next(run).await? {

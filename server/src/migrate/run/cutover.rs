@@ -15,6 +15,7 @@ use super::copy::hand::{Deed, Fields, Hand, target};
 use super::copy::lanes::{settle, told};
 use super::copy::tally::Tally;
 use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, Reach, WrittenDocument, content_digest};
+use super::own::{Own, pieces};
 use super::site::reach::Put;
 use super::site::walk::{MOVED_TO, PAGE, RUN, Walk, is_tombstone};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
@@ -52,7 +53,7 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
     });
     let aliases = aliases(run).await?;
     let current = Fields::from([(RUN.to_owned(), json!(run.id.as_str()))]);
-    pieces(run, round(1), &[vec![(DocumentKey::new(ALIASES, CURRENT), current)]]).await?;
+    pieces(run, Own::Alias, round(1), &[vec![(DocumentKey::new(ALIASES, CURRENT), current)]]).await?;
     let tombstones = tombstones(run, &hand).await?;
     let done = format!("{aliases} aliases, {tombstones} tombstones");
     run.log(format!("cut over: {done}")).await?;
@@ -77,48 +78,12 @@ async fn aliases(run: &Run) -> Result<u64, Ended> {
             None => break,
         }
     }
-    pieces(run, round(0), &all).await?;
+    pieces(run, Own::Alias, round(0), &all).await?;
     Ok(count)
 }
 
 fn alias(run: &Run, new: &str) -> Fields {
     Fields::from([("userId".to_owned(), json!(new)), (RUN.to_owned(), json!(run.id.as_str()))])
-}
-
-/// Writes documents of our own, a batch each.
-async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Result<(), Ended> {
-    let batch = |(number, piece): (u64, &Vec<(DocumentKey, Fields)>)| Batch {
-        number,
-        name: ALIASES.to_owned(),
-        collection: ALIASES.to_owned(),
-        after: None,
-        upto: piece.last().map_or_else(String::new, |(key, _)| key.id.clone()),
-        documents: piece.len() as u64,
-        bytes: 0,
-    };
-    let batches: Vec<Batch> = (1..).zip(all).map(batch).collect();
-    run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
-    loop {
-        run.check()?;
-        let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
-        let Some(batch) = undone.into_iter().next() else { return Ok(()) };
-        let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
-        let Some(piece) = all.get(place) else { return Err(Ended::broke("its aliases are not the plan's")) };
-        let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
-        let left = &piece[left.unwrap_or(piece.len())..];
-        let mut writes = left.chunks(run.most_writes()).peekable();
-        loop {
-            let mut done = Done::begin(pass, batch.number);
-            let some = writes.next().unwrap_or_default();
-            done.all_own(run, some).await?;
-            let last = some.last().filter(|_| writes.peek().is_some());
-            done.told(run, last.map(|(key, _)| (key.id.clone(), some.len())), ALIASES).await?;
-            if last.is_none() {
-                break;
-            }
-            run.check()?;
-        }
-    }
 }
 
 /// A tombstone where a document stood that was moved.
@@ -276,8 +241,8 @@ async fn bury(run: &Run, hand: &Arc<Hand>, first: Document, done: &mut Done) -> 
 }
 
 /// What comes of a batch.
-struct Done {
-    pass: Pass,
+pub(super) struct Done {
+    pub pass: Pass,
     number: u64,
     begun: Instant,
     before: Fold,
@@ -287,12 +252,12 @@ struct Done {
 }
 
 impl Done {
-    fn begin(pass: Pass, number: u64) -> Self {
+    pub(super) fn begin(pass: Pass, number: u64) -> Self {
         let (before, after) = (Fold::default(), Fold::default());
         Self { pass, number, begun: Instant::now(), before, after, written: Vec::new(), troubles: Vec::new() }
     }
 
-    fn wrote(&mut self, written: WrittenDocument, before: [u8; 32], after: [u8; 32]) {
+    pub(super) fn wrote(&mut self, written: WrittenDocument, before: [u8; 32], after: [u8; 32]) {
         self.before.take(&written.key, &before);
         self.after.take(&written.key, &after);
         self.written.retain(|one| one.key != written.key);
@@ -314,61 +279,6 @@ impl Done {
     fn left(&mut self, key: &DocumentKey, why: &str) {
         let what = Text::new(why.to_owned());
         self.troubles.push(NewTrouble { kind: TroubleKind::Parked, document: key.clone(), what });
-    }
-
-    /// Documents of our own: together where nothing stands, one by one where something does.
-    async fn all_own(&mut self, run: &Run, piece: &[(DocumentKey, Fields)]) -> Result<(), Ended> {
-        let absent = |(key, fields): &(DocumentKey, Fields)| DocumentWrite {
-            key: key.clone(),
-            expect: Expect::Absent,
-            leave: Leave::Fields(fields.clone()),
-        };
-        let answers = run.put(piece.iter().map(absent).collect()).await?;
-        for ((key, fields), answer) in piece.iter().zip(answers) {
-            match answer {
-                Put::Done(version) => self.made(key, version, None, fields),
-                _ => self.own(run, key, fields).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// A document of our own: made, or replaced where an earlier run left its own.
-    async fn own(&mut self, run: &Run, key: &DocumentKey, fields: &Fields) -> Result<(), Ended> {
-        for _ in 0..TRIES {
-            let now = run.get(key).await?;
-            if let Some(now) = now.as_ref().filter(|now| now.fields == *fields) {
-                let row = {
-                    let key = key.clone();
-                    run.ask(move |ledger| ledger.written(&key)).await?
-                };
-                if row.is_none_or(|row| row.document.version != now.version) {
-                    self.made(key, now.version, None, fields);
-                }
-                return Ok(());
-            }
-            if let Some(now) = now.clone() {
-                let backup = run.backup().await?;
-                apart(move || Ok(backup.append(std::slice::from_ref(&now))?)).await?;
-            }
-            let expect = now.as_ref().map_or(Expect::Absent, |now| Expect::Version(now.version));
-            let write = DocumentWrite { key: key.clone(), expect, leave: Leave::Fields(fields.clone()) };
-            match run.put(vec![write]).await?.pop() {
-                Some(Put::Done(version)) => {
-                    self.made(key, version, now.map(|now| now.version), fields);
-                    return Ok(());
-                }
-                Some(Put::Refused(why)) => return Err(Ended::broke(format!("the store refused an alias: {why}"))),
-                _ => {}
-            }
-        }
-        Err(Ended::broke("others keep writing where aliases stand"))
-    }
-
-    fn made(&mut self, key: &DocumentKey, version: u64, before: Option<u64>, fields: &Fields) {
-        let (how, made) = (How::Alias, before.is_none());
-        let written = WrittenDocument { key: key.clone(), version, how, made, source: None, source_version: before };
-        self.wrote(written, [0; 32], content_digest(fields));
     }
 
     /// A tombstone that a life before made and did not tell.
@@ -406,7 +316,7 @@ impl Done {
         told(run, PhaseName::CutOver, collection).await
     }
 
-    fn end(self, run: &Run, reach: Reach) -> BatchDone {
+    pub(super) fn end(self, run: &Run, reach: Reach) -> BatchDone {
         BatchDone {
             pass: self.pass,
             number: self.number,

@@ -270,7 +270,7 @@ fn news(ledger: &Ledger, looked: Vec<Looked>) -> Result<Vec<Looked>, LedgerError
 fn seen(site: &Site, collection: &Collection, documents: &[Document], mapping: &Mapping) -> Vec<Owned> {
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
     for document in documents {
-        let owner = owner::owner(&site.map, collection, document, &|id| mapping.knows(id));
+        let owner = owner(&site.map, collection, document, &|id| mapping.knows(id));
         if let Some(owner) = owner.filter(|owner| mapping.target(owner).is_none()) {
             *counted.entry(owner).or_default() += 1;
         }

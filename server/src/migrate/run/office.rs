@@ -16,7 +16,7 @@ use stella_protocol::{Code, Migration, MigrationId, MigrationStatus, Principal, 
 use super::desk::{Entered, MigrationDesk, Place, Said};
 use super::ledger::{Decide, Ledger, LedgerError};
 use super::site::{Ended, Site, apart};
-use crate::migrate::{Draft, Email, Refusal};
+use crate::migrate::{Draft, Email, Refusal, form};
 use crate::store::MigrationQuery;
 use sight::Sight;
 
@@ -67,6 +67,7 @@ impl Office {
             asked.push(email.as_str().to_owned());
             asked.push(email.derived());
         }
+        asked.push(form::folded(who).into_owned());
         asked.push(who.to_lowercase());
         let rows = self.ask(id, move |ledger| {
             for one in asked {

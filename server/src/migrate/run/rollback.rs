@@ -123,7 +123,7 @@ enum Aim {
 
 /// What is to be done with a document that stands so.
 fn aim(row: &Standing, before: Option<&Document>, now: Option<&Document>) -> Aim {
-    let made = row.document.made || row.document.how == How::Alias;
+    let made = row.document.made || matches!(row.document.how, How::Alias | How::Placeholder);
     let ours = now.is_some_and(|now| now.version == row.document.version);
     match (before, now) {
         (Some(before), Some(now)) if now.fields == before.fields => Aim::Is(Back::PutBack, None),

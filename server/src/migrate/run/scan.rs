@@ -220,6 +220,7 @@ fn count(told: &Told, planned: &mut PlannedCollection) -> Option<u64> {
     let moves = target(&told.document, &told.rewritten).is_some();
     if let Rewritten::Changed(changed) = &told.rewritten {
         planned.references += changed.changes.len() as u64;
+        planned.archived += u64::from(changed.archived);
     }
     let size = match &told.deed {
         Deed::Nothing | Deed::Skip(false) => return None,

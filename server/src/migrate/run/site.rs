@@ -335,10 +335,11 @@ pub async fn apart<T: Send + 'static>(what: impl FnOnce() -> Result<T, Ended> + 
 /// # Errors
 /// When they contradict each other: then it is no plan of this server.
 pub fn mapping(plan: &Plan) -> Result<Mapping, Ended> {
-    mapping_of([&plan.mapping, &plan.further], plan.stays.iter().cloned()).map_err(|error| Ended::because(&error))
+    let mapping = mapping_of([&plan.mapping, &plan.further], plan.stays.iter().cloned());
+    Ok(mapping.map_err(|error| Ended::because(&error))?.archiving(plan.archived().cloned()))
 }
 
-/// The same for the ids that become one of these alone; everybody else's stay as they are.
+/// The same for the ids that become one of these alone; everybody else's stay as they are, and nothing is archived.
 ///
 /// # Errors
 /// When they contradict each other.

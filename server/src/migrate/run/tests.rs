@@ -5,6 +5,7 @@ mod desk;
 mod drift;
 mod gate;
 mod lives;
+mod nobodys;
 mod power;
 mod scene;
 mod stops;

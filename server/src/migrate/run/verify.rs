@@ -9,17 +9,16 @@ mod cases;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stella_protocol::migration::{PhaseName, TroubleKind};
+use stella_protocol::migration::TroubleKind;
 use tokio::sync::mpsc::{self, Sender};
 
-use super::copy::batch::{Bench, Mode};
-use super::copy::hand::{Deed, Hand};
-use super::copy::tally::{Tally as Computed, Told};
-use super::ledger::{How, Ledger, Pass, Seen};
+use super::copy::hand::{Fields, Hand, target};
+use super::ledger::{How, Ledger, Seen};
 use super::site::walk::{PAGE, Walk};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
 use crate::documents::{Document, DocumentKey};
 use crate::migrate::Event;
+use crate::migrate::placeholder::placeholders;
 use cases::{Bar, Item};
 
 /// Pages that wait to be judged.
@@ -46,6 +45,7 @@ pub async fn verify(run: &Run) -> Result<Event, Ended> {
     let bar = Bar {
         hand: Arc::clone(&hand),
         id: run.id.clone(),
+        placeholders: placeholders(&plan, &run.site.map.users, &run.id, run.state()?.migration.created_at),
         olds: olds(&plan.mapping),
         listed: run.ask(listed).await?.into_iter().chain(plan.stays.iter().cloned()).collect(),
         clock: run.site.clock.clone(),
@@ -87,17 +87,16 @@ fn listed(ledger: &Ledger) -> Result<BTreeSet<String>, super::ledger::LedgerErro
 
 /// Sends every document to the judge; how many there are.
 async fn send_all(run: &Run, hand: &Arc<Hand>, items: Sender<Item>) -> Result<u64, Ended> {
-    let looks = Bench::new(Pass::of(PhaseName::Verify), Mode::Compute, Arc::clone(hand));
     let expected = run.ask(Ledger::plan).await?.map_or(0, |(_, summary)| summary.documents);
     let (mut walk, mut total) = (Walk::begin(run).await?, 0);
     let mut walked: BTreeSet<String> = BTreeSet::new();
     while let Some(page) = walk.next(run).await? {
         total += page.documents.len() as u64;
-        let merged = merged(run, &looks, &page.documents).await?;
+        let there = there(run, hand, &page.documents).await?;
         run.voice.at(total, expected.max(total), &page.collection);
         walked.insert(page.collection.clone());
         let (collection, range) = (page.collection, (page.after, page.upto));
-        send(&items, Item::Page { collection, range, documents: page.documents, merged }).await?;
+        send(&items, Item::Page { collection, range, documents: page.documents, there }).await?;
     }
     send_lost_collections(run, &items, &walked).await?;
     send_lost_copies(run, &items).await?;
@@ -110,15 +109,30 @@ async fn send(items: &Sender<Item>, item: Item) -> Result<(), Ended> {
     items.send(item).await.map_err(|_| Ended::broke("the check ended early"))
 }
 
-/// Of a page, documents whose new place holds their like already: they and it became one.
-async fn merged(run: &Run, looks: &Bench, documents: &[Document]) -> Result<BTreeSet<DocumentKey>, Ended> {
-    let hand = looks.hand();
-    let moving = |one: &&Document| super::copy::hand::target(one, &hand.rewritten(one)).is_some();
-    let moving: Vec<Document> = documents.iter().filter(moving).cloned().collect();
-    let mut computed = Computed::default();
-    looks.page(run, moving, &mut computed).await?;
-    let one = |told: &Told| told.deed == Deed::Skip(true);
-    Ok(computed.told.iter().filter(|told| one(told)).map(|told| told.document.key.clone()).collect())
+/// Of a page, documents that are to stand elsewhere: what was left there, else stands there, when it was not made
+/// of them.
+async fn there(run: &Run, hand: &Arc<Hand>, documents: &[Document]) -> Result<BTreeMap<DocumentKey, Fields>, Ended> {
+    let goes = |one: &Document| Some((one.key.clone(), target(one, &hand.rewritten(one))?.clone()));
+    let moving: Vec<(DocumentKey, DocumentKey)> = documents.iter().filter_map(goes).collect();
+    let known = Arc::clone(hand);
+    let (mut there, untouched) = apart(move || {
+        let (mut there, mut untouched) = (BTreeMap::new(), Vec::new());
+        for (from, to) in moving {
+            match known.standing(&to)? {
+                Some(row) if row.document.source.as_ref() == Some(&from) => {}
+                Some(row) => there.extend(known.left(&row)?.map(|fields| (from, fields))),
+                None => untouched.push((from, to)),
+            }
+        }
+        Ok((there, untouched))
+    })
+    .await?;
+    for (from, to) in untouched {
+        if let Some(now) = run.get(&to).await? {
+            there.insert(from, hand.fields_after(&now));
+        }
+    }
+    Ok(there)
 }
 
 /// Documents of collections that were there and are not any more.
@@ -130,7 +144,7 @@ async fn send_lost_collections(run: &Run, items: &Sender<Item>, walked: &BTreeSe
         let Some(Seen { key, .. }) = found.into_iter().next() else { return Ok(()) };
         if !walked.contains(&key.collection) {
             let (collection, range) = (key.collection.clone(), (None, None));
-            let item = Item::Page { collection, range, documents: Vec::new(), merged: BTreeSet::new() };
+            let item = Item::Page { collection, range, documents: Vec::new(), there: BTreeMap::new() };
             send(items, item).await?;
         }
         last = DocumentKey::new(key.collection, BEHIND_ALL);

@@ -71,7 +71,7 @@ fn whole(summary: &PlanSummary) -> Vec<String> {
     let old = count(summary.old_ids as usize, "old id", "old ids");
     let ids = count(summary.orphan_ids as usize, "id", "ids");
     let undeclared = format!("  {} of them not in the map", summary.undeclared);
-    vec![
+    let mut lines = vec![
         row("documents looked at", summary.documents, ""),
         row("collections", summary.collections, &undeclared),
         row("users", summary.users, &format!("  with {old}")),
@@ -79,9 +79,16 @@ fn whole(summary: &PlanSummary) -> Vec<String> {
         row("documents to change", summary.changes, ""),
         row("documents to move", summary.moves, "  their id holds a user's"),
         row("documents of nobody", summary.orphan_documents, &format!("  of {ids} without a user; left as they are")),
-        row("clashes", summary.clashes, "  left for a person"),
-        row("batches", summary.batches, &format!("  about {}", super::bytes(summary.bytes))),
-    ]
+    ];
+    if summary.archived > 0 {
+        lines.push(row("documents to archive", summary.archived, "  of ids without a user; marked, never deleted"));
+    }
+    if summary.placeholders > 0 {
+        lines.push(row("placeholders to make", summary.placeholders, "  users that nobody can sign in to"));
+    }
+    lines.push(row("clashes", summary.clashes, "  left for a person"));
+    lines.push(row("batches", summary.batches, &format!("  about {}", super::bytes(summary.bytes))));
+    lines
 }
 
 fn misses(lines: &mut Vec<String>, summary: &PlanSummary, collections: &[CollectionRow]) {

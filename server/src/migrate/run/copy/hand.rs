@@ -133,6 +133,27 @@ impl Hand {
         Ok(if told { Deed::Nothing } else { Deed::Park(why) })
     }
 
+    /// A document as we left it, when that was not taken back. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn standing(&self, key: &DocumentKey) -> Result<Option<Standing>, Ended> {
+        Ok(self.ledger.written(key)?.filter(|row| row.back.is_none()))
+    }
+
+    /// What we left there: what the image of its original, else its own, becomes. Blocks.
+    ///
+    /// # Errors
+    /// When the backup cannot be read.
+    pub fn left(&self, row: &Standing) -> Result<Option<Fields>, Ended> {
+        let Some(backup) = &self.backup else { return Ok(None) };
+        let image = backup.get(row.document.source.as_ref().unwrap_or(&row.document.key))?;
+        Ok(image.map(|image| match self.rewritten(&image) {
+            Rewritten::Changed(changed) => changed.fields,
+            Rewritten::Same | Rewritten::Parked(_) => image.fields,
+        }))
+    }
+
     /// Nothing is to be done; but a life before may have done it without a word.
     fn as_it_must_be(&self, document: &Document, known: &Known) -> Result<Deed, Ended> {
         let row = known.standing(self, &document.key)?;
@@ -286,7 +307,8 @@ impl Hand {
         Ok(self.backup.is_some() && self.ledger.is_intended(key)? && known.held(self, key)?.is_none())
     }
 
-    fn fields_after(&self, document: &Document) -> Fields {
+    /// The fields of a document that does not move, as they must be.
+    pub fn fields_after(&self, document: &Document) -> Fields {
         match self.rewritten(document) {
             Rewritten::Changed(changed) if changed.key == document.key => changed.fields,
             _ => document.fields.clone(),

@@ -70,7 +70,7 @@ impl Known {
         if let Some(range) = self.range_of(key) {
             return Ok(range.standing.get(&key.id).map(Cow::Borrowed));
         }
-        Ok(hand.ledger.written(key)?.filter(|row| row.back.is_none()).map(Cow::Owned))
+        Ok(hand.standing(key)?.map(Cow::Owned))
     }
 
     /// A document in the backup; None: it is not there, or there is no backup.

@@ -17,10 +17,6 @@ use crate::toml_source::shown;
 /// Longest reason that is kept, in bytes.
 const REASON_BYTES: usize = 2000;
 
-/// No application told yet how it marks a document as archived; a mark that it does not know would hide nothing.
-const NOT_ARCHIVED: &str = "this server does not archive documents yet: leave the id in quarantine, where its documents \
-                            stay as they are, or choose placeholder or map";
-
 /// What came of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decide {
@@ -163,11 +159,11 @@ fn choose(tx: &Transaction<'_>, id: &str, new: &OrphanDecision) -> Said {
     let before: Option<OrphanDecision> = answer(tx, About::Orphan, id)?;
     let before = before.filter(|before| before.choice != OrphanChoice::Quarantine);
     match (&before, new.choice) {
-        (_, OrphanChoice::Archive) => refuse(Code::NotDecided, NOT_ARCHIVED),
         (_, OrphanChoice::Unknown) => refuse(Code::BadParameter, "there is no such choice"),
         (_, OrphanChoice::Quarantine) => chosen(tx, id, new, "stays in quarantine"),
         (None, OrphanChoice::Map) => map(tx, id, new),
-        (None, OrphanChoice::Placeholder) => chosen(tx, id, new, "becomes a user without e-mail"),
+        (None, OrphanChoice::Placeholder) => chosen(tx, id, new, "gets a user document that nobody can sign in to"),
+        (None, OrphanChoice::Archive) => chosen(tx, id, new, "stays, and what it owns is marked as archived"),
         (Some(before), OrphanChoice::Map) if before.choice == OrphanChoice::Map && before.approved_by.is_none() => {
             approve(tx, id, before, new)
         }

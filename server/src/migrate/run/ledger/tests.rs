@@ -301,7 +301,13 @@ fn an_id_without_a_user_becomes_somebodys_only_when_two_people_say_the_same() {
     assert_eq!(code(decide("ana", &map(Some("usr_a")))), Code::OwnProposal);
     assert_eq!(code(decide("bo", &map(Some("7")))), Code::VersionConflict, "another id than ana said");
     assert_eq!(code(decide("bo", &choice("a", OrphanChoice::Placeholder, None))), Code::VersionConflict);
-    assert_eq!(code(decide("bo", &choice("b", OrphanChoice::Archive, None))), Code::NotDecided, "nothing marks them");
+    assert_eq!(code(decide("bo", &choice("a", OrphanChoice::Archive, None))), Code::VersionConflict);
+    let archive = choice("b", OrphanChoice::Archive, None);
+    let Decide::Answered { what, open: 3 } = decide("bo", &archive) else { unreachable!() };
+    assert_eq!(what.raw(), "b stays, and what it owns is marked as archived");
+    assert!(matches!(decide("bo", &archive), Decide::Answered { .. }), "again");
+    assert_eq!(code(decide("cy", &choice("b", OrphanChoice::Placeholder, None))), Code::VersionConflict);
+    assert!(matches!(decide("cy", &choice("b", OrphanChoice::Quarantine, None)), Decide::Answered { .. }));
     assert!(matches!(decide("bo", &map(Some("usr_a"))), Decide::Answered { .. }));
     assert_eq!(approved(), Some(text("bo")));
     assert_eq!(code(decide("cy", &map(Some("usr_a")))), Code::VersionConflict);

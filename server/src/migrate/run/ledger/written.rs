@@ -23,6 +23,8 @@ pub enum How {
     Tombstone,
     /// An alias, or the document that names the run.
     Alias,
+    /// A user document for an id without a user.
+    Placeholder,
 }
 
 /// A document that was written.

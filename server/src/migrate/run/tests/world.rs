@@ -11,6 +11,7 @@ title = "the small world"
 collection = "users"
 email = "email"
 ids = ["googleUserId"]
+placeholder = { name = "Placeholder", isActive = false, createdAt = "{now}" }
 [[collection]]
 name = "users"
 priority = 0
@@ -22,6 +23,7 @@ priority = 0
 clash = "merge"
 rank = "access: view < edit"
 refs = ["userId", "sharedWith[].userId unique"]
+archive = "status = archived"
 [[collection]]
 name = "messages"
 priority = 0
@@ -119,7 +121,7 @@ pub(super) fn document_id(person: usize) -> String {
     }
 }
 
-const NOBODY: &str = "199999999999999999999";
+pub(super) const NOBODY: &str = "199999999999999999999";
 
 /// The documents, a line each. `size` 1 is about 100, 3 about 300.
 pub(super) fn lines(seed: u64, size: usize) -> String {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::{Mapping, PATH, Reference, references};
 use crate::documents::Document;
 use crate::migrate::map::place::Step;
 use crate::migrate::map::{Collection, DataMap, Kind};
-use crate::migrate::reference::{Mapping, PATH, Reference, references};
 
 /// The id under which the application asks for a document: the one that its own id holds, else the first
 /// declared field that is one id. None: it is nobody's in particular.
