@@ -4,7 +4,7 @@
 //!  [DEMO] bastion-2  LIVE  CRIT 4  HIGH 9  MED 18  LOW 6   unacked 11   healthy   14:32 UTC
 //!   1 Alerts   2 Fixes*2   3 Migrations*1 61%   4 Metrics   5 Log                     watching the demo
 //!  body
-//!  dialog: one to three lines, only while something is asked
+//!  dialog: a few lines, only while something is asked
 //!  message
 //!  keys
 //! ```
@@ -21,6 +21,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
+use stella_widgets::text::width as text_width;
 use stella_widgets::{ascii, sweep};
 
 use crate::event::Now;
@@ -189,7 +190,7 @@ fn body(model: &Model, now: Now, area: Rect, buffer: &mut Buffer) {
 }
 
 fn dialog_lines(model: &Model) -> u16 {
-    model.ui.dialog.as_ref().map_or(0, |dialog| footer::dialog_height(dialog, model.ui.setup.embedded))
+    model.ui.dialog.as_ref().map_or(0, |dialog| footer::dialog_height(dialog, model.ui.size.0, model.ui.setup.embedded))
 }
 
 fn too_small(model: &Model, buffer: &mut Buffer) {
@@ -208,11 +209,39 @@ fn too_small(model: &Model, buffer: &mut Buffer) {
     }
 }
 
-/// Writes a line, cut to `width`.
+/// Writes a line, cut to `width`. What is cut ends in `…`.
 pub fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, line: &Line<'_>) {
-    if y < buffer.area.bottom() {
-        buffer.set_line(x, y, line, width);
+    if y >= buffer.area.bottom() {
+        return;
     }
+    let room = width.min(buffer.area.right().saturating_sub(x));
+    buffer.set_line(x, y, line, room);
+    if written(line) > room {
+        mark_cut(buffer, x, y, room);
+    }
+}
+
+/// Columns of a line up to its last letter.
+fn written(line: &Line<'_>) -> u16 {
+    let mut all = 0;
+    let mut last = 0;
+    for span in &line.spans {
+        let letters = span.content.trim_end_matches(' ');
+        if !letters.is_empty() {
+            last = all + text_width(letters);
+        }
+        all += text_width(&span.content);
+    }
+    last
+}
+
+/// Puts `…` into the last of `room` columns; a wide letter that stands half there goes.
+fn mark_cut(buffer: &mut Buffer, x: u16, y: u16, room: u16) {
+    let Some(last) = (x + room).checked_sub(1).filter(|_| room > 0) else { return };
+    if room > 1 && text_width(buffer[(last - 1, y)].symbol()) > 1 {
+        buffer[(last - 1, y)].set_symbol(" ");
+    }
+    buffer[(last, y)].set_symbol("…");
 }
 
 /// Styles a row without changing its text. A style with a ground of its own leaves the letters their
@@ -225,6 +254,21 @@ pub fn tint(buffer: &mut Buffer, area: Rect, style: Style) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_cut_says_so_and_one_that_fits_does_not() {
+        let shown = |text: &'static str, room: u16| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
+            put(&mut buffer, 0, 0, room, &Line::from(text));
+            (0..6).map(|x| buffer[(x, 0)].symbol().to_owned()).collect::<String>()
+        };
+        assert_eq!(shown("abcdef", 9), "abcdef");
+        assert_eq!(shown("abcdef   ", 6), "abcdef", "blanks are nothing");
+        assert_eq!(shown("abcdefg", 9), "abcde…");
+        assert_eq!(shown("abcdefg", 4), "abc…  ");
+        assert_eq!(shown("abc日日", 5), "abc …\u{20}", "no half of a wide letter stays");
+        assert_eq!(shown("abc", 0), "      ");
+    }
 
     #[test]
     fn the_areas_fill_the_terminal_and_do_not_overlap() {

@@ -338,7 +338,7 @@ pub const TABLE: &[Binding] = &[
     row(CHARTS, &["Right"], Intent::Later, "", "move the chart's window to the present"),
     row(LIST, &["Space"], Intent::Mark, "mark", "mark"),
     row(LIST, &["*"], Intent::MarkAll, "", "mark all that the filter shows"),
-    row(&[Mode::List, Mode::Metrics], &["/"], Intent::Filter, "filter", "filter, with live count"),
+    row(&[Mode::List, Mode::Fixes, Mode::Metrics], &["/"], Intent::Filter, "filter", "filter, with live count"),
     row(SEARCHED, &["/"], Intent::Filter, "search", "search the lines"),
     row(SEARCHED, &["n"], Intent::NextMatch, "next", "next match"),
     row(SEARCHED, &["N"], Intent::PreviousMatch, "", "previous match"),

@@ -13,6 +13,8 @@ pub mod metrics;
 pub mod migrations;
 pub mod plot;
 pub mod review;
+mod rows;
+mod table;
 
 use ratatui::style::Style;
 use stella_protocol::{AlertId, FixId, LogLink, MigrationId, Role as Rank, Timestamp};

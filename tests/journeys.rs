@@ -6,6 +6,8 @@
 mod decisions;
 #[path = "journeys/fixes.rs"]
 mod fixes;
+#[path = "journeys/fixes_list.rs"]
+mod fixes_list;
 #[path = "journeys/migrations.rs"]
 mod migrations;
 #[path = "journeys/migrations_decided.rs"]

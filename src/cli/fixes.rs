@@ -20,7 +20,7 @@ use stella_protocol::{FixStatus, Timestamp};
 
 use super::Arguments;
 use super::place::{self, Place};
-use super::plan::{self, Failure, Stdin, Surroundings};
+use super::plan::{Failure, Stdin, Surroundings};
 use super::short::digest;
 use super::words::{self, clean, remark, something};
 use crate::client::Client;
@@ -296,15 +296,9 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let flags = asked.place.merged(&arguments.source)?;
     decide::check(&asked.verb, around.stdin)?;
-    let peer = plan::peer(&flags, &arguments.looks, around)?;
-    if peer.readonly && asked.verb.changes() {
-        return Err(Failure::Denied("this is a place to look only: --readonly, or the profile says so".to_owned()));
-    }
-    super::begin_log(&around.places, peer.warning.as_deref());
+    let way = place::way(&flags, &arguments.looks, around, asked.verb.changes())?;
     let (form, is_typed) = (asked.form, around.stdin == Stdin::Terminal);
-    place::converse(peer.way, out, async |client, out| {
-        answer(&mut Desk { client, form, is_typed, out }, &asked.verb).await
-    })
+    place::converse(way, out, async |client, out| answer(&mut Desk { client, form, is_typed, out }, &asked.verb).await)
 }
 
 async fn answer(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
@@ -326,13 +320,12 @@ async fn answer(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
 impl Desk<'_> {
     /// Writes lines that are safe to show.
     fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
-        lines.iter().try_for_each(|line| writeln!(self.out, "{line}")).map_err(Failure::Output)
+        words::write_lines(self.out, lines)
     }
 
     /// Writes an object of the wire on a line.
     fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        let line = words::json(object).map_err(|error| Failure::Output(error.into()))?;
-        writeln!(self.out, "{line}").map_err(Failure::Output)
+        words::write_object(self.out, object)
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

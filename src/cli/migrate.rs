@@ -26,8 +26,8 @@ use stella_protocol::Migration;
 
 use super::Arguments;
 use super::place::{self, Place};
-use super::plan::{self, Failure, Stdin, Surroundings};
-use super::words::json;
+use super::plan::{Failure, Stdin, Surroundings};
+use super::words;
 use crate::client::Client;
 use verbs::Verb;
 
@@ -107,11 +107,7 @@ pub(super) fn run(
         return Err(Failure::Usage("read the command line: -o md is for report alone".to_owned()));
     }
     begin::check(&asked.verb, around.stdin)?;
-    let peer = plan::peer(&flags, &arguments.looks, around)?;
-    if peer.readonly && asked.verb.changes() {
-        return Err(Failure::Denied("this is a place to look only: --readonly, or the profile says so".to_owned()));
-    }
-    super::begin_log(&around.places, peer.warning.as_deref());
+    let way = place::way(&flags, &arguments.looks, around, asked.verb.changes())?;
     let place = match flags.server {
         Some(name) => Named::Server(name),
         None if flags.demo => Named::Demo,
@@ -119,7 +115,7 @@ pub(super) fn run(
     };
     let (form, is_typed) = (asked.form, around.stdin == Stdin::Terminal);
     let is_coloured = around.has_screen && (around.look)("NO_COLOR").is_none_or(|value| value.is_empty());
-    place::converse(peer.way, out, async |client, out| {
+    place::converse(way, out, async |client, out| {
         answer(&mut Desk { client, form, is_typed, is_coloured, place, out }, &asked.verb).await
     })
 }
@@ -146,13 +142,12 @@ async fn answer(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
 impl Desk<'_> {
     /// Writes lines that are safe to show.
     fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
-        lines.iter().try_for_each(|line| writeln!(self.out, "{line}")).map_err(Failure::Output)
+        words::write_lines(self.out, lines)
     }
 
     /// Writes an object of the wire on a line.
     fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        let line = json(object).map_err(|error| Failure::Output(error.into()))?;
-        writeln!(self.out, "{line}").map_err(Failure::Output)
+        words::write_object(self.out, object)
     }
 
     /// Ends an answer for people with what comes next.

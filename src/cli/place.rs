@@ -12,9 +12,9 @@ use stella_widgets::text::sanitise;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Failure, Way};
+use super::plan::{self, Failure, Surroundings, Way};
 use super::words::remark;
-use super::{SourceFlags, scale, speed};
+use super::{Looks, SourceFlags, scale, speed};
 use crate::client::Client;
 use crate::client::target::Target;
 use crate::embedded::{self, Extent, Running, World};
@@ -68,6 +68,19 @@ impl Place {
         }
         Ok(flags)
     }
+}
+
+/// Finds whom to ask, and begins the log.
+///
+/// # Errors
+/// When nobody is named, and when something would be changed where one only looks.
+pub(super) fn way(flags: &SourceFlags, looks: &Looks, around: &Surroundings, changes: bool) -> Result<Way, Failure> {
+    let peer = plan::peer(flags, looks, around)?;
+    if peer.readonly && changes {
+        return Err(Failure::Denied("this is a place to look only: --readonly, or the profile says so".to_owned()));
+    }
+    super::begin_log(&around.places, peer.warning.as_deref());
+    Ok(peer.way)
 }
 
 /// Talks with whoever is there; answers with the exit code.

@@ -1,11 +1,13 @@
 //! Texts, values and objects as they are written: unambiguous, and safe in a terminal.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use serde::Serialize;
 use stella_protocol::{Text, Timestamp};
 use stella_widgets::text::{sanitise, width};
+
+use super::plan::Failure;
 
 /// Text from outside, safe to show on one line.
 pub(super) fn clean(text: &Text) -> String {
@@ -67,6 +69,17 @@ pub(super) fn json(object: &impl Serialize) -> Result<String, serde_json::Error>
         }
     }
     Ok(line)
+}
+
+/// Writes lines that are safe to show.
+pub(super) fn write_lines(out: &mut dyn Write, lines: &[String]) -> Result<(), Failure> {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(Failure::Output)
+}
+
+/// Writes an object of the wire on a line.
+pub(super) fn write_object(out: &mut dyn Write, object: &impl Serialize) -> Result<(), Failure> {
+    let line = json(object).map_err(|error| Failure::Output(error.into()))?;
+    writeln!(out, "{line}").map_err(Failure::Output)
 }
 
 /// A text in quotes: where it begins and ends, and every blank in it, can be seen.

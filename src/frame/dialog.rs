@@ -11,7 +11,7 @@ use stella_protocol::query::QueryError;
 use stella_protocol::{ActionRequest, FixId, Text};
 use tui_input::{Input, InputRequest};
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Listed};
 use crate::keys::{Key, KeyCode};
 use palette::Palette;
 use steps::{Outcome, Steps};
@@ -32,7 +32,7 @@ pub struct Dialog {
 
 #[derive(Debug)]
 enum Kind {
-    Filter { input: Input, fits: Result<usize, QueryError> },
+    Filter { of: Listed, input: Input, fits: Result<usize, QueryError> },
     Search { input: Input, error: Option<QueryError> },
     Series { input: Input },
     Note { input: Input, request: ActionRequest, what: String },
@@ -63,7 +63,7 @@ pub enum Answer {
     /// The human wants to quit.
     Quit,
     /// Show what this filter says.
-    Filter(Filter),
+    Filter(Listed, Filter),
     /// Search the lines for this.
     Search(String),
     /// Show series whose name holds this.
@@ -81,13 +81,15 @@ pub enum Answer {
 /// What is painted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lines<'a> {
-    /// What it is about; shortened where there is no room.
+    /// What it is about; shortened where two rows have no room.
     pub question: String,
-    /// What is asked for, behind it; never shortened.
+    /// What is asked for, behind it or on rows of its own; never shortened.
     pub ask: String,
     /// The text field: what stands in it and where the caret is, in columns.
     pub field: Option<(&'a str, usize)>,
-    /// Below the field.
+    /// What a digit chooses, each whole: as many rows as they take.
+    pub choices: Vec<String>,
+    /// Below the field, on one row.
     pub hint: String,
     /// The hint says that something is wrong.
     pub wrong: bool,
@@ -95,8 +97,8 @@ pub struct Lines<'a> {
 
 impl Dialog {
     /// Asks for a filter.
-    pub fn filter(text: &str, now: u64) -> Self {
-        Self { kind: Kind::Filter { input: Input::new(text.to_owned()), fits: Ok(0) }, opened: now }
+    pub fn filter(of: Listed, text: &str, now: u64) -> Self {
+        Self { kind: Kind::Filter { of, input: Input::new(text.to_owned()), fits: Ok(0) }, opened: now }
     }
 
     /// Asks what to search the lines for.
@@ -209,9 +211,9 @@ impl Dialog {
     }
 
     /// Counts what a filter shows, as it is typed.
-    pub fn count(&mut self, fits: impl Fn(&Filter) -> usize) {
-        if let Kind::Filter { input, fits: found } = &mut self.kind {
-            *found = Filter::read(input.value()).map(|filter| fits(&filter));
+    pub fn count(&mut self, fits: impl Fn(Listed, &Filter) -> usize) {
+        if let Kind::Filter { of, input, fits: found } = &mut self.kind {
+            *found = Filter::read(*of, input.value()).map(|filter| fits(*of, &filter));
         }
     }
 
@@ -219,12 +221,13 @@ impl Dialog {
     pub fn lines(&self) -> Lines<'_> {
         let field = |input: &'_ Input| input.visual_cursor();
         match &self.kind {
-            Kind::Filter { input, fits } => Lines {
+            Kind::Filter { of, input, fits } => Lines {
                 question: "filter".to_owned(),
                 ask: String::new(),
                 field: Some((input.value(), field(input))),
+                choices: Vec::new(),
                 hint: match fits {
-                    Ok(count) => format!("{count} shown   sev>=high service=pay* age<10m !firing ~regex   Enter keeps"),
+                    Ok(count) => format!("{count} shown   {}   Enter keeps", of.example()),
                     Err(error) => pointed(error),
                 },
                 wrong: fits.is_err(),
@@ -233,6 +236,7 @@ impl Dialog {
                 question: "search".to_owned(),
                 ask: String::new(),
                 field: Some((input.value(), field(input))),
+                choices: Vec::new(),
                 hint: error.as_ref().map_or_else(
                     || "words, ~regex, level=ERROR operation=x; n next, N previous; Enter searches".to_owned(),
                     pointed,
@@ -243,6 +247,7 @@ impl Dialog {
                 question: "series".to_owned(),
                 ask: String::new(),
                 field: Some((input.value(), field(input))),
+                choices: Vec::new(),
                 hint: "part of a name; Enter keeps, empty shows all".to_owned(),
                 wrong: false,
             },
@@ -250,6 +255,7 @@ impl Dialog {
                 question: format!("note on {what}"),
                 ask: String::new(),
                 field: Some((input.value(), field(input))),
+                choices: Vec::new(),
                 hint: "Enter writes it, Esc leaves. Kept in the audit trail.".to_owned(),
                 wrong: false,
             },
@@ -257,13 +263,15 @@ impl Dialog {
                 question: format!("{} {what}", request.verb.word()),
                 ask: ": why? (optional)".to_owned(),
                 field: Some((input.value(), field(input))),
+                choices: Vec::new(),
                 hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
                 wrong: false,
             },
             Kind::Confirm { request, what } => Lines {
-                question: format!("{} {what}", request.verb.word()),
-                ask: "?".to_owned(),
+                question: format!("{} {what}?", request.verb.word()),
+                ask: String::new(),
                 field: None,
+                choices: Vec::new(),
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 wrong: false,
             },
@@ -273,13 +281,15 @@ impl Dialog {
                 question: "which fix?".to_owned(),
                 ask: String::new(),
                 field: None,
-                hint: choices(fixes),
+                choices: choices(fixes),
+                hint: String::new(),
                 wrong: false,
             },
             Kind::Quit => Lines {
                 question: "quit?  q or y yes   any other key no".to_owned(),
                 ask: String::new(),
                 field: None,
+                choices: Vec::new(),
                 hint: String::new(),
                 wrong: false,
             },
@@ -293,8 +303,8 @@ impl Dialog {
 
     fn enter(&mut self, now: u64) -> Answer {
         match &mut self.kind {
-            Kind::Filter { input, .. } => match Filter::read(input.value()) {
-                Ok(filter) => Answer::Filter(filter),
+            Kind::Filter { of, input, .. } => match Filter::read(*of, input.value()) {
+                Ok(filter) => Answer::Filter(*of, filter),
                 Err(_) => Answer::More,
             },
             Kind::Search { input, error } => match stella_protocol::query::parse(input.value()) {
@@ -354,10 +364,10 @@ fn chosen(fixes: &[(FixId, String)], key: Key) -> Answer {
     at.and_then(|at| fixes.get(at)).map_or(Answer::Cancelled, |(id, _)| Answer::Review(id.clone()))
 }
 
-/// `1 fx-3 title   2 fx-4 title`, as many as there are digits.
-fn choices(fixes: &[(FixId, String)]) -> String {
+/// `1 fx-3 title`, `2 fx-4 title`, as many as there are digits.
+fn choices(fixes: &[(FixId, String)]) -> Vec<String> {
     let one = |(at, (id, title)): (usize, &(FixId, String))| format!("{} {id} {title}", at + 1);
-    fixes.iter().take(9).enumerate().map(one).collect::<Vec<_>>().join("   ")
+    fixes.iter().take(9).enumerate().map(one).collect()
 }
 
 fn with_text(request: &ActionRequest, text: &str) -> ActionRequest {
@@ -403,8 +413,8 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_shows_a_caret_and_cannot_be_kept() {
-        let mut dialog = Dialog::filter("sev>=", 0);
-        dialog.count(|_| 0);
+        let mut dialog = Dialog::filter(Listed::Alerts, "sev>=", 0);
+        dialog.count(|_, _| 0);
         assert!(dialog.lines().hint.starts_with("     ^ "), "{:?}", dialog.lines().hint);
         assert!(matches!(dialog.key(Key::plain(KeyCode::Enter), 0), Answer::More));
     }

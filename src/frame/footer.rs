@@ -5,19 +5,21 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use stella_protocol::{FixVerb, MigrationVerb, Role as Rank};
 use stella_widgets::text::{cut, sanitise, width};
+use stella_widgets::wrap::wrap;
 
-use super::dialog::Dialog;
+use super::dialog::{Dialog, Lines};
 use super::put;
 use crate::board::link::LinkState;
 use crate::keys::{self, Class, Intent, Mode, Place};
 use crate::model::{Model, Shown};
-use crate::screens::migrations::{self, one};
+use crate::screens::migrations;
 use crate::screens::{View, review};
 use crate::theme::Role;
 
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     message(model, view, area, buffer);
-    if area.height > 1 {
+    // While something is asked, a key goes there: what it would do here is not said.
+    if area.height > 1 && model.ui.dialog.is_none() {
         let line = keys_line(model, view, area.width);
         put(buffer, area.x, area.y + 1, area.width, &line);
     }
@@ -29,17 +31,16 @@ fn message(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         (None, Some(words)) => (Role::Danger, words),
         (None, None) => (Role::Muted, coach(model, view)),
     };
-    put(buffer, area.x + 1, area.y, area.width.saturating_sub(1), &Line::styled(words, view.style(role)));
     let (pending, unknown) = view.requests.counts();
-    if pending > 0 {
-        let words = if unknown > 0 {
-            format!("{pending} under way, {unknown} unknown ")
-        } else {
-            format!("{pending} under way ")
-        };
-        let at = area.right().saturating_sub(width(&words));
-        put(buffer, at, area.y, area.width, &Line::styled(words, view.style(Role::Waiting)));
-    }
+    let under_way = match (pending, unknown) {
+        (0, _) => String::new(),
+        (_, 0) => format!("{pending} under way "),
+        _ => format!("{pending} under way, {unknown} unknown "),
+    };
+    let at = area.right().saturating_sub(width(&under_way));
+    let room = at.saturating_sub(area.x + 2);
+    put(buffer, area.x + 1, area.y, room, &Line::styled(cut(&words, room).into_owned(), view.style(role)));
+    put(buffer, at, area.y, area.width, &Line::styled(under_way, view.style(Role::Waiting)));
 }
 
 /// What the link's state asks of the operator.
@@ -89,7 +90,8 @@ fn keys_line(model: &Model, view: &View<'_>, columns: u16) -> Line<'static> {
         Shown::Detail | Shown::Review | Shown::Migration | Shown::Place(_) => {}
     }
     add("?".to_owned(), "help");
-    let chooses = model.mode() != Mode::Migration || model.ui.migration.as_ref().is_some_and(one::State::has_choice);
+    let chooses =
+        model.mode() != Mode::Migration || model.ui.migration.as_ref().is_some_and(|one| one.leads_on(view.board));
     for row in keys::of(model.mode()).filter(|row| !row.short.is_empty() && row.keys != ["?"]) {
         let leads = row.intent != Intent::Open || chooses;
         let may = || view.bar().is_none() && !is_off(model, view, row.intent);
@@ -124,43 +126,80 @@ fn ends_with_it(view: &View<'_>) -> String {
     format!("the server inside this console ends with it{}", waits.unwrap_or_default())
 }
 
-/// Lines that a dialog takes.
-pub(super) fn dialog_height(dialog: &Dialog, embedded: bool) -> u16 {
+/// Most rows of what a question is about.
+const ABOUT: usize = 2;
+
+/// Columns left of a field, of choices and of a hint.
+const INDENT: u16 = 3;
+
+/// Rows that a dialog takes on a terminal of so many columns.
+pub(super) fn dialog_height(dialog: &Dialog, columns: u16, embedded: bool) -> u16 {
     let lines = dialog.lines();
-    let ends = dialog.is_quit() && embedded;
-    1 + u16::from(lines.field.is_some()) + u16::from(!lines.hint.is_empty() || ends)
+    let has_hint = !lines.hint.is_empty() || dialog.is_quit() && embedded;
+    let rows = question(&lines, columns).len() + flow(&lines.choices, columns.saturating_sub(INDENT + 1)).len();
+    rows as u16 + u16::from(lines.field.is_some()) + u16::from(has_hint)
+}
+
+/// What it is about and what is asked for on one row, or each on rows of its own. What is asked for stays whole.
+fn question(lines: &Lines<'_>, columns: u16) -> Vec<String> {
+    let (about, ask) = (sanitise(&lines.question), sanitise(&lines.ask));
+    let room = columns.saturating_sub(2);
+    if width(&about) + width(&ask) <= room {
+        return vec![format!("{about}{ask}")];
+    }
+    let wrapped = wrap(&about, room);
+    let mut rows: Vec<String> = wrapped.iter().take(ABOUT).map(|row| (*row).to_owned()).collect();
+    if let (Some(last), true) = (rows.last_mut(), wrapped.len() > ABOUT) {
+        *last = format!("{}…", cut(last, room.saturating_sub(1)).trim_end_matches('…'));
+    }
+    rows.extend(wrap(ask.trim_start_matches(": "), room).into_iter().map(str::to_owned).filter(|row| !row.is_empty()));
+    rows
+}
+
+/// Pieces behind one another, as many on a row as it holds whole.
+fn flow(pieces: &[String], columns: u16) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for piece in pieces.iter().map(|piece| sanitise(piece)) {
+        match rows.last_mut().filter(|row| width(row) + width(&piece) + 3 <= columns) {
+            Some(row) => row.push_str(&format!("   {piece}")),
+            None => rows.push(cut(&piece, columns).into_owned()),
+        }
+    }
+    rows
 }
 
 pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let lines = model.ui.dialog.as_ref()?.lines();
-    let mut y = area.y;
-    // What is asked for stays whole; what it is about is shortened.
-    let (about, ask) = (sanitise(&lines.question), sanitise(&lines.ask));
-    let about = cut(&about, area.width.saturating_sub(width(&ask) + 2));
-    let question = Line::styled(format!(" {about}{ask}"), view.style(Role::Focus));
-    put(buffer, area.x, y, area.width, &question);
-    let mut caret = None;
-    if let Some((text, at)) = lines.field {
-        y += 1;
-        let clean = sanitise(text);
-        let room = area.width.saturating_sub(4);
-        let skip = u16::try_from(at).unwrap_or(u16::MAX).saturating_sub(room);
-        let shown: String = clean.chars().skip(usize::from(skip)).collect();
-        put(
-            buffer,
-            area.x + 1,
-            y,
-            area.width,
-            &Line::from(vec![Span::styled("> ", view.style(Role::Accent)), Span::raw(shown)]),
-        );
-        let column = u16::try_from(at).unwrap_or(u16::MAX).saturating_sub(skip).min(room);
-        caret = Some(Position::new(area.x + 3 + column, y));
+    let dialog = model.ui.dialog.as_ref()?;
+    let lines = dialog.lines();
+    let mut rows = area.y..area.bottom();
+    for (words, y) in question(&lines, area.width).into_iter().zip(rows.by_ref()) {
+        put(buffer, area.x + 1, y, area.width, &Line::styled(words, view.style(Role::Focus)));
     }
-    let hint = if model.ui.dialog.as_ref()?.is_quit() && view.setup.embedded { ends_with_it(view) } else { lines.hint };
-    if !hint.is_empty() {
+    let room = area.width.saturating_sub(INDENT + 1);
+    for (words, y) in flow(&lines.choices, room).into_iter().zip(rows.by_ref()) {
+        put(buffer, area.x + INDENT, y, room, &Line::styled(words, view.style(Role::Text)));
+    }
+    let caret = lines.field.and_then(|(text, at)| {
+        let y = rows.next()?;
+        Some(field(view, text, at, Rect { y, height: 1, ..area }, buffer))
+    });
+    let hint = if dialog.is_quit() && view.setup.embedded { ends_with_it(view) } else { lines.hint };
+    if let Some(y) = rows.next() {
         let role = if lines.wrong { Role::Danger } else { Role::Muted };
-        let room = area.width.saturating_sub(3);
-        put(buffer, area.x + 3, y + 1, room, &Line::styled(cut(&hint, room).into_owned(), view.style(role)));
+        let room = area.width.saturating_sub(INDENT);
+        put(buffer, area.x + INDENT, y, room, &Line::styled(cut(&hint, room).into_owned(), view.style(role)));
     }
     caret
+}
+
+/// A text field, scrolled to its caret; answers with where that stands.
+fn field(view: &View<'_>, text: &str, at: usize, area: Rect, buffer: &mut Buffer) -> Position {
+    let clean = sanitise(text);
+    let room = area.width.saturating_sub(INDENT + 1);
+    let at = u16::try_from(at).unwrap_or(u16::MAX);
+    let skip = at.saturating_sub(room);
+    let shown: String = clean.chars().skip(usize::from(skip)).collect();
+    let line = Line::from(vec![Span::styled("> ", view.style(Role::Accent)), Span::raw(shown)]);
+    put(buffer, area.x + 1, area.y, area.width, &line);
+    Position::new(area.x + INDENT + (at - skip).min(room), area.y)
 }

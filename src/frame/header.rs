@@ -20,6 +20,9 @@ const ROOMY: u16 = 100;
 /// Below this one they stand close together.
 const NARROW: u16 = 72;
 
+/// Columns that a name is worth being shortened to.
+const NAMED: u16 = 6;
+
 pub(super) fn draw(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     first(view, area, buffer);
     if area.height > 1 {
@@ -199,6 +202,8 @@ fn watching(view: &View<'_>, room: u16) -> String {
         None => String::new(),
     };
     let me = cut(&me, room.saturating_sub(width(readonly)));
-    let said = cut(&said, room.saturating_sub(width(&me) + width(readonly)));
+    let left = room.saturating_sub(width(&me) + width(readonly));
+    // A letter or two of a name say nothing.
+    let said = if left < NAMED && width(&said) > left { "".into() } else { cut(&said, left) };
     format!("{said}{me}{readonly}")
 }

@@ -91,6 +91,7 @@ impl Model {
         self.ui.armed = None;
         if let Some(review) = self.ui.review.take() {
             self.ui.place = review.from();
+            self.ui.fixes.let_go();
         }
     }
 

@@ -8,6 +8,7 @@ use stella_protocol::{AlertId, Severity, Status};
 use super::{Model, Shown};
 use crate::effect::Effect;
 use crate::event::Now;
+use crate::filter::Listed;
 use crate::frame;
 use crate::keys::Place;
 use crate::screens::{Context, alerts, detail, fixes, log, metrics, migrations, review};
@@ -48,11 +49,12 @@ impl Model {
         self.tell_of_migrations(now, effects);
         self.name_window(effects);
         if let Some(dialog) = &mut self.ui.dialog {
-            let board = &self.board;
+            let (board, fixes) = (&self.board, &self.ui.fixes);
             let me = board.me().unwrap_or(self.ui.setup.me.raw());
-            dialog.count(|filter| {
-                let clock = board.clock(now);
-                board.alerts.iter().filter(|alert| filter.shows(alert, clock, me)).count()
+            let clock = board.clock(now);
+            dialog.count(|of, filter| match of {
+                Listed::Alerts => board.alerts.iter().filter(|alert| filter.shows(alert, clock, me)).count(),
+                Listed::Fixes => fixes.known(&board.fixes).filter(|fix| filter.shows_fix(fix, clock, me)).count(),
             });
         }
     }

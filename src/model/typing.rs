@@ -24,7 +24,7 @@ impl Model {
             return;
         }
         if let Some(page) = &mut self.ui.help {
-            if page.key(key, self.ui.size.1) {
+            if page.key(key, self.ui.size) {
                 self.ui.help = None;
             }
             return;

@@ -8,6 +8,7 @@ use super::requests::done;
 use crate::board::link::{Allowed, LinkState};
 use crate::effect::{Command, Effect, Refusal, RequestId};
 use crate::event::Now;
+use crate::filter::Listed;
 use crate::frame::dialog::{Answer, Ask, Dialog};
 use crate::keys::{Intent, Key, Place};
 use crate::screens::alerts;
@@ -135,8 +136,9 @@ impl Model {
 
     pub(super) fn ask_filter(&mut self, now: Now) {
         self.ui.dialog = match self.ui.place {
-            Place::Fixes | Place::Migrations => None,
-            Place::Alerts => Some(Dialog::filter(self.ui.alerts.filter().text(), now.steady)),
+            Place::Migrations => None,
+            Place::Alerts => Some(Dialog::filter(Listed::Alerts, self.ui.alerts.filter().text(), now.steady)),
+            Place::Fixes => Some(Dialog::filter(Listed::Fixes, self.ui.fixes.filter().text(), now.steady)),
             Place::Log => Some(Dialog::search(self.ui.log.search_text(), now.steady)),
             Place::Metrics => Some(Dialog::series(self.ui.metrics.filter_text(), now.steady)),
         };
@@ -148,9 +150,12 @@ impl Model {
             Answer::More => {}
             Answer::Cancelled => self.ui.dialog = None,
             Answer::Quit => effects.push(Effect::Quit),
-            Answer::Filter(filter) => {
+            Answer::Filter(of, filter) => {
                 self.ui.dialog = None;
-                self.with_context(now, effects, |ui, cx| ui.alerts.set_filter(filter, cx));
+                self.with_context(now, effects, |ui, cx| match of {
+                    Listed::Alerts => ui.alerts.set_filter(filter, cx),
+                    Listed::Fixes => ui.fixes.set_filter(filter, cx),
+                });
             }
             Answer::Search(text) => {
                 self.ui.dialog = None;

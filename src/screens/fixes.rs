@@ -10,7 +10,8 @@
 //! ```
 //!
 //! As in the list of alerts the cursor is an id, and rows keep their places while a key was pressed in
-//! the last two seconds. At the end of what the snapshot told, moving on asks for what ended before.
+//! the last two seconds, under the headings that they had. `/` filters. At the end of what the snapshot told,
+//! moving on asks for what ended before.
 
 mod draw;
 mod order;
@@ -20,10 +21,11 @@ use stella_protocol::fix::FixPage;
 use stella_protocol::{Fix, FixId};
 use stella_widgets::list::Window;
 
-use super::alerts::STILL_MS;
+use super::rows::Rows;
 use super::{Context, Go};
 use crate::board::fixes::Fixes;
 use crate::effect::{Query, Refusal, RequestId};
+use crate::filter::Filter;
 use crate::keys::{Intent, Motion};
 
 pub use draw::{draw, list_area};
@@ -33,12 +35,10 @@ pub(crate) use words::{approvals, left, risk, risk_role, status, status_role, wh
 /// Where the human is in the list.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The rows as shown, top first.
-    rows: Vec<FixId>,
-    cursor: Option<FixId>,
-    offset: usize,
-    seen_revision: u64,
-    is_behind: bool,
+    rows: Rows<FixId>,
+    /// How many rows each group had when they were arranged: headings keep their places with the rows.
+    groups: Vec<(Group, usize)>,
+    filter: Filter,
     past: Past,
 }
 
@@ -55,7 +55,18 @@ struct Past {
 impl State {
     /// The fix under the cursor.
     pub fn cursor(&self) -> Option<&FixId> {
-        self.cursor.as_ref()
+        self.rows.cursor()
+    }
+
+    /// The filter.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Shows what another filter says.
+    pub fn set_filter(&mut self, filter: Filter, cx: &Context<'_>) {
+        self.filter = filter;
+        self.arrange(cx);
     }
 
     /// The fix of a row: as the feed told it, else as the history has it.
@@ -63,32 +74,40 @@ impl State {
         fixes.get(id).or_else(|| self.past.fixes.iter().find(|fix| fix.id == *id))
     }
 
-    /// The screen was opened by its number: nothing stands under a finger yet.
+    /// All that is known, in no order.
+    pub fn known<'a>(&'a self, fixes: &'a Fixes) -> impl Iterator<Item = &'a Fix> {
+        fixes.iter().chain(self.past.fixes.iter().filter(|fix| fixes.get(&fix.id).is_none()))
+    }
+
+    /// The screen is looked at anew: nothing stands under a finger yet.
     pub fn opened(&mut self, cx: &Context<'_>) {
-        self.arrange(&cx.board.fixes);
+        self.arrange(cx);
+    }
+
+    /// Something else was on the screen.
+    pub fn let_go(&mut self) {
+        self.rows.let_go();
     }
 
     /// Brings the rows up to date, unless a hand is on the keys.
     pub fn settle(&mut self, cx: &Context<'_>, since_key: u64) {
-        let is_new = self.seen_revision != cx.board.fixes.revision();
-        self.is_behind |= is_new;
-        self.seen_revision = cx.board.fixes.revision();
-        if self.is_behind && (since_key >= STILL_MS || self.rows.is_empty()) {
-            self.arrange(&cx.board.fixes);
+        if self.rows.is_due(cx.board.fixes.revision(), since_key) {
+            self.arrange(cx);
         }
-        self.offset = self.window(cx.rows).offset;
+        self.rows.keep_in_sight(without_headings(cx.rows));
     }
 
     /// True when rows wait for the hand to rest.
     pub fn will_settle(&self) -> bool {
-        self.is_behind
+        self.rows.will_settle()
     }
 
     /// Takes an intent.
     pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
         match intent {
             Intent::Move(motion) => self.go(motion, cx),
-            Intent::Open => return self.cursor.clone().map_or(Go::Stay, Go::Review),
+            Intent::Open => return self.cursor().cloned().map_or(Go::Stay, Go::Review),
+            Intent::Back if !self.filter.text().is_empty() => self.set_filter(Filter::default(), cx),
             Intent::Back => return Go::Back,
             _ => {}
         }
@@ -107,40 +126,47 @@ impl State {
                 let known = |fix: &Fix| self.past.fixes.iter().any(|other| other.id == fix.id);
                 let fresh: Vec<Fix> = page.items.into_iter().filter(|fix| !known(fix)).collect();
                 self.past.fixes.extend(fresh);
-                self.arrange(&cx.board.fixes);
+                self.arrange(cx);
             }
             Err(refusal) => cx.say(format!("no history: {}", super::refusal_words(&refusal))),
         }
     }
 
-    fn arrange(&mut self, fixes: &Fixes) {
-        let before = self.position().unwrap_or(0);
-        let past = self.past.fixes.iter().filter(|fix| fixes.get(&fix.id).is_none());
-        self.rows = order::sorted(fixes.iter().chain(past)).into_iter().map(|fix| fix.id.clone()).collect();
-        self.is_behind = false;
-        if self.position().is_none() {
-            self.cursor = self.rows.get(before.min(self.rows.len().saturating_sub(1))).cloned();
-        }
+    fn arrange(&mut self, cx: &Context<'_>) {
+        let (now, me) = (cx.board.clock(cx.now), cx.me());
+        let shown = self.known(&cx.board.fixes).filter(|fix| self.filter.shows_fix(fix, now, me));
+        let sorted = order::sorted(shown);
+        let runs = sorted.chunk_by(|left, right| Group::of(left) == Group::of(right));
+        let groups = runs.map(|run| (Group::of(run[0]), run.len())).collect();
+        let ids = sorted.into_iter().map(|fix| fix.id.clone()).collect();
+        self.rows.arrange(ids);
+        self.groups = groups;
     }
 
-    fn position(&self) -> Option<usize> {
-        let cursor = self.cursor.as_ref()?;
-        self.rows.iter().position(|id| id == cursor)
+    /// The group that a row was arranged in, and how many rows that has.
+    fn group(&self, row: usize) -> Option<(Group, usize)> {
+        let mut end = 0;
+        self.groups.iter().copied().find(|(_, count)| {
+            end += count;
+            row < end
+        })
     }
 
     /// Which rows stand in `height` lines, when every row has one and headings are among them.
     fn window(&self, height: usize) -> Window {
-        Window::new(self.rows.len(), height.saturating_sub(Group::ALL.len()).max(1))
-            .following(self.position(), self.offset)
+        self.rows.window(without_headings(height))
     }
 
     fn go(&mut self, motion: Motion, cx: &mut Context<'_>) {
-        let (at, last) = (self.position().unwrap_or(0), self.rows.len().saturating_sub(1));
-        let to = motion.lead(at, last, cx.rows.max(1));
+        let was_last = self.rows.go(motion, cx.rows);
         let onwards = matches!(motion, Motion::Down | Motion::HalfDown | Motion::PageDown | Motion::Last);
-        if onwards && at == last && cx.board.fixes.loaded() && !self.past.is_all && self.past.asked.is_none() {
+        if onwards && was_last && cx.board.fixes.loaded() && !self.past.is_all && self.past.asked.is_none() {
             self.past.asked = Some(cx.fetch(Query::FixHistory(self.past.next.clone())));
         }
-        self.cursor = self.rows.get(to).cloned();
     }
+}
+
+/// Rows that `lines` have beside the headings.
+fn without_headings(lines: usize) -> usize {
+    lines.saturating_sub(Group::ALL.len())
 }

@@ -12,10 +12,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use stella_widgets::Rule;
 use stella_widgets::text::{Align, fit};
+use stella_widgets::wrap::wrap;
 
 use super::{Bar, View};
 use crate::frame::put;
-use crate::keys::{self, Class, Key, KeyCode, Mode};
+use crate::keys::{self, Binding, Class, Key, KeyCode, Mode};
 use crate::theme::Role;
 
 /// Which keys, how far scrolled.
@@ -31,19 +32,34 @@ impl State {
         Self { mode, top: 0 }
     }
 
-    /// Takes a key; true when the page is to be closed.
-    pub fn key(&mut self, key: Key, height: u16) -> bool {
-        let last = keys::of(self.mode).count().saturating_sub(usize::from(height) / 2);
+    /// Takes a key on a terminal of this size; true when the page is to be closed.
+    pub fn key(&mut self, key: Key, size: (u16, u16)) -> bool {
+        let half = usize::from(size.1) / 2;
+        let last = rows(self.mode, size.0).len().saturating_sub(half);
         match key.code {
             KeyCode::Char('j') | KeyCode::Down => self.top = (self.top + 1).min(last),
             KeyCode::Char('k') | KeyCode::Up => self.top = self.top.saturating_sub(1),
-            KeyCode::PageDown => self.top = (self.top + usize::from(height) / 2).min(last),
-            KeyCode::PageUp => self.top = self.top.saturating_sub(usize::from(height) / 2),
+            KeyCode::PageDown => self.top = (self.top + half).min(last),
+            KeyCode::PageUp => self.top = self.top.saturating_sub(half),
             KeyCode::Char('?' | 'q') | KeyCode::Esc | KeyCode::Enter => return true,
             _ => {}
         }
         false
     }
+}
+
+/// Columns beside the words: the keys, and how careful the verb is.
+const BESIDE: u16 = 30;
+
+/// A row for each line of words; the first of each names the keys.
+fn rows(mode: Mode, columns: u16) -> Vec<(&'static Binding, &'static str, bool)> {
+    let room = columns.saturating_sub(BESIDE);
+    keys::of(mode)
+        .flat_map(|binding| {
+            let lines = wrap(binding.words, room).into_iter().enumerate();
+            lines.map(move |(at, words)| (binding, words, at == 0))
+        })
+        .collect()
 }
 
 fn title(mode: Mode) -> &'static str {
@@ -64,7 +80,8 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let rule =
         Rule::new().title(title(state.mode)).style(view.style(Role::Border)).title_style(view.style(Role::Title));
     (&rule).render(Rect { height: 1, ..area }, buffer);
-    for (binding, y) in keys::of(state.mode).skip(state.top).zip(area.y + 1..area.bottom()) {
+    let all = rows(state.mode, area.width);
+    for ((binding, words, is_first), y) in all.into_iter().skip(state.top).zip(area.y + 1..area.bottom()) {
         let (words_after, colour) = match binding.class {
             Class::View => ("", Role::Muted),
             Class::Safe => ("at once", Role::Ok),
@@ -73,11 +90,13 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             Class::Outside => ("typed id", Role::Danger),
         };
         let off = view.bar().filter(|_| binding.class > Class::View);
-        let words = view.style(if off.is_some() { Role::Faint } else { Role::Text });
+        let style = view.style(if off.is_some() { Role::Faint } else { Role::Text });
+        let (written, after) =
+            if is_first { (keys::written(binding), off.map_or(words_after, Bar::short)) } else { (String::new(), "") };
         let line = Line::from(vec![
-            Span::styled(format!(" {} ", fit(&keys::written(binding), 12, Align::Left)), view.style(Role::Accent)),
-            Span::styled(fit(binding.words, area.width.saturating_sub(30), Align::Left), words),
-            Span::styled(format!(" {}", off.map_or(words_after, Bar::short)), view.style(colour)),
+            Span::styled(format!(" {} ", fit(&written, 12, Align::Left)), view.style(Role::Accent)),
+            Span::styled(fit(words, area.width.saturating_sub(BESIDE), Align::Left), style),
+            Span::styled(format!(" {after}"), view.style(colour)),
         ]);
         put(buffer, area.x, y, area.width, &line);
     }

@@ -23,12 +23,11 @@ mod words;
 use std::cmp::Reverse;
 
 use stella_protocol::{Migration, MigrationId};
-use stella_widgets::list::Window;
 
-use super::alerts::STILL_MS;
+use super::rows::Rows;
 use super::{Context, Go};
 use crate::board::migrations::Migrations;
-use crate::keys::{Intent, Motion};
+use crate::keys::Intent;
 
 pub use list::{draw, list_area};
 pub(crate) use panes::choice_word;
@@ -38,12 +37,7 @@ pub(crate) use words::{eta, figures, hold, short, stands, status, status_role, v
 /// Where the human is in the list.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The rows as shown, top first.
-    rows: Vec<MigrationId>,
-    cursor: Option<MigrationId>,
-    offset: usize,
-    seen_revision: u64,
-    is_behind: bool,
+    rows: Rows<MigrationId>,
 }
 
 /// The one that is meant where none was chosen: the only unfinished one, else the only one.
@@ -69,7 +63,7 @@ pub fn sorted(migrations: &Migrations) -> Vec<&Migration> {
 impl State {
     /// The migration under the cursor.
     pub fn cursor(&self) -> Option<&MigrationId> {
-        self.cursor.as_ref()
+        self.rows.cursor()
     }
 
     /// The screen was opened by its number: nothing stands under a finger yet.
@@ -79,29 +73,27 @@ impl State {
 
     /// The cursor goes to this one.
     pub fn point_at(&mut self, id: &MigrationId) {
-        self.cursor = Some(id.clone());
+        self.rows.point_at(id);
     }
 
     /// Brings the rows up to date, unless a hand is on the keys.
     pub fn settle(&mut self, cx: &Context<'_>, since_key: u64) {
-        self.is_behind |= self.seen_revision != cx.board.migrations.revision();
-        self.seen_revision = cx.board.migrations.revision();
-        if self.is_behind && (since_key >= STILL_MS || self.rows.is_empty()) {
+        if self.rows.is_due(cx.board.migrations.revision(), since_key) {
             self.arrange(&cx.board.migrations);
         }
-        self.offset = self.window(cx.rows).offset;
+        self.rows.keep_in_sight(cx.rows);
     }
 
     /// True when rows wait for the hand to rest.
     pub fn will_settle(&self) -> bool {
-        self.is_behind
+        self.rows.will_settle()
     }
 
     /// Takes an intent.
     pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
         match intent {
-            Intent::Move(motion) => self.go(motion, cx.rows),
-            Intent::Open => return self.cursor.clone().map_or(Go::Stay, Go::Migration),
+            Intent::Move(motion) => drop(self.rows.go(motion, cx.rows)),
+            Intent::Open => return self.rows.cursor().cloned().map_or(Go::Stay, Go::Migration),
             Intent::Back => return Go::Back,
             _ => {}
         }
@@ -109,25 +101,6 @@ impl State {
     }
 
     fn arrange(&mut self, migrations: &Migrations) {
-        let before = self.position().unwrap_or(0);
-        self.rows = sorted(migrations).into_iter().map(|one| one.id.clone()).collect();
-        self.is_behind = false;
-        if self.position().is_none() {
-            self.cursor = self.rows.get(before.min(self.rows.len().saturating_sub(1))).cloned();
-        }
-    }
-
-    fn position(&self) -> Option<usize> {
-        let cursor = self.cursor.as_ref()?;
-        self.rows.iter().position(|id| id == cursor)
-    }
-
-    fn window(&self, height: usize) -> Window {
-        Window::new(self.rows.len(), height.max(1)).following(self.position(), self.offset)
-    }
-
-    fn go(&mut self, motion: Motion, rows: usize) {
-        let to = motion.lead(self.position().unwrap_or(0), self.rows.len().saturating_sub(1), rows.max(1));
-        self.cursor = self.rows.get(to).cloned();
+        self.rows.arrange(sorted(migrations).into_iter().map(|one| one.id.clone()).collect());
     }
 }

@@ -122,7 +122,7 @@ fn no_question_loses_what_it_asks_for_at_eighty_columns() {
         ("R", ": why? (optional)", "Nothing was sent yet."),
         ("<Esc>/", "filter", "Enter keeps"),
         ("<Esc>5/", "search", "Enter searches"),
-        ("<Esc>:review fx-12<Enter>B", ": type fx-12, then Enter", "Nothing was sent yet."),
+        ("<Esc>:review fx-12<Enter>B", "type fx-12, then Enter", "Nothing was sent yet."),
         ("<Esc>:review fx-9<Enter>R", "what did you find, what did you do? (required)", "Nothing was sent yet."),
         ("<Esc>:fixes off<Enter>", "switch ALL fixes of HTTPS://STELLA.… off: type off, then Enter", "sent yet."),
     ] {

@@ -178,7 +178,9 @@ fn a_stop_asks_and_a_rate_does_not() {
 #[test]
 fn a_question_is_answered_by_its_number_with_a_reason_and_a_yes() {
     let mut scene = shown((80, 24), &undecided(), None);
-    scene.keys("<Tab><Tab><Tab>");
+    assert!(scene.screen().contains("next: Enter  answer 2 questions"), "{}", scene.screen());
+    scene.keys("<Enter>");
+    assert!(scene.screen().contains("[decisions 2]"), "Enter leads to them:\n{}", scene.screen());
     fill(&mut scene);
     scene.keys("<Enter>");
     insta::assert_snapshot!("decide_80x24", scene.screen());
@@ -323,11 +325,11 @@ fn what_is_typed_is_neither_pasted_nor_held_nor_too_early() {
 #[test]
 fn no_question_loses_what_it_asks_for_at_eighty_columns() {
     for (migration, keys, asked) in [
-        (rehearsed(), "Y", ": type demo-store, then Enter"),
-        (approved(), "E", ": type mig-7, then Enter"),
+        (rehearsed(), "Y", "type demo-store, then Enter"),
+        (approved(), "E", "type mig-7, then Enter"),
         (approved(), "Emig-7<Enter>", "(optional: empty asks them)"),
-        (verified(), "E", ": type mig-7 prod, then Enter"),
-        (copying(), "B", ": type mig-7, then Enter"),
+        (verified(), "E", "type mig-7 prod, then Enter"),
+        (copying(), "B", "type mig-7, then Enter"),
         (halted(), "P", "?"),
     ] {
         let mut scene = shown((80, 24), &migration, None);

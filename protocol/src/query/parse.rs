@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         }
         let name = name.to_ascii_lowercase();
         let wanted = Wanted { number: number(&word), rank: rank(&word), word, exact };
-        let ranked = matches!(name.as_str(), "sev" | "severity");
+        let ranked = matches!(name.as_str(), "sev" | "severity" | "risk");
         if ranked && wanted.rank.is_none() {
             return Err(self.error(at, "want low, medium, high or critical"));
         }

@@ -1,13 +1,10 @@
 //! What can be said, and what is refused before anybody is asked.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
-
 use clap::Parser;
 
 use super::*;
 use crate::cli::Subject;
-use crate::config::{Places, SaidBy};
 
 fn read(line: &str) -> Result<(Arguments, Fixes), clap::Error> {
     let mut arguments = Arguments::try_parse_from(line.split(' '))?;
@@ -21,12 +18,7 @@ fn read(line: &str) -> Result<(Arguments, Fixes), clap::Error> {
 fn refused(line: &str, stdin: Stdin) -> Failure {
     let (arguments, fixes) = read(line).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let places = Places {
-        file: PathBuf::from("/nowhere/stella-tui.toml"),
-        said_by: SaidBy::Default,
-        state: folder.path().to_owned(),
-    };
-    let around = Surroundings { look: Box::new(|_| None), places, stdin, has_screen: false, host: String::new() };
+    let around = Surroundings::bare(folder.path(), stdin);
     run(&fixes, &arguments, &around, &mut Vec::new()).unwrap_err()
 }
 

@@ -1,8 +1,6 @@
 //! What can be said, and what is refused before anybody is asked.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
-
 use clap::Parser;
 use serde_json::{Value, json};
 use stella_protocol::migration::Progress;
@@ -10,7 +8,6 @@ use stella_protocol::migration::Progress;
 use super::verbs::rate;
 use super::*;
 use crate::cli::Subject;
-use crate::config::{Places, SaidBy};
 
 /// An object with fields of it replaced or added.
 pub(super) fn changed(mut object: Value, change: &Value) -> Value {
@@ -52,12 +49,7 @@ fn read(line: &str) -> Result<(Arguments, Migrate), clap::Error> {
 fn refused(line: &str, stdin: Stdin) -> Failure {
     let (arguments, asked) = read(line).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let places = Places {
-        file: PathBuf::from("/nowhere/stella-tui.toml"),
-        said_by: SaidBy::Default,
-        state: folder.path().to_owned(),
-    };
-    let around = Surroundings { look: Box::new(|_| None), places, stdin, has_screen: false, host: String::new() };
+    let around = Surroundings::bare(folder.path(), stdin);
     run(&asked, &arguments, &around, &mut Vec::new()).unwrap_err()
 }
 

@@ -1,6 +1,8 @@
 //! Which source is taken, and with which manners.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::path::Path;
+
 use clap::Parser;
 
 use super::*;
@@ -11,6 +13,15 @@ fn around(stdin: Stdin, environment: &'static [(&'static str, &'static str)]) ->
     let file = PathBuf::from("/nowhere/stella-tui.toml");
     let places = Places { file, said_by: SaidBy::Default, state: PathBuf::new() };
     Surroundings { look: Box::new(look), places, stdin, has_screen: true, host: "bastion-2".to_owned() }
+}
+
+impl Surroundings {
+    /// Where no server is, no environment and no screen.
+    pub(in crate::cli) fn bare(state: &Path, stdin: Stdin) -> Self {
+        let state = state.to_owned();
+        let places = Places { file: PathBuf::from("/nowhere/stella-tui.toml"), said_by: SaidBy::Default, state };
+        Self { look: Box::new(|_| None), places, stdin, has_screen: false, host: String::new() }
+    }
 }
 
 fn planned(line: &str, around: &Surroundings) -> Result<Plan, Failure> {

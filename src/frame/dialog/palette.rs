@@ -56,6 +56,7 @@ impl Palette {
             question: "command".to_owned(),
             ask: String::new(),
             field: Some((self.input.value(), self.input.visual_cursor())),
+            choices: Vec::new(),
             hint,
             wrong: false,
         }

@@ -127,6 +127,8 @@ pub(super) struct Steps {
     /// What was given, as the last question says it: `reason: …`.
     said: Vec<String>,
     input: Input,
+    /// Why Enter did not go on; until the next key.
+    wrong: Option<String>,
     since: u64,
 }
 
@@ -141,7 +143,8 @@ pub(super) enum Outcome {
 impl Steps {
     pub(super) fn new(order: Order, what: String, steps: impl IntoIterator<Item = Step>, now: u64) -> Self {
         let left = steps.into_iter().collect();
-        Self { order, what, left, given: Vec::new(), said: Vec::new(), input: Input::default(), since: now }
+        let (given, said, input) = (Vec::new(), Vec::new(), Input::default());
+        Self { order, what, left, given, said, input, wrong: None, since: now }
     }
 
     pub(super) fn key(&mut self, key: Key, now: u64) -> Outcome {
@@ -151,6 +154,7 @@ impl Steps {
         if is_guarded && (now < self.since + DEAF_MS || is_held) {
             return Outcome::More;
         }
+        self.wrong = None;
         match (step, key.code) {
             (Step::Yes, KeyCode::Char('y')) => self.next(now),
             (Step::Choose(choices), KeyCode::Char(letter)) => {
@@ -164,12 +168,15 @@ impl Steps {
             (Step::Choose(_) | Step::Yes, _) => Outcome::More,
             (Step::Type(word), KeyCode::Enter) => {
                 if self.input.value().trim().eq_ignore_ascii_case(word) {
-                    self.next(now)
-                } else {
-                    Outcome::More
+                    return self.next(now);
                 }
+                self.wrong = Some(format!("That is not {word}: nothing was sent. Ctrl-u clears it, Esc leaves."));
+                Outcome::More
             }
-            (Step::Text { needed: true, .. }, KeyCode::Enter) if self.input.value().trim().is_empty() => Outcome::More,
+            (Step::Text { name, needed: true, .. }, KeyCode::Enter) if self.input.value().trim().is_empty() => {
+                self.wrong = Some(format!("The {name} may not be empty: nothing was sent. Esc leaves."));
+                Outcome::More
+            }
             (Step::Text { name, .. }, KeyCode::Enter) => {
                 let text = self.input.value().trim().to_owned();
                 if !text.is_empty() {
@@ -209,40 +216,42 @@ impl Steps {
     }
 
     pub(super) fn lines(&self) -> Lines<'_> {
+        let blank = Lines {
+            question: self.what.clone(),
+            ask: String::new(),
+            field: None,
+            choices: Vec::new(),
+            hint: String::new(),
+            wrong: self.wrong.is_some(),
+        };
         let field = Some((self.input.value(), self.input.visual_cursor()));
-        let what = self.what.clone();
+        let hint = |usual: &str| self.wrong.clone().unwrap_or_else(|| usual.to_owned());
         match self.left.front() {
             Some(Step::Type(word)) => Lines {
-                question: what,
                 ask: format!(": type {word}, then Enter"),
                 field,
-                hint: "Nothing was sent yet. Enter does nothing until it matches, Esc leaves.".to_owned(),
-                wrong: false,
+                hint: hint("Nothing was sent yet. Enter does nothing until it matches, Esc leaves."),
+                ..blank
             },
             Some(Step::Text { about, .. }) => Lines {
-                question: what,
+                question: std::iter::once(&self.what).chain(&self.said).cloned().collect::<Vec<_>>().join(": "),
                 ask: format!(": {about}"),
                 field,
-                hint: "Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail.".to_owned(),
-                wrong: false,
+                hint: hint("Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail."),
+                ..blank
             },
             Some(Step::Choose(choices)) => {
                 let one = |(at, (_, words)): (usize, &(String, String))| format!("{} {words}", at + 1);
-                let choices: Vec<String> = choices.iter().take(9).enumerate().map(one).collect();
                 Lines {
-                    question: what,
                     ask: ": which? a digit chooses, Esc leaves".to_owned(),
-                    field: None,
-                    hint: choices.join("   "),
-                    wrong: false,
+                    choices: choices.iter().take(9).enumerate().map(one).collect(),
+                    ..blank
                 }
             }
             Some(Step::Yes) | None => Lines {
-                question: [vec![format!("{what}?")], self.said.clone()].concat().join(" "),
-                ask: String::new(),
-                field: None,
+                question: [vec![format!("{}?", self.what)], self.said.clone()].concat().join(" "),
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
-                wrong: false,
+                ..blank
             },
         }
     }
@@ -271,7 +280,9 @@ mod tests {
         assert_eq!(steps.lines().field, Some(("", 0)), "deaf at first");
         typed(&mut steps, "fx-1", 500);
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 600), Outcome::More));
-        assert_eq!(steps.lines().field, Some(("fx-1", 4)), "Enter did nothing");
+        let lines = steps.lines();
+        assert_eq!(lines.field, Some(("fx-1", 4)), "Enter did nothing");
+        assert!(lines.wrong && lines.hint.starts_with("That is not fx-12: nothing was sent."), "{lines:?}");
         steps.paste(Key::char('2'));
         steps.key(Key { repeat: true, ..Key::char('2') }, 700);
         assert_eq!(steps.lines().field, Some(("fx-1", 4)), "neither a paste nor a held key types it");
@@ -283,12 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_chosen_stands_in_the_questions_that_follow() {
+        let choices = ["leave it", "map it"].map(|words| (words.to_owned(), words.to_owned()));
+        let steps = [Step::Choose(choices.to_vec()), Step::text("reason", "why?", true), Step::Yes];
+        let mut steps = Steps::new(Order::Switch { on: false }, "decide 1000".to_owned(), steps, 0);
+        assert_eq!(steps.lines().choices, ["1 leave it", "2 map it"]);
+        typed(&mut steps, "2", 500);
+        let lines = steps.lines();
+        assert_eq!((lines.question.as_str(), lines.ask.as_str()), ("decide 1000: map it", ": why? (required)"));
+    }
+
+    #[test]
     fn a_needed_text_may_not_stay_empty_and_enter_is_no_yes() {
         let steps = [Step::text("reason", "why?", true), Step::Yes];
         let mut steps = Steps::new(Order::Switch { on: false }, "reject".to_owned(), steps, 0);
         assert_eq!(steps.lines().ask, ": why? (required)");
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 500), Outcome::More));
+        assert!(steps.lines().wrong && steps.lines().hint.starts_with("The reason may not be empty"));
         typed(&mut steps, "no", 600);
+        assert!(!steps.lines().wrong, "the next key is another try");
         assert!(matches!(steps.key(Key::plain(KeyCode::Enter), 700), Outcome::More));
         assert_eq!(steps.lines().question, "reject? reason: no");
         assert!(matches!(steps.key(Key::char('y'), 800), Outcome::More), "deaf again");

@@ -8,21 +8,22 @@ use ratatui::widgets::Widget;
 use stella_protocol::{Activity, Alert, Fix, HealthStatus, Severity, Status};
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::sparkline::spark_string;
-use stella_widgets::text::{cut, fit, sanitise, width as text_width};
+use stella_widgets::text::{cut, sanitise, width as text_width};
 use stella_widgets::{Align, Rule, number};
 
 use super::State;
 use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
-use crate::screens::View;
 use crate::screens::fixes::{status, when};
+use crate::screens::{View, table};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["SEV", "AGE", "STATE", "SERVICE", "SUMMARY", "N", "30m", "OWNER"];
 
-/// Which of the columns is the summary.
+/// Which of the columns is the summary, and which the half hour.
 const SUMMARY: usize = 4;
+const TREND: usize = 6;
 
 /// Columns of the table: severity, age, state, service, summary, matches, half an hour, owner.
 const COLUMNS: [Column; 8] = [
@@ -54,14 +55,14 @@ fn places(width: u16) -> Vec<Option<Place>> {
         columns[6].ideal = columns[6].min;
         columns[7].ideal = columns[7].min;
     }
-    lay_out(&columns, width.saturating_sub(3), 1)
+    lay_out(&columns, width.saturating_sub(table::MARGIN), 1)
 }
 
 /// Paints the list.
 pub fn draw(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
     rule(state, view, pane, buffer);
     let places = places(pane.width);
-    heading(view, pane, &places, buffer);
+    table::headings(view, &HEADINGS, &places, Rect { y: pane.y + 1, height: 1, ..pane }, buffer);
     let area = list_area(pane);
     let window = state.window(usize::from(area.height));
     for (row, y) in window.range().zip(area.y..area.bottom()) {
@@ -122,15 +123,6 @@ fn rule(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
     (&rule).render(Rect { height: 1, ..pane }, buffer);
 }
 
-fn heading(view: &View<'_>, pane: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
-    for (name, place) in HEADINGS.iter().zip(places) {
-        if let Some(place) = place {
-            let text = fit(name, place.width, place.align);
-            put(buffer, pane.x + 3 + place.x, pane.y + 1, place.width, &Line::styled(text, view.style(Role::Faint)));
-        }
-    }
-}
-
 fn draw_row(state: &State, view: &View<'_>, alert: &Alert, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
     let here = state.cursor.as_ref() == Some(&alert.id);
     let mark = if state.marks.contains(&alert.id) { "*" } else { " " };
@@ -147,18 +139,10 @@ fn draw_row(state: &State, view: &View<'_>, alert: &Alert, area: Rect, places: &
         (sanitise(alert.service.raw()).into_string(), plain),
         (summary(view, alert, quiet, places[SUMMARY].map_or(0, |place| place.width)), plain),
         (count(alert.occurrences), muted),
-        (String::new(), view.style(Role::Chart)),
+        (spark_string(&alert.brief.spark, places[TREND].map_or(0, |place| place.width), None), view.style(Role::Chart)),
         (owner(alert), muted),
     ];
-    for (index, ((text, style), place)) in cells.into_iter().zip(places).enumerate() {
-        let Some(place) = place else { continue };
-        let shown = if index == 6 {
-            spark_string(&alert.brief.spark, place.width, None)
-        } else {
-            fit(&text, place.width, place.align)
-        };
-        put(buffer, area.x + 3 + place.x, area.y, place.width, &Line::styled(shown, style));
-    }
+    table::cells(cells, places, area, buffer);
     if here {
         tint(buffer, area, view.style(Role::Selection));
     }

@@ -13,9 +13,9 @@ use stella_widgets::{Align, Rule};
 
 use super::{Group, State, approvals, risk, risk_role, status, status_role, when};
 use crate::board::link::LinkState;
-use crate::frame::{put, tint};
+use crate::frame::put;
 use crate::model::requests::Progress;
-use crate::screens::View;
+use crate::screens::{View, table};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["ID", "STATUS", "RISK", "FIX", "TARGET", "YES", "WHEN", "ASKED BY"];
@@ -50,17 +50,12 @@ pub fn list_area(body: Rect) -> Rect {
 
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
-    banner(view, Rect { height: 1, ..body }, buffer);
+    banner(state, view, Rect { height: 1, ..body }, buffer);
     let places = places(body.width);
-    for (name, place) in HEADINGS.iter().zip(&places) {
-        if let Some(place) = place {
-            let text = fit(name, place.width, place.align);
-            put(buffer, body.x + 3 + place.x, body.y + 1, place.width, &Line::styled(text, view.style(Role::Faint)));
-        }
-    }
+    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
     let area = list_area(body);
-    if state.rows.is_empty() {
-        return empty(view, area, buffer);
+    if state.rows.ids().is_empty() {
+        return empty(state, view, area, buffer);
     }
     rows(state, view, area, &places, buffer);
     let top = area.bottom();
@@ -77,16 +72,22 @@ fn places(width: u16) -> Vec<Option<Place>> {
         columns[4].ideal = 20;
         columns[7].ideal = 16;
     }
-    lay_out(&columns, width.saturating_sub(3), 1)
+    lay_out(&columns, width.saturating_sub(table::MARGIN), 1)
 }
 
 /// What holds for all fixes, in the first line: loud when they are off.
-fn banner(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+fn banner(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let remedy = view.board.fixes.remedy();
+    let filter = sanitise(state.filter.text());
+    let named = |what: &str| if filter.is_empty() { what.to_owned() } else { format!("{what} -- {filter}") };
     let Some(off) = &remedy.switched_off else {
-        let note = around(remedy);
+        let shown = (!filter.is_empty())
+            .then(|| format!("{} shown, {} known", state.rows.ids().len(), state.known(&view.board.fixes).count()));
+        let note = shown.into_iter().chain(Some(around(remedy)).filter(|note| !note.is_empty()));
+        let note = note.collect::<Vec<_>>().join(", ");
+        let title = named("fixes");
         let rule = Rule::new()
-            .title("fixes")
+            .title(&title)
             .note(&note)
             .style(view.style(Role::Border))
             .title_style(view.style(Role::Title))
@@ -95,8 +96,12 @@ fn banner(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     };
     let reason = sanitise(off.reason.raw());
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    let words =
-        format!(" ALL FIXES ARE OFF since {} by {}{because}   :fixes on", view.clock(off.at), sanitise(off.by.raw()));
+    let words = format!(
+        " {} since {} by {}{because}   :fixes on",
+        named("ALL FIXES ARE OFF"),
+        view.clock(off.at),
+        sanitise(off.by.raw())
+    );
     let style = view.style(Role::Danger).add_modifier(Modifier::REVERSED | Modifier::BOLD);
     put(buffer, area.x, area.y, area.width, &Line::styled(fit(&words, area.width, Align::Left), style));
 }
@@ -128,14 +133,13 @@ fn rows(state: &State, view: &View<'_>, area: Rect, places: &[Option<Place>], bu
     let mut group = None;
     let mut y = area.y;
     for row in window.range() {
-        let Some(fix) = state.rows.get(row).and_then(found) else { continue };
-        let own = Group::of(fix);
-        if group != Some(own) && y < area.bottom() {
-            group = Some(own);
-            let count = state.rows.iter().filter_map(found).filter(|fix| Group::of(fix) == own).count();
+        let Some(fix) = state.rows.ids().get(row).and_then(found) else { continue };
+        let own = state.group(row);
+        if let Some((own, count)) = own.filter(|_| group != own && y < area.bottom()) {
             heading(view, own, count, Rect { y, height: 1, ..area }, buffer);
             y += 1;
         }
+        group = own;
         if y < area.bottom() {
             draw_row(state, view, fix, Rect { y, height: 1, ..area }, places, buffer);
             y += 1;
@@ -165,10 +169,7 @@ fn heading(view: &View<'_>, group: Group, count: usize, area: Rect, buffer: &mut
 }
 
 fn draw_row(state: &State, view: &View<'_>, fix: &Fix, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
-    let here = state.cursor.as_ref() == Some(&fix.id);
-    if here {
-        put(buffer, area.x, area.y, 1, &Line::styled(">", view.style(Role::Accent)));
-    }
+    let here = state.rows.is_here(&fix.id);
     let muted = view.style(Role::Muted);
     let plain = if fix.status.is_open() { view.style(Role::Text) } else { view.style(Role::Faint) };
     let cells: [(String, Style); 8] = [
@@ -181,14 +182,9 @@ fn draw_row(state: &State, view: &View<'_>, fix: &Fix, area: Rect, places: &[Opt
         (when(view, fix), muted),
         (sanitise(fix.proposed_by.raw()).into_string(), muted),
     ];
-    for ((text, style), place) in cells.into_iter().zip(places) {
-        if let Some(place) = place {
-            let shown = fit(&text, place.width, place.align);
-            put(buffer, area.x + 3 + place.x, area.y, place.width, &Line::styled(shown, style));
-        }
-    }
+    table::cells(cells, places, area, buffer);
     if here {
-        tint(buffer, area, view.style(Role::Selection));
+        table::point(view, area, buffer);
     }
 }
 
@@ -204,7 +200,7 @@ fn status_cell(view: &View<'_>, fix: &Fix) -> (String, Style) {
 
 /// What the row under the cursor is for, and how it stands.
 fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(fix) = state.cursor.as_ref().and_then(|id| state.find(&view.board.fixes, id)) else { return };
+    let Some(fix) = state.rows.cursor().and_then(|id| state.find(&view.board.fixes, id)) else { return };
     let title = format!("{}  {}", fix.id, sanitise(fix.title.raw()));
     let rule = Rule::new().title(&title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
     if area.is_empty() {
@@ -217,11 +213,11 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         None => "proposed without an alert".to_owned(),
     };
     let by = format!(
-        "{} on {}, proposed by {} at {}",
+        "proposed {} by {}: {} on {}",
+        view.seconds(fix.proposed_at),
+        sanitise(fix.proposed_by.raw()),
         sanitise(fix.definition_id.raw()),
         sanitise(fix.plan.target.raw()),
-        sanitise(fix.proposed_by.raw()),
-        view.seconds(fix.proposed_at)
     );
     let last = match (fix.result.is_empty(), fix.trail.last()) {
         (false, _) => sanitise(fix.result.raw()).into_string(),
@@ -239,8 +235,10 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// What an empty list waits for, and what to do next.
-fn empty(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let lines: &[&str] = if view.board.fixes.loaded() {
+fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let lines: &[&str] = if view.board.fixes.loaded() && !state.filter.text().is_empty() {
+        &["No fix that is known fits this filter.", "Esc shows all again, / changes it."]
+    } else if view.board.fixes.loaded() {
         &[
             "No fix was proposed yet: nothing waits for you, and nothing runs.",
             "One stands here the moment an alert fits a definition of the server.",

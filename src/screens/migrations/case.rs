@@ -79,12 +79,13 @@ fn begun(state: &State, phase: &Phase, page: &mut Page<'_>) {
         None => page.view.age(phase.started_at),
     };
     let mark = format!("{} {} {:>6}", fit(phase.name.word(), NAME, Align::Left), fit(word, 7, Align::Left), took);
-    let under_way = told.and_then(|progress| progress.collection.as_ref()).filter(|_| phase.ended_at.is_none());
+    let under_way = told.and_then(|progress| progress.collection.as_ref());
+    let under_way = under_way.filter(|collection| phase.ended_at.is_none() && !collection.is_empty());
     let note = match under_way {
         Some(collection) if phase.note.is_empty() => format!("in {}", clean(collection)),
         _ => clean(&phase.note),
     };
-    page.marked((&mark, role), Role::Text, if note.is_empty() { "-" } else { &note });
+    page.marked((&mark, role), Role::Text, &note);
 }
 
 /// What each key does now; with `i` also those that are off, and why.

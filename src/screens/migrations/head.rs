@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 use stella_protocol::migration::{PlanSummary, Progress};
 use stella_protocol::{Migration, MigrationStatus};
 use stella_widgets::text::{cut, width};
+use stella_widgets::wrap::wrap;
 use stella_widgets::{Bar, number};
 
 use super::page::clean;
@@ -69,14 +70,10 @@ pub(super) fn lines(
         (None, Some(plan)) if migration.backup.is_none() && migration.status.is_unfinished() => costs(plan),
         _ => became(view, migration, progress),
     };
-    [
-        words(view, first(view, migration)),
-        second,
-        third,
-        words(view, fourth),
-        HeadLine::Words(held(view, migration, progress, columns)),
-        HeadLine::Words(then(view, migration, columns)),
-    ]
+    let held = held(view, migration, progress, columns);
+    let [fifth, sixth] = then(view, migration, held, columns);
+    let first = words(view, first(view, migration));
+    [first, second, third, words(view, fourth), HeadLine::Words(fifth), HeadLine::Words(sixth)]
 }
 
 fn words(view: &View<'_>, spans: Vec<(Role, String)>) -> HeadLine {
@@ -106,17 +103,21 @@ fn first(view: &View<'_>, migration: &Migration) -> Vec<(Role, String)> {
 fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, columns: u16) -> Vec<(Role, String)> {
     let done = match figures.total {
         Some(total) => format!("{} of {}", number::grouped(figures.done.min(total)), documents(total)),
-        None => format!("{}, of how many is not known yet", documents(figures.done)),
+        None => format!("{} so far", documents(figures.done)),
     };
     let mut spans = vec![(Role::Text, done)];
+    let used = |spans: &[(Role, String)]| spans.iter().map(|(_, words)| width(words)).sum::<u16>();
     let works = !matches!(migration.status, MigrationStatus::Paused | MigrationStatus::Halted);
     if let Some(progress) = figures.progress.filter(|_| works) {
-        spans.push((Role::Text, format!("   {} now", rate(progress.rate))));
-        let over = (Role::Muted, format!("   {} over 10m", rate(progress.rate_10m)));
+        let now = progress.rate.map(|_| (Role::Text, format!("   {} now", rate(progress.rate))));
+        let over = progress.rate_10m.map(|_| (Role::Muted, format!("   {} over 10m", rate(progress.rate_10m))));
         let left = (Role::Text, format!("   ETA {}", eta(&progress.eta)));
-        let used: u16 = spans.iter().chain([&over, &left]).map(|(_, words)| width(words)).sum();
         // How long still is said to the last.
-        spans.extend((used < columns).then_some(over));
+        for figure in [now, over].into_iter().flatten() {
+            if used(&spans) + width(&figure.1) + width(&left.1) < columns {
+                spans.push(figure);
+            }
+        }
         spans.push(left);
     } else if migration.status.is_unfinished() {
         let why = match migration.status {
@@ -127,7 +128,7 @@ fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, column
         spans.push((Role::Text, format!("   ETA unknown: {why}")));
     }
     let limit = format!("   {}", limit(migration.limits.rate));
-    let used: u16 = spans.iter().map(|(_, words)| width(words)).sum();
+    let used = used(&spans);
     let has_limit = migration.limits.rate.is_some_and(|rate| rate > 0);
     if has_limit || used + width(&limit) + 1 < columns && view.board.migrations.loaded() {
         spans.push((if has_limit { Role::Waiting } else { Role::Muted }, limit));
@@ -237,14 +238,31 @@ fn soak(view: &View<'_>, migration: &Migration) -> String {
     format!("{uses} since the cut-over{}", last.unwrap_or_default())
 }
 
-/// The one line that names one key.
-fn then(view: &View<'_>, migration: &Migration, columns: u16) -> Line<'static> {
-    let (key, words) = next(migration);
-    let key = key.map(|key| format!("{key}  ")).unwrap_or_default();
-    let room = columns.saturating_sub(width(&key) + 8);
-    Line::from(vec![
-        Span::styled(" next: ", view.style(Role::Muted)),
-        Span::styled(key, view.style(Role::Accent).add_modifier(Modifier::BOLD)),
-        Span::styled(cut(&words, room).into_owned(), view.style(Role::Text)),
-    ])
+/// The line that names the one key, below what holds it; where nothing does it may begin a row earlier.
+fn then(view: &View<'_>, migration: &Migration, held: Line<'static>, columns: u16) -> [Line<'static>; 2] {
+    let (key, words) = match next(migration) {
+        (Some(key), words) => (key, words),
+        (None, words) if migration.status.is_unfinished() => {
+            ("q".to_owned(), format!("leaves it to the server; {words}"))
+        }
+        (None, words) => ("q".to_owned(), format!("leaves; {words}")),
+    };
+    let mark = width(&key) + 9;
+    let room = columns.saturating_sub(mark + 1);
+    let rows = wrap(&words, room);
+    let named = |words: &str| {
+        Line::from(vec![
+            Span::styled(" next: ", view.style(Role::Muted)),
+            Span::styled(format!("{key}  "), view.style(Role::Accent).add_modifier(Modifier::BOLD)),
+            Span::styled(words.to_owned(), view.style(Role::Text)),
+        ])
+    };
+    match rows.as_slice() {
+        [first, _, ..] if held.width() <= 1 => {
+            let rest = words[first.len()..].trim_start();
+            let rest = format!("{}{}", " ".repeat(usize::from(mark)), cut(rest, room));
+            [named(first), Line::styled(rest, view.style(Role::Text))]
+        }
+        _ => [held, named(&cut(&words, room))],
+    }
 }

@@ -15,9 +15,9 @@ use super::State;
 use super::verbs::next;
 use super::words::{documents, eta, figures, hold, kind, status, status_role};
 use crate::board::link::LinkState;
-use crate::frame::{put, tint};
+use crate::frame::put;
 use crate::model::requests::Progress;
-use crate::screens::View;
+use crate::screens::{View, table};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["ID", "STATUS", "DONE", "WHAT", "STORE", "PLAN", "LED BY", "AGE"];
@@ -46,7 +46,8 @@ pub fn list_area(body: Rect) -> Rect {
 
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
-    let note = if state.rows.is_empty() { String::new() } else { state.rows.len().to_string() };
+    let ids = state.rows.ids();
+    let note = if ids.is_empty() { String::new() } else { ids.len().to_string() };
     let rule = Rule::new()
         .title("migrations")
         .note(&note)
@@ -55,18 +56,13 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
         .note_style(view.style(Role::Muted));
     (&rule).render(Rect { height: 1, ..body }, buffer);
     let area = list_area(body);
-    if state.rows.is_empty() {
+    if ids.is_empty() {
         return empty(view, area, buffer);
     }
-    let places = lay_out(&COLUMNS, body.width.saturating_sub(3), 1);
-    for (name, place) in HEADINGS.iter().zip(&places) {
-        if let Some(place) = place {
-            let text = fit(name, place.width, place.align);
-            put(buffer, body.x + 3 + place.x, body.y + 1, place.width, &Line::styled(text, view.style(Role::Faint)));
-        }
-    }
-    let window = state.window(usize::from(area.height));
-    for (id, y) in state.rows[window.range()].iter().zip(area.y..area.bottom()) {
+    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
+    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
+    let window = state.rows.window(usize::from(area.height));
+    for (id, y) in ids[window.range()].iter().zip(area.y..area.bottom()) {
         if let Some(migration) = view.board.migrations.get(id) {
             row(state, view, migration, Rect { y, height: 1, ..area }, &places, buffer);
         }
@@ -82,10 +78,7 @@ fn row(
     places: &[Option<Place>],
     buffer: &mut Buffer,
 ) {
-    let here = state.cursor.as_ref() == Some(&migration.id);
-    if here {
-        put(buffer, area.x, area.y, 1, &Line::styled(">", view.style(Role::Accent)));
-    }
+    let here = state.rows.is_here(&migration.id);
     let progress = view.board.migrations.progress(&migration.id);
     let part = figures(migration, progress).and_then(|figures| figures.percent());
     let plan = migration.plan.as_ref().map_or_else(|| "-".to_owned(), |plan| documents(plan.changes + plan.moves));
@@ -101,14 +94,9 @@ fn row(
         (sanitise(migration.leader.raw()).into_string(), muted),
         (view.age(migration.created_at), muted),
     ];
-    for ((text, style), place) in cells.into_iter().zip(places) {
-        if let Some(place) = place {
-            let shown = fit(&text, place.width, place.align);
-            put(buffer, area.x + 3 + place.x, area.y, place.width, &Line::styled(shown, style));
-        }
-    }
+    table::cells(cells, places, area, buffer);
     if here {
-        tint(buffer, area, view.style(Role::Selection));
+        table::point(view, area, buffer);
     }
 }
 
@@ -126,7 +114,7 @@ fn status_cell(view: &View<'_>, migration: &Migration) -> (String, Style) {
 
 /// What the one under the cursor waits for.
 fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(migration) = state.cursor.as_ref().and_then(|id| view.board.migrations.get(id)) else { return };
+    let Some(migration) = state.rows.cursor().and_then(|id| view.board.migrations.get(id)) else { return };
     if area.is_empty() {
         return;
     }
@@ -134,8 +122,10 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let rule = Rule::new().title(&title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
     (&rule).render(Rect { height: 1, ..area }, buffer);
     let progress = view.board.migrations.progress(&migration.id);
-    let (key, words) = next(migration);
-    let next = format!("next: {}{words}", key.map(|key| format!("{key}  ")).unwrap_or_default());
+    let next = match next(migration) {
+        (Some(key), words) if key != "Enter" => format!("next: Enter  opens it, then {key}  {words}"),
+        (_, words) => format!("next: Enter  opens it; {words}"),
+    };
     let far = match figures(migration, progress).map(|figures| (figures.total, figures)) {
         Some((Some(total), figures)) => {
             let left = figures.progress.map(|progress| format!("   ETA {}", eta(&progress.eta))).unwrap_or_default();

@@ -16,7 +16,7 @@
 //! lives in the server: closing this closes nothing there.
 
 use stella_protocol::migration::{Decision, Orphan, Progress, UserCheck};
-use stella_protocol::{Migration, MigrationId};
+use stella_protocol::{Migration, MigrationId, MigrationStatus};
 
 use super::parts::{Mark, Page, Parts};
 use super::picture;
@@ -255,8 +255,17 @@ impl State {
     }
 
     /// True where Enter asks what is to become of the thing under the cursor.
-    pub fn has_choice(&self) -> bool {
+    fn has_choice(&self) -> bool {
         matches!(self.pane, Pane::Orphans | Pane::Decisions)
+    }
+
+    /// True where Enter decides, or leads to the questions that have to be answered.
+    pub fn leads_on(&self, board: &Board) -> bool {
+        self.has_choice() || self.asks(board)
+    }
+
+    fn asks(&self, board: &Board) -> bool {
+        self.migration(board).is_some_and(|migration| migration.status == MigrationStatus::NeedsDecision)
     }
 
     /// Takes an intent.
@@ -267,6 +276,7 @@ impl State {
             Intent::PreviousPane => self.turn(Pane::ALL.len() - 1),
             Intent::NextProblem => self.next_problem(cx),
             Intent::Open if self.has_choice() => return Go::Decide,
+            Intent::Open if self.asks(cx.board) => self.go_to(Pane::Decisions),
             Intent::Open => cx.say("Enter decides in orphans and in decisions: Tab leads there"),
             Intent::Raw => self.show(Shows::Raw),
             Intent::Why => self.show(Shows::Keys),

@@ -23,6 +23,9 @@ const FIGURES: u16 = 42;
 /// From this width on a collection also says how many documents it has.
 const ROOMY: u16 = 70;
 
+/// Columns of a question's name, at most.
+const LONGEST_NAME: u16 = 16;
+
 /// Says what a list waits for, or that it is empty; and that there is more of it.
 fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
     let Asking { failure, is_loaded, next, .. } = &part.asking;
@@ -178,13 +181,15 @@ pub(crate) fn choice_word(choice: OrphanChoice) -> &'static str {
 /// Questions, the open ones first.
 pub(super) fn decisions(state: &State, status: MigrationStatus, page: &mut Page<'_>) {
     let at = state.position();
-    for (place, decision) in state.parts.decisions.items.iter().enumerate() {
-        page.thing(at == Some(place), |page| question(decision, status, at == Some(place), page));
+    let all = &state.parts.decisions.items;
+    let name = all.iter().map(|decision| width(&clean(&decision.id))).max().unwrap_or(0).clamp(7, LONGEST_NAME);
+    for (place, decision) in all.iter().enumerate() {
+        page.thing(at == Some(place), |page| question(decision, status, at == Some(place), name, page));
     }
     ends(&state.parts.decisions, "no question: the documents say who is who", page);
 }
 
-fn question(decision: &Decision, status: MigrationStatus, is_open: bool, page: &mut Page<'_>) {
+fn question(decision: &Decision, status: MigrationStatus, is_open: bool, name: u16, page: &mut Page<'_>) {
     let about = match decision.kind {
         DecisionKind::SharedId => "two users, one id",
         DecisionKind::SeveralAccounts => "several accounts",
@@ -196,7 +201,7 @@ fn question(decision: &Decision, status: MigrationStatus, is_open: bool, page: &
         Some(decided) => (Role::Ok, format!("{} by {}", clean(&decided.option), clean(&decided.by))),
     };
     page.spans([
-        (Role::Text, format!("   {} ", fit(&clean(&decision.id), 7, Align::Left))),
+        (Role::Text, format!("   {} ", fit(&clean(&decision.id), name, Align::Left))),
         (Role::Muted, format!("{} ", fit(about, 18, Align::Left))),
         (role, stands),
     ]);

@@ -6,7 +6,7 @@ use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Role as Rank};
 use stella_widgets::number;
 use stella_widgets::text::{cut, sanitise};
 
-use super::words::{about, counts, documents, key, many, stands};
+use super::words::{about, counts, documents, key, many, stands, verb as word};
 use crate::board::link::Allowed;
 use crate::keys::Intent;
 use crate::screens::View;
@@ -210,18 +210,21 @@ pub fn digest(migration: &Migration) -> String {
     cut(&sanitise(plan.digest.raw()), DIGEST).trim_end_matches('…').to_owned()
 }
 
-/// The single next step: its key or command, and its words as the server says them.
+/// The single next step: its key or command, and its words as the server says them. None: it works, or is
+/// over, and waits for nobody.
 pub fn next(migration: &Migration) -> (Option<String>, String) {
-    let words = sanitise(migration.next.words.raw()).into_string();
-    let verb = migration.next.verb;
-    let named = verb.map(|verb| key(verb).map_or_else(|| format!(":migrate {}", verb.word()), str::to_owned));
-    if migration.status == MigrationStatus::PlanFailed && verb == Some(MigrationVerb::Retry) {
-        return (Some("D".to_owned()), words);
-    }
-    if migration.status == MigrationStatus::NeedsDecision && verb.is_none() {
-        return (Some("Tab".to_owned()), words);
-    }
-    (named, words)
+    let words = sanitise(migration.next.words.raw());
+    let Some(verb) = migration.next.verb else {
+        let asks = migration.status == MigrationStatus::NeedsDecision;
+        let words = words.strip_prefix("nothing: ").unwrap_or(&words);
+        return (asks.then(|| "Enter".to_owned()), words.to_owned());
+    };
+    let is_new_look = migration.status == MigrationStatus::PlanFailed && verb == MigrationVerb::Retry;
+    let named = if is_new_look { Some("D") } else { key(verb) };
+    let named = named.map_or_else(|| format!(":migrate {}", verb.word()), str::to_owned);
+    // The server calls it as a script does.
+    let said = words.strip_prefix(verb.word()).and_then(|said| said.strip_prefix(": "));
+    (Some(named), said.map_or_else(|| words.to_string(), |said| format!("{}: {said}", word(verb))))
 }
 
 /// The limit one step up or down from the one that holds, or from what is reached; 0: none.

@@ -245,11 +245,17 @@ pub fn many(count: u64, one: &str, more: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {more}", number::grouped(count)) }
 }
 
-/// What the header's tab says of it: how far, and that it is held.
+/// What the header's tab says of it: how far the writing is, or which other phase works; and that it is held.
 pub fn short(view: &View<'_>, migration: &Migration) -> String {
     let progress = view.board.migrations.progress(&migration.id);
     let part = figures(migration, progress).and_then(|figures| figures.percent());
-    let percent = part.map(|part| format!(" {part}%")).unwrap_or_default();
+    // Every phase begins at nothing: a share alone would go up and down.
+    let far = match phase(migration) {
+        Some(PhaseName::Copy | PhaseName::RollBack) => part.map(|part| format!(" {part}%")),
+        Some(PhaseName::Soak) | None => None,
+        Some(_) if is_stopped(migration.status) => None,
+        Some(phase) => Some(format!(" {}", phase.word())),
+    };
     let word = match migration.status {
         MigrationStatus::Halted => " HALT",
         MigrationStatus::Paused => " paused",
@@ -260,7 +266,7 @@ pub fn short(view: &View<'_>, migration: &Migration) -> String {
         _ if hold(migration, progress).is_some() => " hold",
         _ => "",
     };
-    format!("{percent}{word}")
+    format!("{}{word}", far.unwrap_or_default())
 }
 
 #[cfg(test)]
