@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use stella_protocol::fix::{Check, Side, Verification};
-use stella_protocol::{Activity, Alert, AlertId, Status, Text, Timestamp};
+use stella_protocol::{Activity, Alert, AlertId, Series, Status, Text, Timestamp};
 
 use super::executor::Parts;
 use crate::alerts::AlertState;
@@ -52,7 +52,8 @@ pub fn words(wanted: &Verification) -> Text {
 pub(super) async fn look(parts: &Parts, state: &FixState, wanted: &Verification) -> Verdict {
     match &wanted.check {
         Check::AlertQuiet => alert(parts, state, wanted.within_ms).await,
-        check => guard(parts, state, check).map_or_else(Verdict::Broken, |()| Verdict::Holds),
+        Check::Series { series, side, limit } => series_since(parts, state, series, (*side, *limit)),
+        check @ Check::Unknown => guard(parts, state, check).map_or_else(Verdict::Broken, |()| Verdict::Holds),
     }
 }
 
@@ -65,7 +66,9 @@ pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<()
             }
             _ => Ok(()),
         },
-        Check::Series { series, side, limit } => at_limit(parts, series, *side, *limit),
+        Check::Series { series, side, limit } => {
+            measured(parts, series, now(parts).plus_millis(-LOOK_BACK))?.at_limit(*side, *limit)
+        }
         Check::Unknown => Err(Text::from("this check means nothing to this server")),
     }
 }
@@ -206,21 +209,49 @@ fn now(parts: &Parts) -> Timestamp {
     }
 }
 
-fn at_limit(parts: &Parts, series: &Text, side: Side, limit: f64) -> Result<(), Text> {
-    let now = now(parts);
+/// What a series says of the time since the fix did something: its newest full bucket that begins after that. The one
+/// into which the effect fell tells of both sides of it, and what was before proves nothing.
+fn series_since(parts: &Parts, state: &FixState, series: &Text, (side, limit): (Side, f64)) -> Verdict {
+    let Some(effect) = state.fix.verifying_since else {
+        return Verdict::Early(Text::from("its steps are not done"));
+    };
+    let since = parts.clock.now().since(effect);
+    match measured(parts, series, now(parts).plus_millis(-since.min(LOOK_BACK))) {
+        Ok(newest) => newest.at_limit(side, limit).map_or_else(Verdict::Broken, |()| Verdict::Holds),
+        // There is no full one yet.
+        Err(why) if since < LOOK_BACK => Verdict::Early(why),
+        Err(why) => Verdict::Broken(why),
+    }
+}
+
+/// The newest value of a series.
+struct Measured {
+    series: Series,
+    newest: f64,
+}
+
+impl Measured {
+    fn at_limit(&self, side: Side, limit: f64) -> Result<(), Text> {
+        if if side == Side::Above { self.newest >= limit } else { self.newest <= limit } {
+            return Ok(());
+        }
+        let (id, unit) = (self.series.id.raw(), self.series.unit.raw());
+        Err(Text::new(format!("{id} is {:.1} {unit}, limit {limit}", self.newest)))
+    }
+}
+
+/// The newest full bucket of a series that begins no earlier. Err: there is none, in words.
+fn measured(parts: &Parts, series: &Text, from: Timestamp) -> Result<Measured, Text> {
     let book = parts.series.lock().unwrap_or_else(PoisonError::into_inner);
-    let page = book.buckets(&[series.raw()], now.plus_millis(-LOOK_BACK), now, STEP);
+    let page = book.buckets(&[series.raw()], from, now(parts), STEP);
     drop(book);
     let Some(series) = page.items.into_iter().next() else {
         return Err(Text::new(format!("there is no series {}", series.raw())));
     };
-    // A gap is not a value: what is not measured does not count as recovered.
-    let Some(newest) = series.points.iter().rev().find_map(|point| point.value) else {
-        return Err(Text::new(format!("{} was not measured lately", series.id.raw())));
-    };
-    let holds = if side == Side::Above { newest.mean >= limit } else { newest.mean <= limit };
-    if holds {
-        return Ok(());
+    // A gap is not a value: what is not measured does not count as recovered. The first bucket may begin earlier.
+    let whole = series.points.iter().rev().filter(|point| point.at >= from);
+    match whole.filter_map(|point| point.value).next() {
+        Some(newest) => Ok(Measured { newest: newest.mean, series }),
+        None => Err(Text::new(format!("{} was not measured lately", series.id.raw()))),
     }
-    Err(Text::new(format!("{} is {:.1} {}, limit {limit}", series.id.raw(), newest.mean, series.unit.raw())))
 }

@@ -10,5 +10,6 @@ mod paused;
 mod power;
 mod proof;
 mod scene;
+mod series;
 mod storm;
 mod target;
