@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod auth;
+pub mod base_url;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -28,6 +29,7 @@ mod readiness;
 pub mod redact;
 pub mod remedy;
 pub mod routes;
+pub mod secret_place;
 pub mod series;
 mod server;
 pub mod store;

@@ -2,6 +2,7 @@
 
 mod desk;
 mod drift;
+mod firestore;
 mod lives;
 mod power;
 mod scene;

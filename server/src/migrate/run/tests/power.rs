@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::world::Dice;
 use crate::documents::embedded::Embedded;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
 };
 
 /// A store of documents with switches.
@@ -134,6 +134,14 @@ impl Documents for Switched {
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         Box::pin(self.alive(self.inner.scan(collection, after, limit)))
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        Box::pin(self.alive(self.inner.absent(collection, after)))
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
