@@ -10,7 +10,9 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::demo;
+use crate::documents::place::Place;
 use crate::remedy::settings::{FixesSection, MigrationSection, NotifySection, Settings};
+use crate::toml_source::Problem;
 
 /// Where a server listens when nobody says: this machine only.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7676);
@@ -93,6 +95,8 @@ pub struct File {
     pub notify: Option<NotifySection>,
     /// How documents are migrated.
     pub migration: Option<MigrationSection>,
+    /// Where documents are: read by [`Place::read`], which tells every mistake with its line.
+    pub documents: Option<toml::Value>,
     /// What both mean.
     #[serde(skip)]
     pub remedy: Option<Settings>,
@@ -137,6 +141,9 @@ pub enum ConfigError {
         /// What and where.
         what: String,
     },
+    /// Values of it cannot be used.
+    #[error("read the configuration: {}", lines(.0))]
+    Problems(Vec<Problem>),
     /// It holds a key that means nothing.
     #[error("read the configuration {}: unknown key `{key}`{suggestion}", path.display())]
     UnknownKey {
@@ -150,7 +157,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 36] = [
+const KEYS: [&str; 37] = [
     "listen",
     "data",
     "redact",
@@ -180,6 +187,7 @@ const KEYS: [&str; 36] = [
     "notify.webhook",
     "notify.secret_env",
     "notify.secret_file",
+    "documents",
     "migration",
     "migration.target",
     "migration.map",
@@ -219,6 +227,14 @@ impl File {
             let settings = file.remedy.take().unwrap_or_default();
             file.remedy = Some(settings.with_migration(section).map_err(wrong)?);
         }
+        if let Some(place) = Place::read(&path.display().to_string(), text).map_err(ConfigError::Problems)? {
+            let settings = file.remedy.get_or_insert_default();
+            if settings.documents.replace(place).is_some() {
+                return Err(wrong(
+                    "`fixes.documents` and `[documents]` both say where documents are; keep one".to_owned(),
+                ));
+            }
+        }
         Ok(file)
     }
 
@@ -241,6 +257,10 @@ impl File {
 fn plain_key(path: &str) -> String {
     let words = path.split('.').filter(|word| *word != "?" && word.parse::<usize>().is_err());
     words.collect::<Vec<_>>().join(".")
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn suggest(key: &str) -> String {
@@ -304,6 +324,27 @@ mod tests {
             ("[[fixes.program]]\nname = \"a\"\npath = \"bin/a\"\n", "`path` is absolute"),
             ("[fixes]\nnever_block = [\"x\"]\n", "`fixes.never_block`"),
             ("[fixes]\npeople = \"two\"\n", "\"one\", \"many\" or a number"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn documents_are_where_one_section_says_with_the_line_of_every_mistake() {
+        let text = "[documents]\nkind = \"firestore\"\nproject = \"p\"\n[migration]\ntarget = \"prod\"\n";
+        let settings = Config::serve(&parse(text).unwrap()).remedy.unwrap();
+        assert!(matches!(&settings.documents, Some(Place::Firestore(place)) if place.project == "p"));
+        assert_eq!(settings.migration.target, "prod");
+        let old = Config::serve(&parse("[fixes]\ndocuments = \"/d\"\n").unwrap()).remedy.unwrap();
+        assert_eq!(old.documents, Some(Place::Embedded(PathBuf::from("/d"))));
+        for (text, wanted) in [
+            (
+                "[documents]\nkind = \"firestore\"\nprojct = \"p\"\n",
+                "stella-server.toml:3: unknown key `documents.projct`",
+            ),
+            ("[fixes]\ndocuments = \"/d\"\n[documents]\nkind = \"embedded\"\nfolder = \"/e\"\n", "keep one"),
+            ("[docments]\nkind = \"embedded\"\n", "did you mean `documents`?"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");

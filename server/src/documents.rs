@@ -8,7 +8,10 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
+pub mod firestore;
+pub mod place;
 pub mod shape;
+pub mod tour;
 
 use std::collections::BTreeMap;
 
@@ -50,7 +53,8 @@ pub struct Document {
     /// Changes with every write of it; opaque to readers but for equality.
     pub version: u64,
     /// Its fields. What JSON has no word for stands as an object with one key, `$timestamp`, `$bytes`,
-    /// `$reference`, `$geo` or `$integer` (beyond 2^53).
+    /// `$reference`, `$geo`, `$integer` (beyond 2^53) or `$double` (`NaN`, `Infinity`, `-Infinity`). A map of the
+    /// document that looks like one of these stands in `$map`.
     pub fields: BTreeMap<String, Value>,
 }
 
@@ -103,6 +107,15 @@ pub struct DocumentPage {
     pub next: Option<String>,
 }
 
+/// Some of the ids at which no document stands, and collections do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AbsentPage {
+    /// In order.
+    pub ids: Vec<String>,
+    /// What to ask with for the next page, in the store's own words; None: this was the last.
+    pub next: Option<String>,
+}
+
 /// Why the store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
@@ -149,6 +162,14 @@ pub trait Documents: Send + Sync {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>>;
+
+    /// Ids at which no document stands, and collections do: no scan tells of them, and what is below them counts.
+    /// `after`: what the page before said.
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>>;
 
     /// One document; None: there is none.
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>>;

@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod auth;
+pub mod base_url;
 #[cfg(test)]
 mod chance;
 pub mod clock;
@@ -30,6 +31,7 @@ mod readiness;
 pub mod redact;
 pub mod remedy;
 pub mod routes;
+pub mod secret_place;
 pub mod series;
 mod server;
 pub mod store;

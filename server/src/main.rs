@@ -13,6 +13,7 @@ use stella_server::admin::documents::CommandError;
 use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
+use stella_server::documents::place::Place;
 use stella_server::{admin, auth, demo};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -163,7 +164,7 @@ enum Documents {
         #[arg(short, long, value_name = "FORM", default_value = "text")]
         output: Output,
         #[command(flatten)]
-        place: DocumentsPlace,
+        place: ScanPlace,
     },
 }
 
@@ -182,6 +183,30 @@ struct DocumentsPlace {
     /// A folder of documents, as `fixes.documents` names it.
     #[arg(long, value_name = "DIR")]
     documents: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct ScanPlace {
+    /// A server's data folder, where a demo keeps its documents.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A folder of documents, as `fixes.documents` names it.
+    #[arg(long, value_name = "DIR")]
+    documents: Option<PathBuf>,
+    /// A configuration file: the documents that its `[documents]` names.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ScanPlace {
+    fn place(self) -> anyhow::Result<Place> {
+        let Some(config) = self.config else {
+            return Ok(Place::Embedded(self.documents.or(self.data).unwrap_or_default()));
+        };
+        let named = File::read(&config)?.fixes_or_default().documents;
+        named.with_context(|| format!("find documents: {} has no `[documents]`", config.display()))
+    }
 }
 
 impl DocumentsPlace {
@@ -370,12 +395,14 @@ fn documents(command: Documents) -> anyhow::Result<()> {
             tracing::info!("{written} documents written");
             Ok(())
         }
-        Documents::Scan { map, output, place } => scan(&place.folder(), map.as_deref(), output),
+        Documents::Scan { map, output, place } => scan(&place.place()?, map.as_deref(), output),
     }
 }
 
-fn scan(folder: &Path, map: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let report = match admin::documents::scan(folder, map) {
+fn scan(place: &Place, map: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the async runtime")?;
+    let report = match runtime.block_on(admin::documents::scan_place(place, map)) {
         Err(CommandError::Map(problems)) => {
             problems.iter().try_for_each(|problem| say(&harmless(&problem.to_string())))?;
             anyhow::bail!("use this data map: {} problems", problems.len());

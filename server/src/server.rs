@@ -106,7 +106,7 @@ pub enum StartError {
     DataMap(String),
     /// The application's documents cannot be opened.
     #[error("open the documents: {0}")]
-    Documents(#[source] crate::documents::embedded::OpenError),
+    Documents(#[source] crate::documents::place::OpenError),
     /// A secret that the configuration names is not there.
     #[error(transparent)]
     Secret(#[from] SecretError),

@@ -1,7 +1,8 @@
 //! `stella-server documents import|export|scan`: whole worlds of documents in and out of the embedded
 //! store, and what the ids of users in it look like.
 //!
-//! A scan reads the store at one moment and writes nothing. A server may run meanwhile.
+//! A scan writes nothing; it reads the embedded store at one moment, another one page by page. A server may run
+//! meanwhile.
 
 mod words;
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
 use crate::documents::embedded::{Embedded, FILE, LinesError, OpenError};
-use crate::documents::{Document, DocumentsError};
+use crate::documents::place::{self, Place};
+use crate::documents::{Document, Documents, DocumentsError, tour};
 use crate::migrate::map::{DataMap, shipped};
 use crate::migrate::{Report, Roll, Survey};
 use crate::toml_source::Problem;
@@ -32,6 +34,9 @@ pub enum CommandError {
     /// The store cannot be opened.
     #[error("open the documents")]
     Open(#[source] OpenError),
+    /// The store that the configuration names cannot be opened.
+    #[error("open the documents")]
+    Place(#[source] place::OpenError),
     /// The store did not do it.
     #[error(transparent)]
     Documents(#[from] DocumentsError),
@@ -102,6 +107,31 @@ pub fn export(folder: &Path, file: &Path) -> Result<u64, CommandError> {
 pub fn scan(folder: &Path, map: Option<&Path>) -> Result<Report, CommandError> {
     let map = map.map_or_else(|| shipped::application().map_err(CommandError::Map), read_map)?;
     survey(&existing(folder)?, &map)
+}
+
+/// The same of the documents that a configuration names, whichever store has them.
+///
+/// # Errors
+/// When the store cannot be opened or read, or the map is wrong.
+pub async fn scan_place(place: &Place, map: Option<&Path>) -> Result<Report, CommandError> {
+    match place {
+        Place::Embedded(folder) => scan(folder, map),
+        Place::Firestore(_) => {
+            let map = map.map_or_else(|| shipped::application().map_err(CommandError::Map), read_map)?;
+            let documents = place.open(&Clock::system()).map_err(CommandError::Place)?;
+            Ok(survey_of(&*documents, &map).await?)
+        }
+    }
+}
+
+/// First the users, then everything.
+pub(crate) async fn survey_of(documents: &dyn Documents, map: &DataMap) -> Result<Report, DocumentsError> {
+    let mut roll = Roll::default();
+    let learn = |user: Document| roll.learn(&map.users, &user.key.id, &user.fields);
+    tour::one(documents, &map.users.collection, learn).await?;
+    let mut survey = Survey::new(map, &roll);
+    tour::everything(documents, |document| survey.take(&document)).await?;
+    Ok(survey.report())
 }
 
 fn read_map(file: &Path) -> Result<DataMap, CommandError> {

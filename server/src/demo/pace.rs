@@ -18,7 +18,8 @@ use course::Course;
 
 use super::Options;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect,
+    Leave, Written,
 };
 
 /// Most writes of one batch, so that none takes longer than a few seconds.
@@ -116,6 +117,15 @@ impl Documents for Paced {
             self.read(page.documents.len()).await;
             Ok(page)
         })
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        // Asked of every collection, and nearly always in vain.
+        self.inner.absent(collection, after)
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

@@ -21,6 +21,7 @@ pub(crate) async fn holds(store: &dyn Documents) {
     a_batch_answers_in_order(store).await;
     a_deleted_document_is_gone_and_its_version_never_comes_again(store).await;
     collections_are_listed_at_the_root_and_below(store).await;
+    ids_without_a_document_lead_on(store).await;
     what_cannot_be_kept_is_refused(store).await;
 }
 
@@ -75,7 +76,9 @@ async fn values_come_back_as_they_were(store: &dyn Documents) {
         "bytes": {"$bytes": "AAEC/w=="}, "reference": {"$reference": "users/ana"},
         "where": {"$geo": {"latitude": -33.45, "longitude": -70.66}},
         "nested": {"list": [{"deep": [null, {"$integer": "-9223372036854775808"}]}], "a/b": 1, "ключ": 2},
-        "digits": "100000000000000000001",
+        "digits": "100000000000000000001", "no number": {"$double": "NaN"}, "minus zero": -0.0,
+        "endless": [{"$double": "Infinity"}, {"$double": "-Infinity"}], "looks typed": {"$map": {"$bytes": 7}},
+        "midnight": {"$timestamp": "0001-01-01T00:00:00Z"}, "sealed": {"$bytes": ""},
     });
     let key = key("cf_values", "all of them");
     let version = create(store, &key, fields.clone()).await;
@@ -218,6 +221,38 @@ async fn collections_are_listed_at_the_root_and_below(store: &dyn Documents) {
     assert_eq!(store.collections(Some("cf_tree/none")).await.unwrap(), [""; 0]);
     assert_eq!(ids(store, "cf_tree", 10).await, ["a"]);
     assert_eq!(ids(store, "cf_tree/a/shares", 10).await, ["s"]);
+}
+
+async fn ids_without_a_document_lead_on(store: &dyn Documents) {
+    for (collection, id) in [
+        ("cf_absent", "there"),
+        ("cf_absent/there/shares", "s"),
+        ("cf_absent/gone/shares", "s"),
+        ("cf_absent/a gone/deep/gone/shares", "s"),
+        ("cf_absent/gone/notes/n/more", "m"),
+        ("cf_absent-x/other/shares", "s"),
+    ] {
+        create(store, &key(collection, id), json!({})).await;
+    }
+    assert_eq!(absent(store, "cf_absent").await, ["a gone", "gone"]);
+    assert_eq!(store.collections(Some("cf_absent/gone")).await.unwrap(), ["notes", "shares"]);
+    assert_eq!(absent(store, "cf_absent/a gone/deep").await, ["gone"]);
+    assert_eq!(absent(store, "cf_absent/gone/shares").await, [""; 0]);
+    assert_eq!(absent(store, "cf_nothing").await, [""; 0]);
+    create(store, &key("cf_absent", "gone"), json!({})).await;
+    assert_eq!(absent(store, "cf_absent").await, ["a gone"]);
+}
+
+async fn absent(store: &dyn Documents, collection: &str) -> Vec<String> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.absent(collection, after.as_deref()).await.unwrap();
+        all.extend(page.ids);
+        after = page.next;
+        if after.is_none() {
+            return all;
+        }
+    }
 }
 
 async fn what_cannot_be_kept_is_refused(store: &dyn Documents) {

@@ -19,7 +19,8 @@ use rusqlite::Connection;
 use stella_protocol::Timestamp;
 
 use super::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written, shape,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    shape,
 };
 use crate::Clock;
 
@@ -213,6 +214,19 @@ impl Documents for Embedded {
             shape::collection(collection)?;
             let (collection, after) = (collection.to_owned(), after.unwrap_or_default().to_owned());
             self.read(move |connection| rows::scan(connection, &collection, &after, limit)).await
+        })
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        _after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        Box::pin(async move {
+            shape::collection(collection)?;
+            let collection = collection.to_owned();
+            let ids = self.read(move |connection| rows::absent(connection, &collection)).await?;
+            Ok(AbsentPage { ids, next: None })
         })
     }
 

@@ -20,9 +20,13 @@ const PARTS: usize = 100;
 /// Deepest nesting of maps and arrays.
 const DEPTH: usize = 20;
 /// Beyond it a double does not tell integers apart.
-const SAFE_INTEGER: u64 = 1 << 53;
+pub const SAFE_INTEGER: u64 = 1 << 53;
 /// Names of the values that JSON has no word for.
-const TYPED: [&str; 5] = ["$timestamp", "$bytes", "$reference", "$geo", "$integer"];
+const TYPED: [&str; 7] = ["$timestamp", "$bytes", "$reference", "$geo", "$integer", "$double", MAP];
+/// Stands around a map that has one key, and that one is a name of these: it is no typed value.
+pub const MAP: &str = "$map";
+/// Doubles that JSON has no word for.
+pub const DOUBLES: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// True for an object that stands for one typed value: no part of it is a field of the document.
 pub fn is_typed(object: &Map<String, Value>) -> bool {
@@ -117,7 +121,9 @@ fn kept(value: &Value, depth: usize) -> Result<(), DocumentsError> {
         return refused("the fields are nested too deeply");
     }
     match value {
-        Value::Object(object) if is_typed(object) => object.iter().try_for_each(|(name, value)| typed(name, value)),
+        Value::Object(object) if is_typed(object) => {
+            object.iter().try_for_each(|(name, value)| typed(name, value, depth))
+        }
         Value::Object(object) => object.iter().try_for_each(|(name, value)| named(name, value, depth + 1)),
         Value::Array(items) => items.iter().try_for_each(|item| kept(item, depth + 1)),
         Value::Number(number) if !number.is_f64() && !is_safe(number) => {
@@ -131,8 +137,11 @@ fn is_safe(number: &Number) -> bool {
     number.as_i64().is_some_and(|number| number.unsigned_abs() <= SAFE_INTEGER)
 }
 
-fn typed(name: &str, value: &Value) -> Result<(), DocumentsError> {
+fn typed(name: &str, value: &Value, depth: usize) -> Result<(), DocumentsError> {
     let good = match (name, value) {
+        (MAP, Value::Object(map)) if is_typed(map) => return map.values().try_for_each(|value| kept(value, depth + 1)),
+        (MAP, _) => false,
+        ("$double", Value::String(word)) => DOUBLES.contains(&word.as_str()),
         ("$integer", Value::String(digits)) => digits.parse::<i64>().is_ok_and(|number| number.to_string() == *digits),
         ("$geo", Value::Object(point)) => {
             let axes = ["latitude", "longitude"];
@@ -181,6 +190,9 @@ mod tests {
             json!({"$geo": {"latitude": 1.5, "longitude": -2}}),
             json!({"$timestamp": "2025-11-09T10:00:00.123456Z"}),
             json!({"$own": 7}),
+            json!({"$double": "-Infinity"}),
+            json!({"$map": {"$timestamp": 5}}),
+            json!({"$map": {"$map": {"x": 1}}}),
             deep(DEPTH - 1),
         ] {
             assert!(one(good.clone()).is_ok(), "{good}");
@@ -193,6 +205,10 @@ mod tests {
             json!({"$integer": "007"}),
             json!({"$geo": {"latitude": 1.5}}),
             json!({"$timestamp": 5}),
+            json!({"$double": "1.5"}),
+            json!({"$map": {"x": 1}}),
+            json!({"$map": {"$bytes": 9_007_199_254_740_993_u64}}),
+            json!({"$map": [1]}),
             json!({"": 5}),
             deep(DEPTH),
         ] {

@@ -3,19 +3,19 @@
 //! Addresses, programs and secrets stand here and nowhere else: a definition can only name them. A
 //! secret is read when a connection needs it, from the environment or a file; it is never shown.
 
-mod address;
 mod file;
 mod migration;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-pub use address::{BadAddress, read_base_url};
+pub use crate::base_url::{BadAddress, read_base_url};
+pub use crate::secret_place::{Hidden, SecretError, SecretPlace};
 pub use file::{BaseSection, FixesSection, NotifySection, ProgramSection};
 pub use migration::{DualReadProbe, MigrationSection, MigrationSettings};
 
 use super::parameter::Network;
+use crate::documents::place::Place;
 
 /// Everything that is said of fixes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,8 +34,8 @@ pub struct Settings {
     pub people: Option<People>,
     /// Addresses that no fix touches, besides all that are not public.
     pub never_block: Vec<Network>,
-    /// Folder of the application's documents (`documents.db`).
-    pub documents: Option<PathBuf>,
+    /// Where the application's documents are.
+    pub documents: Option<Place>,
     /// How they are migrated.
     pub migration: MigrationSettings,
     /// Where to tell of what waits.
@@ -88,39 +88,6 @@ pub struct SecretHeader {
     pub place: SecretPlace,
 }
 
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In this variable of the environment.
-    Variable(String),
-    /// In this file, without its last line's end.
-    File(PathBuf),
-    /// Here: for what runs inside this process.
-    Given(Hidden),
-}
-
-/// A secret; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// Hides a text.
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself: for the one request that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hidden")
-    }
-}
-
 /// Where to tell of what waits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
@@ -130,47 +97,6 @@ pub struct Webhook {
     pub secret: Option<SecretPlace>,
 }
 
-/// A secret that is not to be had. Never says what it is.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The variable is not set, or is no text.
-    #[error("find a secret: the variable {0} is not set")]
-    NoVariable(String),
-    /// The file cannot be read.
-    #[error("read the secret in {}", path.display())]
-    NoFile {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It cannot stand in a header.
-    #[error("use a secret: it is empty, or holds what cannot stand in a header")]
-    Unfit,
-}
-
-impl SecretPlace {
-    /// The secret. Reads the environment or a file; blocks.
-    ///
-    /// # Errors
-    /// When it is not there, or cannot stand in a header.
-    pub fn read(&self) -> Result<Hidden, SecretError> {
-        let secret = match self {
-            Self::Given(secret) => secret.0.clone(),
-            Self::Variable(name) => std::env::var(name).map_err(|_| SecretError::NoVariable(name.clone()))?,
-            Self::File(path) => {
-                let read = std::fs::read_to_string(path);
-                read.map_err(|source| SecretError::NoFile { path: path.clone(), source })?
-            }
-        };
-        let secret = secret.trim_end_matches(['\r', '\n']);
-        if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-            return Err(SecretError::Unfit);
-        }
-        Ok(Hidden(secret.to_owned()))
-    }
-}
-
 impl SecretHeader {
     /// Name and whole value of the header. Blocks.
     ///
@@ -178,7 +104,7 @@ impl SecretHeader {
     /// As [`SecretPlace::read`].
     pub fn read(&self) -> Result<(String, Hidden), SecretError> {
         let secret = self.place.read()?;
-        Ok((self.header.clone(), Hidden(format!("{}{}", self.prefix, secret.expose()))))
+        Ok((self.header.clone(), Hidden::new(format!("{}{}", self.prefix, secret.expose()))))
     }
 }
 
@@ -217,13 +143,6 @@ mod tests {
         let (name, value) = header.read().unwrap();
         assert_eq!((name.as_str(), value.expose()), ("authorization", "Bearer s3cret"));
         assert!(!format!("{value:?} {:?}", SecretPlace::Given(Hidden::new("s3cret".into()))).contains("s3cret"));
-    }
-
-    #[test]
-    fn a_secret_with_a_second_line_is_refused_without_being_told() {
-        let error = SecretPlace::Given(Hidden::new("a\r\nx-evil: b".into())).read().unwrap_err().to_string();
-        assert!(!error.contains("evil"), "{error}");
-        assert!(SecretPlace::Variable("STELLA_NO_SUCH_VARIABLE".into()).read().is_err());
     }
 
     #[test]

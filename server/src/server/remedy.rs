@@ -9,7 +9,7 @@ use stella_protocol::Text;
 use super::StartError;
 use crate::clock::Clock;
 use crate::demo;
-use crate::documents::embedded::Embedded;
+use crate::documents::place::Place;
 use crate::documents::{DocumentKey, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written};
 use crate::hub::Hub;
 use crate::notify;
@@ -50,7 +50,8 @@ pub(super) fn furnish(settings: &Settings, ground: &Ground<'_>) -> Result<Arc<Pa
     for problem in problems {
         tracing::warn!("a definition is left out: {problem}");
     }
-    let documents = settings.documents.as_deref().map(|folder| open(folder, ground.clock)).transpose()?;
+    let open = |place: &Place| place.open(ground.clock).map_err(StartError::Documents);
+    let documents = settings.documents.as_ref().map(open).transpose()?;
     let runner = Performer {
         http: caller(settings)?,
         argv: commands(settings),
@@ -72,10 +73,6 @@ pub(super) fn furnish(settings: &Settings, ground: &Ground<'_>) -> Result<Arc<Pa
         pace: Pace::default(),
         holder: Text::new(format!("executor-{:08x}", rand::rng().random::<u32>())),
     }))
-}
-
-fn open(folder: &Path, clock: &Clock) -> Result<Arc<dyn Documents>, StartError> {
-    Ok(Arc::new(Embedded::open(folder, clock.clone()).map_err(StartError::Documents)?))
 }
 
 /// Calls the bases that the settings name.
@@ -142,7 +139,7 @@ pub(super) fn of_demo(
         migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),
         programs: own.into_iter().collect(),
-        documents: Some(folder.to_owned()),
+        documents: Some(Place::Embedded(folder.to_owned())),
         people: settings.people.or(Some(People::Many)),
         ..settings
     }
@@ -185,6 +182,7 @@ fn absent((collection, id, fields): demo::Seeded) -> DocumentWrite {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::documents::embedded::Embedded;
 
     fn written(store: &Embedded) -> usize {
         store.journal(0, usize::MAX >> 1).unwrap().len()

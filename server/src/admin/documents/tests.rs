@@ -3,6 +3,9 @@
 
 use super::*;
 use crate::demo;
+use crate::documents::DocumentKey;
+use crate::documents::firestore::tests as firestore;
+use crate::documents::firestore::tests::double::Double;
 
 /// A folder with the demo's documents, taken in as lines.
 fn demo() -> tempfile::TempDir {
@@ -29,6 +32,24 @@ fn a_scan_of_the_demo_says_what_the_shipped_map_misses() {
     let report = scan(folder.path(), None).unwrap();
     assert!(!report.is_complete());
     insta::assert_snapshot!("scan_demo", told(&report));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_says_the_same_of_the_same_documents_in_a_firestore() {
+    let folder = demo();
+    let wanted = told(&scan(folder.path(), None).unwrap());
+    let double = Double::start().await;
+    let store = firestore::on(&double, firestore::pace());
+    let documents = demo::documents(&demo::Options::default());
+    firestore::fill(
+        &store,
+        documents.map(|(collection, id, fields)| (DocumentKey::new(collection, id), fields.into_iter().collect())),
+    )
+    .await;
+    let commits = double.asked().commits;
+    let report = survey_of(&store, &shipped::application().unwrap()).await.unwrap();
+    assert_eq!(told(&report), wanted);
+    assert_eq!(double.asked().commits, commits, "a scan writes nothing");
 }
 
 #[test]

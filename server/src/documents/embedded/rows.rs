@@ -227,6 +227,17 @@ pub(super) fn has_below(connection: &Connection, collection: &str) -> Result<boo
         .map_err(|error| unavailable(&error))
 }
 
+/// Ids of a collection below which collections stand, and which are none of a document.
+pub(super) fn absent(connection: &Connection, collection: &str) -> Result<Vec<String>, DocumentsError> {
+    let mut ids = collections(connection, &format!("{collection}/"))?;
+    let mut wrong = None;
+    ids.retain(|id| match version(connection, &DocumentKey::new(collection, id)) {
+        Ok(found) => found.is_none(),
+        Err(error) => wrong.replace(error).is_some(),
+    });
+    wrong.map_or(Ok(ids), Err)
+}
+
 /// Does all of `writes`, or none when one meets something else than it expects.
 pub(super) fn write(
     connection: &mut Connection,

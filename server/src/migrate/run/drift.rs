@@ -151,6 +151,9 @@ impl Round {
             if declared.is_none() && !leads_on {
                 continue;
             }
+            if leads_on && after.is_none() {
+                self.descend_absent(&path).await?;
+            }
             let page = self.site.documents.scan(&path, after.as_deref(), PAGE).await?;
             if let Some(next) = page.next {
                 self.rest.push((path, Some(next)));
@@ -174,10 +177,29 @@ impl Round {
 
     async fn descend(&mut self, documents: &[Document]) -> Result<(), Ended> {
         for document in documents {
-            let path = document.key.path();
-            let below = self.site.documents.collections(Some(&path)).await?;
-            self.rest.extend(below.into_iter().map(|name| (format!("{path}/{name}"), None)));
+            self.below(&document.key.path()).await?;
         }
+        Ok(())
+    }
+
+    /// The same for ids at which no document stands.
+    async fn descend_absent(&mut self, collection: &str) -> Result<(), Ended> {
+        let mut after = None;
+        loop {
+            let page = self.site.documents.absent(collection, after.as_deref()).await?;
+            for id in page.ids {
+                self.below(&format!("{collection}/{id}")).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn below(&mut self, path: &str) -> Result<(), Ended> {
+        let below = self.site.documents.collections(Some(path)).await?;
+        self.rest.extend(below.into_iter().map(|name| (format!("{path}/{name}"), None)));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod between;
 mod desk;
 mod drift;
+mod firestore;
 mod gate;
 mod lives;
 mod nobodys;

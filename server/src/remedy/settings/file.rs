@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Base, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings, Webhook, read_base_url};
+use crate::documents::place::Place;
 use crate::remedy::parameter::Network;
 
 /// Name of the header when nobody says.
@@ -26,7 +27,7 @@ pub struct FixesSection {
     /// Addresses and networks that no fix touches.
     #[serde(default)]
     pub never_block: Vec<String>,
-    /// As [`Settings::documents`].
+    /// The folder of documents, in short for a `[documents]` with `kind = "embedded"`.
     pub documents: Option<PathBuf>,
     /// Addresses that may be called.
     #[serde(default)]
@@ -140,7 +141,7 @@ impl Settings {
             programs: section.program.iter().map(read_program).collect::<Result<_, _>>()?,
             people: section.people.map(|PeopleWord(people)| people),
             never_block,
-            documents: section.documents.clone(),
+            documents: section.documents.clone().map(Place::Embedded),
             migration: MigrationSettings::default(),
             notify,
         };

@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::{Ended, Run};
-use crate::documents::{Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written};
+use crate::documents::{
+    AbsentPage, Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written,
+};
 
 /// What the store was asked.
 type Asking<'a, T> = BoxFuture<'a, Result<T, DocumentsError>>;
@@ -60,6 +62,23 @@ impl Run {
         limit: usize,
     ) -> Result<DocumentPage, Ended> {
         Ok(self.again(|| self.site.documents.scan(collection, after, limit)).await??)
+    }
+
+    /// Ids of a collection at which no document stands, and collections do.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn absent(&self, collection: &str) -> Result<Vec<String>, Ended> {
+        let (mut ids, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let AbsentPage { ids: more, next } =
+                self.again(|| self.site.documents.absent(collection, after.as_deref())).await??;
+            ids.extend(more);
+            if next.is_none() {
+                return Ok(ids);
+            }
+            after = next;
+        }
     }
 
     /// One document.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{ALIASES, Ended, Run};
@@ -11,6 +12,8 @@ use crate::documents::Document;
 
 /// Documents of a page.
 pub const PAGE: usize = 500;
+/// Documents that are asked at once what is below them.
+const AT_ONCE: usize = 16;
 /// Says where a document went.
 pub const MOVED_TO: &str = "_movedTo";
 /// Says which run moved it.
@@ -63,13 +66,23 @@ impl Walk {
         if page.next.is_some() {
             self.rest.push((collection.clone(), page.next.clone()));
         }
-        let mut below = Vec::new();
-        let asked: &[Document] = if run.has_below(&collection).await? { &page.documents } else { &[] };
-        for document in asked {
-            let path = document.key.path();
-            let names = run.collections(Some(&path)).await?;
-            below.extend(names.into_iter().map(|name| (format!("{path}/{name}"), None)));
+        let mut paths = Vec::new();
+        if run.has_below(&collection).await? {
+            paths.extend(page.documents.iter().map(|document| document.key.path()));
+            if after.is_none() {
+                // Where no document stands, no page leads on.
+                paths.extend(run.absent(&collection).await?.into_iter().map(|id| format!("{collection}/{id}")));
+            }
         }
+        let mut names: Vec<Vec<String>> = Vec::with_capacity(paths.len());
+        for some in paths.chunks(AT_ONCE) {
+            names.extend(try_join_all(some.iter().map(|path| run.collections(Some(path)))).await?);
+        }
+        let below = paths
+            .iter()
+            .zip(names)
+            .flat_map(|(path, names)| names.into_iter().map(move |name| (format!("{path}/{name}"), None)));
+        let below: Vec<(String, Option<String>)> = below.collect();
         self.rest.extend(below.into_iter().rev());
         Ok(Some(Page { collection, after, upto: page.next, documents: page.documents }))
     }

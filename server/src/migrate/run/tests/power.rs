@@ -12,7 +12,7 @@ use super::gate::{Call, Gate};
 use super::world::Dice;
 use crate::documents::embedded::Embedded;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
 };
 
 /// A store of documents with switches.
@@ -143,6 +143,14 @@ impl Documents for Switched {
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         Box::pin(self.alive(self.inner.scan(collection, after, limit)))
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        Box::pin(self.alive(self.inner.absent(collection, after)))
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

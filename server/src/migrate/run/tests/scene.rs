@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::pending;
 use serde_json::Value;
-use stella_protocol::migration::{DualRead, PhaseName};
+use stella_protocol::migration::{Decided, DualRead, PhaseName};
 use stella_protocol::{
     Migration, MigrationId, MigrationStatus, MigrationVerb, Principal, Problem, Role, Text, Timestamp,
 };
@@ -22,9 +22,11 @@ use tokio_util::sync::CancellationToken;
 use super::power::shared;
 use super::world;
 use crate::clock::Clock;
+use crate::demo;
 use crate::documents::embedded::Embedded;
 use crate::documents::{DocumentKey, Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::map::shipped;
 use crate::migrate::run::backup::BackupKey;
 use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::ledger::Ledger;
@@ -44,6 +46,8 @@ pub(super) type Contents = BTreeMap<String, BTreeMap<String, Value>>;
 pub(super) struct Scene {
     pub documents: Embedded,
     pub clock: Clock,
+    map: Arc<DataMap>,
+    given: BTreeMap<String, Decided>,
     data: TempDir,
     _documents: TempDir,
     /// Keys of a person's requests.
@@ -62,11 +66,28 @@ pub(super) struct Process {
 
 impl Scene {
     pub fn new(seed: u64, size: usize) -> Self {
+        let map = DataMap::parse("m.toml", world::MAP).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        Self::of(&world::lines(seed, size), map, BTreeMap::new())
+    }
+
+    /// The demo's world, with the data map that is shipped.
+    pub fn of_demo() -> Self {
+        let options = demo::Options::default();
+        let line = |(collection, id, fields): demo::Seeded| {
+            let path = format!("{collection}/{id}");
+            serde_json::json!({ "path": path, "fields": Value::Object(fields) }).to_string() + "\n"
+        };
+        let lines: String = demo::documents(&options).map(line).collect();
+        let map = shipped::application().unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        Self::of(&lines, map, demo::agreed(&options))
+    }
+
+    fn of(lines: &str, map: DataMap, given: BTreeMap<String, Decided>) -> Self {
         let (data, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let clock = Clock::scripted(Timestamp::from_millis(START));
         let documents = Embedded::open(place.path(), clock.clone()).unwrap();
-        documents.import(world::lines(seed, size).as_bytes()).unwrap();
-        Self { documents, clock, data, _documents: place, keys: AtomicU64::new(0) }
+        documents.import(lines.as_bytes()).unwrap();
+        Self { documents, clock, map: Arc::new(map), given, data, _documents: place, keys: AtomicU64::new(0) }
     }
 
     fn store(&self) -> SqliteStore {
@@ -78,7 +99,7 @@ impl Scene {
         Arc::new(Site {
             hub: hub.clone(),
             documents,
-            map: Arc::new(DataMap::parse("m.toml", world::MAP).unwrap_or_else(|wrong| panic!("{wrong:?}"))),
+            map: Arc::clone(&self.map),
             map_digest: "m".to_owned(),
             data: self.data.path().to_owned(),
             mint: MintKey::from_bytes([7; 32]),
@@ -86,7 +107,7 @@ impl Scene {
             target: Text::from("documents"),
             canary: 2,
             soak_ms: SOAK_MS,
-            given: BTreeMap::new(),
+            given: self.given.clone(),
             clock: self.clock.clone(),
             pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
             holder: Text::new(holder.to_owned()),

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
 };
 
 #[derive(Default)]
@@ -43,6 +43,14 @@ impl Documents for Shelf {
         _limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         Box::pin(async move { Ok(DocumentPage { documents: self.of(collection), next: None }) })
+    }
+
+    fn absent<'a>(
+        &'a self,
+        _collection: &'a str,
+        _after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        Box::pin(async { Ok(AbsentPage::default()) })
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

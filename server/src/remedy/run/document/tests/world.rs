@@ -12,7 +12,8 @@ use super::super::{DocumentRunner, Runner};
 use crate::Clock;
 use crate::documents::embedded::Embedded;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect,
+    Leave, Written,
 };
 use crate::remedy::run::{Call, Output};
 use crate::remedy::{BeforeImage, Outcome, Said};
@@ -99,6 +100,14 @@ impl Documents for Line {
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         self.store.scan(collection, after, limit)
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        self.store.absent(collection, after)
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

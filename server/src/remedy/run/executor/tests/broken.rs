@@ -13,7 +13,7 @@ use super::power::Power;
 use super::scene::{Process, Scene, TOO_LONG, definition};
 use crate::documents::embedded::Embedded;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
 };
 use crate::remedy::machine::LEASE_MS;
 use crate::remedy::run::executor::Executor;
@@ -181,6 +181,14 @@ impl Documents for Snare {
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         self.0.scan(collection, after, limit)
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        self.0.absent(collection, after)
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

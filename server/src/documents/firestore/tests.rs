@@ -1,0 +1,118 @@
+//! The contract on the emulator, where there is one, and on a double; then everything that a network can do to it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+pub(crate) mod double;
+mod faults;
+mod reads;
+mod tokens;
+
+use std::time::Duration;
+
+use rand::Rng;
+use serde_json::json;
+
+use super::*;
+use crate::documents::{Expect, Leave, conformance};
+use double::{Double, PROJECT};
+
+/// As usual, but not as slow.
+pub(crate) fn pace() -> Pace {
+    Pace { first: Duration::from_millis(1), longest: Duration::from_millis(4), ..Pace::default() }
+}
+
+pub(super) fn settings(project: &str) -> Settings {
+    Settings {
+        project: project.to_owned(),
+        database: DATABASE.to_owned(),
+        url: SERVICE.to_owned(),
+        credentials: Credentials::Found,
+    }
+}
+
+/// On a double.
+pub(crate) fn on(double: &Double, pace: Pace) -> Firestore {
+    let around = Surroundings { emulator: Some(double.host()), key_file: None };
+    Firestore::within(&settings(PROJECT), around, pace, &Clock::system()).unwrap()
+}
+
+/// On the emulator that the environment names, in a project of its own; None: there is no emulator, and that is said.
+pub(crate) fn on_the_emulator(test: &str) -> Option<Firestore> {
+    let around = Surroundings::read();
+    if around.emulator.is_none() {
+        skip(&format!("SKIP {test}: {EMULATOR} is not set, so there is no emulator to run against"));
+        return None;
+    }
+    let project = format!("demo-stella-{:08x}", rand::rng().random::<u32>());
+    Some(Firestore::within(&settings(&project), around, Pace::default(), &Clock::system()).unwrap())
+}
+
+#[expect(clippy::print_stderr, reason = "whoever reads the output of a test sees what was not tested")]
+fn skip(why: &str) {
+    eprintln!("{why}");
+}
+
+/// Puts documents there that were not there before, by their paths.
+pub(crate) async fn fill(store: &Firestore, documents: impl IntoIterator<Item = (DocumentKey, value::Fields)>) {
+    let write = |(key, fields)| DocumentWrite { key, expect: Expect::Absent, leave: Leave::Fields(fields) };
+    let writes: Vec<DocumentWrite> = documents.into_iter().map(write).collect();
+    for batch in writes.chunks(shape::BATCH) {
+        let written = store.write(batch.to_vec()).await.unwrap();
+        assert!(written.iter().all(|one| matches!(one, Written::Done(_))));
+    }
+}
+
+pub(super) fn key(id: &str) -> DocumentKey {
+    DocumentKey::new("things", id)
+}
+
+pub(super) fn put(id: &str, expect: Expect, number: i64) -> DocumentWrite {
+    let leave = Leave::Fields([("n".to_owned(), json!(number))].into());
+    DocumentWrite { key: key(id), expect, leave }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_double_keeps_the_contract() {
+    let double = Double::start().await;
+    conformance::holds(&on(&double, pace())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_emulator_keeps_the_contract() {
+    if let Some(store) = on_the_emulator("the_emulator_keeps_the_contract") {
+        conformance::holds(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_is_done_and_leaves_the_version() {
+    let double = Double::start().await;
+    let store = on(&double, pace());
+    let Written::Done(version) = store.write(vec![put("a", Expect::Absent, 1)]).await.unwrap()[0] else {
+        unreachable!("nothing stood there")
+    };
+    let same = store.write(vec![put("a", Expect::Version(version), 1)]).await.unwrap();
+    assert_eq!(same, [Written::Done(version)]);
+}
+
+#[test]
+fn only_encrypted_addresses_and_emulators_on_plain_ones_are_reached() {
+    let opened = |settings: &Settings, emulator: Option<&str>| {
+        let around = Surroundings { emulator: emulator.map(str::to_owned), key_file: None };
+        Firestore::within(settings, around, pace(), &Clock::system())
+    };
+    let plain = Settings { url: "http://firestore.example".to_owned(), ..settings("p") };
+    assert!(matches!(opened(&plain, None), Err(OpenError::Address)));
+    for host in ["127.0.0.1:8080/x", "u@h:1", "a b", "h:99999"] {
+        let error = opened(&settings("p"), Some(host)).err();
+        assert!(matches!(error, Some(OpenError::Emulator)), "{host}");
+    }
+    let store = opened(&settings("p"), Some("127.0.0.1:8080")).unwrap();
+    assert_eq!(store.0.rest.base, "http://127.0.0.1:8080");
+    let store = opened(&settings("p"), None).unwrap();
+    assert_eq!(store.0.rest.base, SERVICE);
+    assert_eq!(format!("{store:?}"), "Firestore(Database(\"projects/p/databases/(default)\"))");
+    let folder = tempfile::tempdir().unwrap();
+    let no_key = Settings { credentials: Credentials::File(folder.path().join("none.json")), ..settings("p") };
+    let told = opened(&no_key, None).err().unwrap().to_string();
+    assert!(told.contains("read the credentials") && told.contains("none.json"), "{told}");
+}
