@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Activity, Alert, Fix, HealthStatus, Severity, Status};
+use stella_protocol::{Activity, Alert, Fix, HealthStatus, Object, Severity, Status};
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::sparkline::spark_string;
 use stella_widgets::text::{cut, fit, sanitise, width as text_width};
@@ -15,8 +15,8 @@ use super::State;
 use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
-use crate::screens::View;
 use crate::screens::fixes::{status, when};
+use crate::screens::{View, company};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["SEV", "AGE", "STATE", "SERVICE", "SUMMARY", "N", "30m", "OWNER"];
@@ -226,6 +226,7 @@ fn summary(view: &View<'_>, alert: &Alert, quiet: bool, width: u16) -> String {
     if alert.reopened > 0 {
         tail.push_str(&format!(" back x{}", alert.reopened));
     }
+    tail.push_str(&company::mark(view, &Object::Alert(alert.id.clone())));
     let room = width.saturating_sub(text_width(&tail));
     format!("{}{tail}", cut(&title, room))
 }
