@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod fixes;
 pub mod link;
 pub mod migrations;
+pub mod presence;
 pub mod series;
 
 use stella_protocol::health::EngineClock;
@@ -17,6 +18,7 @@ use alerts::Alerts;
 use fixes::Fixes;
 use link::Link;
 use migrations::Migrations;
+use presence::Attendance;
 use series::SeriesBoard;
 
 /// Everything the server has told us.
@@ -28,6 +30,8 @@ pub struct Board {
     pub fixes: Fixes,
     /// The migrations.
     pub migrations: Migrations,
+    /// Who looks at what.
+    pub presence: Attendance,
     /// The series.
     pub series: SeriesBoard,
     /// The connection.
@@ -55,6 +59,8 @@ impl Board {
                 self.link.hello(now);
                 self.skew_ms = hello.server_time.since(now.wall);
                 self.principal = Some((hello.principal, hello.role));
+                // Whoever is there is told next; an empty room is not told of.
+                self.presence.replace(Vec::new());
             }
             FeedEvent::Heartbeat(beat) => {
                 self.skew_ms = beat.server_time.since(now.wall);
@@ -71,6 +77,7 @@ impl Board {
             FeedEvent::Remedy(remedy) => self.fixes.surround(*remedy),
             FeedEvent::Migration(migration) => self.migrations.put(*migration),
             FeedEvent::MigrationProgress(progress) => self.migrations.went_on(*progress),
+            FeedEvent::Presence(present) => self.presence.replace(present.consoles),
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }
@@ -115,6 +122,7 @@ impl Board {
         self.alerts.replace(snapshot.alerts);
         self.fixes.replace(snapshot.fixes, snapshot.remedy);
         self.migrations.replace(snapshot.migrations);
+        self.presence.replace(snapshot.presence);
         self.series.replace(snapshot.series);
     }
 }

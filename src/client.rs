@@ -11,6 +11,7 @@ mod idempotency;
 pub mod mailbox;
 pub mod migrations;
 mod place;
+mod presence;
 pub mod target;
 pub mod trouble;
 

@@ -13,7 +13,7 @@ use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
 use stella_protocol::{
     ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration, MigrationId,
-    MigrationVerb, Problem, Remedy, Text, Timestamp,
+    MigrationVerb, PresenceRequest, Problem, Remedy, Text, Timestamp,
 };
 
 /// Names a request of this console. A command asked again keeps its id, and with it its
@@ -28,6 +28,8 @@ pub enum Effect {
     Send(RequestId, Command),
     /// Ask the server for something.
     Fetch(RequestId, Query),
+    /// Tell others what this console looks at; nothing comes back.
+    Attend(PresenceRequest),
     /// Put text on the clipboard (OSC 52).
     Copy(String),
     /// Name the window; already sanitised by the terminal room.

@@ -88,6 +88,8 @@ pub enum Intent {
     Faster,
     /// Fewer documents a second.
     Slower,
+    /// Hand over, or take over.
+    Lead,
     /// The next pane of this view.
     NextPane,
     /// The one before.
@@ -242,6 +244,7 @@ const fn row(
 ) -> Binding {
     let class = match intent {
         Intent::Act(Verb::Resolve | Verb::Reopen | Verb::FalsePositive)
+        | Intent::Lead
         | Intent::Decide(FixVerb::Reject | FixVerb::Withdraw | FixVerb::Stop | FixVerb::Close) => Class::Closing,
         Intent::Decide(FixVerb::Approve | FixVerb::Rollback) | Intent::Execute => Class::Outside,
         Intent::Decide(FixVerb::DryRun) | Intent::Pause | Intent::Check | Intent::Faster | Intent::Slower => {
@@ -296,6 +299,7 @@ pub const TABLE: &[Binding] = &[
     ),
     row(MIGRATION, &["C"], Intent::Check, "verify", "look at every document: reads only"),
     row(MIGRATION, &["R"], Intent::Act(Verb::Resolve), "close", "not taken back: close with a statement"),
+    row(MIGRATION, &["O"], Intent::Lead, "", "who answers for it: hand over, take over"),
     row(MIGRATION, &["+"], Intent::Faster, "", "let it write more documents a second"),
     row(MIGRATION, &["-"], Intent::Slower, "", "let it write fewer documents a second"),
     row(

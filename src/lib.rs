@@ -17,6 +17,7 @@ pub mod event;
 pub mod filter;
 pub mod frame;
 pub mod keys;
+mod lead;
 pub mod model;
 pub mod plain;
 pub mod runtime;

@@ -6,6 +6,7 @@
 pub mod fixes;
 pub mod migrations;
 mod palette;
+mod presence;
 pub mod requests;
 mod settle;
 mod setup;
@@ -98,6 +99,9 @@ pub struct Ui {
     last_interrupt: Option<u64>,
     known_critical: BTreeSet<AlertId>,
     known_migrations: Option<migrations::Known>,
+    /// What happened to a migration that nobody has looked at since.
+    unseen: Option<migrations::Unseen>,
+    attending: presence::Attending,
     title: String,
 }
 
@@ -132,6 +136,8 @@ impl Model {
             last_interrupt: None,
             known_critical: BTreeSet::new(),
             known_migrations: None,
+            unseen: None,
+            attending: presence::Attending::default(),
             title: String::new(),
         };
         Self { board: Board::default(), ui }
@@ -160,6 +166,7 @@ impl Model {
         let mut next = now.steady + (MINUTE_MS - into_minute).cast_unsigned();
         let mut sooner = |at: u64| next = next.min(at.max(now.steady + 1));
         self.board.link.changes_at(now).into_iter().for_each(&mut sooner);
+        self.attends_at(now).into_iter().for_each(&mut sooner);
         self.ui.notice.iter().for_each(|(_, until)| sooner(*until));
         if self.ui.alerts.will_settle() {
             self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
@@ -322,6 +329,7 @@ impl Model {
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
             Intent::Quit => self.leave(now, effects),
             intent if self.migration_verb(intent).is_some() => self.decide_migration(now, intent, effects),
+            Intent::Lead => self.ask_leader(now),
             Intent::Act(Verb::Resolve) if self.mode() == Mode::Review => self.decide(now, FixVerb::Close, effects),
             Intent::Act(verb) => self.act(now, verb, effects),
             Intent::Decide(FixVerb::DryRun) if self.mode() == Mode::Migrations => self.make_migration(now, effects),
@@ -368,7 +376,7 @@ impl Model {
         });
         match go {
             Go::Stay => {}
-            Go::Back => self.back(),
+            Go::Back => self.back(now),
             Go::Detail(id) => {
                 self.ui.detail_open = true;
                 self.ui.detail.show(&id);
@@ -394,7 +402,8 @@ impl Model {
         }
     }
 
-    fn back(&mut self) {
+    fn back(&mut self, now: Now) {
+        self.say_detached(now);
         if self.mode() == Mode::Review {
             self.close_review();
         } else if self.mode() == Mode::Migration {
@@ -418,8 +427,7 @@ impl Model {
             Place::Metrics => ui.metrics.closed(),
             Place::Alerts | Place::Fixes | Place::Migrations => {}
         });
-        self.say_detached(now);
-        self.back();
+        self.back(now);
     }
 
     fn next_time_format(&mut self, now: Now) {

@@ -227,6 +227,7 @@ impl Stage {
         match effect {
             Effect::Send(id, command) => world.send(id, command),
             Effect::Fetch(id, query) => world.fetch(id, query),
+            Effect::Attend(said) => world.attend(said),
             Effect::Copy(text) => {
                 let copied = self.terminal.copy(&text).map_err(stella_protocol::Text::from);
                 world.reply(RequestId::default(), Reply::Copied(copied));

@@ -4,6 +4,7 @@
 //! HTTP, the clock or a terminal library.
 
 pub mod alerts;
+pub mod company;
 pub mod detail;
 pub mod first_run;
 pub mod fixes;

@@ -3,6 +3,12 @@
 //! enough; what time does to a connected console stands in `terminal/time.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[cfg(feature = "embedded")]
+#[path = "terminal/company.rs"]
+mod company;
+#[cfg(feature = "embedded")]
+#[path = "terminal/server.rs"]
+mod server;
 #[path = "terminal/session.rs"]
 mod session;
 #[cfg(feature = "embedded")]

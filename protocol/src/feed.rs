@@ -9,8 +9,8 @@ use crate::health::EngineClock;
 use crate::migration::Progress;
 use crate::series::MetricsSample;
 use crate::{
-    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Migration, Remedy, Role, Severity, Text,
-    Timestamp,
+    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Migration, Present, Remedy, Role, Severity,
+    Text, Timestamp,
 };
 
 /// First on every connection.
@@ -175,6 +175,8 @@ pub enum FeedEvent {
     Migration(Box<Migration>),
     /// How far a migration is; replaceable.
     MigrationProgress(Box<Progress>),
+    /// Who looks at what, all of them; replaceable.
+    Presence(Box<Present>),
     /// A sample of every series.
     Metrics(MetricsSample),
     /// A raw line.
@@ -213,6 +215,7 @@ impl FeedEvent {
             Self::Remedy(_) => "remedy",
             Self::Migration(_) => "migration",
             Self::MigrationProgress(_) => "migration_progress",
+            Self::Presence(_) => "presence",
             Self::Metrics(_) => "metrics",
             Self::LogLine(_) => "log_line",
             Self::Heartbeat(_) => "heartbeat",
@@ -235,6 +238,7 @@ impl FeedEvent {
             Self::Remedy(body) => serde_json::to_string(body),
             Self::Migration(body) => serde_json::to_string(body),
             Self::MigrationProgress(body) => serde_json::to_string(body),
+            Self::Presence(body) => serde_json::to_string(body),
             Self::Metrics(body) => serde_json::to_string(body),
             Self::LogLine(body) => serde_json::to_string(body),
             Self::Heartbeat(body) => serde_json::to_string(body),
@@ -260,6 +264,7 @@ impl FeedEvent {
             "remedy" => Self::Remedy(serde_json::from_str(body)?),
             "migration" => Self::Migration(serde_json::from_str(body)?),
             "migration_progress" => Self::MigrationProgress(serde_json::from_str(body)?),
+            "presence" => Self::Presence(serde_json::from_str(body)?),
             "metrics" => Self::Metrics(serde_json::from_str(body)?),
             "log_line" => Self::LogLine(serde_json::from_str(body)?),
             "heartbeat" => Self::Heartbeat(serde_json::from_str(body)?),

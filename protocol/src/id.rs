@@ -86,10 +86,22 @@ id!(
     "mig-"
 );
 id!(
+    /// A console while it runs, so that two of one person are two: `con-` and what it drew at its start.
+    ConsoleId,
+    "con-"
+);
+id!(
     /// A user report: `tkt-N` (written `TKT-N` by people).
     TicketId,
     "tkt-"
 );
+
+impl ConsoleId {
+    /// The id that a console gives itself from a number that it drew.
+    pub fn drawn(number: u64) -> Self {
+        Self(format!("{}{number:016x}", Self::PREFIX).into())
+    }
+}
 
 /// A kept log line: dense, in the order in which the server took the lines in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::health::EngineClock;
-use crate::{Alert, Cursor, Fix, Health, LineId, LogEvent, Migration, Remedy, Series, Timestamp};
+use crate::{Alert, Cursor, Fix, Health, LineId, LogEvent, Migration, Presence, Remedy, Series, Timestamp};
 
 /// `GET /snapshot`: everything a console needs before it follows the feed from `cursor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Snapshot {
     /// Unfinished ones, and the last 10 that ended.
     #[serde(default)]
     pub migrations: Vec<Migration>,
+    /// Consoles that are there, in the order in which they came.
+    #[serde(default)]
+    pub presence: Vec<Presence>,
     /// Every series, the last 30 minutes at one minute.
     #[serde(default)]
     pub series: Vec<Series>,

@@ -15,6 +15,7 @@ mod draft;
 mod fixes;
 mod frame;
 mod migrations;
+mod presence;
 mod refusal;
 mod ring;
 mod subscription;

@@ -26,6 +26,7 @@ mod listener;
 pub mod migrate;
 pub mod notify;
 pub mod pipeline;
+pub mod presence;
 mod problem;
 mod readiness;
 pub mod redact;

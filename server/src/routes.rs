@@ -15,6 +15,7 @@ mod intake;
 mod listing;
 mod logs;
 mod migrations;
+mod presence;
 pub(crate) mod problem;
 mod series;
 mod state;
@@ -89,7 +90,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 62] = [
+pub static TABLE: [Route; 63] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -147,6 +148,7 @@ pub static TABLE: [Route; 62] = [
     route("POST", "/api/stella/migrations/{id}/close", ADMIN, || migrations::verb(MigrationVerb::Close)),
     route("POST", "/api/stella/migrations/{id}/cancel", ADMIN, || migrations::verb(MigrationVerb::Cancel)),
     route("GET", "/api/stella/aliases/{oldId}", VIEWER, || get(migrations::alias)).and(Role::Ingest),
+    route("PUT", "/api/stella/presence", VIEWER, || put(presence::attend)),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use stella_protocol::Text;
+use stella_protocol::{ConsoleId, Text};
 
 use super::{Arguments, Looks, SourceFlags};
 use crate::client::target::{BadAddress, Target};
@@ -336,6 +336,7 @@ fn setup(
     let inside = if let Way::Inside(inside) = way { Some(inside) } else { None };
     Ok(Setup {
         badge: Text::from(badge),
+        console: ConsoleId::drawn(rand::random()),
         host: Text::from(around.host.clone()),
         watching: Text::from(watching),
         me: Text::from(inside.map_or_else(String::new, |inside| format!("{}@local", inside.login))),

@@ -4,7 +4,7 @@
 //! Alerts are whole objects: the latest of one id stands for all of it, at its own place in the order.
 //! Counters merge and go last. Diagnostic log events and lines of running fixes are kept up to a bound,
 //! oldest dropped first; a fix, a migration and what holds for all fixes are never merged: each of their
-//! steps counts. How far a migration is is a figure, of which the last one stands.
+//! steps counts. How far a migration is is a figure, of which the last one stands; so is who looks at what.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +39,7 @@ struct Pending {
     alerts: HashMap<AlertId, usize>,
     progress: HashMap<MigrationId, usize>,
     heartbeat: Option<usize>,
+    presence: Option<usize>,
     alive: Option<usize>,
     counts: BTreeMap<AlertId, AlertCount>,
     logs: VecDeque<usize>,
@@ -114,6 +115,11 @@ impl Pending {
             }
             FeedEvent::Heartbeat(_) => {
                 if let Some(older) = self.heartbeat.replace(self.items.len()) {
+                    self.items[older] = None;
+                }
+            }
+            FeedEvent::Presence(_) => {
+                if let Some(older) = self.presence.replace(self.items.len()) {
                     self.items[older] = None;
                 }
             }

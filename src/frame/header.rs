@@ -12,13 +12,15 @@ use crate::board::link::LinkState;
 use crate::event::SourceEvent;
 use crate::keys::Place;
 use crate::model::Model;
-use crate::screens::{View, migrations as screen};
+use crate::screens::{View, company, migrations as screen};
 use crate::theme::Role;
 
 /// From this width on the names of the screens stand further apart.
 const ROOMY: u16 = 100;
 /// Below this one they stand close together.
 const NARROW: u16 = 72;
+/// From this one on it is said by name who else is here.
+const WIDE: u16 = 160;
 
 /// Columns that a name is worth being shortened to.
 const NAMED: u16 = 6;
@@ -156,7 +158,7 @@ fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let used: u16 = spans.iter().map(|span| width(&span.content)).sum();
     put(buffer, area.x, area.y, area.width, &Line::from(spans));
     let room = area.width.saturating_sub(used + 1);
-    let words = watching(view, room);
+    let words = watching(view, room, company::header(view, area.width >= WIDE));
     let words = cut(&words, room);
     let at = area.right().saturating_sub(width(&words) + 1);
     put(buffer, at, area.y, room, &Line::styled(words.into_owned(), view.style(Role::Muted)));
@@ -183,8 +185,8 @@ fn migrations(view: &View<'_>) -> Vec<Span<'static>> {
 }
 
 /// What is watched and as whom; what is being prepared or has ended, when that is the news. The address is
-/// shortened first, then who we are; that nothing can be sent is said to the last.
-fn watching(view: &View<'_>, room: u16) -> String {
+/// shortened first, then who we are; who else is here and that nothing can be sent is said to the last.
+fn watching(view: &View<'_>, room: u16, company: Option<String>) -> String {
     let said = match &view.board.source {
         Some(SourceEvent::Preparing(what)) => format!("{} …", sanitise(what.raw())),
         Some(SourceEvent::Ended(what)) => format!("{} ended", sanitise(what.raw())),
@@ -192,18 +194,20 @@ fn watching(view: &View<'_>, room: u16) -> String {
         Some(SourceEvent::Ready) | None => sanitise(view.setup.watching.raw()).into_string(),
     };
     let readonly = if view.setup.readonly { "  READ-ONLY" } else { "" };
+    let company = company.map(|company| format!("  {company}")).filter(|words| width(words) + width(readonly) <= room);
+    let last = company.unwrap_or_default() + readonly;
     let me = match &view.board.principal {
         Some((name, role)) => {
             let (name, role) = (format!("  {}", sanitise(name.raw())), format!(" ({})", role.word()));
             // Half a role says nothing.
-            let has_room = width(&name) + width(&role) + width(readonly) <= room;
+            let has_room = width(&name) + width(&role) + width(&last) <= room;
             if has_room { name + &role } else { name }
         }
         None => String::new(),
     };
-    let me = cut(&me, room.saturating_sub(width(readonly)));
-    let left = room.saturating_sub(width(&me) + width(readonly));
+    let me = cut(&me, room.saturating_sub(width(&last)));
+    let left = room.saturating_sub(width(&me) + width(&last));
     // A letter or two of a name say nothing.
     let said = if left < NAMED && width(&said) > left { "".into() } else { cut(&said, left) };
-    format!("{said}{me}{readonly}")
+    format!("{said}{me}{last}")
 }

@@ -157,7 +157,7 @@ impl Model {
             }
             Order::Lift(suppression) => self.send(now, Command::LiftSuppression(suppression), effects),
             Order::Maintain(request) => self.send(now, Command::Maintain(request), effects),
-            Order::Migrate { .. } | Order::Answer { .. } | Order::Adopt { .. } => {
+            Order::Migrate { .. } | Order::Answer { .. } | Order::Adopt { .. } | Order::Lead { .. } => {
                 self.ordered_migration(now, order, &texts, effects);
             }
             Order::EndMaintenance(window) => self.send(now, Command::EndMaintenance(window), effects),

@@ -8,6 +8,7 @@
 mod ask;
 mod command;
 mod decide;
+mod lead;
 mod tell;
 
 use stella_protocol::migration::{MigrationKind, MigrationProposal, MigrationRequest};
@@ -21,7 +22,7 @@ use crate::frame::dialog::{Order, SeenMigration};
 use crate::keys::{Intent, Mode, Place};
 use crate::screens::migrations::{self as screen, one};
 
-pub(super) use tell::Known;
+pub(super) use tell::{Known, Unseen};
 
 /// A re-read older than this is not one, in ms.
 const FRESH_MS: u64 = 2_000;
@@ -95,7 +96,12 @@ impl Model {
         let unfinished = |migration: &&Migration| migration.status.is_unfinished();
         let id = self.shown_migration().filter(unfinished).map(|migration| migration.id.clone());
         if let Some(id) = id.filter(|_| self.mode() == Mode::Migration) {
-            self.say(now, format!("{id} goes on in the server; 3 shows it again, here or on another console"));
+            let words = if self.ui.setup.embedded {
+                format!("{id} goes on in the server inside this console; 3 shows it again")
+            } else {
+                format!("{id} goes on in the server; 3 shows it again, here or on another console")
+            };
+            self.say(now, words);
         }
     }
 
@@ -131,6 +137,7 @@ impl Model {
                 let command = Command::DecideMigration { id, version: seen.version, verb, request: given };
                 self.send(now, command, effects);
             }
+            Order::Lead { id } => self.ordered_leader(now, &id, texts, effects),
             other => self.ordered_decision(now, other, texts, effects),
         }
     }

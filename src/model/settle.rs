@@ -48,6 +48,7 @@ impl Model {
         self.ring(effects);
         self.tell_of_migrations(now, effects);
         self.name_window(effects);
+        self.attend(now, effects);
         if let Some(dialog) = &mut self.ui.dialog {
             let (board, fixes) = (&self.board, &self.ui.fixes);
             let me = board.me().unwrap_or(self.ui.setup.me.raw());
@@ -82,7 +83,10 @@ impl Model {
     fn name_window(&mut self, effects: &mut Vec<Effect>) {
         let critical = self.board.alerts.counts().critical;
         let badge = stella_widgets::text::sanitise(self.ui.setup.badge.raw());
-        let title = if critical > 0 { format!("({critical}!) {badge} stella") } else { format!("{badge} stella") };
+        let critical = (critical > 0).then(|| format!("{critical}!"));
+        let news: Vec<String> = critical.into_iter().chain(self.unseen_words()).collect();
+        let title =
+            if news.is_empty() { format!("{badge} stella") } else { format!("({}) {badge} stella", news.join(", ")) };
         if self.ui.title != title {
             self.ui.title.clone_from(&title);
             effects.push(Effect::Title(title));

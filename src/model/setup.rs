@@ -1,6 +1,6 @@
 //! What was configured before anything was heard.
 
-use stella_protocol::Text;
+use stella_protocol::{ConsoleId, Text};
 
 use crate::theme::Theme;
 
@@ -10,6 +10,8 @@ use crate::theme::Theme;
 pub struct Setup {
     /// Name of the profile, or `DEMO`, `PIPE`, `TAIL`.
     pub badge: Text,
+    /// What this console is called among all: two of one person are two.
+    pub console: ConsoleId,
     /// This machine.
     pub host: Text,
     /// What is watched, in words.

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use stella_protocol::Text;
+use stella_protocol::{PresenceRequest, Text};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +88,13 @@ impl World {
                 tokio::spawn(async move { answer(&news, id, client.fetch(&query).await).await });
             }
             (None, query) => self.reply(id, query.refused(nobody())),
+        }
+    }
+
+    /// Without a server there is nobody to tell.
+    pub(super) fn attend(&self, said: PresenceRequest) {
+        if let Some(client) = self.client() {
+            tokio::spawn(async move { client.attend(&said).await });
         }
     }
 

@@ -33,6 +33,7 @@ pub struct Scene {
 pub fn setup() -> Setup {
     Setup {
         badge: "PROD".into(),
+        console: "con-mine".parse().unwrap(),
         host: "bastion-2".into(),
         watching: "prod.example".into(),
         me: "sre-1".into(),
@@ -195,6 +196,7 @@ pub fn snapshot(alerts: Vec<Alert>, at: Timestamp) -> Snapshot {
         fixes: Vec::new(),
         remedy: stella_protocol::Remedy::default(),
         migrations: Vec::new(),
+        presence: Vec::new(),
         series: vec![
             series("op.get_shared_agents.p95", "get_shared_agents p95", "ms", Some(200.0), at, 734.0),
             series("errors.percent", "errors", "%", None, at, 1.2),

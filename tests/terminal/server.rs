@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    token: String,
+    /// Who may connect, and with what.
+    tokens: Vec<(&'static str, String)>,
     _folder: tempfile::TempDir,
 }
 
@@ -35,14 +36,24 @@ pub struct Feed(BufReader<TcpStream>);
 impl Server {
     /// Starts one on a new folder; `test` is the test that serves when it is told to.
     pub fn start(test: &str) -> Self {
+        Self::start_for(test, &[("ana", Role::Responder)], |_| ())
+    }
+
+    /// The same for these people, on a folder that was prepared.
+    pub fn start_for(test: &str, people: &[(&'static str, Role)], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let request = AdminRequest::CreateToken { role: Role::Responder, name: "ana".to_owned(), expires_days: None };
-        let AdminAnswer::Token { token } = admin::run(folder.path(), &request).unwrap() else { panic!("no token") };
+        let token = |(name, role): &(&'static str, Role)| {
+            let request = AdminRequest::CreateToken { role: *role, name: (*name).to_owned(), expires_days: None };
+            let AdminAnswer::Token { token } = admin::run(folder.path(), &request).unwrap() else { panic!("no token") };
+            (*name, token)
+        };
+        let tokens = people.iter().map(token).collect();
+        prepare(folder.path());
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([test, "--exact", "--nocapture"]).env(DATA, folder.path()).env(LISTEN, address.to_string());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { child, address, token, _folder: folder };
+        let server = Self { child, address, tokens, _folder: folder };
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < until, "the server does not listen");
@@ -51,9 +62,19 @@ impl Server {
         server
     }
 
+    fn token(&self, name: &str) -> &str {
+        let known = self.tokens.iter().find(|(known, _)| *known == name);
+        known.map(|(_, token)| token.as_str()).unwrap()
+    }
+
     /// The console that connects to it.
     pub fn console(&self) -> Vec<String> {
-        let words = ["env".to_owned(), format!("STELLA_TOKEN={}", self.token)];
+        self.console_of("ana")
+    }
+
+    /// The console of one of its people.
+    pub fn console_of(&self, name: &str) -> Vec<String> {
+        let words = ["env".to_owned(), format!("STELLA_TOKEN={}", self.token(name))];
         let address = format!("http://{}", self.address);
         words.into_iter().chain(program(&["--server", &address])).collect()
     }
@@ -68,7 +89,7 @@ impl Server {
     pub fn feed(&self) -> Feed {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (address, token) = (self.address, &self.token);
+        let (address, token) = (self.address, self.token("ana"));
         write!(
             stream,
             "GET /api/stella/server-logs-stream HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"

@@ -106,6 +106,11 @@ impl Session {
         self.wait_seen(span, what, |seen| fits(&seen.parser.screen().contents()));
     }
 
+    /// The screen now.
+    pub fn screen(&self) -> String {
+        self.seen.0.lock().unwrap().parser.screen().contents()
+    }
+
     /// Waits until the output is as wanted.
     pub fn wait_output(&mut self, what: &str, fits: impl Fn(&str) -> bool) {
         self.wait_seen(PATIENCE, what, |seen| fits(&String::from_utf8_lossy(&seen.bytes)));

@@ -1,13 +1,10 @@
 //! What time alone does to the screen, with a real server behind it: the loop must wake by itself, and
 //! must not when nothing changes.
 
-#[path = "server.rs"]
-mod server;
-
 use chrono::{Timelike, Utc};
 
+use crate::server::{Server, serves};
 use crate::session::Session;
-use server::{Server, serves};
 
 /// The test that the server's process runs.
 const HOST: &str = "time::a_server_that_stands_still_is_late_then_stale_and_live_again";

@@ -6,15 +6,19 @@
 mod approvers;
 mod fixes;
 mod migrations;
+mod presence;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
-use stella_protocol::{Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, MigrationId, Remedy, Timestamp};
+use stella_protocol::{
+    Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, MigrationId, Presence, Remedy, Timestamp,
+};
 use tokio::sync::watch;
 
 use super::frame::{Kind, frame};
@@ -23,6 +27,7 @@ use super::unpoisoned;
 use crate::alerts::AlertState;
 use crate::migrate::MigrationState;
 use crate::migrate::drift::said::OldIds;
+use crate::presence::Attendance;
 use crate::remedy::FixState;
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
@@ -157,6 +162,7 @@ pub(super) struct InSight {
     pub fixes: Vec<Arc<FixState>>,
     pub remedy: Remedy,
     pub migrations: Vec<Arc<MigrationState>>,
+    pub presence: Vec<Presence>,
 }
 
 /// What the writer and all readers share.
@@ -166,6 +172,7 @@ pub(super) struct Shared {
     ring: Mutex<Ring>,
     lines: Mutex<Lines>,
     spoken: Mutex<Spoken>,
+    attendance: Mutex<Attendance>,
     wake: watch::Sender<()>,
     ended: AtomicBool,
     /// One human uses this server.
@@ -195,6 +202,7 @@ impl Shared {
             ring: Mutex::new(Ring::new(store.head()?)),
             lines: Mutex::new(Lines::default()),
             spoken: Mutex::new(Spoken::default()),
+            attendance: Mutex::default(),
             wake: watch::Sender::new(()),
             ended: AtomicBool::new(false),
             single_person: AtomicBool::new(false),
@@ -268,10 +276,11 @@ impl Shared {
     pub fn snapshot(&self, now: Timestamp) -> InSight {
         let board = self.board();
         let horizon = board.horizon(now);
+        let presence = self.attendance().present(Instant::now());
         let cursor = self.ring().head().cursor;
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
         let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
-        InSight { cursor, alerts, fixes, remedy: self.remedy_of(&board, now), migrations }
+        InSight { cursor, alerts, fixes, remedy: self.remedy_of(&board, now), migrations, presence }
     }
 
     /// What holds for all fixes now.

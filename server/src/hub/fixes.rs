@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{
-    Alert, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Principal, Problem, Remedy, Role, Text,
-    Timestamp,
+    Alert, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Presence, Principal, Problem, Remedy, Role,
+    Text, Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -35,6 +35,8 @@ pub struct InSight {
     pub remedy: Remedy,
     /// Unfinished migrations, and the last 10 that ended; oldest first.
     pub migrations: Vec<Migration>,
+    /// Consoles that are there.
+    pub presence: Vec<Presence>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -281,6 +283,7 @@ impl Hub {
             fixes: sight.fixes.iter().map(|state| state.fix.clone()).collect(),
             remedy: shown(&sight.remedy),
             migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
+            presence: sight.presence,
         }
     }
 }

@@ -32,10 +32,12 @@ pub enum Kind {
     Migration = 512,
     /// How far migrations are.
     MigrationProgress = 1024,
+    /// Who looks at what.
+    Presence = 2048,
 }
 
 impl Kind {
-    const ALL: [(Self, &str); 10] = [
+    const ALL: [(Self, &str); 11] = [
         (Self::Log, "log"),
         (Self::Alert, "alert"),
         (Self::AlertCounts, "alert_counts"),
@@ -46,6 +48,7 @@ impl Kind {
         (Self::Remedy, "remedy"),
         (Self::Migration, "migration"),
         (Self::MigrationProgress, "migration_progress"),
+        (Self::Presence, "presence"),
     ];
 
     /// Of an event.
@@ -61,6 +64,7 @@ impl Kind {
             FeedEvent::Remedy(_) => Self::Remedy,
             FeedEvent::Migration(_) => Self::Migration,
             FeedEvent::MigrationProgress(_) => Self::MigrationProgress,
+            FeedEvent::Presence(_) => Self::Presence,
             _ => Self::Control,
         }
     }

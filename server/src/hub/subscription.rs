@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use stella_protocol::feed::{LogLineEvent, Reset, ResetReason};
 use stella_protocol::query::Query;
-use stella_protocol::{Cursor, FeedEvent};
+use stella_protocol::{Cursor, FeedEvent, Present};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -78,11 +78,7 @@ pub struct Subscription {
     place: Place,
     epoch: u64,
     /// Frames that come before everything else.
-    first: VecDeque<Bytes>,
-    /// How many of them are the last logs.
-    logs: usize,
-    /// How many of them, at the end, say how far migrations are.
-    far: usize,
+    first: VecDeque<(Kind, Bytes)>,
     /// Index of the next raw line, and how many were missed before it.
     lines: Option<(u64, u64)>,
     skipping_since: Option<Instant>,
@@ -93,6 +89,7 @@ impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, store: Arc<dyn Store>, ask: CursorAsk) -> Self {
         let wake = shared.watch();
         let spoken = shared.spoken();
+        let attendance = shared.attendance();
         let ring = shared.ring();
         let (head, next) = (ring.head(), ring.end());
         let (seq, reset) = match ask {
@@ -103,15 +100,17 @@ impl Subscription {
             CursorAsk::At(at) if at.seq.saturating_add(1) < head.oldest => (head.cursor.seq, Some(ResetReason::Gap)),
             CursorAsk::At(at) => (at.seq, None),
         };
-        let mut first: VecDeque<Bytes> = match ask {
-            CursorAsk::None => ring.logs().cloned().collect(),
-            _ => reset.into_iter().map(reset_frame).collect(),
+        let mut first: VecDeque<(Kind, Bytes)> = match ask {
+            CursorAsk::None => ring.logs().map(|log| (Kind::Log, log.clone())).collect(),
+            _ => reset.into_iter().map(|reason| (Kind::Control, reset_frame(reason))).collect(),
         };
-        let logs = if ask == CursorAsk::None { first.len() } else { 0 };
-        let opening = first.len();
-        first.extend(spoken.frames());
-        let far = first.len() - opening;
-        drop((ring, spoken));
+        first.extend(spoken.frames().map(|far| (Kind::MigrationProgress, far)));
+        let consoles = attendance.present(std::time::Instant::now());
+        if !consoles.is_empty() {
+            let here = frame(&FeedEvent::Presence(Box::new(Present { consoles })));
+            first.push_back((Kind::Presence, here));
+        }
+        drop((ring, attendance, spoken));
         let behind = seq < head.cursor.seq;
         shared.readers.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -121,8 +120,6 @@ impl Subscription {
             place: Place { next, seq, skipped: None },
             epoch: head.cursor.epoch,
             first,
-            logs,
-            far,
             lines: None,
             skipping_since: None,
             wake,
@@ -132,12 +129,7 @@ impl Subscription {
 
     /// Follows only what `filter` wants; to be called before the first [`Subscription::next`].
     pub fn only(mut self, filter: Filter) -> Self {
-        if !filter.kinds.wants(Kind::MigrationProgress) {
-            self.first.truncate(self.first.len() - std::mem::take(&mut self.far));
-        }
-        if !filter.kinds.wants(Kind::Log) {
-            self.first.drain(..std::mem::take(&mut self.logs));
-        }
+        self.first.retain(|(kind, _)| filter.kinds.wants(*kind));
         if filter.kinds.wants(Kind::LogLine) && self.lines.is_none() {
             self.shared.line_readers.fetch_add(1, Ordering::Relaxed);
             let lines = self.shared.lines();
@@ -176,9 +168,9 @@ impl Subscription {
     }
 
     fn first_frames(&mut self) -> Option<Bytes> {
-        let mut joined = BytesMut::from(&self.first.pop_front()?[..]);
-        while self.first.front().is_some_and(|next| joined.len() + next.len() <= CHUNK) {
-            joined.extend(self.first.pop_front());
+        let mut joined = BytesMut::from(&self.first.pop_front()?.1[..]);
+        while self.first.front().is_some_and(|(_, next)| joined.len() + next.len() <= CHUNK) {
+            joined.extend(self.first.pop_front().map(|(_, next)| next));
         }
         Some(joined.freeze())
     }
@@ -260,13 +252,15 @@ impl Subscription {
 
     fn take_page(&mut self, events: &[StoredEvent], until: u64) {
         for event in events.iter().take_while(|event| event.seq <= until) {
-            if !self.filter.kinds.wants(Kind::named(&event.kind)) {
+            let kind = Kind::named(&event.kind);
+            if !self.filter.kinds.wants(kind) {
                 self.place.skip(event.seq);
                 continue;
             }
-            self.first.extend(self.place.skipped.take().map(|skipped| bookmark(self.epoch, skipped)));
+            let skipped = self.place.skipped.take();
+            self.first.extend(skipped.map(|skipped| (Kind::Control, bookmark(self.epoch, skipped))));
             let id = Cursor { epoch: self.epoch, seq: event.seq };
-            self.first.push_back(kept(id, &event.kind, &event.body));
+            self.first.push_back((kind, kept(id, &event.kind, &event.body)));
             self.place.seq = event.seq;
         }
     }
@@ -288,7 +282,7 @@ impl Subscription {
         let ring = self.shared.ring();
         self.place = Place { next: ring.end(), seq: ring.head().cursor.seq, skipped: None };
         self.source = Source::Ring;
-        self.first.push_back(reset_frame(ResetReason::Gap));
+        self.first.push_back((Kind::Control, reset_frame(ResetReason::Gap)));
     }
 }
 

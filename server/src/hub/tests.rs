@@ -3,6 +3,7 @@
 
 mod fixes;
 mod migrations;
+mod presence;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

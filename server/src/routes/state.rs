@@ -58,11 +58,11 @@ impl App {
 
 /// `GET /snapshot`.
 pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
-    let InSight { cursor, alerts, fixes, remedy, migrations } = app.hub.in_sight();
+    let InSight { cursor, alerts, fixes, remedy, migrations, presence } = app.hub.in_sight();
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
     let server_time = app.clock.now();
-    Json(Snapshot { cursor, server_time, health, engine, alerts, fixes, remedy, migrations, series })
+    Json(Snapshot { cursor, server_time, health, engine, alerts, fixes, remedy, migrations, presence, series })
 }
 
 /// `GET /dashboard`: the shape of the original application.

@@ -11,6 +11,7 @@ mod guide;
 mod harness;
 mod intake;
 mod migrations;
+mod presence;
 mod process;
 mod reads;
 mod roles;

@@ -10,7 +10,7 @@ use stella_protocol::{
 use stella_server::migrate::{Draft, MigrationState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write};
 
-use crate::harness::{Running, problem};
+use crate::harness::{Feed, Running, problem};
 
 /// A migration that somebody made.
 fn made(number: u64) -> MigrationState {
@@ -189,6 +189,36 @@ async fn pause_and_stop_are_a_responders_and_all_else_an_admins() {
             let code = problem(asked.send().await.unwrap()).await.code;
             let brake = matches!(verb, MigrationVerb::Pause | MigrationVerb::Stop);
             assert_eq!(code == Code::Forbidden, !brake, "{path}: {code:?}");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_admins_hand_it_over_and_take_it_over_and_both_feeds_say_who() {
+    let server = with(vec![made(1)]).await;
+    let (ana, bo) = (server.token(Role::Admin, "ana").await, server.token(Role::Admin, "bo").await);
+    let mut feeds = Vec::new();
+    for token in [&ana, &bo] {
+        let mut feed = Feed::open(&server.client, server.addr, token, "?events=migration", None).await;
+        feed.until("hello", |_| true).await;
+        feeds.push(feed);
+    }
+    let says = |token, verb: &'static str, version: u64, body| {
+        let asked = post(&server, &format!("migrations/mig-1/{verb}"), token, verb);
+        asked.header("If-Match", format!("\"{version}\"")).json(&body).send()
+    };
+    let given = says(&ana, "hand-over", 1, json!({ "to": "bo" })).await.unwrap();
+    assert_eq!(given.json::<Value>().await.unwrap()["leader"], "bo");
+    let early = problem(says(&bo, "take-over", 1, json!({})).await.unwrap()).await;
+    assert_eq!(early.code, Code::VersionConflict, "what bo saw was older");
+    let back = says(&ana, "take-over", 2, json!({ "text": "lunch" })).await.unwrap();
+    assert_eq!(back.json::<Value>().await.unwrap()["leader"], "ana");
+    for feed in &mut feeds {
+        for (leader, by) in [("bo", "ana"), ("ana", "ana")] {
+            let (_, told) = feed.until("migration", |_| true).await;
+            let last = told["trail"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!((&told["leader"], &last["by"]), (&json!(leader), &json!(by)), "{last}");
         }
     }
     server.stop().await;

@@ -10,6 +10,7 @@ use stella_widgets::text::sanitise;
 use super::Named;
 use super::rest::is_at_rest;
 use crate::cli::words::{clean, count, moment, section, table};
+use crate::lead;
 
 pub(super) use lists::{check, choice, collections, decisions, errors, is_right, kind, log, mapping, orphans, people};
 pub(super) use plan::{consent, plan};
@@ -170,6 +171,7 @@ pub(super) fn step(told: Option<&Migration>, now: &Migration) -> Vec<String> {
     let was = |phase: &Phase| told.is_some_and(|told| told.phases.contains(phase));
     let is_news = |phase: &&Phase| !was(phase) && (told.is_some() || phase.state == PhaseState::Running);
     let mut lines: Vec<String> = now.phases.iter().filter(is_news).map(ended_or_begun).collect();
+    lines.extend(told.and_then(|told| lead::passed(&told.leader, now, "")).map(|words| format!("· {words}")));
     if told.is_none_or(|told| outcome(told) != outcome(now)) {
         lines.push(outcome(now));
     }

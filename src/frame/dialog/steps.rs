@@ -58,6 +58,11 @@ pub enum Order {
         /// The id without a user.
         orphan: Text,
     },
+    /// Say who answers for the migration from now on: the choice is given.
+    Lead {
+        /// Which migration.
+        id: MigrationId,
+    },
     /// All fixes on, or off.
     Switch {
         /// On.

@@ -15,6 +15,11 @@ impl Model {
         let mut all: Vec<String> =
             MigrationVerb::ALL.into_iter().map(|verb| format!("migrate {}", verb.word())).collect();
         all.push("migrate check-user".to_owned());
+        let others = self.board.presence.others(&self.ui.setup.console, self.me());
+        let mut names: Vec<&str> = others.map(|one| one.who.raw()).filter(|name| is_plain(name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        all.extend(names.into_iter().map(|name| format!("migrate hand-over {name}")));
         all.extend(self.board.migrations.all().map(|one| format!("migrate {}", one.id)));
         all
     }
@@ -76,4 +81,9 @@ impl Model {
             }
         });
     }
+}
+
+/// True for a name that a command line takes as one word.
+fn is_plain(name: &str) -> bool {
+    name.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-@".contains(letter))
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Activity, Alert, Fix, HealthStatus, Severity, Status};
+use stella_protocol::{Activity, Alert, Fix, HealthStatus, Object, Severity, Status};
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::sparkline::spark_string;
 use stella_widgets::text::{cut, sanitise, width as text_width};
@@ -16,7 +16,7 @@ use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
 use crate::screens::fixes::{status, when};
-use crate::screens::{View, table};
+use crate::screens::{View, company, table};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["SEV", "AGE", "STATE", "SERVICE", "SUMMARY", "N", "30m", "OWNER"];
@@ -210,6 +210,7 @@ fn summary(view: &View<'_>, alert: &Alert, quiet: bool, width: u16) -> String {
     if alert.reopened > 0 {
         tail.push_str(&format!(" back x{}", alert.reopened));
     }
+    tail.push_str(&company::mark(view, &Object::Alert(alert.id.clone())));
     let room = width.saturating_sub(text_width(&tail));
     format!("{}{tail}", cut(&title, room))
 }

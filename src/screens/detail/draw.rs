@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Activity, Alert, Status};
+use stella_protocol::{Activity, Alert, Object, Status};
 use stella_widgets::list::Window;
 use stella_widgets::panel::Edge;
 use stella_widgets::text::{cut, sanitise, width};
@@ -16,7 +16,7 @@ use super::State;
 use super::body::{Kind, Row, rows};
 use crate::frame::{put, tint};
 use crate::screens::plot::{self, Plot};
-use crate::screens::{View, alerts};
+use crate::screens::{View, alerts, company};
 use crate::theme::Role;
 
 /// Rows of facts.
@@ -99,9 +99,12 @@ fn facts(view: &View<'_>, alert: &Alert, area: Rect, buffer: &mut Buffer) {
         alert.acknowledged_by.as_ref().map_or_else(|| "nobody".to_owned(), |by| sanitise(by.raw()).into_string());
     let unit = sanitise(alert.brief.unit.raw());
     let value = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| number::text(value, &unit));
+    let here = company::here_too(view, &Object::Alert(alert.id.clone()));
+    let here = here.map(|here| format!("   {here}")).unwrap_or_default();
     let first = [
         Span::styled(format!(" {}", alerts::word(alert.severity)), alerts::severity(view, alert.severity)),
         Span::styled(format!(" {activity}"), plain),
+        Span::styled(here, view.style(Role::Accent)),
         Span::styled(format!("   x{}", number::grouped(alert.occurrences)), muted),
         Span::styled(format!("   first {}", view.seconds(alert.first_seen)), muted),
         Span::styled(format!("   owner {owner}"), muted),

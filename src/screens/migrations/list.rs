@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 use stella_protocol::Migration;
 use stella_widgets::columns::{Column, Place, lay_out};
-use stella_widgets::text::{cut, fit, sanitise};
+use stella_widgets::text::{cut, sanitise};
 use stella_widgets::{Align, Rule, number};
 
 use super::State;

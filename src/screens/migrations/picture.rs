@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::Migration;
+use stella_protocol::{Migration, Object};
 use stella_widgets::Rule;
-use stella_widgets::text::{sanitise, width};
+use stella_widgets::text::{cut, sanitise, width};
 
 use super::one::{Pane, Shows, State};
 use super::page::{Page, Row, paint};
@@ -17,13 +17,16 @@ use super::words::{counts, kind};
 use super::{case, head, panes};
 use crate::board::link::LinkState;
 use crate::frame::put;
-use crate::screens::View;
+use crate::screens::{View, company};
 use crate::theme::Role;
 
 /// Rows that do not scroll: the title, six of figures, the names of the panes.
 const HEAD: u16 = 8;
 /// From this width on the first pane has two columns.
 const WIDE: u16 = 120;
+
+/// What a rule needs besides its title and its note: blanks, its ends, and a piece between them.
+const BESIDE: u16 = 8;
 
 /// The scrolling part.
 pub fn list_area(body: Rect) -> Rect {
@@ -106,11 +109,18 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
 fn title(state: &State, view: &View<'_>, migration: &Migration, below: usize, area: Rect, buffer: &mut Buffer) {
     let target = sanitise(migration.target.raw());
     let title = format!("{}  {} in {target}", migration.id, kind(migration.kind));
-    let note = match (state.shows, below) {
-        (Shows::Raw, _) => "as the server sent it".to_owned(),
-        (_, 0) => String::new(),
-        (_, below) => format!("{below} rows below"),
+    let place = match (state.shows, below) {
+        (Shows::Raw, _) => Some("as the server sent it".to_owned()),
+        (_, 0) => None,
+        (_, below) => Some(format!("{below} rows below")),
     };
+    let here = company::here_too(view, &Object::Migration(migration.id.clone()));
+    // The title gives way to people.
+    let room = here.as_ref().map_or(area.width, |here| area.width.saturating_sub(width(here) + BESIDE));
+    let title = cut(&title, room);
+    let both = here.iter().chain(&place).cloned().collect::<Vec<_>>().join("   ");
+    let fits = width(&title) + width(&both) + BESIDE <= area.width;
+    let note = if fits { both } else { here.or(place).unwrap_or_default() };
     let rule = Rule::new()
         .title(&title)
         .note(&note)

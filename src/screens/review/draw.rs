@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::Fix;
 use stella_protocol::fix::{FixStep, GateState, StepState};
+use stella_protocol::{Fix, Object};
 use stella_widgets::Rule;
 use stella_widgets::text::{cut, sanitise, width};
 
@@ -14,8 +14,8 @@ use super::page::{Page, Row, clean};
 use super::{Shows, State, live, plan};
 use crate::frame::put;
 use crate::model::requests::Progress;
-use crate::screens::View;
 use crate::screens::fixes::{approvals, risk, risk_role, status, status_role, when};
+use crate::screens::{View, company};
 use crate::theme::Role;
 
 /// Rows that do not scroll.
@@ -153,9 +153,12 @@ fn second(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
         Some((id, None)) => format!("   for {id}"),
         None => String::new(),
     };
-    let room = columns.saturating_sub(width(&target) + 5);
+    let here = company::here_too(view, &Object::Fix(fix.id.clone()));
+    let here = here.map(|here| format!("   {here}")).unwrap_or_default();
+    let room = columns.saturating_sub(width(&target) + width(&here) + 5);
     Line::from(vec![
         Span::styled(format!(" on {target}"), view.style(Role::Text)),
+        Span::styled(here, view.style(Role::Accent)),
         Span::styled(cut(&alert, room).into_owned(), view.style(Role::Muted)),
     ])
 }

@@ -18,6 +18,7 @@ impl Writer {
             self.next_second = now + SECOND;
             self.tell_counts();
             self.tell_progress();
+            self.shared.tell_presence(now);
             self.note_old_ids();
             self.flush();
         }

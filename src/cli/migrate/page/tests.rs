@@ -77,6 +77,18 @@ fn a_step_tells_what_began_and_what_ended_once() {
 }
 
 #[test]
+fn a_step_tells_by_whom_it_was_handed_over_and_why_it_stands() {
+    let entry = |by: &str| json!([{"at": "2026-01-01T00:00:00Z", "by": by, "what": "bo leads it now"}]);
+    let before = migration(&json!({"status": "copying"}));
+    let given = migration(&json!({"status": "copying", "leader": "bo", "trail": entry("op")}));
+    assert_eq!(step(Some(&before), &given), ["· op handed mig-1 over to bo"]);
+    let taken = migration(&json!({"status": "copying", "leader": "b\u{1b}o", "trail": entry("b\u{1b}o")}));
+    assert_eq!(step(Some(&given), &taken), ["· b^[o took mig-1 over"]);
+    let paused = json!({"status": "paused", "leader": "bo", "holdReason": "paused by ana: late", "trail": entry("op")});
+    assert_eq!(step(Some(&given), &migration(&paused)), ["mig-1 paused: paused by ana: late"]);
+}
+
+#[test]
 fn a_size_has_the_largest_unit_of_which_there_is_one() {
     assert_eq!([0, 1_023, 1_024, 1 << 20, 5 << 29].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "2.5 GiB"]);
 }
