@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::fix::{Act, ArgvAct, Fix, FixPlan, FixReview, PlanStep, Policy, Proposal, Risk, Stream};
+use stella_protocol::fix::{
+    Act, ArgvAct, Check, Fix, FixPlan, FixReview, Gate, GateState, PlanStep, Policy, Proposal, Risk, Stream,
+    Verification,
+};
 use stella_protocol::{Code, Current, FixOutput, FixStatus, FixVerb, Role, Snapshot, Text, Timestamp};
 use stella_server::Clock;
 use stella_server::remedy::definition::Limits;
 use stella_server::remedy::{Draft, Event, FixState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write};
 
-use crate::harness::{Running, problem};
+use crate::harness::{Running, post, problem, refused};
 
 /// A fix that waits for approvals.
 fn pending(number: u64, target: &str) -> FixState {
@@ -82,15 +85,6 @@ async fn with(fixes: Vec<FixState>) -> Running {
     Running::start_on(data).await
 }
 
-fn post(server: &Running, path: &str, token: &str, key: &str) -> RequestBuilder {
-    server.request(Method::POST, &format!("/api/stella/{path}"), token).header("Idempotency-Key", key)
-}
-
-async fn refused(name: &str, request: RequestBuilder, code: Code) {
-    let found = problem(request.send().await.unwrap()).await;
-    assert_eq!(found.code, code, "{name}: {found:?}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fix_is_reviewed_approved_once_and_told_on_the_feed() {
     let server = with(vec![pending(1, "service:search")]).await;
@@ -122,6 +116,21 @@ async fn a_fix_is_reviewed_approved_once_and_told_on_the_feed() {
     assert_eq!(stale.code, Code::VersionConflict);
     let Some(Current::Fix(current)) = stale.current else { unreachable!("{stale:?}") };
     assert_eq!(serde_json::to_value(current).unwrap(), first);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_says_when_nobody_could_tell_whether_it_helped() {
+    let mut unwatched = pending(2, "service:db");
+    let verification = Verification { check: Check::AlertQuiet, hold_ms: 30_000, within_ms: 300_000 };
+    unwatched.fix.plan.verification = Some(verification);
+    let server = with(vec![pending(1, "service:search"), unwatched]).await;
+    for (id, is_told) in [("fx-1", false), ("fx-2", true)] {
+        let review: FixReview =
+            serde_json::from_value(server.get_json(&format!("/api/stella/fixes/{id}")).await).unwrap();
+        let told = |gate: &Gate| gate.state == GateState::Warning && gate.text.raw().contains("not watched");
+        assert_eq!(review.gates.iter().any(told), is_told, "{id}: {:?}", review.gates);
+    }
     server.stop().await;
 }
 
