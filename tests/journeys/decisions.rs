@@ -6,7 +6,7 @@ use stella_protocol::{FeedEvent, FixStatus, FixVerb, Remedy, Role};
 use stella_tui::effect::{Command, Query, Reply};
 use stella_tui::event::{Cause, Event, LinkEvent};
 
-use crate::remedies::{at, decided, executed, fix, in_doubt, live, pending, reviewed, running};
+use crate::remedies::{at, decided, executed, fix, in_doubt, live, pending, review, reviewed, running};
 use crate::scene::{self, Scene, morning};
 
 #[test]
@@ -90,6 +90,24 @@ fn the_feed_is_a_gate_like_the_others() {
     let cause = Cause { what: "connection refused".into(), then: "is the server up?".into() };
     scene.event(Event::Link(LinkEvent::Lost { cause, retry_ms: 4_000 }));
     assert!(scene.screen().contains(" gates 5 [ok]   [no] the feed is not live"), "{}", scene.screen());
+}
+
+#[test]
+fn whoever_approves_is_told_when_nobody_could_tell_whether_it_helps() {
+    let mut scene = live((80, 24), vec![pending()], Remedy::default(), Role::Approver);
+    let mut review = review(&pending());
+    let quiet = "it will be \"not watched\": its alert is quiet, unless that fires again";
+    review.gates.last_mut().unwrap().text = quiet.into();
+    scene.keys("f");
+    scene.answer(|query| match query {
+        Query::Fix(id) => Some(Reply::Review(id.clone(), Ok(Box::new(review.clone())))),
+        _ => None,
+    });
+    scene.keys("i");
+    insta::assert_snapshot!("review_of_a_quiet_alert_80x24", scene.screen());
+    scene.keys("Y");
+    let gate = " gates 6 [ok]   [!!] it will be \"not watched\": its alert is quiet";
+    assert!(scene.screen().contains(gate), "{}", scene.screen());
 }
 
 #[test]

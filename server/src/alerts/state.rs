@@ -82,11 +82,19 @@ impl AlertState {
 
     /// Engine time at which it is called quiet: the whole minute after the rule's window passed by.
     pub(super) fn falls_quiet_at(&self) -> Option<Timestamp> {
-        if self.alert.activity != Activity::Firing || self.ends_on_recovery() {
-            return None;
-        }
-        let due = self.alert.last_seen.plus_millis(self.watch.window_ms.max(SHORTEST_QUIET)).millis();
-        Some(Timestamp::from_millis(due.saturating_add(MINUTE - 1).div_euclid(MINUTE) * MINUTE))
+        self.quiet_from().filter(|_| self.alert.activity == Activity::Firing)
+    }
+
+    /// The same, also where it is quiet or over by now. None: no silence makes it quiet.
+    pub fn quiet_from(&self) -> Option<Timestamp> {
+        let due = self.alert.last_seen.plus_millis(self.quiet_window()).millis();
+        let minute = Timestamp::from_millis(due.saturating_add(MINUTE - 1).div_euclid(MINUTE) * MINUTE);
+        Some(minute).filter(|_| !self.ends_on_recovery())
+    }
+
+    /// Milliseconds without a match that say that it is silent: its rule's window, or more where that is short.
+    pub fn quiet_window(&self) -> i64 {
+        self.watch.window_ms.max(SHORTEST_QUIET)
     }
 }
 

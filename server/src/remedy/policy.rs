@@ -8,6 +8,7 @@ mod gates;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
+mod watch;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use super::machine::words::plain;
 use super::{Draft, FixState, Refusal};
 
 pub use gates::gates;
+pub use watch::{nothing_to_do, watch_gate};
 
 /// Most fixes that are open at once.
 pub const MOST_OPEN: usize = 50;

@@ -86,6 +86,7 @@ pub(super) async fn one(
     let standing = Standing { fixes: &fixes, remedy: &remedy };
     let mut gates = policy::gates(&state, &session.principal, standing, app.clock.now());
     gates.extend(app.hub.roles_gate(&state));
+    gates.extend(policy::watch_gate(&state.fix, alert.as_ref()));
     gates.push(policy::record_gate(&record));
     let tag = tag(state.fix.version)?;
     let review = FixReview { fix: state.fix.clone(), gates, differences, record };

@@ -4,19 +4,10 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stella_protocol::{Code, Current, Verb};
 
-use crate::harness::{Running, problem};
+use crate::harness::{Running, problem, refused};
 
 const BULK: &str = "/api/stella/alerts/actions";
 const ONE: &str = "/api/stella/alerts/a-0000000/note";
-
-/// Checks that a request is refused with this code.
-async fn refused(name: &str, request: RequestBuilder, code: Code) {
-    let answer = request.send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let status = answer.status();
-    let found = problem(answer).await;
-    assert_eq!(found.code, code, "{name}: {status}");
-    assert!(!status.is_server_error(), "{name}: {status}");
-}
 
 fn nested(depth: usize) -> String {
     format!(r#"{{"verb":"note","text":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))

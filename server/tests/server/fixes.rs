@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::fix::{Fix, FixReview, Proposal};
+use stella_protocol::fix::{Check, Fix, FixReview, Gate, GateState, Proposal, Verification};
 use stella_protocol::{Code, Current, FixStatus, FixVerb, Role, Snapshot, Text};
 use stella_server::Clock;
 use stella_server::remedy::FixState;
 
-use crate::harness::{Running, problem};
+use crate::harness::{Running, post, problem, refused};
 use crate::waiting::{DIGEST, keep, pending};
 
 /// A server that finds these fixes in its folder.
@@ -17,15 +17,6 @@ async fn with(fixes: Vec<FixState>) -> Running {
     let data = tempfile::tempdir().unwrap();
     keep(data.path(), fixes, &[1, 2, 3, 4, 5].map(|number| format!("line {number}")));
     Running::start_on(data).await
-}
-
-fn post(server: &Running, path: &str, token: &str, key: &str) -> RequestBuilder {
-    server.request(Method::POST, &format!("/api/stella/{path}"), token).header("Idempotency-Key", key)
-}
-
-async fn refused(name: &str, request: RequestBuilder, code: Code) {
-    let found = problem(request.send().await.unwrap()).await;
-    assert_eq!(found.code, code, "{name}: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +50,21 @@ async fn a_fix_is_reviewed_approved_once_and_told_on_the_feed() {
     assert_eq!(stale.code, Code::VersionConflict);
     let Some(Current::Fix(current)) = stale.current else { unreachable!("{stale:?}") };
     assert_eq!(serde_json::to_value(current).unwrap(), first);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_says_when_nobody_could_tell_whether_it_helped() {
+    let mut unwatched = pending(2, "service:db");
+    let verification = Verification { check: Check::AlertQuiet, hold_ms: 30_000, within_ms: 300_000 };
+    unwatched.fix.plan.verification = Some(verification);
+    let server = with(vec![pending(1, "service:search"), unwatched]).await;
+    for (id, is_told) in [("fx-1", false), ("fx-2", true)] {
+        let review: FixReview =
+            serde_json::from_value(server.get_json(&format!("/api/stella/fixes/{id}")).await).unwrap();
+        let told = |gate: &Gate| gate.state == GateState::Warning && gate.text.raw().contains("not watched");
+        assert_eq!(review.gates.iter().any(told), is_told, "{id}: {:?}", review.gates);
+    }
     server.stop().await;
 }
 

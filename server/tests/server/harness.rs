@@ -9,7 +9,7 @@ use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use stella_protocol::{Alert, Problem, Role};
+use stella_protocol::{Alert, Code, Problem, Role};
 use stella_server::admin::{self, AdminAnswer, AdminRequest};
 use stella_server::{Config, Secret, Server};
 use tempfile::TempDir;
@@ -157,6 +157,20 @@ pub fn client() -> Client {
 
 pub fn request(client: &Client, addr: SocketAddr, method: Method, path: &str, token: &str) -> RequestBuilder {
     client.request(method, format!("http://{addr}{path}")).bearer_auth(token)
+}
+
+/// A change that is asked for at the routes of Stella, under a key.
+pub fn post(server: &Running, path: &str, token: &str, key: &str) -> RequestBuilder {
+    server.request(Method::POST, &format!("/api/stella/{path}"), token).header("Idempotency-Key", key)
+}
+
+/// Sends what has to be refused with this code, as the fault of whoever sent it.
+pub async fn refused(name: &str, request: RequestBuilder, code: Code) {
+    let answer = request.send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let status = answer.status();
+    let found = problem(answer).await;
+    assert_eq!(found.code, code, "{name}: {status}, {found:?}");
+    assert!(!status.is_server_error(), "{name}: {status}");
 }
 
 /// The problem in an answer, checked for what every problem must be.

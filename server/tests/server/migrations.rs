@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stella_protocol::{
     Code, Current, Migration, MigrationId, MigrationStatus, MigrationVerb, Role, Snapshot, Text, Timestamp,
@@ -10,7 +10,7 @@ use stella_protocol::{
 use stella_server::migrate::{Draft, MigrationState, machine};
 use stella_server::store::{SqliteStore, Store, Tx, Write};
 
-use crate::harness::{Feed, Running, problem};
+use crate::harness::{Feed, Running, post, problem, refused};
 
 /// A migration that somebody made.
 fn made(number: u64) -> MigrationState {
@@ -29,15 +29,6 @@ async fn with(migrations: Vec<MigrationState>) -> Running {
     store.commit_all(vec![Tx { writes, ..Tx::default() }]);
     drop(store);
     Running::start_on(data).await
-}
-
-fn post(server: &Running, path: &str, token: &str, key: &str) -> RequestBuilder {
-    server.request(Method::POST, &format!("/api/stella/{path}"), token).header("Idempotency-Key", key)
-}
-
-async fn refused(name: &str, request: RequestBuilder, code: Code) {
-    let found = problem(request.send().await.unwrap()).await;
-    assert_eq!(found.code, code, "{name}: {found:?}");
 }
 
 /// A body that every verb takes as far as its fields go.

@@ -125,10 +125,10 @@ fn open(text: String) -> Gate {
     Gate { state: GateState::Open, text: Text::from(text) }
 }
 
-fn warning(text: &str) -> Gate {
+pub(super) fn warning(text: &str) -> Gate {
     Gate { state: GateState::Warning, text: Text::from(text.to_owned()) }
 }
 
-fn shut(text: String) -> Gate {
+pub(super) fn shut(text: String) -> Gate {
     Gate { state: GateState::Shut, text: Text::from(text) }
 }

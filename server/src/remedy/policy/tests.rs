@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use stella_protocol::fix::{FixVerb, GateState, Maintenance, Policy, Record, Risk, Suppression, Switched};
-use stella_protocol::{Code, FixId, FixStatus, Principal, Remedy, Role, Text};
+use stella_protocol::fix::{
+    Check, FixVerb, GateState, Maintenance, Policy, Record, Risk, Side, Suppression, Switched, Verification,
+};
+use stella_protocol::{Activity, Alert, Code, FixId, FixStatus, Principal, Remedy, Role, Status, Text};
 
 use super::*;
 use crate::remedy::definition::Limits;
@@ -284,4 +286,43 @@ fn a_single_person_may_approve_the_own_proposal_and_is_told_so() {
     let seen = seen_by(&waiting(), "p0", Role::Admin, &remedy, 0);
     let warnings = seen.iter().filter(|(state, _)| *state == GateState::Warning).count();
     assert!(seen.iter().all(|(state, _)| *state != GateState::Shut) && warnings == 2, "{seen:#?}");
+}
+
+/// What the gate of its alert says of this fix.
+fn told_of(state: &FixState, alert: Option<&Alert>) -> Option<(GateState, String)> {
+    watch_gate(&state.fix, alert).map(|gate| (gate.state, gate.text.raw().to_owned()))
+}
+
+#[test]
+fn whoever_decides_is_told_when_nobody_could_tell_whether_it_helped() {
+    let mut tale = waiting();
+    let mut alert = crate::alerts::sample::alert("f", 1, 0).alert;
+    let told = |tale: &Tale, alert: Option<&Alert>| told_of(&tale.state, alert);
+    assert_eq!(told(&tale, Some(&alert)), None, "it fires: it will tell");
+    let unwatched = |told: Option<(GateState, String)>| {
+        told.is_some_and(|(state, text)| state == GateState::Warning && text.contains("not watched"))
+    };
+    assert!(unwatched(told(&tale, None)));
+    alert.activity = Activity::Quiet { since: at(0) };
+    assert!(unwatched(told(&tale, Some(&alert))));
+
+    tale.state.fix.by_policy = true;
+    let why = nothing_to_do(&tale.state.fix, &alert).unwrap();
+    assert_eq!(told(&tale, Some(&alert)), Some((GateState::Shut, why.to_owned())), "no person asked for it");
+    tale.state.fix.by_policy = false;
+    alert.status = Status::Resolved;
+    let why = nothing_to_do(&tale.state.fix, &alert).unwrap();
+    assert_eq!(told(&tale, Some(&alert)), Some((GateState::Shut, why.to_owned())));
+
+    for status in FixStatus::ALL {
+        tale.state.fix.status = status;
+        let waits = matches!(status, FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved);
+        assert_eq!(told(&tale, Some(&alert)).is_some(), waits, "{status:?}");
+    }
+    tale.state.fix.status = FixStatus::Pending;
+    let series = Check::Series { series: "errors".into(), side: Side::Below, limit: 1.0 };
+    for verification in [Some(Verification { check: series, hold_ms: 1, within_ms: 1 }), None] {
+        tale.state.fix.plan.verification = verification;
+        assert_eq!((told(&tale, Some(&alert)), told(&tale, None)), (None, None), "its alert is not what is watched");
+    }
 }

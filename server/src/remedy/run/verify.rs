@@ -6,11 +6,11 @@
 use std::sync::{Arc, PoisonError};
 
 use stella_protocol::fix::{Check, Side, Verification};
-use stella_protocol::{Activity, Alert, AlertId, Series, Status, Text, Timestamp};
+use stella_protocol::{Alert, AlertId, Series, Status, Text, Timestamp};
 
 use super::executor::Parts;
 use crate::alerts::AlertState;
-use crate::remedy::{FixState, SYSTEM, Verdict};
+use crate::remedy::{FixState, SYSTEM, Verdict, policy};
 
 /// A match this recent breaks what must hold, in milliseconds of engine time: bursts have gaps.
 const SHORTEST_GAP: i64 = 5_000;
@@ -19,8 +19,6 @@ const SHORTEST_GAP: i64 = 5_000;
 const GAPS: i64 = 6;
 /// An alert of fewer matches has no usual gap: only its rule's own window tells that it is over.
 const FEWEST_MATCHES: u64 = 4;
-/// The shortest window whose silence tells that an alert is over, in milliseconds: as alerts fall quiet.
-const SHORTEST_WINDOW: i64 = 60_000;
 /// How far back a series is looked at, in milliseconds: its newest full bucket.
 const LOOK_BACK: i64 = 15_000;
 /// Width of a bucket that is looked at, in milliseconds.
@@ -73,18 +71,10 @@ pub(super) fn guard(parts: &Parts, state: &FixState, check: &Check) -> Result<()
     }
 }
 
-/// Why nothing is to be done for its alert any more: it is over, or quiet and no person asked for it. None: there is
-/// something, nobody can tell, or something else is watched. What people approve is done for a quiet alert too: what
-/// was damaged stays damaged when nobody runs into it at the moment.
-pub(super) async fn nothing_to_watch(parts: &Parts, state: &FixState) -> Option<&'static str> {
-    let id = state.fix.alert_id.as_ref()?;
-    state.fix.plan.verification.as_ref().filter(|wanted| wanted.check == Check::AlertQuiet)?;
-    let watched = kept(parts, id).await.ok()??;
-    if !watched.alert.status.is_open() {
-        return Some("its alert is over already: there is nothing that it could help");
-    }
-    (state.fix.by_policy && matches!(watched.alert.activity, Activity::Quiet { .. }))
-        .then_some("its alert is quiet already: nothing could tell whether it helped; propose it when it fires")
+/// [`policy::nothing_to_do`] as its alert stands now. None also where nobody can tell.
+pub(super) async fn nothing_to_do(parts: &Parts, state: &FixState) -> Option<&'static str> {
+    let watched = kept(parts, state.fix.alert_id.as_ref()?).await.ok()??;
+    policy::nothing_to_do(&state.fix, &watched.alert)
 }
 
 /// The alert is over since the fix did something, or has been without a match since then for longer than chance
@@ -97,7 +87,7 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
         return Verdict::Early(Text::from("its steps are not done"));
     };
     match kept(parts, id).await {
-        Ok(Some(kept)) if was_quiet(&kept, state) => {
+        Ok(Some(kept)) if was_quiet(parts, &kept, state) => {
             Verdict::Unwatched(Text::from("its alert was quiet before it began"))
         }
         Ok(Some(open)) if open.alert.status.is_open() => {
@@ -111,11 +101,12 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
     }
 }
 
-/// The alert had been without a match for its rule's window when the first step began, and has had none since: more
-/// silence proves nothing.
-fn was_quiet(watched: &AlertState, state: &FixState) -> bool {
+/// The alert was quiet when the first step began, and has had no match since: more silence proves nothing.
+fn was_quiet(parts: &Parts, watched: &AlertState, state: &FixState) -> bool {
     let began = state.fix.steps.first().and_then(|step| step.started_at);
-    began.is_some_and(|began| began.since(watched.alert.last_seen) >= watched.watch.window_ms)
+    // Matches are on engine time, which lags in a recording.
+    let began = began.map(|began| now(parts).plus_millis(began.since(parts.clock.now())));
+    began.zip(watched.quiet_from()).is_some_and(|(began, quiet)| began >= quiet)
 }
 
 /// The store does not answer.
@@ -182,7 +173,7 @@ impl Since {
     /// matches are frequent. A step cannot have helped against what would not have matched anyway: so the gap into
     /// which the effect fell counts as a usual one.
     fn needed(&self, open: &AlertState) -> i64 {
-        let window = open.watch.window_ms.max(SHORTEST_WINDOW);
+        let window = open.quiet_window();
         let before = (self.last_match - self.effect).max(0);
         usual_gap(&open.alert).map_or(window, |gap| window.min(gap.max(before).saturating_mul(GAPS).max(SHORTEST_GAP)))
     }

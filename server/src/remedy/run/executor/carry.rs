@@ -71,7 +71,7 @@ async fn claim(parts: &Parts, state: &FixState) -> Option<Arc<FixState>> {
                 return supersede(parts, state, &format!("it cannot be planned any more: {}", why.raw())).await;
             }
         };
-        if let Some(why) = verify::nothing_to_watch(parts, state).await {
+        if let Some(why) = verify::nothing_to_do(parts, state).await {
             return supersede(parts, state, why).await;
         }
         gates = preconditions(parts, state).await.map(drop);
@@ -151,7 +151,7 @@ impl Work<'_> {
     /// Before the first step there must still be something to do; and before each of them, the guard must hold.
     async fn startable(&self, state: &FixState) -> Result<(), Text> {
         if state.work.at == 0
-            && let Some(why) = verify::nothing_to_watch(self.parts, state).await
+            && let Some(why) = verify::nothing_to_do(self.parts, state).await
         {
             return Err(Text::from(why));
         }

@@ -1,10 +1,11 @@
 //! What counts as proof that a fix helped, and what is said where nothing does.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use stella_detect::Phase;
+use stella_detect::{Finding, Phase};
 use stella_protocol::command::{ActionRequest, Target, WrongPart};
-use stella_protocol::fix::{MaintenanceRequest, Record};
+use stella_protocol::fix::{GateState, MaintenanceRequest, Record};
 use stella_protocol::health::EngineClock;
 use stella_protocol::{AlertType, FixStatus, LineId, Principal, Role, Status, Text, Verb};
 
@@ -12,6 +13,7 @@ use super::power::Power;
 use super::scene::{Process, Scene, definition};
 use crate::alerts::sample::finding;
 use crate::remedy::FixState;
+use crate::remedy::policy::watch_gate;
 
 fn record(process: &Process) -> (u64, u64) {
     let Record { runs, good, .. } = process.hub.fix_record("switch-on").unwrap();
@@ -79,15 +81,47 @@ async fn what_people_approve_is_done_for_a_quiet_alert_and_said_to_be_unwatched(
     let scene = Scene::new(definition("approve", "h", true)).await;
     let process = scene.start(Power::until(None));
     process.finds("f", "alpha");
-    process.until(FixStatus::Pending).await;
+    let pending = process.until(FixStatus::Pending).await;
+    let alert = || process.hub.alert(pending.fix.alert_id.as_ref().unwrap()).unwrap();
+    assert_eq!(watch_gate(&pending.fix, alert().as_ref()), None);
     scene.pass(130_000);
+    let mut changed = process.hub.changed();
     process.hub.tick(scene.clock.now());
+    changed.changed().await.unwrap();
+    let gate = watch_gate(&pending.fix, alert().as_ref()).unwrap();
+    assert!(gate.state == GateState::Warning && gate.text.raw().contains("not watched"), "{gate:?}");
     process.approve().await;
     let done = process.until(FixStatus::Executed).await;
     assert_eq!(done.fix.result.raw(), "not watched: its alert was quiet before it began");
-    let alert = process.hub.alert(done.fix.alert_id.as_ref().unwrap()).unwrap().unwrap();
-    assert!(alert.status.is_open(), "it resolves nothing");
+    assert!(alert().unwrap().status.is_open(), "it resolves nothing");
     assert_eq!((scene.target.counts().len(), record(&process)), (1, (0, 0)));
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_of_a_recording_of_yesterday_is_not_quiet_for_a_day() {
+    let scene = Scene::new(definition("approve", "h", true)).await;
+    let process = scene.start(Power::until(None));
+    let engine = Cell::new(scene.clock.now());
+    let read = |found: Vec<Finding>| {
+        let clock = EngineClock { last: Some(engine.get()), recording: true, lines: 1 };
+        process.hub.apply(found, LineId(1), engine.get(), clock).unwrap();
+    };
+    scene.pass(24 * 3_600_000);
+    let mut found = finding("f", engine.get().millis());
+    found.operation = Some(Text::from("alpha"));
+    read(vec![found]);
+    process.approve().await;
+    let both_pass = || {
+        if process.fix().is_some_and(|state| state.fix.status == FixStatus::Verifying) {
+            scene.pass(400);
+            engine.set(engine.get().plus_millis(400));
+            read(Vec::new());
+        }
+    };
+    let done = process.until_with(|fix| fix.status == FixStatus::Executed, both_pass).await;
+    assert!(done.fix.result.raw().starts_with("verified"), "{:?}", done.fix.result);
+    assert_eq!(record(&process), (1, 1));
     process.end().await;
 }
 
@@ -146,12 +180,13 @@ fn says(process: &Process, phase: Phase) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_says_itself_that_it_is_well_has_to_say_so() {
-    for recovers in [true, false] {
+    // However long ago it said that it is not: only one that falls silent is ever quiet.
+    for (recovers, wait) in [(true, 1_000), (false, 1_000), (true, 200_000)] {
         let text = definition("approve", "u", true).replace("performance_degradation", "health");
         let scene = Scene::new(text).await;
         let process = scene.start(Power::until(None));
         says(&process, Phase::Firing);
-        scene.pass(1_000);
+        scene.pass(wait);
         process.approve().await;
         process.until(FixStatus::Verifying).await;
         if recovers {
