@@ -11,7 +11,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use tally::Tally;
+use tally::Tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -348,8 +348,8 @@ impl<'j> Judge<'j> {
         })
     }
 
-    /// What was found, and how many documents everybody owns.
-    pub fn done(mut self, at: Timestamp) -> (Verification, Tally) {
+    /// What was found.
+    pub fn done(mut self, at: Timestamp) -> Verification {
         let tally = std::mem::take(&mut self.tally);
         for difference in tally.differences() {
             self.differs(difference);
@@ -367,7 +367,7 @@ impl<'j> Judge<'j> {
                 self.changed, self.renamed
             ),
         ];
-        let verification = Verification {
+        Verification {
             at,
             documents: self.documents,
             checks: checks.into_iter().map(Text::new).collect(),
@@ -376,8 +376,7 @@ impl<'j> Judge<'j> {
             first_changed: self.first_changed,
             first: self.first,
             not_checked,
-        };
-        (verification, tally)
+        }
     }
 }
 

@@ -107,11 +107,6 @@ impl Plan {
         Ok(hex(&Sha256::digest(canonical.as_bytes())))
     }
 
-    /// Documents that it changes or moves.
-    pub fn planned(&self) -> u64 {
-        self.collections.iter().map(|one| one.changes + one.moves).sum()
-    }
-
     /// Ids without a user whose documents are archived.
     pub fn archived(&self) -> impl Iterator<Item = &String> {
         self.orphan_choices.iter().filter(|(_, chosen)| chosen.choice == OrphanChoice::Archive).map(|(id, _)| id)

@@ -93,37 +93,10 @@ impl Resolution {
         self.decisions.iter().filter(|decision| decision.decided.is_none()).count() as u64
     }
 
-    /// True when the data hold no id that becomes another: there is nothing to migrate.
-    pub fn is_settled(&self) -> bool {
-        self.pairs.iter().all(|(old, new)| old == new)
-    }
-
-    /// Ids without a user that stay without one.
-    pub fn quarantined(&self) -> impl Iterator<Item = &Orphan> {
-        self.orphans
-            .iter()
-            .filter(|orphan| self.chosen.get(orphan.id.raw()).is_none_or(|chosen| chosen.target().is_none()))
-    }
-
     /// Ids that are somebody's, or nobody's on purpose, and become nothing else: undecided ones, dummies.
     pub fn stays(&self) -> BTreeSet<String> {
         let system = self.system.iter().map(|seen| seen.id.raw().to_owned());
         system.chain(self.undecided.iter().cloned()).collect()
-    }
-
-    /// Ids that may stand where they stand: those in quarantine or archived, and all that [`stays`](Self::stays).
-    pub fn listed(&self) -> BTreeSet<String> {
-        let quarantined = self.quarantined().map(|orphan| orphan.id.raw().to_owned());
-        quarantined.chain(self.stays()).collect()
-    }
-
-    /// The old ids of each id that stays.
-    pub fn olds(&self) -> BTreeMap<String, Vec<String>> {
-        let mut olds: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (old, new) in self.pairs.iter().chain(&self.further).filter(|(old, new)| old != new) {
-            olds.entry(new.clone()).or_default().push(old.clone());
-        }
-        olds
     }
 
     /// What becomes of a reference to this id.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use stella_protocol::Text;
-use stella_protocol::migration::{Difference, UserCheck, UserPlace};
+use stella_protocol::migration::Difference;
 
 /// Of one person in one collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,7 +44,7 @@ impl fmt::Display for Sums {
 
 /// Counts by person (by the id that stays) and collection. Grows with people, not with documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(super) struct Tally {
     counts: BTreeMap<(String, String), Count>,
     /// Documents of a collection that others changed and of which nobody knows whose they were.
     loose: BTreeMap<String, i64>,
@@ -109,18 +109,10 @@ impl Tally {
         Sums { counts: self.counts.len(), all }
     }
 
-    /// What one person sees. `asked` are the documents by collection that stood, before, under the id that the
-    /// application asks with.
-    pub fn user(&self, user: &str, old_ids: Vec<Text>, asked: &BTreeMap<String, u64>) -> UserCheck {
-        let first = (user.to_owned(), String::new());
-        let own = self.counts.range(first..).take_while(|((owner, _), _)| owner == user);
-        let shown = |count: i64| u64::try_from(count).unwrap_or(0);
-        let place = |((_, collection), count): (&(String, String), &Count)| UserPlace {
-            collection: Text::new(collection.clone()),
-            before: asked.get(collection).copied().unwrap_or(0),
-            now: shown(count.now),
-            expected: shown(count.expected()),
-        };
-        UserCheck { user: Text::new(user.to_owned()), old_ids, places: own.map(place).collect() }
+    /// What one person must have and has, by collection.
+    #[cfg(test)]
+    pub(super) fn of_one(&self, user: &str) -> Vec<(&str, i64, i64)> {
+        let own = self.counts.iter().filter(|((owner, _), _)| owner == user);
+        own.map(|((_, collection), count)| (collection.as_str(), count.expected(), count.now)).collect()
     }
 }

@@ -60,7 +60,11 @@ impl<'s> Scope<'s> {
     pub fn take(&mut self, document: &Document) {
         let known = KNOWN.iter().find(|(name, _)| *name == document.key.collection).map(|(_, known)| *known);
         let (Some(known), Some(collection)) = (known, self.map.collection(&document.key.collection)) else { return };
-        let changes = !matches!(rewrite(self.map, collection, document, &self.resolution.mapping), Rewritten::Same);
+        let changes = match rewrite(self.map, collection, document, &self.resolution.mapping) {
+            Rewritten::Same => false,
+            Rewritten::Changed(changed) => !changed.changes.is_empty(),
+            Rewritten::Parked(_) => true,
+        };
         match known {
             Known::Conversations => self.conversation(document),
             Known::Messages => self.counted.messages += u64::from(changes),

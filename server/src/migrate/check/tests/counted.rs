@@ -14,13 +14,13 @@ fn thrice(newest: [u32; 3]) -> World {
     )
 }
 
-fn counts(world: &World) -> (u64, u64, u64) {
+fn counts(world: &World) -> (i64, i64, u64) {
     let (_, verification, tally) = world.verified();
     assert_eq!(verification.differences, 0, "{:?}", verification.first);
-    let seen = tally.user(&new_id(0), vec![], &BTreeMap::new());
+    let (_, expected, now) = tally.of_one(&new_id(0))[0];
     let told = verification.checks.iter().find(|check| check.raw().contains("became one")).map(Text::raw);
     let became = told.and_then(|told| told.split("before, ").nth(1)?.split(' ').next()?.parse().ok());
-    (seen.places[0].expected, seen.places[0].now, became.unwrap_or(0))
+    (expected, now, became.unwrap_or(0))
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn an_original_that_others_changed_or_made_before_it_was_copied_counts_once() {
     let (_, verification, tally) = world.verified();
     assert_eq!(verification.changed_since, 2, "{:?}", verification.first_changed);
     for person in [0, 2] {
-        let seen = tally.user(&new_id(person), vec![], &BTreeMap::new());
-        assert!(seen.places.iter().all(|place| place.now == place.expected && place.now > 0), "{seen:?}");
+        let seen = tally.of_one(&new_id(person));
+        assert!(seen.iter().all(|(_, expected, now)| now == expected && *now > 0), "{seen:?}");
     }
     // What was copied and is gone is told once.
     world.now.remove(&DocumentKey::new("settings", new_id(0)));
@@ -92,7 +92,7 @@ fn a_count_tells_of_one_that_is_gone_where_two_were_to_become_one() {
     let mut judge = Judge::new(&world.map, ids, &world);
     judge.owned(&old_id(0), "settings", 1);
     judge.owned(&number(0), "settings", 1);
-    let (verification, _) = judge.done(Timestamp::from_millis(1));
+    let verification = judge.done(Timestamp::from_millis(1));
     assert_eq!(verification.first[0].detail.raw(), "0 are there, 2 must be");
 }
 
@@ -137,7 +137,7 @@ fn a_count_that_is_wrong_is_told_when_no_document_is() {
     let ids = Ids { mapping: &world.mapping, listed: &world.listed, olds: &world.olds };
     let mut judge = Judge::new(&world.map, ids, &world);
     judge.owned(&old_id(0), "notes", 2);
-    let (verification, _) = judge.done(Timestamp::from_millis(1));
+    let verification = judge.done(Timestamp::from_millis(1));
     assert_eq!((verification.differences, verification.first[0].check.raw()), (1, "owned documents"));
     assert_eq!(verification.first[0].what.raw(), format!("{} in notes", new_id(0)));
 }

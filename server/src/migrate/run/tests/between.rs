@@ -15,7 +15,7 @@ use super::scene::{Process, Scene, TOO_LONG, data, id};
 use super::sweep::differs;
 use crate::documents::embedded::Embedded;
 use crate::documents::{
-    Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
+    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
 };
 use crate::hub::Hub;
 use crate::migrate::run::ledger::Pass;
@@ -68,6 +68,14 @@ impl Documents for Gated {
         limit: usize,
     ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
         self.inner.scan(collection, after, limit)
+    }
+
+    fn absent<'a>(
+        &'a self,
+        collection: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
+        self.inner.absent(collection, after)
     }
 
     fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {

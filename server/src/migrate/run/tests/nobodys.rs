@@ -123,15 +123,21 @@ async fn looked_at(process: &Process, id: &MigrationId) -> PlanSummary {
 async fn what_an_archived_id_owns_is_marked_and_what_is_somebody_elses_is_not() {
     let scene = world(42);
     let before = scene.contents();
-    let process = scene.start();
+    let store = shared(&scene.documents);
+    let process = scene.start_with(Arc::clone(&store));
     let owned = before.iter().filter(|(_, fields)| fields.get("userId") == Some(&json!(NOBODY)));
     let mine: BTreeSet<&str> = owned.map(|(path, _)| path.as_str()).collect();
     assert!(mine.len() > 2 && mine.contains("messages/g4"));
     let plan = planned(&scene, &process, &[(NOBODY, OrphanChoice::Archive)]).await.plan.unwrap();
     assert_eq!((plan.placeholders, plan.archived), (0, mine.len() as u64));
+    // Somebody goes on writing under it.
+    let fields = serde_json::from_value(json!({"userId": NOBODY, "text": "late"})).unwrap();
+    let late = DocumentWrite { key: key("messages/zz"), expect: Expect::Absent, leave: Leave::Fields(fields) };
+    store.others.lock().unwrap().push(late);
     let verified = process.drive(&scene, &[MigrationStatus::Verified], None).await;
     let found = verified.verification.unwrap();
-    assert_eq!((found.differences, found.changed_since), (0, 0), "{:?}", found.first);
+    assert_eq!((found.differences, found.changed_since), (0, 1), "{:?}", found.first);
+    assert_eq!(found.first_changed, [Text::from("messages/zz")]);
     let counts = verified.counts;
     assert_eq!(counts.done + counts.skipped + counts.parked, counts.planned, "{counts:?}");
     process.drive(&scene, &[MigrationStatus::Completed], None).await;

@@ -96,7 +96,7 @@ impl Bar {
             self.hand.ledger.trouble(&troubles, self.clock.now())?;
         }
         self.owned(&mut judge)?;
-        Ok(judge.done(self.clock.now()).0)
+        Ok(judge.done(self.clock.now()))
     }
 
     /// What people owned before.
