@@ -4,6 +4,7 @@ mod desk;
 mod drift;
 mod gate;
 mod lives;
+mod loss;
 mod power;
 mod scene;
 mod stops;

@@ -70,7 +70,7 @@ pub struct Tally {
     after: Fold,
     pending: Vec<(Document, Work)>,
     bytes: u64,
-    /// Keys that something is pending for, or was imagined for since the page was computed.
+    /// Keys that something is pending for, or was written or imagined for, since the page was computed.
     claimed: BTreeSet<DocumentKey>,
     /// In a pass that only computes: everything that was computed.
     pub told: Vec<Told>,
@@ -265,7 +265,6 @@ impl Bench {
 
     /// Writes what is pending: first into the backup what is not there yet.
     async fn flush(&self, run: &Run, tally: &mut Tally) -> Result<(), Ended> {
-        tally.claimed.clear();
         tally.bytes = 0;
         let pending = std::mem::take(&mut tally.pending);
         if pending.is_empty() {

@@ -228,8 +228,10 @@ impl Hand {
             }
             Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
             Some(Stays::Second) => {
-                (work.written.how, work.written.made) = (How::Changed, false);
-                if row.is_none_or(|row| row.document.version != there.version) {
+                let made = row.map_or_else(|| self.is_made(&there.key), |row| Ok(row.document.made))?;
+                (work.written.how, work.written.made) = (How::Changed, made);
+                // What we made ourselves is no image of what stood there before.
+                if !row.map_or(made, |row| row.document.version == there.version) {
                     self.keep(there, &mut work)?;
                 }
                 Ok(Deed::Write(Box::new(work)))

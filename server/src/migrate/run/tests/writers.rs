@@ -72,7 +72,9 @@ async fn ten_writers_lose_nothing_and_leave_no_old_id() {
     // The migration waits for them, so that neither leaves the other behind, and in its middle until they are done.
     let done = Arc::new(watch::Sender::new(0));
     let theirs = Arc::clone(&done);
-    store.gate.hold(move |call, writes| call == Call::Write && (writes >= half || *theirs.borrow() < EACH * (writes + 1)));
+    store
+        .gate
+        .hold(move |call, writes| call == Call::Write && (writes >= half || *theirs.borrow() < EACH * (writes + 1)));
     process.says(&scene, MigrationVerb::Start).await.unwrap();
     let begin = |seed| tokio::spawn(writer(Arc::clone(&store), seed, Arc::clone(&done), stop.clone()));
     let writers: Vec<_> = (0..WRITERS).map(begin).collect();
