@@ -16,7 +16,7 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::PATIENCE;
 use reqwest::{Method, StatusCode};
@@ -255,11 +255,8 @@ fn an_effect_is_there_exactly_once_when_the_server_is_killed_before_or_after_it(
     assert_eq!((effects.len(), effects[0].what.as_str()), (1, "drain push"), "{effects:?}");
 
     let _second = home.start();
-    let begun = Instant::now();
-    while home.fixes().iter().any(|fix| fix.status == FixStatus::Running) {
-        assert!(begun.elapsed() < LEASE + PATIENCE, "{:?}", home.fixes());
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    let runs = || home.fixes().iter().any(|fix| fix.status == FixStatus::Running);
+    home.api.until_within(LEASE + PATIENCE, "the end of what runs", |_| (!runs()).then_some(()));
     for queue in ["mail", "push"] {
         home.says(&format!("queue-{queue}"), "ok");
     }

@@ -124,13 +124,18 @@ impl Api {
     }
 
     /// Asks until there is an answer.
-    pub fn until<T>(&self, what: &str, mut ask: impl FnMut(&Self) -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, ask: impl FnMut(&Self) -> Option<T>) -> T {
+        self.until_within(PATIENCE, what, ask)
+    }
+
+    /// The same, for so long at most.
+    pub fn until_within<T>(&self, patience: Duration, what: &str, mut ask: impl FnMut(&Self) -> Option<T>) -> T {
         let begun = Instant::now();
         loop {
             if let Some(answer) = ask(self) {
                 return answer;
             }
-            assert!(begun.elapsed() < PATIENCE, "waited for {what}");
+            assert!(begun.elapsed() < patience, "waited for {what}");
             self.runtime.block_on(async { tokio::time::sleep(LOOK).await });
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -32,8 +32,6 @@ const SOAK_MS: i64 = 1_500;
 
 /// How long a phase may take, with the lease of a server that was killed in it.
 const LONG: Duration = Duration::from_mins(3);
-/// From one look at it to the next.
-const LOOK: Duration = Duration::from_millis(25);
 
 /// Whose documents are migrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,15 +156,14 @@ impl Home {
     /// Waits until that holds of it; it must not halt or fail on the way.
     pub fn until_it(&self, id: &str, what: &str, holds: impl Fn(&Migration) -> bool) -> Migration {
         let stuck = [MigrationStatus::Halted, MigrationStatus::PlanFailed, MigrationStatus::BackupFailed];
-        let begun = Instant::now();
-        loop {
+        self.api.until_within(LONG, &format!("{id} {what}"), |_| {
             let now = self.migration(id);
             if holds(&now) {
-                return now;
+                return Some(now);
             }
-            assert!(!stuck.contains(&now.status) && begun.elapsed() < LONG, "waited for {id} {what}: {now:#?}");
-            self.api.wait(async { tokio::time::sleep(LOOK).await });
-        }
+            assert!(!stuck.contains(&now.status), "waited for {id} {what}: {now:#?}");
+            None
+        })
     }
 
     /// Every row of one of its lists, page by page.

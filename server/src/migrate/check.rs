@@ -21,7 +21,7 @@ use stella_protocol::{Text, Timestamp};
 
 use super::form::{self, Form};
 use super::map::{Collection, DataMap, Kind};
-use super::reference::{Changed, Mapping, Rewritten, Stays, of_documents, references, rewrite};
+use super::reference::{Changed, Mapping, Reference, Rewritten, Stays, of_documents, references, rewrite};
 pub use super::reference::{owner, people};
 use crate::documents::{Document, DocumentKey};
 
@@ -146,6 +146,8 @@ pub struct Judge<'j> {
     differences: u64,
     first: Vec<Difference>,
     tally: Tally,
+    /// Paths of stored objects that begin with an old id.
+    stored: u64,
 }
 
 impl<'j> Judge<'j> {
@@ -165,6 +167,7 @@ impl<'j> Judge<'j> {
             differences: 0,
             first: Vec::new(),
             tally: Tally::default(),
+            stored: 0,
         }
     }
 
@@ -184,6 +187,7 @@ impl<'j> Judge<'j> {
             Some((now, digest)) => {
                 self.documents += 1;
                 self.seen.extend(collection.map(|one| one.name.as_str()));
+                self.stored += collection.map_or(0, |one| self.stored_under_old_ids(one, now));
                 self.there(case, collection, (now, &digest), &becomes)
             }
         };
@@ -339,6 +343,16 @@ impl<'j> Judge<'j> {
         told.map(|one| one.id.as_ref()).find(|id| !known(id)).map(str::to_owned)
     }
 
+    /// Paths of stored objects that begin with an old id: they stay, since the objects stand there.
+    fn stored_under_old_ids(&self, collection: &Collection, now: &Document) -> u64 {
+        if collection.places.iter().all(|declared| declared.kind != Kind::Storage) {
+            return 0;
+        }
+        let all = references(self.map, collection, now, &|id| self.ids.mapping.knows(id));
+        let old = |one: &&Reference<'_>| one.kind == Kind::Storage && self.ids.mapping.target(&one.id).is_some();
+        all.iter().filter(old).count() as u64
+    }
+
     fn stands_where_one_moves_to(&self, collection: &Collection, now: &Document) -> bool {
         let Some(pattern) = collection.id.as_ref().filter(|pattern| !pattern.is_pseudonym()) else { return false };
         pattern.cuts(&now.key.id).iter().any(|cut| {
@@ -357,7 +371,9 @@ impl<'j> Judge<'j> {
         let absent = self.map.collections.iter().filter(|one| !self.seen.contains(one.name.as_str()));
         let not_checked: Vec<Text> = absent.map(|one| Text::new(one.name.clone())).collect();
         let sums = tally.sums();
-        let checks = vec![
+        let stored =
+            format!("{} paths of stored objects begin with an old id, and stay: the objects stand there", self.stored);
+        let checks = [
             format!("{} documents written: each is what its image becomes", self.written),
             format!("{} documents not written: each is as it was", self.untouched),
             format!("{} documents looked at for old ids and for ids without a user", self.documents),
@@ -367,10 +383,11 @@ impl<'j> Judge<'j> {
                 self.changed, self.renamed
             ),
         ];
+        let checks = checks.into_iter().chain((self.stored > 0).then_some(stored));
         Verification {
             at,
             documents: self.documents,
-            checks: checks.into_iter().map(Text::new).collect(),
+            checks: checks.map(Text::new).collect(),
             differences: self.differences,
             changed_since: self.changed,
             first_changed: self.first_changed,

@@ -34,7 +34,7 @@ fn old(one: &Reference<'_>, mapping: &Mapping) -> Option<OldId> {
     let user = match one.kind {
         Kind::Storage => return None,
         Kind::Pseudonym => Some(mapping.pseudonym_target(&one.id)?),
-        Kind::Id | Kind::Mixed => mapping.target(&one.id),
+        Kind::Id | Kind::Mixed | Kind::StorageMoved => mapping.target(&one.id),
     };
     let is_stranger = || one.kind == Kind::Id && is_old_form(one.form) && !mapping.knows(&one.id);
     (user.is_some() || is_stranger()).then(|| OldId { path: one.path.clone(), user: user.map(str::to_owned) })

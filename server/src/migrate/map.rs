@@ -90,8 +90,17 @@ pub enum Kind {
     Mixed,
     /// A pseudonym (form E) made of the id of a user.
     Pseudonym,
-    /// The path of a stored object whose first segment is the id of a user.
+    /// The path of a stored object whose first segment is the id of a user; the object stands there.
     Storage,
+    /// The same, of an object that stands under the new id already.
+    StorageMoved,
+}
+
+impl Kind {
+    /// True where an id is the first segment of what stands there.
+    pub fn is_path(self) -> bool {
+        matches!(self, Self::Storage | Self::StorageMoved)
+    }
 }
 
 /// What to do where two entries of a set of people, or two keys of a map, become one person's.

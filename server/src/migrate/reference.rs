@@ -87,7 +87,7 @@ pub fn references<'d>(
 /// What a value at a declared place says.
 fn told<'d>(value: &'d Value, kind: Kind, users: &str) -> (Cow<'d, str>, Form) {
     match (id_in(value, users), value) {
-        (Some(path), _) if kind == Kind::Storage => (first_segment(path).into(), Form::of(first_segment(path))),
+        (Some(path), _) if kind.is_path() => (first_segment(path).into(), Form::of(first_segment(path))),
         (Some(id), _) => (id.into(), Form::of(id)),
         (None, Value::Null) => ("".into(), Form::Empty),
         (None, odd) => (odd.to_string().chars().take(ODD_LETTERS).collect(), Form::NotText),

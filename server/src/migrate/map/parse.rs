@@ -14,8 +14,13 @@ use crate::toml_source::{Placed, Problem, Section, Source, shown};
 const LAST: i64 = 3;
 
 /// The keys of places, and what stands at them.
-const KINDS: [(&str, Kind); 4] =
-    [("refs", Kind::Id), ("mixed", Kind::Mixed), ("pseudonyms", Kind::Pseudonym), ("storage", Kind::Storage)];
+const KINDS: [(&str, Kind); 5] = [
+    ("refs", Kind::Id),
+    ("mixed", Kind::Mixed),
+    ("pseudonyms", Kind::Pseudonym),
+    ("storage", Kind::Storage),
+    ("storage_moved", Kind::StorageMoved),
+];
 
 #[derive(Clone, Copy)]
 enum Word {

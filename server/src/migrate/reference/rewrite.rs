@@ -1,7 +1,7 @@
 //! One document with other ids: nothing else of it changes, every value keeps its type. One whose owner is an id
 //! without a user that somebody chose to archive is marked besides.
 //!
-//! Paths in a storage stay: the object behind one must be moved first, and nobody here can. A document
+//! Paths in a storage stay, but where the map says that the objects were moved: nobody here can move one. A document
 //! with a clash that nobody can settle stays as it is, whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use stella_protocol::Text;
 
 use super::clash::{Clash, Outcome, keep};
 use super::mapping::Mapping;
-use super::{ID, PATH, id_in, owner};
+use super::{ID, PATH, first_segment, id_in, owner};
 use crate::documents::shape::is_typed;
 use crate::documents::{Document, DocumentKey};
 use crate::migrate::map::place::{Place, Step, key_path};
@@ -181,15 +181,16 @@ impl Work<'_> {
         let (mapping, users) = (self.mapping, self.users);
         let mut changes = Vec::new();
         declared.place.change(&mut self.after, &mut |path, value| {
-            let Some(from) = id_in(value, users).map(str::to_owned) else { return };
+            let Some(whole) = id_in(value, users).map(str::to_owned) else { return };
+            let from = if declared.kind.is_path() { first_segment(&whole) } else { &whole };
             let to = match declared.kind {
-                Kind::Id | Kind::Mixed => mapping.target(&from),
-                Kind::Pseudonym => mapping.pseudonym_target(&from),
+                Kind::Id | Kind::Mixed | Kind::StorageMoved => mapping.target(from),
+                Kind::Pseudonym => mapping.pseudonym_target(from),
                 Kind::Storage => None,
             };
             if let Some(to) = to {
-                put(value, users, to);
-                changes.push((path.to_owned(), from, to));
+                put(value, users, &format!("{to}{}", &whole[from.len()..]));
+                changes.push((path.to_owned(), from.to_owned(), to));
             }
         });
         for (path, from, to) in changes {

@@ -230,6 +230,28 @@ fn a_key_that_becomes_one_that_is_there_is_settled_like_an_entry_of_a_set() {
     assert_eq!(changed.clashes[0].outcome, Outcome::Chosen);
 }
 
+#[test]
+fn the_path_of_a_stored_object_changes_where_the_map_says_that_it_was_moved_and_stays_elsewhere() {
+    let map = DataMap::parse(
+        "m.toml",
+        "title = \"t\"\n[users]\ncollection = \"users\"\nemail = \"email\"\n\
+         [[collection]]\nname = \"files\"\nstorage = \"here\"\nstorage_moved = [\"there\", \"all[].path\"]\n",
+    )
+    .unwrap();
+    let (path, odd) = (format!("{ANA}/a-7/{ANA}.pdf"), format!("tool-inputs/{ANA}/x"));
+    let all = json!([{ "path": path }, { "path": odd }, { "path": ANA }, { "path": "" }, { "path": 7 }]);
+    let before = document("files/f", json!({ "here": path, "there": path, "all": all }));
+    let Rewritten::Changed(changed) = rewrite(&map, &map.collections[0], &before, &mapping()) else {
+        unreachable!("it was moved")
+    };
+    let moved = format!("{}/a-7/{ANA}.pdf", new_ana());
+    let all = json!([{ "path": moved }, { "path": odd }, { "path": new_ana() }, { "path": "" }, { "path": 7 }]);
+    let after = document("files/f", json!({ "here": path, "there": moved, "all": all }));
+    assert_eq!((changed.fields, changed.key), (after.fields, before.key));
+    let told: Vec<(&str, &str)> = changed.changes.iter().map(|one| (one.path.raw(), one.from.raw())).collect();
+    assert_eq!(told, [("there", ANA), ("all[0].path", ANA), ("all[2].path", ANA)]);
+}
+
 /// Fields with `leaf` at a place, and what its condition wants beside it.
 fn fields_with(declared: &crate::migrate::map::Declared, leaf: &str) -> Value {
     let text = declared.place.to_string();
@@ -256,7 +278,7 @@ fn every_place_of_the_shipped_map_is_found_and_changed() {
             let leaf = match declared.kind {
                 Kind::Id | Kind::Mixed => ANA,
                 Kind::Pseudonym => hashed.as_str(),
-                Kind::Storage => path.as_str(),
+                Kind::Storage | Kind::StorageMoved => path.as_str(),
             };
             let document = document(&format!("{}/none", collection.name), fields_with(declared, leaf));
             let at = |document: &Document| -> Vec<String> {
@@ -265,7 +287,7 @@ fn every_place_of_the_shipped_map_is_found_and_changed() {
             };
             let told = format!("{} {}", collection.name, declared.place);
             let stays = declared.kind == Kind::Storage;
-            assert_eq!(at(&document), [if stays { ANA } else { leaf }], "{told}");
+            assert_eq!(at(&document), [if declared.kind.is_path() { ANA } else { leaf }], "{told}");
             match rewrite(&map, collection, &document, &mapping) {
                 Rewritten::Same => assert!(stays, "{told}"),
                 Rewritten::Changed(changed) => {
@@ -336,7 +358,7 @@ fn known(id: &str) -> bool {
 fn becomes(reference: &Reference<'_>) -> String {
     let mapping = mapping();
     let target = match reference.kind {
-        Kind::Id | Kind::Mixed => mapping.target(&reference.id),
+        Kind::Id | Kind::Mixed | Kind::StorageMoved => mapping.target(&reference.id),
         Kind::Pseudonym => mapping.pseudonym_target(&reference.id),
         Kind::Storage => None,
     };

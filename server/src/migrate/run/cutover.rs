@@ -91,7 +91,13 @@ async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
     let pass = round(2);
     if run.ask(move |ledger| ledger.progressed_in(pass)).await?.batches.1 == 0 {
         let batches = moved(run, hand).await?;
-        run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+        run.ask(move |ledger| {
+            ledger.put_batches(pass, &batches)?;
+            // A tombstone does not say that something is to be looked for there: without its batch, a life after a
+            // power loss would not know it for its own, and a rollback would leave it.
+            ledger.make_durable()
+        })
+        .await?;
     }
     loop {
         run.check()?;

@@ -129,14 +129,7 @@ impl Ledger {
     /// # Errors
     /// When the disk says no.
     pub fn make_durable(&self) -> Result<(), LedgerError> {
-        self.durably("make the ledger durable", |tx| {
-            tx.prepare_cached(
-                "INSERT INTO marks (name, value) VALUES ('durable', 1)
-                 ON CONFLICT (name) DO UPDATE SET value = value + 1",
-            )?
-            .execute([])?;
-            Ok(())
-        })
+        self.durably("make the ledger durable", |_| Ok(()))
     }
 
     /// A reader that is free, else the first.
@@ -161,7 +154,8 @@ impl Ledger {
         transact(&mut writer, write).map_err(|stop| stop.of(what))
     }
 
-    /// The same, and it survives a power loss with all that was written before.
+    /// The same, and it survives a power loss with all that was written before. Each raises the mark `durable`: a
+    /// transaction that changes nothing would not reach the disk.
     fn durably<T>(
         &self,
         what: &'static str,
@@ -170,7 +164,15 @@ impl Ledger {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let set = |writer: &Connection, how: &str| writer.pragma_update(None, "synchronous", how);
         set(&writer, "full").map_err(doing(what))?;
-        let written = transact(&mut writer, write).map_err(|stop| stop.of(what));
+        let written = transact(&mut writer, |tx| {
+            tx.prepare_cached(
+                "INSERT INTO marks (name, value) VALUES ('durable', 1)
+                 ON CONFLICT (name) DO UPDATE SET value = value + 1",
+            )?
+            .execute([])?;
+            write(tx)
+        });
+        let written = written.map_err(|stop| stop.of(what));
         set(&writer, "normal").map_err(doing(what))?;
         written
     }

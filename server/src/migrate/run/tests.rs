@@ -6,6 +6,7 @@ mod drift;
 mod firestore;
 mod gate;
 mod lives;
+mod loss;
 mod nobodys;
 mod power;
 mod scene;

@@ -272,8 +272,10 @@ impl Hand {
             Some(Stays::Either | Stays::First) => Ok(Deed::Skip(true)),
             Some(Stays::Second) => {
                 let mut work = moved(changed)?;
-                (work.written.how, work.written.made) = (How::Changed, false);
-                if row.is_none_or(|row| row.document.version != there.version) {
+                let made = row.map_or_else(|| self.is_made(&there.key, known), |row| Ok(row.document.made))?;
+                (work.written.how, work.written.made) = (How::Changed, made);
+                // What we made ourselves is no image of what stood there before.
+                if !row.map_or(made, |row| row.document.version == there.version) {
                     self.keep(there, known.held(self, &there.key)?, &mut work);
                 }
                 Ok(Deed::Write(Box::new(work)))

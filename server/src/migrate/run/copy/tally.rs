@@ -39,7 +39,7 @@ pub struct Tally {
     part: Option<Part>,
     /// Ids of documents that were to be written and are not there any more, in order, those not counted yet.
     pub gone: VecDeque<String>,
-    /// Keys that something is pending for, or was imagined for since the page was computed.
+    /// Keys that something is pending for, or was written or imagined for, since the page was computed.
     pub claimed: BTreeSet<DocumentKey>,
     /// In a pass that only computes: everything that was computed.
     pub told: Vec<Told>,
@@ -139,7 +139,6 @@ impl Tally {
 
     /// Takes what is to be written.
     pub fn pending(&mut self) -> Vec<(DocumentKey, Work)> {
-        self.claimed.clear();
         self.bytes = 0;
         std::mem::take(&mut self.pending)
     }

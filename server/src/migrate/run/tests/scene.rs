@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::loss::Left;
 use super::power::shared;
 use super::world;
 use crate::clock::Clock;
@@ -290,21 +291,33 @@ impl Process {
     /// Ends it in good order, however it stands, and waits until nobody has its files.
     pub async fn end(self) {
         self.ending.cancel();
-        self.ended(false).await;
+        drop(self.ended(false).await);
     }
 
     /// The same, without a word: its leases go on.
     pub async fn die(self) {
-        self.ended(true).await;
+        drop(self.ended(true).await);
     }
 
-    async fn ended(self, dies: bool) {
+    /// The same, and the machine loses its power: what the ledger did not make durable is lost. How many of its
+    /// transactions were.
+    pub async fn lose_power(self, scene: &Scene) -> usize {
+        let ledger = self.ended(true).await;
+        let file = scene.data.path().join("migrations").join(format!("{}.db", id()));
+        let left = Left::of(&file);
+        // At its end the database tidies up, and loses nothing.
+        drop(ledger);
+        left.stays(&file)
+    }
+
+    /// The last who has its ledger is whoever asks.
+    async fn ended(self, dies: bool) -> Arc<Ledger> {
         let Self { hub, site, thread, ending: _ending, conductor, life } = self;
         if dies {
             conductor.abort();
         }
         assert_eq!(conductor.await.is_err(), dies);
-        let ledger = site.ledger(&id()).map(|ledger| Arc::downgrade(&ledger)).unwrap();
+        let ledger = site.ledger(&id()).unwrap();
         hub.stop();
         drop((hub, site));
         let left = tokio::task::spawn_blocking(move || {
@@ -312,7 +325,8 @@ impl Process {
             thread.join().unwrap();
         });
         timeout(TOO_LONG, left).await.expect("what it was doing does not end").unwrap();
-        assert_eq!(ledger.strong_count(), 0, "somebody has its ledger");
+        assert_eq!(Arc::strong_count(&ledger), 1, "somebody has its ledger");
+        ledger
     }
 }
 

@@ -9,15 +9,15 @@ use futures_util::stream::iter;
 use stella_protocol::MigrationStatus;
 
 use super::power::{Switched, shared};
-use super::scene::{Contents, Scene};
+use super::scene::{Contents, Process, Scene};
 use crate::migrate::machine::LEASE_MS;
 
 /// Worlds at the same time.
-const AT_ONCE: usize = 4;
-const SEED: u64 = 5;
+pub(super) const AT_ONCE: usize = 4;
+pub(super) const SEED: u64 = 5;
 
 /// The end without any interruption, its points and its versions.
-async fn uninterrupted() -> (Contents, u64, u64) {
+pub(super) async fn uninterrupted() -> (Contents, u64, u64) {
     let scene = Scene::new(SEED, 1);
     let store = shared(&scene.documents);
     let process = scene.start_with(Arc::clone(&store));
@@ -27,12 +27,11 @@ async fn uninterrupted() -> (Contents, u64, u64) {
     (scene.contents(), store.points.load(Ordering::SeqCst), ended.version)
 }
 
-/// A life that ends at a point, or when a version is reached; then another one.
-async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
-    let scene = Scene::new(SEED, 1);
+/// A life until a point, or until a version is reached: from there on its store does not answer any more.
+pub(super) async fn dying(scene: &Scene, point: Option<u64>, version: Option<u64>) -> Process {
     let store = Arc::new(Switched { dies_at: point, ..Switched::new(scene.documents.clone()) });
     let process = scene.start_with(Arc::clone(&store));
-    process.propose(&scene).await;
+    process.propose(scene).await;
     let kill = async {
         match version {
             Some(version) => process.until(|now| now.version >= version).await,
@@ -42,9 +41,15 @@ async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
     };
     tokio::select! {
         () = kill => {}
-        _ = process.drive(&scene, &[MigrationStatus::Completed], Some(&store.dead)) => {}
+        _ = process.drive(scene, &[MigrationStatus::Completed], Some(&store.dead)) => {}
     }
-    process.die().await;
+    process
+}
+
+/// A life that ends at a point, or when a version is reached; then another one.
+async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
+    let scene = Scene::new(SEED, 1);
+    dying(&scene, point, version).await.die().await;
     scene.pass(LEASE_MS + 1);
     let next = scene.start();
     next.drive(&scene, &[MigrationStatus::Completed], None).await;

@@ -11,7 +11,7 @@ use super::gate::Call;
 use super::power::{Switched, shared};
 use super::scene::{Scene, key};
 use super::sweep::differs;
-use super::world::{derived, document_id};
+use super::world::{derived, document_id, google};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
 use crate::migrate::machine::LEASE_MS;
 
@@ -113,6 +113,27 @@ async fn a_rollback_that_is_killed_anywhere_goes_on_to_the_same_end() {
             return;
         }
         point += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_become_one_both_come_back_whichever_is_read_first() {
+    for month in ["10", "12"] {
+        let scene = Scene::new(16, 1);
+        let path = format!("settings/{}", google(2));
+        let fields = json!({"userId": google(2), "updatedAt": format!("2025-{month}-01T10:00:00Z"), "theme": "other"});
+        scene.documents.import(json!({ "path": path, "fields": fields }).to_string().as_bytes()).unwrap();
+        let before = scene.contents();
+        let process = scene.start();
+        process.propose(&scene).await;
+        process.drive(&scene, &[MigrationStatus::Verified], None).await;
+        let stays = if month == "10" { "t0" } else { "other" };
+        assert_eq!(scene.contents()[&format!("settings/{}", document_id(2))]["theme"], stays);
+        process.says(&scene, MigrationVerb::Rollback).await.unwrap();
+        process.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+        let after = scene.contents();
+        assert!(before == after, "{month}: {:?}", differs(&before, &after));
+        process.end().await;
     }
 }
 
