@@ -178,6 +178,10 @@ const WALLS: &[Wall] = &[
             "axum",
         ],
     },
+    Wall {
+        room: &["server/src/documents"],
+        must_not_name: &["crate::remedy", "crate::migrate", "crate::alerts", "crate::hub", "crate::routes"],
+    },
     Wall { room: &["server/src/routes"], must_not_name: &["stella_detect", "rusqlite", "std::fs"] },
     Wall { room: &["server/src"], must_not_name: &["ratatui", "crossterm", "stella_widgets", "stella_tui"] },
     Wall {

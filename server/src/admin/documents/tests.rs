@@ -39,13 +39,14 @@ async fn a_scan_says_the_same_of_the_same_documents_in_a_firestore() {
     let folder = demo();
     let wanted = told(&scan(folder.path(), None).unwrap());
     let double = Double::start().await;
-    let store = firestore::on(&double, firestore::pace());
+    let store = firestore::on_a(&double);
     let documents = demo::documents(&demo::Options::default());
-    firestore::fill(
-        &store,
-        documents.map(|(collection, id, fields)| (DocumentKey::new(collection, id), fields.into_iter().collect())),
-    )
-    .await;
+    let said = |(collection, id, fields): demo::Seeded| {
+        let mut fields = serde_json::Value::Object(fields);
+        firestore::as_it_says(&mut fields);
+        (DocumentKey::new(collection, id), serde_json::from_value(fields).unwrap())
+    };
+    firestore::fill(&store, documents.map(said)).await;
     let commits = double.asked().commits;
     let report = survey_of(&store, &shipped::application().unwrap()).await.unwrap();
     assert_eq!(told(&report), wanted);

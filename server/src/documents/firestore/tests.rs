@@ -16,7 +16,7 @@ use crate::documents::{Expect, Leave, conformance};
 use double::{Double, PROJECT};
 
 /// As usual, but not as slow.
-pub(crate) fn pace() -> Pace {
+pub(super) fn pace() -> Pace {
     Pace { first: Duration::from_millis(1), longest: Duration::from_millis(4), ..Pace::default() }
 }
 
@@ -29,8 +29,13 @@ pub(super) fn settings(project: &str) -> Settings {
     }
 }
 
+/// On a double, and without long waits.
+pub(crate) fn on_a(double: &Double) -> Firestore {
+    on(double, pace())
+}
+
 /// On a double.
-pub(crate) fn on(double: &Double, pace: Pace) -> Firestore {
+pub(super) fn on(double: &Double, pace: Pace) -> Firestore {
     let around = Surroundings { emulator: Some(double.host()), key_file: None };
     Firestore::within(&settings(PROJECT), around, pace, &Clock::system()).unwrap()
 }
@@ -49,6 +54,21 @@ pub(crate) fn on_the_emulator(test: &str) -> Option<Firestore> {
 #[expect(clippy::print_stderr, reason = "whoever reads the output of a test sees what was not tested")]
 fn skip(why: &str) {
     eprintln!("{why}");
+}
+
+/// Fields with every time as the service says it.
+pub(crate) fn as_it_says(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(object) => {
+            if let Some(serde_json::Value::String(text)) = object.get_mut("$timestamp") {
+                let time = chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+                *text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            }
+            object.values_mut().for_each(as_it_says);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(as_it_says),
+        _ => {}
+    }
 }
 
 /// Puts documents there that were not there before, by their paths.

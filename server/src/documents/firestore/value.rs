@@ -94,11 +94,10 @@ fn text_sent(database: &Database, kind: &str, text: &str) -> Fit<Value> {
         }
         "$double" => Ok(json!({ "doubleValue": text })),
         "$timestamp" => {
-            let whole = text.ends_with('Z') && !text.contains('t') && DateTime::parse_from_rfc3339(text).is_ok();
-            if whole {
+            if instant(text).is_some_and(|instant| instant == text) {
                 Ok(json!({ "timestampValue": text }))
             } else {
-                Err(Unfit("a $timestamp is of the form 2025-11-09T10:00:00.123456Z"))
+                Err(Unfit("a $timestamp is in UTC with the fewest of 0, 3, 6 or 9 digits, as in 2025-11-09T10:00:00Z"))
             }
         }
         "$bytes" => {
@@ -128,7 +127,9 @@ fn one_read(database: &Database, value: Value) -> Fit<Value> {
         ("integerValue", value) => whole_read(&value).ok_or(other),
         ("doubleValue", value) => double_read(&value).ok_or(other),
         ("stringValue", Value::String(text)) => Ok(Value::String(text)),
-        ("timestampValue", Value::String(text)) => Ok(json!({ "$timestamp": text })),
+        ("timestampValue", Value::String(text)) => {
+            instant(&text).map(|instant| json!({ "$timestamp": instant })).ok_or(other)
+        }
         ("bytesValue", Value::String(text)) => Ok(json!({ "$bytes": text })),
         ("referenceValue", Value::String(name)) => {
             database.shown(&name).map(|shown| json!({ "$reference": shown })).ok_or(other)
@@ -178,6 +179,12 @@ fn double_read(value: &Value) -> Option<Value> {
         Value::String(digits) => digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(|n| json!(n)),
         number => number.as_f64().map(|number| json!(number)),
     }
+}
+
+/// One way to write an instant, to the nanosecond: the service has several.
+fn instant(text: &str) -> Option<String> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
 /// The version that a time of change is.

@@ -8,7 +8,7 @@ use super::scene::{Contents, Process, Scene, key};
 use super::sweep::differs;
 use crate::documents::firestore::Firestore;
 use crate::documents::firestore::tests::double::{Double, Fault};
-use crate::documents::firestore::tests::{fill, on, on_the_emulator, pace};
+use crate::documents::firestore::tests::{fill, on_a, on_the_emulator};
 use crate::documents::tour;
 use crate::migrate::machine::LEASE_MS;
 
@@ -21,7 +21,7 @@ async fn store_for(test: &str) -> (Firestore, Option<Double>) {
         return (store, None);
     }
     let double = Double::start().await;
-    (on(&double, pace()), Some(double))
+    (on_a(&double), Some(double))
 }
 
 async fn contents(store: &Firestore) -> Contents {
@@ -134,7 +134,7 @@ async fn on_a_bad_line_it_ends_the_same_and_the_ledger_says_what_the_service_hol
     ];
     let (scene, other) = (Scene::new(62, 1), Scene::new(62, 1));
     let double = Double::start().await;
-    let store = on(&double, pace());
+    let store = on_a(&double);
     filled(&store, &scene).await;
     let process = scene.start_with(Arc::new(store.clone()));
     process.propose(&scene).await;

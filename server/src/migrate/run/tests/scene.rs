@@ -25,6 +25,7 @@ use super::world;
 use crate::clock::Clock;
 use crate::demo;
 use crate::documents::embedded::Embedded;
+use crate::documents::firestore::tests::as_it_says;
 use crate::documents::{DocumentKey, Documents, DocumentsError};
 use crate::hub::Hub;
 use crate::migrate::map::shipped;
@@ -71,12 +72,13 @@ impl Scene {
         Self::of(&world::lines(seed, size), map, BTreeMap::new())
     }
 
-    /// The demo's world, with the data map that is shipped.
+    /// The demo's world, with the data map that is shipped, and as any store says it.
     pub fn of_demo() -> Self {
         let options = demo::Options::default();
         let line = |(collection, id, fields): demo::Seeded| {
-            let path = format!("{collection}/{id}");
-            serde_json::json!({ "path": path, "fields": Value::Object(fields) }).to_string() + "\n"
+            let (path, mut fields) = (format!("{collection}/{id}"), Value::Object(fields));
+            as_it_says(&mut fields);
+            serde_json::json!({ "path": path, "fields": fields }).to_string() + "\n"
         };
         let lines: String = demo::documents(&options).map(line).collect();
         let map = shipped::application().unwrap_or_else(|wrong| panic!("{wrong:?}"));
