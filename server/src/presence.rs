@@ -62,9 +62,9 @@ impl Attendance {
 
     fn make_room(&mut self, coming: &Presence) -> Result<(), Crowded> {
         let theirs = || self.here.iter().enumerate().filter(|(_, known)| known.presence.who == coming.who);
-        if theirs().count() >= OF_ONE {
-            let oldest = theirs().min_by_key(|(_, known)| known.heard_at).map(|(at, _)| at);
-            oldest.into_iter().for_each(|at| drop(self.here.remove(at)));
+        let oldest = theirs().min_by_key(|(_, known)| known.heard_at).map(|(at, _)| at);
+        if let Some(at) = oldest.filter(|_| theirs().count() >= OF_ONE) {
+            self.here.remove(at);
         }
         if self.here.len() < IN_ALL { Ok(()) } else { Err(Crowded) }
     }

@@ -304,6 +304,19 @@ mod tests {
     }
 
     #[test]
+    fn of_who_looks_at_what_the_last_word_comes_out() {
+        let here = |who: &str| {
+            let present = json!({"consoles": [{"console": "con-1", "who": who, "role": "viewer", "screen": "log"}]});
+            Envelope { cursor: None, event: FeedEvent::Presence(serde_json::from_value(present).unwrap()) }
+        };
+        let mailbox = Mailbox::default();
+        mailbox.feed([here("ana"), alert("a-1", "low", 1), here("bo")]);
+        let came: Vec<Event> = mailbox.take();
+        assert_eq!(came.len(), 2);
+        assert_eq!(came.last(), Some(&Event::Feed(Box::new(here("bo")))));
+    }
+
+    #[test]
     fn a_new_critical_alert_is_urgent() {
         let mailbox = Mailbox::default();
         mailbox.feed([alert("a-1", "high", 1)]);

@@ -98,3 +98,15 @@ async fn a_change_of_fixes_or_migrations_has_its_method_its_key_and_the_version_
         assert!(version.is_none_or(|version| head.contains(version)), "{head}");
     }
 }
+
+#[tokio::test]
+async fn what_is_looked_at_is_put_once_without_key_and_version() {
+    let (listener, client) = listener().await;
+    let server = tokio::spawn(head(listener));
+    let said = serde_json::json!({ "console": "con-1", "screen": "migrations", "object": "mig-7" });
+    let said = serde_json::from_value(said).unwrap();
+    client.attend(&said).await;
+    let head = server.await.unwrap();
+    assert!(head.starts_with("put /api/stella/presence http"), "{head}");
+    assert!(!head.contains("idempotency-key") && !head.contains("if-match"), "{head}");
+}

@@ -190,7 +190,7 @@ fn the_smallest_screens_keep_their_own_words() {
 }
 
 /// The same migration one step later, by somebody.
-fn stepped(one: &Migration, by: &str, what: &str, more: serde_json::Value) -> Migration {
+fn stepped(one: &Migration, by: &str, what: &str, more: &serde_json::Value) -> Migration {
     let mut value = serde_json::to_value(one).unwrap();
     value["version"] = json!(one.version + 1);
     let trail = value["trail"].as_array_mut().unwrap();
@@ -219,25 +219,25 @@ fn titled(scene: &Scene) -> Option<&str> {
 #[test]
 fn whoever_gets_it_and_whoever_loses_it_are_told_by_whom() {
     let mut scene = told((80, 24), vec![copying()], Role::Admin);
-    let first = stepped(&copying(), "zoe", "bo leads it now, before sre-1", json!({"leader": "bo"}));
+    let first = stepped(&copying(), "zoe", "bo leads it now, before sre-1", &json!({"leader": "bo"}));
     assert_eq!(says(&mut scene, &first), ("zoe handed mig-7 over from you to bo".to_owned(), false));
-    let second = stepped(&first, "bo", "sre-1 leads it now, before bo: lunch", json!({"leader": "sre-1"}));
+    let second = stepped(&first, "bo", "sre-1 leads it now, before bo: lunch", &json!({"leader": "sre-1"}));
     assert_eq!(says(&mut scene, &second), ("bo handed mig-7 over to you".to_owned(), true));
     assert_eq!(titled(&scene), Some("(2!, mig-7 is yours) PROD stella"));
     insta::assert_snapshot!("handed_over_80x24", scene.screen());
-    let third = stepped(&second, "ana", "ana leads it now, before sre-1", json!({"leader": "ana"}));
+    let third = stepped(&second, "ana", "ana leads it now, before sre-1", &json!({"leader": "ana"}));
     assert_eq!(says(&mut scene, &third), ("ana took mig-7 over from you".to_owned(), false));
-    let fourth = stepped(&third, "sre-1", "bo leads it now, before ana", json!({"leader": "bo"}));
+    let fourth = stepped(&third, "sre-1", "bo leads it now, before ana", &json!({"leader": "bo"}));
     assert_eq!(says(&mut scene, &fourth), (String::new(), false), "what we did ourselves is no news");
     scene.keys("3");
-    let fifth = stepped(&fourth, "ana", "ana leads it now, before bo", json!({"leader": "ana"}));
+    let fifth = stepped(&fourth, "ana", "ana leads it now, before bo", &json!({"leader": "ana"}));
     assert_eq!(says(&mut scene, &fifth), ("ana took mig-7 over".to_owned(), false), "also to whoever looks at it");
 }
 
 #[test]
 fn what_waits_for_a_person_is_over_or_halts_rings_and_names_the_window_until_it_was_looked_at() {
     let mut scene = told((80, 24), vec![planned()], Role::Admin);
-    let done = stepped(&rehearsed(), "system", "rehearse done: 120 batches", json!({}));
+    let done = stepped(&rehearsed(), "system", "rehearse done: 120 batches", &json!({}));
     let (words, rings) = says(&mut scene, &done);
     assert_eq!((words.as_str(), rings), ("mig-7 is rehearsed; next: approve: an admin says yes to this plan", true));
     assert_eq!(titled(&scene), Some("(2!, mig-7 rehearsed) PROD stella"));
@@ -247,14 +247,14 @@ fn what_waits_for_a_person_is_over_or_halts_rings_and_names_the_window_until_it_
     fill(&mut scene);
 
     let mut scene = told((80, 24), vec![copying()], Role::Admin);
-    let bad = stepped(&halted(), "system", "copy ended by itself: refused", json!({}));
+    let bad = stepped(&halted(), "system", "copy ended by itself: refused", &json!({}));
     let (words, rings) = says(&mut scene, &bad);
     assert!(rings && words.starts_with("mig-7 is halted: 7 of 5,143"), "{words}");
     assert_eq!(titled(&scene), Some("(2!, mig-7 halted) PROD stella"));
-    let on = stepped(&bad, "bo", "goes on with copy", json!({"status": "copying", "holdReason": null}));
+    let on = stepped(&bad, "bo", "goes on with copy", &json!({"status": "copying", "holdReason": null}));
     assert_eq!(says(&mut scene, &on), (String::new(), false));
     assert_eq!(titled(&scene), Some("(2!) PROD stella"), "it is not halted any more");
-    let over = stepped(&completed(), "system", "nobody used an old id for 60 s", json!({}));
+    let over = stepped(&completed(), "system", "nobody used an old id for 60 s", &json!({}));
     let (words, rings) = says(&mut scene, &over);
     assert!(rings && words.starts_with("mig-7 is over, completed"), "{words}");
 }
@@ -263,25 +263,26 @@ fn what_waits_for_a_person_is_over_or_halts_rings_and_names_the_window_until_it_
 fn a_pause_that_we_asked_for_is_no_news_and_anothers_is() {
     for (by, said) in [("sre-1", ""), ("bo", "mig-7 is paused: paused by bo: late")] {
         let mut scene = told((80, 24), vec![copying()], Role::Admin);
-        let asked = stepped(&copying(), by, "paused, after the batches in flight: late", json!({}));
+        let asked = stepped(&copying(), by, "paused, after the batches in flight: late", &json!({}));
         assert_eq!(says(&mut scene, &asked).0, "");
         let why = format!("paused by {by}: late");
         let stands = json!({"status": "paused", "holdReason": why});
-        let done = stepped(&asked, "system", &format!("copy stopped: {why}"), stands);
+        let done = stepped(&asked, "system", &format!("copy stopped: {why}"), &stands);
         assert_eq!(says(&mut scene, &done).0, said);
     }
     let mut scene = told((80, 24), vec![copying()], Role::Admin);
     let guard = json!({"status": "halted", "holdReason": "the store refused 9 documents"});
-    let done = stepped(&copying(), "system", "copy stopped: the store refused 9 documents by sre-1", guard);
+    let done = stepped(&copying(), "system", "copy stopped: the store refused 9 documents by sre-1", &guard);
     assert!(says(&mut scene, &done).1, "what nobody wished for is told to everybody");
 }
 
 #[test]
 fn whoever_looks_at_it_hears_no_bell_but_for_trouble_and_the_window_keeps_its_name() {
     let mut scene = shown((80, 24), &copying(), Some(held()));
-    let done = stepped(&copying(), "system", "copy done", json!({"status": "verified", "next": {"words": "cut over"}}));
+    let done =
+        stepped(&copying(), "system", "copy done", &json!({"status": "verified", "next": {"words": "cut over"}}));
     assert_eq!(says(&mut scene, &done), ("mig-7 is verified; next: cut over".to_owned(), false));
-    let bad = stepped(&done, "system", "ended by itself", json!({"status": "halted", "holdReason": "it broke"}));
+    let bad = stepped(&done, "system", "ended by itself", &json!({"status": "halted", "holdReason": "it broke"}));
     assert_eq!(says(&mut scene, &bad), ("mig-7 is halted: it broke".to_owned(), true));
     assert_eq!(titled(&scene), None);
 }
@@ -298,7 +299,7 @@ fn of_two_that_change_at_once_both_are_said_the_graver_first() {
         2,
         json!({"next": planned, "trail": [{"at": at(0), "by": "system", "what": "scan done"}]}),
     );
-    next.migrations = vec![stepped(&halted(), "system", "copy ended by itself", json!({})), ready];
+    next.migrations = vec![stepped(&halted(), "system", "copy ended by itself", &json!({})), ready];
     scene.effects.clear();
     scene.event(Event::Link(LinkEvent::Snapshot(Box::new(next))));
     let (words, _) = scene.model.ui.notice.clone().unwrap();
@@ -360,7 +361,11 @@ fn o_offers_whoever_is_here_and_asks_before_it_is_sent() {
     scene.keys("O");
     insta::assert_snapshot!("lead_80x24", scene.screen());
     scene.keys("1");
-    assert!(scene.screen().contains("hand over mig-7 on PROD") && migrated(&scene).is_none(), "{}", scene.screen());
+    assert!(
+        scene.screen().contains("hand over mig-7 on PROD to bo?") && migrated(&scene).is_none(),
+        "{}",
+        scene.screen()
+    );
     scene.keys("y");
     let Some((_, Command::DecideMigration { verb, request, .. })) = scene.sent() else { panic!("sent") };
     assert_eq!((verb, request.to), (MigrationVerb::HandOver, Some("bo".into())));

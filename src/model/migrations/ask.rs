@@ -49,6 +49,7 @@ impl Model {
             return self.say(now, "a change of it is under way: wait for its answer".to_owned());
         }
         let steps = self.steps(migration, verb, &given);
+        let what = self.question(migration, verb, &given);
         let seen = SeenMigration {
             version: migration.version,
             status: migration.status,
@@ -58,7 +59,6 @@ impl Model {
         if steps.is_empty() {
             return self.ordered_migration(now, order, &[], effects);
         }
-        let what = self.question(migration, verb);
         self.ui.dialog = Some(Dialog::steps(order, what, steps, now.steady));
     }
 
@@ -92,10 +92,13 @@ impl Model {
     }
 
     /// What is asked, with the numbers of what would happen.
-    fn question(&self, migration: &Migration, verb: MigrationVerb) -> String {
+    fn question(&self, migration: &Migration, verb: MigrationVerb, given: &MigrationRequest) -> String {
         use MigrationVerb as Do;
         let (id, badge) = (&migration.id, self.short_badge());
         let does = screen::does(verb, migration, self.board.migrations.progress(id));
+        if let (Do::HandOver, Some(to)) = (verb, &given.to) {
+            return format!("hand over {id} on {badge} to {}", sanitise(to.raw()));
+        }
         match verb {
             Do::Approve => format!("APPROVE {id}: {}", does.strip_prefix("approves ").unwrap_or(&does)),
             Do::Start => format!("START {id} on {badge}: {does}"),
