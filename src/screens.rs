@@ -12,6 +12,7 @@ pub mod help;
 pub mod log;
 pub mod metrics;
 pub mod migrations;
+mod page;
 pub mod plot;
 pub mod review;
 mod rows;

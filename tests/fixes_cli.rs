@@ -45,6 +45,15 @@ fn ended(number: u64, status: FixStatus) -> FixState {
     state
 }
 
+/// How often somebody approved the plan. Where it stands by now is the executor's, which knows no such definition.
+fn approved(fix: &Value) -> usize {
+    let trail = fix["trail"].as_array().unwrap().iter();
+    let said = trail.filter(|event| event["what"].as_str().unwrap().starts_with("approved it")).count();
+    assert_eq!(said, fix["approvals"].as_array().unwrap().len(), "{fix}");
+    assert!(fix["approvals"].as_array().unwrap().iter().all(|approval| approval["planDigest"] == DIGEST), "{fix}");
+    said
+}
+
 /// A server in this process, on a folder that holds these fixes.
 struct Server {
     address: String,
@@ -166,7 +175,7 @@ async fn a_script_approves_the_plan_that_it_names_and_no_other() {
     let done = server.asked(&["approve", "fx-1", "--plan-digest", "5F0E2D1C", "--reason", "it is mine"]);
     assert_eq!((done.code, done.first_words()), (Some(0), vec!["fx-1"]), "{done:?}");
     let fix = &server.json(&["show", "fx-1"])["fix"];
-    assert_eq!((&fix["status"], &fix["approvals"][0]["reason"]), (&"approved".into(), &"it is mine".into()));
+    assert_eq!((approved(fix), &fix["approvals"][0]["reason"]), (1, &"it is mine".into()));
     let again = server.asked(&["approve", "fx-1", "--plan-digest", DIGEST]);
     assert_eq!(again.code, Some(4), "{again:?}");
     server.stop().await;
@@ -270,7 +279,7 @@ async fn at_a_terminal_the_plan_is_shown_and_the_id_has_to_be_typed() {
     let (code, seen) = typed(&server, "FX-1\r");
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains(r#"run "/bin/true""#) && seen.contains(DIGEST), "{seen}");
-    assert_eq!(server.json(&["show", "fx-1"])["fix"]["status"], "approved");
+    assert_eq!(approved(&server.json(&["show", "fx-1"])["fix"]), 1);
     server.stop().await;
 }
 

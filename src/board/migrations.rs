@@ -23,7 +23,7 @@ pub struct Migrations {
 
 impl Migrations {
     /// Takes in a migration; an older version than the known one is old news.
-    pub fn put(&mut self, migration: Migration) {
+    pub(super) fn put(&mut self, migration: Migration) {
         let is_news = self.by_id.get(&migration.id).is_none_or(|known| known.version < migration.version);
         if is_news {
             self.revision += 1;
@@ -33,7 +33,7 @@ impl Migrations {
     }
 
     /// Takes in how far one is; what was counted earlier than the last word is old news.
-    pub fn went_on(&mut self, progress: Progress) {
+    pub(super) fn went_on(&mut self, progress: Progress) {
         let is_news = self.progress.get(&progress.id).is_none_or(|known| known.at <= progress.at);
         if is_news {
             self.progress.insert(progress.id.clone(), progress);
@@ -41,7 +41,7 @@ impl Migrations {
     }
 
     /// Takes in all of a snapshot. What was said of their progress stays for those that are still there.
-    pub fn replace(&mut self, migrations: Vec<Migration>) {
+    pub(super) fn replace(&mut self, migrations: Vec<Migration>) {
         self.loaded = true;
         self.revision += 1;
         self.by_id = migrations.into_iter().map(|migration| (migration.id.clone(), migration)).collect();

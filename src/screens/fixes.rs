@@ -94,7 +94,7 @@ impl State {
         if self.rows.is_due(cx.board.fixes.revision(), since_key) {
             self.arrange(cx);
         }
-        self.rows.keep_in_sight(without_headings(cx.rows));
+        self.rows.keep_in_sight(self.room(cx.rows));
     }
 
     /// True when rows wait for the hand to rest.
@@ -154,7 +154,13 @@ impl State {
 
     /// Which rows stand in `height` lines, when every row has one and headings are among them.
     fn window(&self, height: usize) -> Window {
-        self.rows.window(without_headings(height))
+        self.rows.window(self.room(height))
+    }
+
+    /// Rows that `lines` have beside the headings, and beside the line that says how many are below.
+    fn room(&self, lines: usize) -> usize {
+        let room = lines.saturating_sub(self.groups.len());
+        if room < self.rows.ids().len() { room.saturating_sub(1) } else { room }
     }
 
     fn go(&mut self, motion: Motion, cx: &mut Context<'_>) {
@@ -164,9 +170,4 @@ impl State {
             self.past.asked = Some(cx.fetch(Query::FixHistory(self.past.next.clone())));
         }
     }
-}
-
-/// Rows that `lines` have beside the headings.
-fn without_headings(lines: usize) -> usize {
-    lines.saturating_sub(Group::ALL.len())
 }

@@ -13,7 +13,6 @@ mod case;
 mod head;
 mod list;
 pub mod one;
-mod page;
 mod panes;
 mod parts;
 mod picture;
@@ -25,7 +24,7 @@ use std::cmp::Reverse;
 use stella_protocol::{Migration, MigrationId};
 
 use super::rows::Rows;
-use super::{Context, Go};
+use super::{Context, Go, page};
 use crate::board::migrations::Migrations;
 use crate::keys::Intent;
 

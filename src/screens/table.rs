@@ -1,4 +1,4 @@
-//! A list's table: the names over its columns, and a row's cells below them.
+//! A list's table: the names over its columns, a row's cells below them, and what stands there while there is none.
 //!
 //! Knows neither what stands in a cell nor where the columns came from.
 
@@ -10,6 +10,7 @@ use stella_widgets::columns::Place;
 use stella_widgets::text::fit;
 
 use super::View;
+use crate::board::link::LinkState;
 use crate::frame::{put, tint};
 use crate::theme::Role;
 
@@ -34,6 +35,23 @@ pub(super) fn cells(
             let shown = fit(&text, place.width, place.align);
             put(buffer, row.x + MARGIN + place.x, row.y, place.width, &Line::styled(shown, style));
         }
+    }
+}
+
+/// What stands in a list of which the server has told nothing yet.
+pub(super) fn unheard(view: &View<'_>) -> &'static [&'static str] {
+    if matches!(view.board.link.state(view.now), LinkState::Refused(_)) {
+        &["The server will not let us look.", "r tries again at once."]
+    } else {
+        &["Waiting for the first word of the server.", "r tries again at once."]
+    }
+}
+
+/// Writes what an empty list says.
+pub(super) fn says(view: &View<'_>, lines: &[&str], area: Rect, buffer: &mut Buffer) {
+    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        let room = area.width.saturating_sub(MARGIN);
+        put(buffer, area.x + MARGIN, y, room, &Line::styled(*line, view.style(Role::Muted)));
     }
 }
 

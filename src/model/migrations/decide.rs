@@ -134,16 +134,16 @@ fn decided_words(verb: MigrationVerb, migration: &Migration) -> String {
     use MigrationVerb as Do;
     let id = &migration.id;
     match verb {
-        Do::Plan => format!("the data is looked at again for {id}; nothing is written"),
-        Do::Rehearse => format!("{id} is rehearsed: every batch is computed, nothing is written"),
+        Do::Plan => format!("the data is being looked at again for {id}; nothing is written"),
+        Do::Rehearse => format!("{id} is being rehearsed: every batch is computed, nothing is written"),
         Do::Approve => format!("approved {id}; E starts it"),
         Do::Start => format!("started {id}: the backup comes first"),
         Do::Pause => format!("{id} pauses after the batches in flight"),
         Do::Resume => format!("{id} goes on"),
         Do::Rate => format!("{id}: {}", screen::limit(migration.limits.rate)),
-        Do::Verify => format!("every document of {id} is looked at; nothing is written"),
-        Do::Cutover => format!("{id} is cut over: aliases first, then tombstones"),
-        Do::Rollback => format!("{id} is put back, last document first"),
+        Do::Verify => format!("every document of {id} is being looked at; nothing is written"),
+        Do::Cutover => format!("{id} is being cut over: aliases first, then tombstones"),
+        Do::Rollback => format!("{id} is being put back, last document first"),
         Do::Stop => format!("{id} halts after the batches in flight"),
         Do::HandOver | Do::TakeOver => format!("{} answers for {id} now", sanitise(migration.leader.raw())),
         Do::Retry => format!("the step of {id} that failed is tried again"),

@@ -12,7 +12,6 @@ use stella_widgets::text::{cut, fit, sanitise};
 use stella_widgets::{Align, Rule};
 
 use super::{Group, State, approvals, risk, risk_role, status, status_role, when};
-use crate::board::link::LinkState;
 use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::{View, table};
@@ -244,13 +243,9 @@ fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             "One stands here the moment an alert fits a definition of the server.",
             ":propose and Tab proposes one by hand.",
         ]
-    } else if matches!(view.board.link.state(view.now), LinkState::Refused(_)) {
-        &["The server will not let us look.", "r tries again at once."]
     } else {
-        &["Waiting for the first word of the server.", "r tries again at once."]
+        table::unheard(view)
     };
     let top = area.y + area.height / 3;
-    for (line, y) in lines.iter().zip(top..area.bottom()) {
-        put(buffer, area.x + 3, y, area.width.saturating_sub(3), &Line::styled(*line, view.style(Role::Muted)));
-    }
+    table::says(view, lines, Rect { y: top, height: area.bottom().saturating_sub(top), ..area }, buffer);
 }

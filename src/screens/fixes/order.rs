@@ -19,9 +19,6 @@ pub enum Group {
 }
 
 impl Group {
-    /// All of them, top first.
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::UnderWay, Self::InDoubt, Self::Ended];
-
     /// Where a fix is listed.
     pub fn of(fix: &Fix) -> Self {
         match fix.status {

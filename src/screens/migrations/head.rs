@@ -242,9 +242,7 @@ fn soak(view: &View<'_>, migration: &Migration) -> String {
 fn then(view: &View<'_>, migration: &Migration, held: Line<'static>, columns: u16) -> [Line<'static>; 2] {
     let (key, words) = match next(migration) {
         (Some(key), words) => (key, words),
-        (None, words) if migration.status.is_unfinished() => {
-            ("q".to_owned(), format!("leaves it to the server; {words}"))
-        }
+        (None, words) if migration.status.is_unfinished() => ("q".to_owned(), format!("leaves it running; {words}")),
         (None, words) => ("q".to_owned(), format!("leaves; {words}")),
     };
     let mark = width(&key) + 9;

@@ -14,7 +14,6 @@ use stella_widgets::{Align, Rule, number};
 use super::State;
 use super::verbs::next;
 use super::words::{documents, eta, figures, hold, kind, status, status_role};
-use crate::board::link::LinkState;
 use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::{View, table};
@@ -156,13 +155,9 @@ fn empty(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             "  It writes nothing to the store, and nothing starts by it.",
             "  Then: D rehearses, Y approves, E starts; B puts everything back.",
         ]
-    } else if matches!(view.board.link.state(view.now), LinkState::Refused(_)) {
-        &["The server will not let us look.", "r tries again at once."]
     } else {
-        &["Waiting for the first word of the server.", "r tries again at once."]
+        table::unheard(view)
     };
     let top = area.y + area.height / 4;
-    for (line, y) in lines.iter().zip(top..area.bottom()) {
-        put(buffer, area.x + 3, y, area.width.saturating_sub(3), &Line::styled(*line, view.style(Role::Muted)));
-    }
+    table::says(view, lines, Rect { y: top, height: area.bottom().saturating_sub(top), ..area }, buffer);
 }

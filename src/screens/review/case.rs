@@ -14,20 +14,20 @@ use crate::screens::fixes::{approvals, left};
 use crate::theme::Role;
 
 pub(super) fn write(page: &mut Page<'_>) {
-    if page.state.shows == Shows::Keys {
+    if page.about.state.shows == Shows::Keys {
         keys(page);
     }
-    if is_undecided(page.fix) {
+    if is_undecided(page.about.fix) {
         gates(page);
     }
     why_now(page);
     agreed(page);
-    if !page.fix.rehearsal.is_empty() {
+    if !page.about.fix.rehearsal.is_empty() {
         page.heading("what the dry run said");
-        page.fix.rehearsal.iter().for_each(|line| page.words(1, Role::Text, &clean(line)));
+        page.about.fix.rehearsal.iter().for_each(|line| page.words(1, Role::Text, &clean(line)));
     }
     page.heading("trail");
-    for event in &page.fix.trail {
+    for event in &page.about.fix.trail {
         let mark = page.view.seconds(event.at);
         page.marked((&mark, Role::Faint), Role::Text, &format!("{}: {}", clean(&event.by), clean(&event.what)));
     }
@@ -37,7 +37,7 @@ pub(super) fn write(page: &mut Page<'_>) {
 fn keys(page: &mut Page<'_>) {
     page.heading("keys of this review");
     // No takes one's own yes back; who has said none says no.
-    let no = if is_mine(page.fix, page.view) { FixVerb::Withdraw } else { FixVerb::Reject };
+    let no = if is_mine(page.about.fix, page.view) { FixVerb::Withdraw } else { FixVerb::Reject };
     let rows = [
         ("Y", FixVerb::Approve),
         ("X", no),
@@ -47,7 +47,7 @@ fn keys(page: &mut Page<'_>) {
         ("R", FixVerb::Close),
     ];
     for (key, verb) in rows {
-        match off(verb, page.fix, page.view) {
+        match off(verb, page.about.fix, page.view) {
             None => page.marked((key, Role::Accent), Role::Text, &format!("{}: works", verb.word())),
             Some(why) => page.marked((key, Role::Faint), Role::Muted, &format!("{}: off, {why}", verb.word())),
         }
@@ -87,7 +87,7 @@ pub(super) fn standing(state: &State, view: &View<'_>) -> (Vec<(GateState, Strin
 
 fn gates(page: &mut Page<'_>) {
     page.heading("gates");
-    let (gates, is_heard) = standing(page.state, page.view);
+    let (gates, is_heard) = standing(page.about.state, page.view);
     for (state, words) in gates {
         page.marked(gate_mark(state), Role::Text, &words);
     }
@@ -98,7 +98,7 @@ fn gates(page: &mut Page<'_>) {
 
 fn why_now(page: &mut Page<'_>) {
     page.heading("why now");
-    let (state, fix, board) = (page.state, page.fix, page.view.board);
+    let (state, fix, board) = (page.about.state, page.about.fix, page.view.board);
     match fix.alert_id.as_ref().map(|id| (id, board.alerts.get(id))) {
         None => page.words(1, Role::Text, "a person proposed it, without an alert"),
         Some((id, None)) => page.words(1, Role::Text, &format!("for {id}, which is closed")),
@@ -127,7 +127,7 @@ fn observed(page: &mut Page<'_>, alert: &Alert) {
     let limit = alert.brief.threshold.map(|limit| format!(", limit {}", number::text(limit, &unit)));
     let words = format!(
         "observed {} when proposed, {} now{}",
-        value(page.fix.observed),
+        value(page.about.fix.observed),
         value(alert.brief.observed),
         limit.unwrap_or_default()
     );
@@ -146,7 +146,7 @@ fn record(record: &Record) -> String {
 }
 
 fn agreed(page: &mut Page<'_>) {
-    let fix = page.fix;
+    let fix = page.about.fix;
     let until = match (fix.status, fix.execute_by) {
         (FixStatus::Proposed | FixStatus::Pending, _) => format!(" -- {} to approve", left(page.view, fix.approve_by)),
         (FixStatus::Approved, Some(end)) => format!(" -- {} to begin", left(page.view, end)),

@@ -10,11 +10,12 @@ use stella_widgets::Rule;
 use stella_widgets::text::{cut, sanitise, width};
 
 use super::case::{self, gate_mark, is_undecided};
-use super::page::{Page, Row, clean};
+use super::page::{Case, Page, Row, clean};
 use super::{Shows, State, live, plan};
 use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::fixes::{approvals, risk, risk_role, status, status_role, when};
+use crate::screens::page::paint;
 use crate::screens::{View, company};
 use crate::theme::Role;
 
@@ -40,7 +41,7 @@ pub(super) fn columns(state: &State, view: &View<'_>, fix: &Fix, width: u16) -> 
         return (raw(state, view, fix, width), Vec::new());
     }
     let Some(at) = split(width) else {
-        let mut page = Page::new(state, view, fix, width);
+        let mut page = Page::about(Case { state, fix }, view, width);
         live::write(&mut page);
         if !is_undecided(fix) || state.shows == Shows::Keys {
             case::write(&mut page);
@@ -49,23 +50,23 @@ pub(super) fn columns(state: &State, view: &View<'_>, fix: &Fix, width: u16) -> 
             plan::write(&mut page);
             case::write(&mut page);
         }
-        return (page.into_rows(), Vec::new());
+        return (page.into_rows().0, Vec::new());
     };
-    let mut left = Page::new(state, view, fix, at);
+    let mut left = Page::about(Case { state, fix }, view, at);
     live::write(&mut left);
     plan::write(&mut left);
-    let mut right = Page::new(state, view, fix, width - at - 1);
+    let mut right = Page::about(Case { state, fix }, view, width - at - 1);
     case::write(&mut right);
-    (left.into_rows(), right.into_rows())
+    (left.into_rows().0, right.into_rows().0)
 }
 
 fn raw(state: &State, view: &View<'_>, fix: &Fix, width: u16) -> Vec<Row> {
-    let mut page = Page::new(state, view, fix, width);
+    let mut page = Page::about(Case { state, fix }, view, width);
     let text = serde_json::to_string_pretty(fix).unwrap_or_default();
     for line in text.lines() {
         page.words(1, Role::Text, &sanitise(line));
     }
-    page.into_rows()
+    page.into_rows().0
 }
 
 /// Paints the review.
@@ -76,27 +77,19 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let (left, right) = columns(state, view, fix, area.width);
     let at = if right.is_empty() { None } else { split(area.width) };
     let first = Rect { width: at.unwrap_or(rest.width), ..rest };
-    paint(&left, state.top, view, first, buffer);
+    paint(&left, &(0..0), state.top, view, first, buffer);
     if let Some(at) = at {
         for y in rest.y..rest.bottom() {
             put(buffer, rest.x + at, y, 1, &Line::styled("│", view.style(Role::Border)));
         }
-        paint(&right, state.top, view, Rect { x: rest.x + at + 1, width: rest.width - at - 1, ..rest }, buffer);
-    }
-}
-
-fn paint(rows: &[Row], top: usize, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    // The shorter column stays at its end instead of scrolling away.
-    let top = top.min(rows.len().saturating_sub(usize::from(area.height)));
-    for (row, y) in rows.iter().skip(top).zip(area.y..area.bottom()) {
-        match row {
-            Row::Heading(words) => {
-                let rule =
-                    Rule::new().title(words).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
-                (&rule).render(Rect { y, height: 1, ..area }, buffer);
-            }
-            Row::Words(line) => put(buffer, area.x, y, area.width, line),
-        }
+        paint(
+            &right,
+            &(0..0),
+            state.top,
+            view,
+            Rect { x: rest.x + at + 1, width: rest.width - at - 1, ..rest },
+            buffer,
+        );
     }
 }
 

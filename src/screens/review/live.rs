@@ -18,7 +18,7 @@ const TAIL: (usize, usize) = (8, 40);
 const SPARK: u16 = 16;
 
 pub(super) fn write(page: &mut Page<'_>) {
-    let fix = page.fix;
+    let fix = page.about.fix;
     let has_begun = fix.steps.iter().any(|step| step.state != StepState::Waiting);
     if !fix.result.is_empty() || !fix.stays.is_empty() {
         outcome(page, fix);
@@ -70,7 +70,7 @@ fn state(state: StepState) -> (&'static str, Role) {
 
 fn write_step(page: &mut Page<'_>, at: usize, step: &FixStep) {
     let (word, role) = state(step.state);
-    let title = page.fix.plan.steps.get(at).map(|planned| clean(&planned.title)).unwrap_or_default();
+    let title = page.about.fix.plan.steps.get(at).map(|planned| clean(&planned.title)).unwrap_or_default();
     let time = match (step.started_at, step.ended_at) {
         (Some(from), Some(to)) => format!("   {} for {}", page.view.seconds(from), number::span(to.since(from))),
         (Some(from), None) => format!("   since {}", page.view.seconds(from)),
@@ -114,13 +114,13 @@ fn guard(series: &Series) -> [(Role, String); 4] {
 }
 
 fn said(page: &mut Page<'_>, fix: &Fix) {
-    let lines = page.state.lines(page.view.board);
-    let most = if fix.status.is_open() { (page.state.height / 2).clamp(TAIL.0, TAIL.1) } else { TAIL.1 };
+    let lines = page.about.state.lines(page.view.board);
+    let most = if fix.status.is_open() { (page.about.state.height / 2).clamp(TAIL.0, TAIL.1) } else { TAIL.1 };
     let hidden = lines.len().saturating_sub(most);
     let count = if hidden > 0 { format!(" -- the last {most} of {} lines", lines.len()) } else { String::new() };
     page.heading(format!("output{count}"));
     if lines.is_empty() {
-        let is_asked = page.state.output_asked.is_some();
+        let is_asked = page.about.state.output_asked.is_some();
         page.words(1, Role::Muted, if is_asked { "asking for what it said …" } else { "it has said nothing" });
     }
     let rows: Vec<(String, Role, String)> = lines

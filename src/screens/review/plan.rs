@@ -19,9 +19,9 @@ use crate::unwind;
 const UNKNOWN: &str = "of a kind that this console does not know: it cannot be shown, so do not approve it here";
 
 pub(super) fn write(page: &mut Page<'_>) {
-    let plan = &page.fix.plan;
-    let when = if is_undecided(page.fix) { "what will run" } else { "what was planned" };
-    page.heading(format!("{when} -- plan {}", short(&page.fix.plan_digest)));
+    let plan = &page.about.fix.plan;
+    let when = if is_undecided(page.about.fix) { "what will run" } else { "what was planned" };
+    page.heading(format!("{when} -- plan {}", short(&page.about.fix.plan_digest)));
     for what in &plan.will_not_undo {
         page.marked(("will NOT revert:", Role::Danger), Role::Danger, &clean(what));
     }

@@ -1,5 +1,7 @@
 //! Rows of a column, written from the top: headings, words that wrap, words in several styles, bars; and
 //! which rows belong to the thing under the cursor.
+//!
+//! Does not know what it is written about: whoever writes brings that along.
 
 use std::ops::Range;
 
@@ -28,8 +30,9 @@ pub(super) enum Row {
     Bar { words: Line<'static>, at: u16, columns: u16, progress: Progress, style: Style },
 }
 
-/// A column being written.
-pub(super) struct Page<'a> {
+/// A column being written, about something.
+pub(super) struct Page<'a, About = ()> {
+    pub(super) about: About,
     pub(super) view: &'a View<'a>,
     pub(super) width: u16,
     rows: Vec<Row>,
@@ -38,7 +41,13 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(view: &'a View<'a>, width: u16) -> Self {
-        Self { view, width, rows: Vec::new(), chosen: 0..0 }
+        Self::about((), view, width)
+    }
+}
+
+impl<'a, About> Page<'a, About> {
+    pub(super) fn about(about: About, view: &'a View<'a>, width: u16) -> Self {
+        Self { about, view, width, rows: Vec::new(), chosen: 0..0 }
     }
 
     /// The rows, and which of them are the chosen thing's.
@@ -50,7 +59,7 @@ impl<'a> Page<'a> {
         self.rows.push(Row::Heading(words.into()));
     }
 
-    /// Words in one style, wrapped behind `indent` blanks.
+    /// Words in one style, wrapped behind `indent` blanks: nothing is cut.
     pub(super) fn words(&mut self, indent: u16, role: Role, words: &str) {
         let style = self.view.style(role);
         for row in wrap(words, self.width.saturating_sub(indent + 1)) {
