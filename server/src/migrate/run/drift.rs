@@ -173,6 +173,10 @@ impl Round {
     }
 
     async fn descend(&mut self, documents: &[Document]) -> Result<(), Ended> {
+        let Some(first) = documents.first() else { return Ok(()) };
+        if !self.site.documents.has_below(&first.key.collection).await? {
+            return Ok(());
+        }
         for document in documents {
             let path = document.key.path();
             let below = self.site.documents.collections(Some(&path)).await?;
