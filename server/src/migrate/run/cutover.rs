@@ -52,7 +52,10 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
     });
     let aliases = aliases(run).await?;
     let current = Fields::from([(RUN.to_owned(), json!(run.id.as_str()))]);
-    pieces(run, round(1), &[vec![(DocumentKey::new(ALIASES, CURRENT), current)]]).await?;
+    let current = vec![(DocumentKey::new(ALIASES, CURRENT), current)];
+    let named = [batch(1, &current)];
+    run.ask(move |ledger| ledger.put_batches(round(1), &named)).await?;
+    write(run, round(1), 1, &current).await?;
     let tombstones = tombstones(run, &hand).await?;
     let done = format!("{aliases} aliases, {tombstones} tombstones");
     run.log(format!("cut over: {done}")).await?;
@@ -61,33 +64,49 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
 
 /// An alias for every old id that can name a document.
 async fn aliases(run: &Run) -> Result<u64, Ended> {
-    let (mut all, mut after, mut count) = (Vec::new(), None::<String>, 0);
+    let pass = round(0);
+    let (mut batches, mut after, mut count) = (Vec::new(), None, 0);
+    while let Some(piece) = next_aliases(run, &mut after).await? {
+        count += piece.len() as u64;
+        batches.push(batch(batches.len() as u64 + 1, &piece));
+    }
+    run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    let (mut number, mut after) = (0, None);
+    while let Some(piece) = next_aliases(run, &mut after).await? {
+        number += 1;
+        write(run, pass, number, &piece).await?;
+    }
+    Ok(count)
+}
+
+/// Documents of our own that are a batch.
+type Piece = Vec<(DocumentKey, Fields)>;
+
+/// The next aliases behind an old id; None: that was all. A page of the mapping at a time.
+async fn next_aliases(run: &Run, after: &mut Option<Option<String>>) -> Result<Option<Piece>, Ended> {
     loop {
-        let from = after.clone();
+        let from = match after {
+            Some(None) => return Ok(None),
+            Some(from) => from.clone(),
+            None => None,
+        };
         let page = run.ask(move |ledger| ledger.mapping(from.as_deref(), TOGETHER)).await?;
+        *after = Some(page.next);
         let pairs = page.items.iter().filter(|row| row.from != row.to).map(|row| (row.from.raw(), row.to.raw()));
         let made = pairs.map(|(old, new)| (DocumentKey::new(ALIASES, old), alias(run, new)));
-        let made: Vec<(DocumentKey, Fields)> = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
-        count += made.len() as u64;
+        let made: Piece = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
         if !made.is_empty() {
-            all.push(made);
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
+            return Ok(Some(made));
         }
     }
-    pieces(run, round(0), &all).await?;
-    Ok(count)
 }
 
 fn alias(run: &Run, new: &str) -> Fields {
     Fields::from([("userId".to_owned(), json!(new)), (RUN.to_owned(), json!(run.id.as_str()))])
 }
 
-/// Writes documents of our own, a batch each.
-async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Result<(), Ended> {
-    let batch = |(number, piece): (u64, &Vec<(DocumentKey, Fields)>)| Batch {
+fn batch(number: u64, piece: &Piece) -> Batch {
+    Batch {
         number,
         name: ALIASES.to_owned(),
         collection: ALIASES.to_owned(),
@@ -95,29 +114,27 @@ async fn pieces(run: &Run, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Re
         upto: piece.last().map_or_else(String::new, |(key, _)| key.id.clone()),
         documents: piece.len() as u64,
         bytes: 0,
-    };
-    let batches: Vec<Batch> = (1..).zip(all).map(batch).collect();
-    run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    }
+}
+
+/// Writes documents of our own, what is left of their batch.
+async fn write(run: &Run, pass: Pass, number: u64, piece: &Piece) -> Result<(), Ended> {
+    run.check()?;
+    let undone = run.ask(move |ledger| ledger.undone(pass, number - 1, 1)).await?;
+    let Some(batch) = undone.into_iter().next().filter(|batch| batch.number == number) else { return Ok(()) };
+    let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
+    let left = &piece[left.unwrap_or(piece.len())..];
+    let mut writes = left.chunks(run.most_writes()).peekable();
     loop {
-        run.check()?;
-        let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
-        let Some(batch) = undone.into_iter().next() else { return Ok(()) };
-        let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
-        let Some(piece) = all.get(place) else { return Err(Ended::broke("its aliases are not the plan's")) };
-        let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
-        let left = &piece[left.unwrap_or(piece.len())..];
-        let mut writes = left.chunks(run.most_writes()).peekable();
-        loop {
-            let mut done = Done::begin(pass, batch.number);
-            let some = writes.next().unwrap_or_default();
-            done.all_own(run, some).await?;
-            let last = some.last().filter(|_| writes.peek().is_some());
-            done.told(run, last.map(|(key, _)| (key.id.clone(), some.len())), ALIASES).await?;
-            if last.is_none() {
-                break;
-            }
-            run.check()?;
+        let mut done = Done::begin(pass, number);
+        let some = writes.next().unwrap_or_default();
+        done.all_own(run, some).await?;
+        let last = some.last().filter(|_| writes.peek().is_some());
+        done.told(run, last.map(|(key, _)| (key.id.clone(), some.len())), ALIASES).await?;
+        if last.is_none() {
+            return Ok(());
         }
+        run.check()?;
     }
 }
 

@@ -146,12 +146,7 @@ impl Hand {
         Ok(if planned { Deed::Skip(false) } else { Deed::Nothing })
     }
 
-    fn done_before(
-        &self,
-        document: &Document,
-        row: Option<&Standing>,
-        known: &Known,
-    ) -> Result<Option<Work>, Ended> {
+    fn done_before(&self, document: &Document, row: Option<&Standing>, known: &Known) -> Result<Option<Work>, Ended> {
         let Some(backup) = &self.backup else { return Ok(None) };
         if known.held(self, &document.key)?.is_none_or(|(version, _)| version == document.version) {
             return Ok(None);
@@ -311,13 +306,7 @@ fn is_left(work: &Work, fields: &Fields) -> bool {
     matches!(&work.write.leave, Leave::Fields(left) if left == fields)
 }
 
-fn work(
-    document: &Document,
-    changed: &mut Changed,
-    expect: Expect,
-    row: Option<&Standing>,
-    before: [u8; 32],
-) -> Work {
+fn work(document: &Document, changed: &mut Changed, expect: Expect, row: Option<&Standing>, before: [u8; 32]) -> Work {
     let moves = changed.key != document.key;
     let source = if moves { Some(document.key.clone()) } else { row.and_then(|row| row.document.source.clone()) };
     let source_version = match row.filter(|row| !moves && row.document.source.is_some()) {

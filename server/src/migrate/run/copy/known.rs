@@ -56,9 +56,8 @@ impl Known {
     }
 
     fn range_of(&self, key: &DocumentKey) -> Option<&Range> {
-        let is_in = |range: &&Range| {
-            range.collection == key.collection && range.first <= key.id && key.id <= range.last
-        };
+        let is_in =
+            |range: &&Range| range.collection == key.collection && range.first <= key.id && key.id <= range.last;
         self.range.as_ref().filter(is_in)
     }
 

@@ -203,5 +203,7 @@ ALTER TABLE batches ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
 ";
 
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH)]).to_latest(connection).map_err(LedgerError::Tables)
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH)])
+        .to_latest(connection)
+        .map_err(LedgerError::Tables)
 }

@@ -106,9 +106,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn standing_in(&self, collection: &str, from: &str, to: &str) -> Result<Vec<Standing>, LedgerError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM written WHERE collection = ?1 AND id >= ?2 AND id <= ?3 AND back IS NULL"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM written WHERE collection = ?1 AND id >= ?2 AND id <= ?3 AND back IS NULL");
         self.read("read the documents written", |connection| many(connection, &sql, [collection, from, to]))
     }
 
