@@ -78,11 +78,11 @@ fn memory_mib(process: &str, which: &str) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// The most memory that a process had in RAM since [`forget_peak_of`], in MiB.
+/// The most memory that a process had in RAM since [`forget_peak`], in MiB.
 ///
 /// # Errors
 /// When there is no such process.
-pub fn peak_mib_of(pid: u32) -> anyhow::Result<f64> {
+pub fn peak_mib(pid: u32) -> anyhow::Result<f64> {
     memory_mib(&pid.to_string(), "VmHWM:")
 }
 
@@ -90,24 +90,8 @@ pub fn peak_mib_of(pid: u32) -> anyhow::Result<f64> {
 ///
 /// # Errors
 /// When there is no such process, or the kernel does not let it.
-pub fn forget_peak_of(pid: u32) -> anyhow::Result<()> {
+pub fn forget_peak(pid: u32) -> anyhow::Result<()> {
     forget(&pid.to_string())
-}
-
-/// The most memory that this process had in RAM since [`forget_peak`], in MiB.
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn peak_mib() -> anyhow::Result<f64> {
-    memory_mib("self", "VmHWM:")
-}
-
-/// From here on the peak is counted anew.
-///
-/// # Errors
-/// When the kernel does not let it.
-pub fn forget_peak() -> anyhow::Result<()> {
-    forget("self")
 }
 
 fn forget(process: &str) -> anyhow::Result<()> {

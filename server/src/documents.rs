@@ -14,6 +14,7 @@ pub mod shape;
 pub mod tour;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -176,6 +177,11 @@ pub trait Documents: Send + Sync {
 
     /// Writes conditionally; one answer a write, in order. A document stands at most once in a batch.
     fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>>;
+
+    /// The same, of writes that whoever asks keeps, to ask again for them.
+    fn write_shared(&self, writes: Arc<Vec<DocumentWrite>>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+        self.write(writes.as_ref().clone())
+    }
 
     /// How many documents a collection has.
     fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>>;

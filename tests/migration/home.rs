@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use stella_protocol::{Migration, MigrationStatus, Role};
 use stella_server::admin::{self, AdminAnswer, AdminRequest};
 use stella_server::documents::embedded::Embedded;
+use stella_server::documents::place::Place;
 use stella_server::remedy::settings::{MigrationSettings, Settings};
 use stella_server::{Clock, Config, demo};
 use tokio_util::sync::CancellationToken;
@@ -264,7 +265,8 @@ fn configuration(order: &Order) -> Config {
         World::Still(_) => {
             let given = demo::agreed(&options);
             let migration = MigrationSettings { soak_ms: SOAK_MS, given, ..MigrationSettings::default() };
-            config.remedy = Some(Settings { documents: Some(documents(order)), migration, ..Settings::default() });
+            config.remedy =
+                Some(Settings { documents: Some(Place::Embedded(documents(order))), migration, ..Settings::default() });
         }
     }
     config

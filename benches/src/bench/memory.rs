@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use stella_protocol::migration::PhaseName;
 use stella_protocol::{Migration, MigrationStatus};
 
-use super::migration::{build, world};
+use super::migration::build;
+use super::migration::world::{self, World};
 use super::{Bench, PATIENCE};
 use crate::api::Api;
 use crate::figures::{Bound, Figure, Report, Statistic};
-use crate::process::{Server, forget_peak_of, peak_mib_of, resident_mib};
+use crate::process::{Server, forget_peak, peak_mib, resident_mib};
 use crate::screen::{Session, Size};
 
 /// What was promised of it, in MiB.
@@ -31,8 +33,16 @@ const SIZE: Size = Size(120, 36);
 #[derive(Debug, Args)]
 pub struct Options {
     /// Documents in the store.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..))]
-    documents: u64,
+    #[arg(long, default_value_t = 100_000, value_parser = at_least_1000)]
+    documents: usize,
+    /// Users; one in a hundred documents is one, if nobody says.
+    #[arg(long)]
+    users: Option<usize>,
+}
+
+fn at_least_1000(text: &str) -> Result<usize, String> {
+    let documents: usize = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if documents >= 1000 { Ok(documents) } else { Err("fewer than 1000 say nothing".to_owned()) }
 }
 
 /// Measures.
@@ -44,7 +54,8 @@ pub fn run(bench: &Bench, options: &Options) -> anyhow::Result<Report> {
     let (documents, map) = (folder.path().join("documents"), folder.path().join("map.toml"));
     fs::create_dir(&documents).context("make a folder")?;
     fs::write(&map, world::MAP).context("write the data map")?;
-    build(&documents, options.documents)?;
+    let users = options.users.unwrap_or(options.documents / 100);
+    build(&documents, World::of_people(options.documents, users))?;
     let mut config = String::new();
     let (at, map) = (documents.display().to_string(), map.display().to_string());
     write!(config, "[fixes]\ndocuments = {at:?}\n[migration]\ntarget = \"documents\"\nmap = {map:?}\ncanary = 2\n")?;
@@ -57,12 +68,13 @@ pub fn run(bench: &Bench, options: &Options) -> anyhow::Result<Report> {
     let mut course = Course::begin(server.pid())?;
     bench.runtime.block_on(drive(&Api::new(&server)?, &mut course))?;
     console.when("the migration", PATIENCE, |screen| screen.contains("mig-1"))?;
-    Ok(course.report(options.documents, resident_mib(console.pid()?)?))
+    Ok(course.report((options.documents, users), resident_mib(console.pid()?)?))
 }
 
 /// Takes it through its phases.
 async fn drive(api: &Api, course: &mut Course) -> anyhow::Result<()> {
     let mut now = api.propose_migration().await?;
+    course.look(&now)?;
     let mut since = Instant::now();
     loop {
         let verb = match now.status {
@@ -86,6 +98,22 @@ async fn drive(api: &Api, course: &mut Course) -> anyhow::Result<()> {
         }
         stands_still(&now, since)?;
     }
+}
+
+/// What is under way, in a word.
+fn under_way(now: &Migration) -> Option<&'static str> {
+    if let Some(phase) = now.under_way {
+        return Some(phase.word());
+    }
+    Some(match now.status {
+        MigrationStatus::Draft => PhaseName::Scan.word(),
+        MigrationStatus::BackingUp => PhaseName::Backup.word(),
+        MigrationStatus::BackedUp => PhaseName::Canary.word(),
+        MigrationStatus::Copying => PhaseName::Copy.word(),
+        MigrationStatus::Verifying => PhaseName::Verify.word(),
+        MigrationStatus::CuttingOver => PhaseName::CutOver.word(),
+        _ => return None,
+    })
 }
 
 fn stands_still(now: &Migration, since: Instant) -> anyhow::Result<()> {
@@ -120,18 +148,18 @@ struct Course {
 
 impl Course {
     fn begin(pid: u32) -> anyhow::Result<Self> {
-        forget_peak_of(pid)?;
+        forget_peak(pid)?;
         Ok(Self { pid, idle: resident_mib(pid)?, parts: Vec::new(), open: None })
     }
 
     /// It stands so.
     fn look(&mut self, now: &Migration) -> anyhow::Result<()> {
-        let under_way = now.under_way.map(|phase| phase.word().to_owned());
+        let under_way = under_way(now).map(str::to_owned);
         if self.open.as_ref().map(|(name, ..)| name) == under_way.as_ref() {
             return Ok(());
         }
         self.end()?;
-        forget_peak_of(self.pid)?;
+        forget_peak(self.pid)?;
         if let Some(name) = under_way {
             self.open = Some((name, Instant::now(), resident_mib(self.pid)?));
         }
@@ -140,12 +168,12 @@ impl Course {
 
     fn end(&mut self) -> anyhow::Result<()> {
         if let Some((name, begun, first)) = self.open.take() {
-            self.parts.push(Part { name, took: begun.elapsed(), first, peak: peak_mib_of(self.pid)? });
+            self.parts.push(Part { name, took: begun.elapsed(), first, peak: peak_mib(self.pid)? });
         }
         Ok(())
     }
 
-    fn report(self, documents: u64, console: f64) -> Report {
+    fn report(self, (documents, users): (usize, usize), console: f64) -> Report {
         let mut report = Report::new("migration-memory");
         report.add(Figure::one("server at rest, before", "MiB", self.idle));
         let mut most = self.idle;
@@ -158,7 +186,7 @@ impl Course {
         let peak = Figure::one("peak of all phases", "MiB", most);
         report.add(peak.held_to(Statistic::Max, Bound::AtMost(PROMISED_MIB)));
         report.add(Figure::one("console, at the end", "MiB", console));
-        report.note(format!("{documents} documents, one in a hundred a user, each called by four ids; embedded store"));
+        report.note(format!("{documents} documents, {users} users, each called by four ids; embedded store"));
         report
     }
 }

@@ -1,9 +1,9 @@
 //! A migration of user ids, from the first look to the last: documents a second beside the store itself with
-//! the same writes, memory, and how soon it goes on after it was cut off in the middle.
+//! the same writes, and how soon it goes on after it was cut off in the middle.
 //!
 //! The server's own library on files in a temporary folder, in this process, with a conductor, a hub and a
-//! clock as a server has them. The documents are made while they are read, so that the memory is the
-//! migration's.
+//! clock as a server has them. What a server needs in memory, `migration-memory` says: there it is a process of
+//! its own.
 
 mod bare;
 mod place;
@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use chrono::Utc;
 use clap::Args;
 use stella_protocol::migration::PhaseName;
@@ -23,18 +23,13 @@ use stella_server::documents::embedded::Embedded;
 use stella_server::migrate::run::ledger::{Pass, Progressed};
 
 use crate::figures::{Bound, Figure, Report, Statistic};
-use crate::process::{forget_peak, peak_mib};
 use place::{LOOK, Place, Process, id};
 use world::World;
 
 /// Share of the limit that was promised.
 const SHARE: f64 = 0.70;
-/// Growth of the memory that was promised, in MiB.
-const GROWTH_MIB: f64 = 100.0;
 /// Going on that was promised, in milliseconds.
 const RESUME_MS: f64 = 100.0;
-/// From this share of the copy on its memory is to stay.
-const FIRST: f64 = 0.1;
 /// At this share of it, it is cut off.
 const CUT: f64 = 0.5;
 /// How often it is looked at what stands, where it is about moments.
@@ -56,8 +51,6 @@ struct Copied {
     /// The pass over everything after them.
     closing: Duration,
     resumed: Duration,
-    /// Peaks of the memory, in MiB: up to the first share of it, and of all.
-    peaks: (f64, f64),
 }
 
 /// Measures.
@@ -71,20 +64,18 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     for folder in [&documents, &twin, &data] {
         fs::create_dir(folder).context("make a folder")?;
     }
-    build(&documents, options.documents)?;
+    build(&documents, World::of(usize::try_from(options.documents)?))?;
     duplicate(&documents, &twin)?;
     let place = Place::open(&documents, &data)?;
     let process = place.start()?;
-    let mut peak = before_the_copy(&place, &process, &mut report).await?;
+    before_the_copy(&place, &process, &mut report).await?;
     let (process, copied) = copy(&place, process).await?;
-    peak = peak.max(copied.peaks.1);
-    peak = peak.max(phase(&process, "verify", MigrationStatus::Verified, &mut report).await?);
+    phase(&process, "verify", MigrationStatus::Verified, &mut report).await?;
     let counts = process.migration()?.counts;
     process.abort().await?;
     let before = Embedded::open(&twin, Clock::system()).context("open the twin")?;
     let limit = bare::write(&before, &place.documents).await?;
     say(&mut report, &copied, limit);
-    report.add(Figure::one("peak of the memory, all phases", "MiB", peak));
     report.note(format!(
         "{} documents; written {}, skipped {}, left alone {}, refused {}; limit: {} documents, batches of 500",
         options.documents, counts.done, counts.skipped, counts.parked, counts.failed, limit.0
@@ -92,15 +83,13 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Makes a store with so many documents.
+/// Makes a store with these documents.
 ///
 /// # Errors
 /// When it does not take them.
-pub fn build(folder: &Path, documents: u64) -> anyhow::Result<()> {
+pub fn build(folder: &Path, world: World) -> anyhow::Result<()> {
     let store = Embedded::open(folder, Clock::scripted(Utc::now().into())).context("open the documents")?;
-    let taken = store.import(World::of(usize::try_from(documents)?)).context("take the documents in")?;
-    ensure!(taken == documents, "take the documents in: {documents} were to be, {taken} are");
-    Ok(())
+    store.import(world).map(drop).context("take the documents in")
 }
 
 /// The same files once more. Nobody has them open.
@@ -112,34 +101,28 @@ fn duplicate(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Up to where documents are written; the peak of the memory, in MiB.
-async fn before_the_copy(place: &Place, process: &Process, report: &mut Report) -> anyhow::Result<f64> {
-    forget_peak()?;
+/// Up to where documents are written.
+async fn before_the_copy(place: &Place, process: &Process, report: &mut Report) -> anyhow::Result<()> {
     process.propose(place).await?;
-    let mut peak = phase(process, "scan", MigrationStatus::Planned, report).await?;
+    phase(process, "scan", MigrationStatus::Planned, report).await?;
     process.says(place, MigrationVerb::Rehearse).await?;
-    peak = peak.max(phase(process, "rehearsal", MigrationStatus::Rehearsed, report).await?);
+    phase(process, "rehearsal", MigrationStatus::Rehearsed, report).await?;
     process.says(place, MigrationVerb::Approve).await?;
     process.says(place, MigrationVerb::Start).await?;
-    Ok(peak.max(phase(process, "backup, read back, and canary", MigrationStatus::Copying, report).await?))
+    phase(process, "backup, read back, and canary", MigrationStatus::Copying, report).await
 }
 
-/// Waits for the end of a phase; the peak of the memory, in MiB.
-async fn phase(process: &Process, name: &str, ends: MigrationStatus, report: &mut Report) -> anyhow::Result<f64> {
+/// Waits for the end of a phase.
+async fn phase(process: &Process, name: &str, ends: MigrationStatus, report: &mut Report) -> anyhow::Result<()> {
     let begun = Instant::now();
     process.until(ends, LOOK).await?;
     report.add(Figure::one(format!("{name}: time"), "s", begun.elapsed().as_secs_f64()));
-    let peak = peak_mib()?;
-    report.add(Figure::one(format!("{name}: peak of the memory"), "MiB", peak));
-    forget_peak()?;
-    Ok(peak)
+    Ok(())
 }
 
 /// The copy, cut off in the middle.
 async fn copy(place: &Place, process: Process) -> anyhow::Result<(Process, Copied)> {
     let begun = Instant::now();
-    reach(&process, FIRST).await?;
-    let early = peak_mib()?;
     reach(&process, CUT).await?;
     let mut batches = begun.elapsed();
     process.abort().await?;
@@ -161,7 +144,7 @@ async fn copy(place: &Place, process: Process) -> anyhow::Result<(Process, Copie
         tokio::time::sleep(LOOK).await;
     }
     let closing = closing.elapsed();
-    Ok((process, Copied { documents, batches, closing, resumed, peaks: (early, peak_mib()?) }))
+    Ok((process, Copied { documents, batches, closing, resumed }))
 }
 
 /// What the ledger has of the plan's batches.
@@ -195,9 +178,6 @@ fn say(report: &mut Report, copied: &Copied, (documents, took): (u64, Duration))
     report.add(Figure::one("copy, with its last pass: share of the limit", "x", whole / limit));
     let resumed = Figure::one("start after the cut (lease over) to the next batch kept", "ms", millis(copied.resumed));
     report.add(resumed.held_to(Statistic::Max, Bound::AtMost(RESUME_MS)));
-    report.add(Figure::one("copy: peak of the memory", "MiB", copied.peaks.1));
-    let growth = Figure::one("copy: growth of that peak from 10 % on", "MiB", copied.peaks.1 - copied.peaks.0);
-    report.add(growth.held_to(Statistic::Max, Bound::AtMost(GROWTH_MIB)));
 }
 
 fn millis(span: Duration) -> f64 {

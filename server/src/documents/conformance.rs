@@ -216,6 +216,9 @@ async fn collections_are_listed_at_the_root_and_below(store: &dyn Documents) {
     assert!(root.is_sorted());
     let ours: Vec<_> = root.iter().filter(|name| name.starts_with("cf_tree")).collect();
     assert_eq!(ours, ["cf_tree", "cf_tree-x"]);
+    for collection in ["cf_tree", "cf_tree/a/shares"] {
+        assert!(store.has_below(collection).await.unwrap(), "{collection}: what is there is never denied");
+    }
     assert_eq!(store.collections(Some("cf_tree/a")).await.unwrap(), ["notes", "shares"]);
     assert_eq!(store.collections(Some("cf_tree/a/shares/s")).await.unwrap(), ["views"]);
     assert_eq!(store.collections(Some("cf_tree/none")).await.unwrap(), [""; 0]);

@@ -54,7 +54,12 @@ pub struct World {
 impl World {
     /// So many.
     pub fn of(documents: usize) -> Self {
-        Self { documents, people: (documents / DOCUMENTS_A_USER).max(1), number: 0, line: Vec::new(), read: 0 }
+        Self::of_people(documents, documents / DOCUMENTS_A_USER)
+    }
+
+    /// So many, of so many people.
+    pub fn of_people(documents: usize, people: usize) -> Self {
+        Self { documents, people: people.clamp(1, documents / 2), number: 0, line: Vec::new(), read: 0 }
     }
 
     fn document(&self, number: usize) -> Value {

@@ -15,7 +15,7 @@ use super::copy::hand::{Deed, Fields, Hand, target};
 use super::copy::lanes::{settle, told};
 use super::copy::tally::Tally;
 use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, Reach, WrittenDocument, content_digest};
-use super::own::{Own, pieces};
+use super::own::{Own, Piece, batch_of, pieces, write_piece};
 use super::site::reach::Put;
 use super::site::walk::{MOVED_TO, PAGE, RUN, Walk, is_tombstone};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
@@ -53,7 +53,8 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
     });
     let aliases = aliases(run).await?;
     let current = Fields::from([(RUN.to_owned(), json!(run.id.as_str()))]);
-    pieces(run, Own::Alias, round(1), &[vec![(DocumentKey::new(ALIASES, CURRENT), current)]]).await?;
+    let current = vec![vec![(DocumentKey::new(ALIASES, CURRENT), current)]];
+    pieces(run, Own::Alias, round(1), &current).await?;
     let tombstones = tombstones(run, &hand).await?;
     let done = format!("{aliases} aliases, {tombstones} tombstones");
     run.log(format!("cut over: {done}")).await?;
@@ -62,24 +63,38 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
 
 /// An alias for every old id that can name a document.
 async fn aliases(run: &Run) -> Result<u64, Ended> {
-    let (mut all, mut after, mut count) = (Vec::new(), None::<String>, 0);
+    let pass = round(0);
+    let (mut batches, mut after, mut count) = (Vec::new(), None, 0);
+    while let Some(piece) = next_aliases(run, &mut after).await? {
+        count += piece.len() as u64;
+        batches.push(batch_of(ALIASES, batches.len() as u64 + 1, &piece));
+    }
+    run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    let (mut number, mut after) = (0, None);
+    while let Some(piece) = next_aliases(run, &mut after).await? {
+        number += 1;
+        write_piece(run, Own::Alias, pass, number, &piece).await?;
+    }
+    Ok(count)
+}
+
+/// The next aliases behind an old id; None: that was all. A page of the mapping at a time.
+async fn next_aliases(run: &Run, after: &mut Option<Option<String>>) -> Result<Option<Piece>, Ended> {
     loop {
-        let from = after.clone();
+        let from = match after {
+            Some(None) => return Ok(None),
+            Some(from) => from.clone(),
+            None => None,
+        };
         let page = run.ask(move |ledger| ledger.mapping(from.as_deref(), TOGETHER)).await?;
+        *after = Some(page.next);
         let pairs = page.items.iter().filter(|row| row.from != row.to).map(|row| (row.from.raw(), row.to.raw()));
         let made = pairs.map(|(old, new)| (DocumentKey::new(ALIASES, old), alias(run, new)));
-        let made: Vec<(DocumentKey, Fields)> = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
-        count += made.len() as u64;
+        let made: Piece = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
         if !made.is_empty() {
-            all.push(made);
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
+            return Ok(Some(made));
         }
     }
-    pieces(run, Own::Alias, round(0), &all).await?;
-    Ok(count)
 }
 
 fn alias(run: &Run, new: &str) -> Fields {

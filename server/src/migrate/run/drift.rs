@@ -176,6 +176,10 @@ impl Round {
     }
 
     async fn descend(&mut self, documents: &[Document]) -> Result<(), Ended> {
+        let Some(first) = documents.first() else { return Ok(()) };
+        if !self.site.documents.has_below(&first.key.collection).await? {
+            return Ok(());
+        }
         for document in documents {
             self.below(&document.key.path()).await?;
         }

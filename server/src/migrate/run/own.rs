@@ -28,6 +28,14 @@ pub enum Own {
 }
 
 impl Own {
+    /// Where they stand.
+    fn collection(self, run: &Run) -> String {
+        match self {
+            Self::Alias => ALIASES.to_owned(),
+            Self::Placeholder => run.site.map.users.collection.clone(),
+        }
+    }
+
     fn how(self) -> How {
         match self {
             Self::Alias => How::Alias,
@@ -48,59 +56,70 @@ pub async fn make_placeholders(run: &Run, plan: &Plan) -> Result<(), Ended> {
     let count = made.len();
     let most = run.site.pace.batch.max(1);
     let all: Vec<(DocumentKey, Fields)> = made.into_iter().collect();
-    let pieced: Vec<Vec<(DocumentKey, Fields)>> = all.chunks(most).map(<[_]>::to_vec).collect();
+    let pieced: Vec<Piece> = all.chunks(most).map(<[_]>::to_vec).collect();
     pieces(run, Own::Placeholder, Pass { phase: PhaseName::Canary, round: 1 }, &pieced).await?;
     run.log(format!("{count} placeholders stand")).await
+}
+
+/// Documents of our own that are a batch.
+pub type Piece = Vec<(DocumentKey, Fields)>;
+
+/// A piece as a batch of the ledger.
+pub fn batch_of(collection: &str, number: u64, piece: &Piece) -> Batch {
+    Batch {
+        number,
+        name: collection.to_owned(),
+        collection: collection.to_owned(),
+        after: None,
+        upto: piece.last().map_or_else(String::new, |(key, _)| key.id.clone()),
+        documents: piece.len() as u64,
+        bytes: 0,
+    }
 }
 
 /// Writes documents, a batch each.
 ///
 /// # Errors
 /// When the store, the ledger or the backup does not answer, or somebody else's stands in the way.
-pub async fn pieces(run: &Run, own: Own, pass: Pass, all: &[Vec<(DocumentKey, Fields)>]) -> Result<(), Ended> {
-    let name = match own {
-        Own::Alias => ALIASES.to_owned(),
-        Own::Placeholder => run.site.map.users.collection.clone(),
-    };
-    let batch = |(number, piece): (u64, &Vec<(DocumentKey, Fields)>)| Batch {
-        number,
-        name: name.clone(),
-        collection: name.clone(),
-        after: None,
-        upto: piece.last().map_or_else(String::new, |(key, _)| key.id.clone()),
-        documents: piece.len() as u64,
-        bytes: 0,
-    };
-    let batches: Vec<Batch> = (1..).zip(all).map(batch).collect();
+pub async fn pieces(run: &Run, own: Own, pass: Pass, all: &[Piece]) -> Result<(), Ended> {
+    let name = own.collection(run);
+    let batches: Vec<Batch> = (1..).zip(all).map(|(number, piece)| batch_of(&name, number, piece)).collect();
     run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
+    for (number, piece) in (1..).zip(all) {
+        write_piece(run, own, pass, number, piece).await?;
+    }
+    Ok(())
+}
+
+/// Writes what is left of a batch that the ledger knows.
+///
+/// # Errors
+/// When the store, the ledger or the backup does not answer, or somebody else's stands in the way.
+pub async fn write_piece(run: &Run, own: Own, pass: Pass, number: u64, piece: &Piece) -> Result<(), Ended> {
+    run.check()?;
+    let undone = run.ask(move |ledger| ledger.undone(pass, number - 1, 1)).await?;
+    let Some(batch) = undone.into_iter().next().filter(|batch| batch.number == number) else { return Ok(()) };
+    let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
+    let left = &piece[left.unwrap_or(piece.len())..];
+    let mut writes = left.chunks(run.most_writes()).peekable();
     loop {
-        run.check()?;
-        let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;
-        let Some(batch) = undone.into_iter().next() else { return Ok(()) };
-        let place = usize::try_from(batch.number).unwrap_or(usize::MAX).wrapping_sub(1);
-        let Some(piece) = all.get(place) else { return Err(Ended::broke("its documents are not the plan's")) };
-        let left = piece.iter().position(|(key, _)| batch.after.as_ref().is_none_or(|after| key.id > *after));
-        let left = &piece[left.unwrap_or(piece.len())..];
-        let mut writes = left.chunks(run.most_writes()).peekable();
-        loop {
-            let mut done = Done::begin(pass, batch.number);
-            let some = writes.next().unwrap_or_default();
-            write(run, own, some, &mut done).await?;
-            let upto = some.last().filter(|_| writes.peek().is_some());
-            let reach = upto.map(|(key, _)| Reach::Upto { id: key.id.clone(), documents: some.len() as u64 });
-            let is_last = reach.is_none();
-            let mut done = done.end(run, reach.unwrap_or(Reach::End));
-            if own == Own::Placeholder {
-                // The plan counts documents that it changes or moves, and these are neither.
-                done.counts.done = 0;
-            }
-            settle(run, done).await?;
-            told(run, pass.phase, &name).await?;
-            if is_last {
-                break;
-            }
-            run.check()?;
+        let mut done = Done::begin(pass, number);
+        let some = writes.next().unwrap_or_default();
+        write(run, own, some, &mut done).await?;
+        let upto = some.last().filter(|_| writes.peek().is_some());
+        let reach = upto.map(|(key, _)| Reach::Upto { id: key.id.clone(), documents: some.len() as u64 });
+        let is_last = reach.is_none();
+        let mut done = done.end(run, reach.unwrap_or(Reach::End));
+        if own == Own::Placeholder {
+            // The plan counts documents that it changes or moves, and these are neither.
+            done.counts.done = 0;
         }
+        settle(run, done).await?;
+        told(run, pass.phase, &batch.collection).await?;
+        if is_last {
+            return Ok(());
+        }
+        run.check()?;
     }
 }
 

@@ -16,7 +16,7 @@ use super::hand::{Asked, Deed, Hand, Work, target};
 use super::known::Known;
 use super::lanes::told;
 use super::tally::{Tally, Told};
-use crate::documents::{Document, DocumentKey, Expect};
+use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
 use crate::migrate::Rewritten;
 use crate::migrate::run::ledger::{Batch, Pass, Reach, Seen};
 use crate::migrate::run::site::reach::{Put, Slot};
@@ -299,8 +299,8 @@ impl Bench {
         }
         // Until the store has a place for it nothing is begun.
         let slot = run.slot().await?;
-        let (keys, works): (Vec<DocumentKey>, Vec<Work>) = pending.into_iter().unzip();
-        let answers = self.put(run, &slot, &works).await?;
+        let (keys, mut works): (Vec<DocumentKey>, Vec<Work>) = pending.into_iter().unzip();
+        let answers = self.put(run, &slot, &mut works).await?;
         for ((key, work), answer) in keys.iter().zip(&works).zip(answers) {
             if !tally.answered(key, work, answer) {
                 self.retry(run, &slot, key, tally).await?;
@@ -309,15 +309,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Writes. Before it, what stood there is copied away, and what is about to be made is known to the ledger.
-    async fn put(&self, run: &Run, slot: &Slot<'_>, works: &[Work]) -> Result<Vec<Put>, Ended> {
-        self.copy_away(works.iter().flat_map(|work| work.images.clone()).collect()).await?;
+    /// Writes; what is left of the works is what the ledger is told. Before it, what stood there is copied away, and
+    /// what is about to be made is known to the ledger.
+    async fn put(&self, run: &Run, slot: &Slot<'_>, works: &mut [Work]) -> Result<Vec<Put>, Ended> {
+        self.copy_away(works.iter_mut().flat_map(|work| std::mem::take(&mut work.images)).collect()).await?;
         let makes = |work: &&Work| work.write.expect == Expect::Absent;
         let made: Vec<DocumentKey> = works.iter().filter(makes).map(|work| work.write.key.clone()).collect();
         if !made.is_empty() {
             run.ask(move |ledger| ledger.intend(&made)).await?;
         }
-        let answers = slot.put(&works.iter().map(|work| &work.write).collect::<Vec<_>>()).await?;
+        let write = |work: &mut Work| DocumentWrite {
+            key: work.write.key.clone(),
+            expect: work.write.expect,
+            leave: std::mem::replace(&mut work.write.leave, Leave::Nothing),
+        };
+        let answers = slot.put(works.iter_mut().map(write).collect()).await?;
         let others = works.iter().zip(&answers).filter(|(work, answer)| makes(work) && !matches!(answer, Put::Done(_)));
         let others: Vec<DocumentKey> = others.map(|(work, _)| work.write.key.clone()).collect();
         if !others.is_empty() {
@@ -340,11 +346,11 @@ impl Bench {
                 return Ok(());
             };
             let (asked, deed) = self.once_more(run, document).await?;
-            let Deed::Write(work) = deed else {
+            let Deed::Write(mut work) = deed else {
                 self.count(&asked.document.key, &deed, tally);
                 return Ok(());
             };
-            let answer = self.put(run, slot, std::slice::from_ref(&*work)).await?.into_iter().next();
+            let answer = self.put(run, slot, std::slice::from_mut(&mut *work)).await?.into_iter().next();
             if answer.is_some_and(|answer| tally.answered(key, &work, answer)) {
                 return Ok(());
             }

@@ -48,9 +48,10 @@ impl Sight {
             if page.next.is_some() {
                 rest.push((path.clone(), page.next));
             }
+            let has_below = site.documents.has_below(&path).await?;
             for document in &page.documents {
                 let below = document.key.path();
-                let names = site.documents.collections(Some(&below)).await?;
+                let names = if has_below { site.documents.collections(Some(&below)).await? } else { Vec::new() };
                 rest.extend(names.into_iter().map(|name| (format!("{below}/{name}"), None)));
                 sight.take(site, &ids, document).await?;
             }

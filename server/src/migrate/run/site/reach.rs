@@ -3,7 +3,7 @@
 //! As many writes are in flight at a time as it answers soon: what waits for its turn here can be called off, what
 //! waits in the store cannot.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
@@ -128,7 +128,7 @@ impl Run {
     /// # Errors
     /// When the store does not answer.
     pub async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Put>, Ended> {
-        self.slot().await?.put(&writes.iter().collect::<Vec<_>>()).await
+        self.slot().await?.put(writes).await
     }
 
     /// Most writes that the store takes at once.
@@ -192,7 +192,8 @@ impl Slot<'_> {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn put(&self, writes: &[&DocumentWrite]) -> Result<Vec<Put>, Ended> {
+    pub async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Put>, Ended> {
+        let writes = Arc::new(writes);
         let mut answers: Vec<Option<Put>> = vec![None; writes.len()];
         let most = self.0.most_writes();
         loop {
@@ -200,20 +201,24 @@ impl Slot<'_> {
             if open.is_empty() {
                 return Ok(answers.into_iter().flatten().collect());
             }
-            self.put_once(writes, &open, &mut answers).await?;
+            self.put_once(&writes, &open, &mut answers).await?;
         }
     }
 
     async fn put_once(
         &self,
-        writes: &[&DocumentWrite],
+        writes: &Arc<Vec<DocumentWrite>>,
         open: &[usize],
         answers: &mut [Option<Put>],
     ) -> Result<(), Ended> {
         let run = self.0;
         let begun = Instant::now();
-        let batch = || open.iter().map(|place| writes[*place].clone()).collect();
-        let written = run.again(|| run.site.documents.write(batch())).await?;
+        let batch = if open.len() == writes.len() {
+            Arc::clone(writes)
+        } else {
+            Arc::new(open.iter().map(|place| writes[*place].clone()).collect())
+        };
+        let written = run.again(|| run.site.documents.write_shared(Arc::clone(&batch))).await?;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match written {
             Ok(written) => {
@@ -230,7 +235,7 @@ impl Slot<'_> {
             Err(DocumentsError::Unknown(_)) => {
                 run.throttle().failed();
                 for place in open {
-                    answers[*place] = run.looked_up(writes[*place]).await?;
+                    answers[*place] = run.looked_up(&writes[*place]).await?;
                 }
                 Ok(())
             }
