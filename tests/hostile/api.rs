@@ -140,6 +140,11 @@ impl Api {
         }
     }
 
+    /// Lets something asynchronous run beside the test.
+    pub fn beside(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
+    }
+
     /// Runs something asynchronous.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)

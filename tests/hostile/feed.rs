@@ -2,37 +2,49 @@
 //! body is JSON of the event's kind on one line.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
+use std::time::Instant;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use stella_protocol::{Cursor, FeedEvent};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::api::{Api, PATIENCE};
 
 /// Kinds that are asked for: what may be left out otherwise, too.
 const KINDS: &str = "log,log_line,alert,alert_counts,metrics";
 
-/// An open feed.
+/// An open feed, read from its beginning on: one that nobody reads is closed.
 pub struct Feed {
-    pieces: Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>>>>,
+    pieces: UnboundedReceiver<reqwest::Result<bytes::Bytes>>,
 }
 
 /// Opens it.
 pub fn open(api: &Api) -> Feed {
     let request = api.request(Method::GET, "server-logs-stream", &api.console).query(&[("events", KINDS)]);
-    let response = api.wait(async { request.send().await }).unwrap();
+    // As long as something is sent, and is waited for after it.
+    let response = api.wait(async { request.timeout(2 * PATIENCE).send().await }).unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    Feed { pieces: Box::pin(response.bytes_stream()) }
+    let (came, pieces) = mpsc::unbounded_channel();
+    api.beside(async move {
+        let mut bytes = response.bytes_stream();
+        while let Some(piece) = bytes.next().await {
+            if came.send(piece).is_err() {
+                break;
+            }
+        }
+    });
+    Feed { pieces }
 }
 
 impl Feed {
     /// Reads until all of these were carried as they are: as somebody's service, or as a message.
     pub fn read_all(mut self, api: &Api, wanted: &BTreeSet<String>) -> Vec<FeedEvent> {
         let (mut bytes, mut events, mut missing) = (Vec::new(), Vec::new(), wanted.clone());
+        let until = Instant::now() + PATIENCE;
         while !missing.is_empty() {
-            let piece = api.wait(async { tokio::time::timeout(PATIENCE, self.pieces.next()).await });
-            let Ok(Some(Ok(piece))) = piece else { panic!("never carried: {missing:?}") };
+            let piece = api.wait(async { tokio::time::timeout_at(until.into(), self.pieces.recv()).await });
+            let Ok(Some(Ok(piece))) = piece else { panic!("never carried: {missing:?}; the feed said {piece:?}") };
             bytes.extend_from_slice(&piece);
             while let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = bytes.drain(..end + 2).collect();
