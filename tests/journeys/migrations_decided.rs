@@ -233,6 +233,17 @@ fn an_id_without_a_user_is_kept_or_mapped_with_a_reason() {
 }
 
 #[test]
+fn beside_a_choice_stands_what_it_does() {
+    let mut scene = shown((120, 36), &copying(), None);
+    scene.keys("<Tab><Tab>");
+    fill(&mut scene);
+    let words = "what it owns is marked as archived, the id stays, nothing is deleted";
+    assert!(!scene.screen().contains(words), "{}", scene.screen());
+    scene.keys("jj");
+    assert!(scene.screen().contains(words), "{}", scene.screen());
+}
+
+#[test]
 fn whoever_may_only_respond_pauses_and_stops_and_no_more() {
     let mut scene = told((80, 24), vec![copying()], Role::Responder);
     scene.keys("3B");

@@ -48,11 +48,17 @@ pub struct PlanSummary {
     #[serde(default)]
     pub misses: u64,
     /// User documents that are made for ids without a user.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub placeholders: u64,
     /// Documents of ids without a user that are marked as archived: `changes` has them too.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub archived: u64,
+}
+
+/// What there is none of is not sent: whoever compares what they read with what came knows no such field.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the serialiser wants it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the first migration by scripts covered.

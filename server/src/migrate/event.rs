@@ -68,7 +68,7 @@ pub enum Event {
         /// The plan and the open questions.
         found: Result<(PlanSummary, u64), Text>,
     },
-    /// The source is another one than the plan's: so many of so many documents, or the plan is too old.
+    /// The source is another one than the plan's: how many documents of how many, in words.
     Drifted(Text),
     /// Every batch was computed. Err: one could not be.
     Rehearsed {

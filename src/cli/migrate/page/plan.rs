@@ -112,3 +112,30 @@ fn decisions(lines: &mut Vec<String>, migration: &Migration, open: &[Decision]) 
         section(lines, &title, open.iter().flat_map(lists::decision).map(|line| format!("  {line}")));
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_done_with_ids_without_a_user_is_told_where_something_is() {
+        let mut plan = json!({
+            "digest": "5f", "scannedAt": "2026-01-01T00:00:00.000Z", "keyId": "k", "documents": 9, "collections": 2,
+            "undeclared": 0, "changes": 3, "moves": 1, "references": 4, "users": 1, "oldIds": 1, "orphanIds": 3,
+            "orphanDocuments": 2, "clashes": 0, "batches": 1, "bytes": 10,
+        });
+        let told = |plan: &serde_json::Value| blocks(&serde_json::from_value(plan.clone()).unwrap()).join("\n");
+        assert!(!told(&plan).contains("archive") && !told(&plan).contains("placeholder"), "{}", told(&plan));
+        plan["archived"] = 36.into();
+        plan["placeholders"] = 2.into();
+        let told = told(&plan);
+        assert!(
+            told.contains("documents to archive           36  of ids without a user; marked, never deleted"),
+            "{told}"
+        );
+        assert!(told.contains("placeholders to make            2  users that nobody can sign in to"), "{told}");
+    }
+}
