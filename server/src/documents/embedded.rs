@@ -283,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path());
         conformance::holds(&store).await;
-        assert!(!store.has_below("cf_tree/a/notes").await.unwrap() && !store.has_below("cf_tree/none").await.unwrap());
+        assert!(!store.has_below("cf_tree/a/notes").await.unwrap() && !store.has_below("cf_none").await.unwrap());
     }
 
     #[tokio::test]

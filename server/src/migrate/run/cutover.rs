@@ -64,30 +64,37 @@ pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
 /// An alias for every old id that can name a document.
 async fn aliases(run: &Run) -> Result<u64, Ended> {
     let pass = round(0);
-    let (mut batches, mut after, mut count) = (Vec::new(), None, 0);
-    while let Some(piece) = next_aliases(run, &mut after).await? {
+    let (mut batches, mut place, mut count) = (Vec::new(), Place::First, 0);
+    while let Some(piece) = next_aliases(run, &mut place).await? {
         count += piece.len() as u64;
         batches.push(batch_of(ALIASES, batches.len() as u64 + 1, &piece));
     }
     run.ask(move |ledger| ledger.put_batches(pass, &batches)).await?;
-    let (mut number, mut after) = (0, None);
-    while let Some(piece) = next_aliases(run, &mut after).await? {
+    let (mut number, mut place) = (0, Place::First);
+    while let Some(piece) = next_aliases(run, &mut place).await? {
         number += 1;
         write_piece(run, Own::Alias, pass, number, &piece).await?;
     }
     Ok(count)
 }
 
-/// The next aliases behind an old id; None: that was all. A page of the mapping at a time.
-async fn next_aliases(run: &Run, after: &mut Option<Option<String>>) -> Result<Option<Piece>, Ended> {
+/// Where in the mapping the next aliases begin.
+enum Place {
+    First,
+    Behind(String),
+    End,
+}
+
+/// The next aliases from a place on; None: that was all. A page of the mapping at a time.
+async fn next_aliases(run: &Run, place: &mut Place) -> Result<Option<Piece>, Ended> {
     loop {
-        let from = match after {
-            Some(None) => return Ok(None),
-            Some(from) => from.clone(),
-            None => None,
+        let from = match place {
+            Place::First => None,
+            Place::Behind(id) => Some(id.clone()),
+            Place::End => return Ok(None),
         };
         let page = run.ask(move |ledger| ledger.mapping(from.as_deref(), TOGETHER)).await?;
-        *after = Some(page.next);
+        *place = page.next.map_or(Place::End, Place::Behind);
         let pairs = page.items.iter().filter(|row| row.from != row.to).map(|row| (row.from.raw(), row.to.raw()));
         let made = pairs.map(|(old, new)| (DocumentKey::new(ALIASES, old), alias(run, new)));
         let made: Piece = made.filter(|(key, _)| shape::key(key).is_ok()).collect();

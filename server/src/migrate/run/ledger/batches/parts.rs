@@ -140,7 +140,7 @@ mod tests {
         let at = Some(Timestamp::from_millis(9));
         assert_eq!(ledger.progressed(PhaseName::Copy).unwrap(), Progressed { batches: (0, 1), documents: (4, 9), at });
         let rest = Batch { after: Some("4".to_owned()), documents: 5, ..batch() };
-        assert_eq!(ledger.undone(COPY, 0, 10).unwrap(), [rest.clone()]);
+        assert_eq!(ledger.undone(COPY, 0, 10).unwrap(), std::slice::from_ref(&rest));
         ledger.put_batches(COPY, &[batch()]).unwrap();
         assert_eq!(ledger.undone(COPY, 0, 10).unwrap(), [rest], "the same batch goes on");
         let first = ledger.folded(COPY).unwrap();
