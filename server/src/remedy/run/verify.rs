@@ -240,8 +240,8 @@ fn measured(parts: &Parts, series: &Text, from: Timestamp) -> Result<Measured, T
         return Err(Text::new(format!("there is no series {}", series.raw())));
     };
     // A gap is not a value: what is not measured does not count as recovered. The first bucket may begin earlier.
-    let whole = series.points.iter().rev().filter(|point| point.at >= from);
-    match whole.filter_map(|point| point.value).next() {
+    let mut whole = series.points.iter().rev().filter(|point| point.at >= from);
+    match whole.find_map(|point| point.value) {
         Some(newest) => Ok(Measured { newest: newest.mean, series }),
         None => Err(Text::new(format!("{} was not measured lately", series.id.raw()))),
     }
