@@ -145,7 +145,7 @@ impl Firestore {
             return Err(OpenError::Address);
         }
         let (way, reach) = match (&settings.credentials, around.key_file) {
-            (Credentials::Token(place), _) => (Way::Given(place.clone()), Reach::Encrypted),
+            (Credentials::Token(token), _) => (Way::Given(token.clone()), Reach::Encrypted),
             (Credentials::File(path), _) => (Way::Account(Box::new(Account::open(path)?)), Reach::Encrypted),
             (Credentials::Found, Some(path)) => (Way::Account(Box::new(Account::open(&path)?)), Reach::Encrypted),
             (Credentials::Found, None) => (Way::machine(), Reach::Plain),

@@ -84,6 +84,7 @@ async fn the_demos_world_is_migrated_killed_in_the_middle_resumed_verified_and_t
     assert!(half != before, "it was in the middle");
 
     let next = scene.start_with(Arc::new(store.clone()));
+    next.drive(&scene, &[MigrationStatus::Verifying, MigrationStatus::Verified], None).await;
     let verified = next.drive(&scene, &[MigrationStatus::Verified], None).await;
     let counts = verified.counts;
     assert_eq!(verified.verification.unwrap().differences, 0);
@@ -100,9 +101,9 @@ async fn the_demos_world_is_migrated_killed_in_the_middle_resumed_verified_and_t
 
     next.says(&scene, MigrationVerb::Rollback).await.unwrap();
     next.drive(&scene, &[MigrationStatus::RolledBack], None).await;
+    next.end().await;
     let back = contents(&store).await;
     assert!(back == before, "{:?}", differs(&before, &back));
-    next.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,10 +82,20 @@ fn given(path: &str, stored: &Stored) -> Value {
 
 /// The documents of one collection, by their ids.
 fn of_collection<'a>(documents: &'a BTreeMap<String, Stored>, collection: &str) -> BTreeMap<&'a str, &'a Stored> {
+    let root = format!("{collection}/");
     let inside = |(path, stored): (&'a String, &'a Stored)| {
         path.rsplit_once('/').filter(|(parent, _)| *parent == collection).map(|(_, id)| (id, stored))
     };
-    documents.iter().filter_map(inside).collect()
+    below(documents, &root).filter_map(inside).collect()
+}
+
+/// Everything whose path begins so.
+fn below<'a>(
+    documents: &'a BTreeMap<String, Stored>,
+    root: &str,
+) -> impl Iterator<Item = (&'a String, &'a Stored)> + use<'a> {
+    let root = root.to_owned();
+    documents.range(root.clone()..).take_while(move |(path, _)| path.starts_with(&root))
 }
 
 fn joined(below: Option<&str>, id: &str) -> String {
@@ -99,11 +109,13 @@ struct CollectionIds {
     page_token: Option<String>,
 }
 
-fn collection_ids(world: &World, below: Option<&str>, asked: CollectionIds) -> Result<Value, No> {
-    let root = below.map_or_else(String::new, |path| format!("{path}/"));
+fn collection_ids(world: &World, document: Option<&str>, asked: CollectionIds) -> Result<Value, No> {
+    let root = document.map_or_else(String::new, |path| format!("{path}/"));
     let documents = world.documents();
-    let names = documents.keys().filter_map(|path| path.strip_prefix(&root)?.split_once('/').map(|(name, _)| name));
+    let paths = below(&documents, &root).map(|(path, _)| path);
+    let names = paths.filter_map(|path| path.strip_prefix(&root)?.split_once('/').map(|(name, _)| name));
     let mut names: Vec<&str> = names.collect();
+    names.dedup();
     // In no order that anybody may count on.
     names.sort_unstable_by(|one, other| other.cmp(one));
     names.dedup();
@@ -143,9 +155,8 @@ fn list(world: &World, collection: &str, query: &str) -> Result<Value, No> {
     }
     let documents = world.documents();
     let root = format!("{collection}/");
-    let mut ids: Vec<&str> = documents
-        .keys()
-        .filter_map(|path| path.strip_prefix(&root))
+    let mut ids: Vec<&str> = below(&documents, &root)
+        .filter_map(|(path, _)| path.strip_prefix(&root))
         .filter(|rest| missing || !rest.contains('/'))
         .map(|rest| rest.split('/').next().unwrap())
         .collect();
@@ -351,7 +362,8 @@ fn commit(world: &World, asked: Commit) -> Result<Value, No> {
         return Err(No::invalid("maximum 500 writes allowed per request"));
     }
     let mut standing = world.documents();
-    let mut documents = standing.clone();
+    // What it leaves, until all of it is known to be right.
+    let mut left: BTreeMap<String, Option<Stored>> = BTreeMap::new();
     let now = world.tick();
     let mut results = Vec::new();
     for write in asked.writes {
@@ -361,23 +373,28 @@ fn commit(world: &World, asked: Commit) -> Result<Value, No> {
             _ => return Err(No::invalid("a write is an update or a delete")),
         };
         let path = of_name(&target)?;
+        let before = left.get(path).map_or_else(|| standing.get(path), Option::as_ref);
         if let Some(precondition) = &write.current_document {
-            meets(documents.get(path), precondition)?;
+            meets(before, precondition)?;
         }
         let Some(fields) = fields else {
-            documents.remove(path);
+            left.insert(path.to_owned(), None);
             results.push(json!({}));
             continue;
         };
         let fields = checked::document(path, fields)?;
-        let before = documents.get(path);
         // What changes nothing leaves the time of the last change.
         let updated = before.filter(|before| before.fields == fields).map_or(now, |before| before.updated);
         let created = before.map_or(now, |before| before.created);
-        documents.insert(path.to_owned(), Stored { fields, created, updated });
+        left.insert(path.to_owned(), Some(Stored { fields, created, updated }));
         results.push(json!({ "updateTime": value::time(updated) }));
     }
-    *standing = documents;
+    for (path, stored) in left {
+        match stored {
+            Some(stored) => drop(standing.insert(path, stored)),
+            None => drop(standing.remove(&path)),
+        }
+    }
     Ok(json!({ "writeResults": results, "commitTime": value::time(now) }))
 }
 
