@@ -288,8 +288,8 @@ pub const TABLE: &[Binding] = &[
         "plan",
         "the next of plan and rehearse: looks, writes nothing to the store",
     ),
-    row(MIGRATION, &["P"], Intent::Pause, "pause", "pause after the batches in flight; go on (after a halt it asks)"),
-    row(MIGRATION, &["S"], Intent::Decide(FixVerb::Stop), "stop", "halt after the batches in flight; asks first"),
+    row(MIGRATION, &["P"], Intent::Pause, "pause", "pause after the writes in flight; go on (after a halt it asks)"),
+    row(MIGRATION, &["S"], Intent::Decide(FixVerb::Stop), "stop", "halt after the writes in flight; asks first"),
     row(
         MIGRATION,
         &["B"],

@@ -263,7 +263,7 @@ fn what_waits_for_a_person_is_over_or_halts_rings_and_names_the_window_until_it_
 fn a_pause_that_we_asked_for_is_no_news_and_anothers_is() {
     for (by, said) in [("sre-1", ""), ("bo", "mig-7 is paused: paused by bo: late")] {
         let mut scene = told((80, 24), vec![copying()], Role::Admin);
-        let asked = stepped(&copying(), by, "paused, after the batches in flight: late", &json!({}));
+        let asked = stepped(&copying(), by, "paused, after the writes in flight: late", &json!({}));
         assert_eq!(says(&mut scene, &asked).0, "");
         let why = format!("paused by {by}: late");
         let stands = json!({"status": "paused", "holdReason": why});

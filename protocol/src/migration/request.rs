@@ -17,7 +17,7 @@ pub enum MigrationVerb {
     Approve,
     /// Back up, try a few users, write.
     Start,
-    /// Stop for a while, after the batches in flight.
+    /// Stop for a while, after the writes in flight.
     Pause,
     /// Go on.
     Resume,
@@ -29,7 +29,7 @@ pub enum MigrationVerb {
     Cutover,
     /// Take it back.
     Rollback,
-    /// Halt after the batches in flight.
+    /// Halt after the writes in flight.
     Stop,
     /// Somebody else answers for it.
     HandOver,

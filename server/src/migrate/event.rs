@@ -100,7 +100,7 @@ pub enum Event {
         /// Why it is slower than it could be.
         hold: Option<Text>,
     },
-    /// All batches in flight ended, after a stop was asked for.
+    /// All writes in flight ended, after a stop was asked for.
     Stopped {
         /// By this fence.
         fence: u64,

@@ -30,7 +30,7 @@ pub struct Work {
     /// (`Rehearse` while planned, `Verify` at any time) or the one of its status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<PhaseName>,
-    /// Why the phase under way is to end after the batches in flight, and what it becomes then.
+    /// Why the phase under way is to end after the writes in flight, and what it becomes then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
     /// The status that a pause or a halt interrupted: where `resume` goes.

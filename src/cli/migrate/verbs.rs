@@ -24,7 +24,7 @@ pub(super) enum Verb {
     Approve(Approve),
     /// Back up, try a few users, write.
     Start(Start),
-    /// Stop for a while, after the batches in flight.
+    /// Stop for a while, after the writes in flight.
     Pause(Because),
     /// Go on.
     Resume(Go),
@@ -36,7 +36,7 @@ pub(super) enum Verb {
     Cutover(Consent),
     /// Take it back, last write first.
     Rollback(Consent),
-    /// Halt after the batches in flight.
+    /// Halt after the writes in flight.
     Stop(Because),
     /// The documents that hold an id without a user.
     Orphans(List),

@@ -175,7 +175,7 @@ fn is_own(one: &Migration, me: &str) -> bool {
     one.trail.last().is_some_and(|last| is_me(last.by.raw()) || asker(last.what.raw()).is_some_and(is_me))
 }
 
-/// Who asked for a stop that its runner noted once the batches in flight had ended: `copy stopped: paused by
+/// Who asked for a stop that its runner noted once the writes in flight had ended: `copy stopped: paused by
 /// ana: it is late`. What is not said so was nobody's wish, and everybody is told.
 fn asker(what: &str) -> Option<&str> {
     let (_, why) = what.split_once(" stopped: ")?;

@@ -174,7 +174,7 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
             many(plan.map_or(0, |plan| plan.old_ids), "alias", "aliases"),
             many(plan.map_or(0, |plan| plan.moves), "tombstone", "tombstones")
         ),
-        Do::Pause => "pauses after the batches in flight; nothing is taken back".to_owned(),
+        Do::Pause => "pauses after the writes in flight; nothing is taken back".to_owned(),
         Do::Resume => match migration.phases.iter().max_by_key(|phase| phase.started_at) {
             Some(phase) => format!("goes on with {}, {} to do", phase.name.word(), documents(left(&counts))),
             None => "goes on".to_owned(),
@@ -185,7 +185,7 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
             format!("puts back {}{}", documents(counts.done), about(counts.done, progress))
         }
         Do::Stop if migration.under_way.is_some() => "ends what is under way; nothing was written by it".to_owned(),
-        Do::Stop => format!("halts after the batches in flight; {} stay written", documents(counts.done)),
+        Do::Stop => format!("halts after the writes in flight; {} stay written", documents(counts.done)),
         Do::HandOver => "somebody else answers for it".to_owned(),
         Do::TakeOver => "you answer for it".to_owned(),
         Do::Retry => "the step that failed, again".to_owned(),

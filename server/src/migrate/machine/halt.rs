@@ -1,6 +1,6 @@
 //! How a migration stops, goes on and goes back (rows 12 to 14 and 19).
 //!
-//! What writes never ends in the middle: it is asked to stop, ends its batches in flight, and says so. Only
+//! What writes never ends in the middle: it is asked to stop, ends its writes in flight, and says so. Only
 //! when nobody has it, nothing is in flight and it stops at once.
 
 use stella_protocol::migration::{Counts, PhaseName, PhaseState};
@@ -122,7 +122,7 @@ pub(super) fn rate(state: &MigrationState, said: &Decision, now: Timestamp) -> R
     Ok(turn.changed("rate", &format!("{most}{}", because(&said.text))))
 }
 
-/// Asks what is under way to end after its batches in flight, and to become this.
+/// Asks what is under way to end after its writes in flight, and to become this.
 pub(super) fn request(
     state: &MigrationState,
     said: &Decision,
@@ -135,13 +135,13 @@ pub(super) fn request(
             return Ok(turn.unchanged());
         }
         if weight(asked.becomes) >= weight(becomes) {
-            let why = format!("it ends after the batches in flight and is {} then", word(asked.becomes));
+            let why = format!("it ends after the writes in flight and is {} then", word(asked.becomes));
             return Err(illegal(state, &why, "wait for that"));
         }
     }
     let why = format!("{} by {}{}", word(becomes), said.by.raw(), because(&said.text));
     let stop = Stop { becomes, why: words::paragraph(&why) };
-    let what = format!("{}, after the batches in flight{}", word(becomes), because(&said.text));
+    let what = format!("{}, after the writes in flight{}", word(becomes), because(&said.text));
     if state.work.holder.is_some() {
         turn.state.work.stop = Some(stop);
         return Ok(turn.changed(audit(becomes), &what));
@@ -151,7 +151,7 @@ pub(super) fn request(
     Ok(turn.changed(audit(becomes), &why))
 }
 
-/// The batches in flight have ended.
+/// The writes in flight have ended.
 pub(super) fn stopped(
     state: &MigrationState,
     phase: PhaseName,

@@ -33,7 +33,7 @@ fn does(verb: MigrationVerb, words: impl AsRef<str>) -> Said {
 fn check(state: &MigrationState) -> Option<Said> {
     let (migration, work) = (&state.migration, &state.work);
     if let Some(stop) = &work.stop {
-        return Some(wait(format!("ends after the batches in flight: {}", stop.why.raw())));
+        return Some(wait(format!("ends after the writes in flight: {}", stop.why.raw())));
     }
     let phase = work.wanted.filter(|phase| own_phase(migration.status) != Some(*phase))?;
     let batches = migration.plan.as_ref().map_or(0, |plan| plan.batches);

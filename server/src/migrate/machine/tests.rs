@@ -201,7 +201,7 @@ fn row_12_a_pause_waits_for_the_batches_in_flight_and_a_hold_is_seen_once() {
     tale.says(MigrationVerb::Pause);
     assert_eq!(
         (tale.status(), next(&tale).1),
-        (MigrationStatus::Copying, "ends after the batches in flight: paused by op2: because")
+        (MigrationStatus::Copying, "ends after the writes in flight: paused by op2: because")
     );
     tale.stopped(80);
     assert_eq!((tale.status(), tale.state.work.holder.is_none()), (MigrationStatus::Paused, true));

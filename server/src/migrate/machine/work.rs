@@ -159,7 +159,7 @@ fn checkpoint(state: &MigrationState, phase: PhaseName, counts: &Counts, hold: O
     turn.state.migration.hold_reason = hold;
     let asked = state.work.stop.as_ref().is_some_and(|stop| stop.becomes != MigrationStatus::Paused);
     if let Some(why) = broken_guard(&turn.state, phase).filter(|_| !asked) {
-        let what = format!("ends after the batches in flight: {why}");
+        let what = format!("ends after the writes in flight: {why}");
         turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
         return turn.changed("guard", &what);
     }
