@@ -85,9 +85,10 @@ fn place(section: &Section<'_>) -> Option<Place> {
 
 fn firestore(section: &Section<'_>) -> Option<firestore::Settings> {
     let project = name(section, "project", section.need_text("project", "the id of the project"));
-    let database = match section.has("database") {
-        true => name(section, "database", section.need_text("database", "the id of the database")),
-        false => Some(firestore::DATABASE.to_owned()),
+    let database = if section.has("database") {
+        name(section, "database", section.need_text("database", "the id of the database"))
+    } else {
+        Some(firestore::DATABASE.to_owned())
     };
     let url = match section.text("url") {
         Some(url) => encrypted(section, url.value, url.at),

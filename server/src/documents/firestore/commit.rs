@@ -168,8 +168,11 @@ fn done(writes: &[DocumentWrite], answer: Value) -> Result<Vec<Written>, Documen
 
 fn words(failed: Failed) -> String {
     match failed {
-        Failed::Unsure(why) | Failed::Standing(why) | Failed::Refused(why) | Failed::Unknown(why) => why,
-        Failed::Nothing(why, _) => why,
+        Failed::Unsure(why)
+        | Failed::Standing(why)
+        | Failed::Refused(why)
+        | Failed::Unknown(why)
+        | Failed::Nothing(why, _) => why,
         Failed::Elsewhere => ELSEWHERE.to_owned(),
         Failed::TooLong => "its answer is longer than any that is read".to_owned(),
     }

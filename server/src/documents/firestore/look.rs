@@ -128,33 +128,7 @@ impl Service {
         let found: Vec<Found> = understood(self.rest.read(&ask).await?).map_err(Missed::Said)?;
         let given = found.into_iter().filter_map(|found| found.document);
         let documents = given.map(|given| self.document(given)).collect::<Result<Vec<_>, _>>();
-        self.in_order(collection, after, limit, documents.map_err(Missed::Said)?).map_err(Missed::Said)
-    }
-
-    fn in_order(
-        &self,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-        mut documents: Vec<Document>,
-    ) -> Result<DocumentPage, DocumentsError> {
-        if documents.iter().any(|document| is_number(&document.key.id)) {
-            return Err(DocumentsError::Refused(format!(
-                "\"{}\" has documents with numbers for ids (`__id…__`), which are out of order here",
-                collection.escape_default()
-            )));
-        }
-        let mut before = after.unwrap_or_default();
-        for document in &documents {
-            if document.key.collection != collection || document.key.id.as_str() <= before {
-                return Err(other("out of order, or of another collection"));
-            }
-            before = &document.key.id;
-        }
-        let more = documents.len() > limit;
-        documents.truncate(limit);
-        let next = documents.last().filter(|_| more).map(|last| last.key.id.clone());
-        Ok(DocumentPage { documents, next })
+        in_order(collection, after, limit, documents.map_err(Missed::Said)?).map_err(Missed::Said)
     }
 
     pub(super) async fn absent(&self, collection: &str, after: Option<&str>) -> Result<AbsentPage, DocumentsError> {
@@ -245,6 +219,32 @@ impl Service {
         let fields = value::read(&self.database, given.fields).map_err(unfit)?;
         Ok(Document { key, version, fields })
     }
+}
+
+/// A page, when it is one: of this collection, behind this id, in order.
+fn in_order(
+    collection: &str,
+    after: Option<&str>,
+    limit: usize,
+    mut documents: Vec<Document>,
+) -> Result<DocumentPage, DocumentsError> {
+    if documents.iter().any(|document| is_number(&document.key.id)) {
+        return Err(DocumentsError::Refused(format!(
+            "\"{}\" has documents with numbers for ids (`__id…__`), which are out of order here",
+            collection.escape_default()
+        )));
+    }
+    let mut before = after.unwrap_or_default();
+    for document in &documents {
+        if document.key.collection != collection || document.key.id.as_str() <= before {
+            return Err(other("out of order, or of another collection"));
+        }
+        before = &document.key.id;
+    }
+    let more = documents.len() > limit;
+    documents.truncate(limit);
+    let next = documents.last().filter(|_| more).map(|last| last.key.id.clone());
+    Ok(DocumentPage { documents, next })
 }
 
 /// An id of a former store that is a number: those come before all others, in the order of numbers.

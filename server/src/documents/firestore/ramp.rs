@@ -31,7 +31,7 @@ impl Ramp {
         }
         let begin = self.free_at.max(now);
         self.free_at = begin + Duration::from_secs_f64(documents as f64 / self.rate(begin));
-        begin - now
+        begin.saturating_sub(now)
     }
 
     /// Documents a second at this time.
@@ -53,7 +53,7 @@ mod tests {
         let first = now;
         while now < first + Duration::from_secs(seconds) {
             now += ramp.wait(now, batch);
-            begins.push((now - first).as_secs_f64());
+            begins.push(now.saturating_sub(first).as_secs_f64());
         }
         begins
     }

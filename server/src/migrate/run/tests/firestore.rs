@@ -40,21 +40,18 @@ async fn filled(store: &Firestore, scene: &Scene) {
 /// Lets it copy until its middle, and kills it there, with requests under way.
 async fn killed_in_the_middle(scene: &Scene, process: Process, double: Option<&Double>) {
     process.drive(scene, &[MigrationStatus::Approved], None).await;
-    match double {
-        Some(double) => {
-            let before = double.asked();
-            double.hold_after(COMMITS);
-            let held = double.until(|asked| asked.commits > before.commits + COMMITS as u64);
-            tokio::select! {
-                ended = process.drive(scene, &[MigrationStatus::Verified], None) => panic!("not held: {ended:?}"),
-                () = held => {}
-            }
-            assert_eq!(double.asked().done, before.done + COMMITS as u64);
+    if let Some(double) = double {
+        let before = double.asked();
+        double.hold_after(COMMITS);
+        let held = double.until(|asked| asked.commits > before.commits + COMMITS as u64);
+        tokio::select! {
+            ended = process.drive(scene, &[MigrationStatus::Verified], None) => panic!("not held: {ended:?}"),
+            () = held => {}
         }
-        None => {
-            process.says(scene, MigrationVerb::Start).await.unwrap();
-            process.until(|now| now.counts.done > 0).await;
-        }
+        assert_eq!(double.asked().done, before.done + COMMITS as u64);
+    } else {
+        process.says(scene, MigrationVerb::Start).await.unwrap();
+        process.until(|now| now.counts.done > 0).await;
     }
     process.die().await;
     scene.pass(LEASE_MS + 1);

@@ -26,7 +26,7 @@ pub fn perform(world: &World, method: &Method, uri: &Uri, headers: &HeaderMap, b
         Some((path, verb)) => (path, Some(verb)),
         None => (path, None),
     };
-    let parts = path.split('/').map(|part| percent_decode_str(part).decode_utf8().map(|part| part.into_owned()));
+    let parts = path.split('/').map(|part| percent_decode_str(part).decode_utf8().map(std::borrow::Cow::into_owned));
     let parts: Vec<String> = parts.collect::<Result<_, _>>().map_err(|_| No::invalid("the address is no UTF-8"))?;
     let whole = parts.join("/");
     let below = whole.strip_prefix(&root).ok_or_else(|| No::new(404, "NOT_FOUND", "there is no such database"))?;
@@ -50,7 +50,7 @@ pub fn perform(world: &World, method: &Method, uri: &Uri, headers: &HeaderMap, b
         (Some("listCollectionIds"), _) => collection_ids(world, below, taken(body)?),
         (Some("runQuery"), _) => query(world, below, taken(body)?),
         (Some("runAggregationQuery"), _) => count(world, below, taken(body)?),
-        (Some("batchGet"), None) => batch_get(world, taken(body)?),
+        (Some("batchGet"), None) => batch_get(world, &taken(body)?),
         (Some("commit"), None) => commit(world, taken(body)?),
         _ => Err(not_found()),
     }
@@ -311,7 +311,7 @@ struct BatchGet {
     documents: Vec<String>,
 }
 
-fn batch_get(world: &World, asked: BatchGet) -> Result<Value, No> {
+fn batch_get(world: &World, asked: &BatchGet) -> Result<Value, No> {
     let time = value::time(world.tick());
     let documents = world.documents();
     let mut names: Vec<&String> = asked.documents.iter().collect();
