@@ -1,7 +1,10 @@
 //! Who is who, and what nobody decides alone.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::btree_map::Entry;
+
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 use stella_protocol::Timestamp;
 use stella_protocol::migration::{DecisionKind, OrphanChoice};
@@ -347,17 +350,25 @@ fn answered(documents: &[Document]) -> Said {
     said
 }
 
-/// The store when all is done: user documents under their new ids, the fullest of several first.
-fn migrated(documents: &[Document], found: &Resolution) -> Vec<Document> {
+/// The store when all is done: user documents under their new ids, the fullest of several first. Behind it what is
+/// parked: user documents of other people that were to go where one stands.
+fn migrated(documents: &[Document], found: &Resolution) -> (Vec<Document>, Vec<Document>) {
     let map = map();
-    let mut after: BTreeMap<DocumentKey, Document> = BTreeMap::new();
+    let (mut after, mut parked) = (BTreeMap::<DocumentKey, Document>::new(), Vec::new());
+    let email = |one: &Document| one.fields.get("email").and_then(Value::as_str).map(form::normalised);
     for document in documents {
         let Some(collection) = map.collection(&document.key.collection) else { continue };
         let now = match rewrite(&map, collection, document, &found.mapping) {
             Rewritten::Changed(changed) => Document { key: changed.key, fields: changed.fields, ..document.clone() },
             Rewritten::Same | Rewritten::Parked(_) => document.clone(),
         };
-        after.entry(now.key.clone()).or_insert(now);
+        match after.entry(now.key.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(now);
+            }
+            Entry::Occupied(there) if email(there.get()) == email(document) => {}
+            Entry::Occupied(_) => parked.push(document.clone()),
+        }
     }
     for (id, chosen) in &found.chosen {
         if let Chosen::Placeholder(hash) = chosen {
@@ -365,7 +376,38 @@ fn migrated(documents: &[Document], found: &Resolution) -> Vec<Document> {
             after.entry(made.key.clone()).or_insert(made);
         }
     }
-    after.into_values().collect()
+    (after.into_values().collect(), parked)
+}
+
+/// What a second migration would still do: nothing, but for what the documents that were parked say.
+fn nothing_is_left(documents: &[Document]) -> Result<(), TestCaseError> {
+    let said = answered(documents);
+    let found = resolved(documents, &said);
+    prop_assert_eq!(found.open(), 0);
+    let (mut after, parked) = migrated(documents, &found);
+    after.extend(parked.iter().cloned());
+    let again = resolved(&after, &said);
+    let of_parked = resolved(&parked, &said);
+    let is_left = |(old, new): &(&String, &String)| old != new && !of_parked.pairs.contains_key(*old);
+    let left: Vec<_> = again.pairs.iter().filter(is_left).collect();
+    prop_assert!(left.is_empty(), "{:?}\n{:?}", left, after);
+    Ok(())
+}
+
+/// Found by chance: two people's documents whose ids differ by case alone, and a person said whose the id is.
+#[test]
+fn a_document_of_another_person_is_parked_where_one_stands_already() {
+    let user = |id: &str, email: &str, google: &str, other: &str| {
+        document(&format!("users/{id}"), json!({"email": email, "googleUserId": google, "userId": other}))
+    };
+    let with = json!([{"userId": "user_d353545071dc", "email": "a.b@x.com"}]);
+    let documents = [
+        user("A_b_x_com", "a.b@x.com", "a_b_x_com", G1),
+        user("a_b_x_com", "c@y.org", VALID, "a_b_x_com"),
+        user("c_y_org", "a_b@x.com", "a_b_x_com", VALID),
+        document("conversations/c0", json!({"userId": "a_b_x_com", "sharedWith": with})),
+    ];
+    nothing_is_left(&documents).unwrap();
 }
 
 proptest! {
@@ -408,12 +450,6 @@ proptest! {
 
     #[test]
     fn when_all_is_done_nothing_is_left_to_do(documents in store()) {
-        let said = answered(&documents);
-        let found = resolved(&documents, &said);
-        prop_assert_eq!(found.open(), 0);
-        let after = migrated(&documents, &found);
-        let again = resolved(&after, &said);
-        let left: Vec<_> = again.pairs.iter().filter(|(old, new)| old != new).collect();
-        prop_assert!(left.is_empty(), "{:?}\n{:?}", left, after);
+        nothing_is_left(&documents)?;
     }
 }
