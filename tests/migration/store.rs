@@ -96,7 +96,7 @@ pub fn changed(map: &DataMap, before: &Contents, after: &Contents) -> BTreeMap<S
 /// path of a stored object, which stays where it is.
 pub fn holding(map: &DataMap, contents: &Contents, old: &Old) -> BTreeSet<String> {
     let is_old = |reference: &Reference<'_>| match reference.kind {
-        Kind::Id | Kind::Mixed => old.ids.contains(&*reference.id),
+        Kind::Id | Kind::Mixed | Kind::StorageMoved => old.ids.contains(&*reference.id),
         Kind::Pseudonym => old.ids.contains(&*reference.id) && !old.stay.contains(&*reference.id),
         Kind::Storage => false,
     };
