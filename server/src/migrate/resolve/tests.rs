@@ -355,7 +355,7 @@ fn answered(documents: &[Document]) -> Said {
 fn migrated(documents: &[Document], found: &Resolution) -> (Vec<Document>, Vec<Document>) {
     let map = map();
     let (mut after, mut parked) = (BTreeMap::<DocumentKey, Document>::new(), Vec::new());
-    let email = |one: &Document| one.fields.get("email").and_then(Value::as_str).map(form::normalised);
+    let email = |one: &Document| one.fields.get("email").and_then(Value::as_str).and_then(form::Email::parse);
     for document in documents {
         let Some(collection) = map.collection(&document.key.collection) else { continue };
         let now = match rewrite(&map, collection, document, &found.mapping) {
