@@ -97,8 +97,12 @@ fn a_migration_whose_server_is_killed_on_its_way_goes_on_by_itself_to_its_end() 
     let (before, first) = (store::contents(&documents), store::writes(&documents));
     home.done(&["start", id, "--plan-digest", &plan, "--dual-read", READS_BOTH]);
     home.until(id, MigrationStatus::Copying);
+    // At full speed it is over before anybody has looked twice.
+    home.say(id, "pause", &json!({}));
+    home.until(id, MigrationStatus::Paused);
     let tried = store::written(&documents, first);
     home.say(id, "rate", &json!({"rate": SLOWLY}));
+    home.say(id, "resume", &json!({}));
 
     let part = |now: &Migration| now.counts.settled() as f64 / now.counts.planned as f64;
     let met = home.until_it(id, "a third", |now| now.status == MigrationStatus::Copying && part(now) >= 0.3);
