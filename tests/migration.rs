@@ -25,7 +25,7 @@ use store::{Contents, Old};
 /// The statement of whoever knows the application, where it cannot be asked.
 const READS_BOTH: &str = "version 12 is everywhere and reads both";
 /// So many times the demo's documents: enough batches to be met on the way.
-const BIG: u32 = 6;
+const BIG: u32 = 9;
 /// Documents a second while it is waited for.
 const SLOWLY: u32 = 700;
 
