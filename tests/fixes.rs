@@ -8,6 +8,9 @@
 mod api;
 #[path = "fixes/guide.rs"]
 mod guide;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "served/process.rs"]
+mod process;
 #[path = "fixes/server.rs"]
 mod server;
 #[path = "fixes/target.rs"]

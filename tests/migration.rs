@@ -8,6 +8,9 @@
 mod api;
 #[path = "migration/home.rs"]
 mod home;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "served/process.rs"]
+mod process;
 #[path = "migration/store.rs"]
 mod store;
 

@@ -6,6 +6,9 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "hostile/api.rs"]
 mod api;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "served/process.rs"]
+mod process;
 #[path = "restart/server.rs"]
 mod server;
 #[allow(dead_code, reason = "other tests use the rest of it")]
@@ -19,7 +22,6 @@ use std::time::Duration;
 use api::Api;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::Home;
 use session::{Session, program};
@@ -45,7 +47,7 @@ const OPERATOR: &str = "ana";
 
 #[test]
 fn what_the_console_confirmed_is_there_exactly_once_after_a_kill() {
-    if server::serves() {
+    if process::serves(process::of_bare) {
         return;
     }
     let base: u64 =
@@ -63,7 +65,6 @@ fn round(seed: u64) {
     let base = format!("http://{}", home.address);
     let api = Api::at(base.clone(), operator.clone(), sender);
     let first = home.start();
-    answers(&api);
     let before = attacked(&api);
 
     let mut console = Session::start(
@@ -90,7 +91,6 @@ fn round(seed: u64) {
         _ => console.wait("nothing tried any more", |screen| !screen.contains("LIVE") && nothing_tried(screen)),
     }
     let _second = home.start();
-    answers(&api);
     resumed(&mut console, &api, &confirmed);
 
     let after = by_id(api.alerts());
@@ -116,13 +116,6 @@ fn guesses(from: &str) -> Vec<Value> {
         })
     };
     (0..8).map(guess).collect()
-}
-
-fn answers(api: &Api) {
-    api.until("the server's answer", |api| {
-        let request = api.request(Method::GET, "snapshot", &api.console);
-        api.ask(request).ok().filter(|(status, _)| *status == StatusCode::OK)
-    });
 }
 
 /// Causes the alerts; what they are before anybody acts.

@@ -7,6 +7,10 @@
 #[path = "terminal/company.rs"]
 mod company;
 #[cfg(feature = "embedded")]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "served/process.rs"]
+mod process;
+#[cfg(feature = "embedded")]
 #[path = "terminal/server.rs"]
 mod server;
 #[path = "terminal/session.rs"]

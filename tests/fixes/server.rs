@@ -1,24 +1,21 @@
-//! `stella-server serve --config FILE` in a process of its own, so that it can be killed: this test's
-//! program once more, told to serve instead of to test.
+//! `stella-server serve --config FILE`, and everybody who uses it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::Path;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stella_protocol::fix::FixReview;
 use stella_protocol::{Alert, Fix, FixStatus, Role};
 use stella_server::Config;
-use stella_server::admin::{self, AdminAnswer, AdminRequest};
 use stella_server::config::File;
-use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::process::{Process, free_address, token};
 
-/// Tells the program that it is the server, and which configuration it has.
-const CONFIG: &str = "STELLA_TEST_CONFIG";
+/// Its configuration, in the folder.
+const CONFIG: &str = "stella-server.toml";
 
 /// A folder with a server's configuration, definitions and state, and everybody who uses that server.
 pub struct Home {
@@ -30,23 +27,19 @@ pub struct Home {
     test: &'static str,
 }
 
-/// A running server. Killed when dropped.
-pub struct Process(Child);
-
 impl Home {
     /// A new folder with these definitions and inventories (`fixes.d/NAME`, `inventories.d/NAME`), and what is
     /// said of addresses and programs. `test` is the test that serves when it is told to.
     pub fn new(test: &'static str, files: &[(&str, &str)], allowed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let address = free_address();
         for part in ["data", "fixes.d", "inventories.d"] {
             std::fs::create_dir(folder.path().join(part)).unwrap();
         }
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        std::fs::write(folder.path().join("stella-server.toml"), configuration(address, folder.path(), allowed))
-            .unwrap();
+        std::fs::write(folder.path().join(CONFIG), configuration(address, folder.path(), allowed)).unwrap();
         let roles = [
             ("app", Role::Ingest),
             ("vic", Role::Viewer),
@@ -54,23 +47,15 @@ impl Home {
             ("ben", Role::Approver),
             ("root", Role::Admin),
         ];
-        let tokens: BTreeMap<_, _> = roles.map(|(name, role)| (name, token(folder.path(), role, name))).into();
+        let data = folder.path().join("data");
+        let tokens: BTreeMap<_, _> = roles.map(|(name, role)| (name, token(&data, role, name))).into();
         let api = Api::at(format!("http://{address}"), tokens["ana"].clone(), tokens["app"].clone());
         Self { api, folder, tokens, test }
     }
 
-    /// Starts it, and waits until it answers.
+    /// Starts it, and waits until it listens.
     pub fn start(&self) -> Process {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([self.test, "--exact", "--nocapture"]);
-        command.env(CONFIG, self.folder.path().join("stella-server.toml"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = Process(command.spawn().unwrap());
-        self.api.until("the server's answer", |api| {
-            let request = api.request(Method::GET, "snapshot", &api.console);
-            api.ask(request).ok().filter(|(status, _)| *status == StatusCode::OK)
-        });
-        process
+        Process::start(self.test, self.folder.path().join(CONFIG).to_str().unwrap())
     }
 
     /// A component says how it is: `down`, `ok`.
@@ -131,22 +116,6 @@ impl Home {
     }
 }
 
-impl Process {
-    /// Ends it as a power cut does, as far as a process can see.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        assert_eq!(self.0.wait().unwrap().code(), None, "it was to end by the signal");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have been killed before.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn configuration(address: SocketAddr, folder: &Path, allowed: &str) -> String {
     let at = |part: &str| folder.join(part).display().to_string();
     let (data, definitions, inventories) = (at("data"), at("fixes.d"), at("inventories.d"));
@@ -156,21 +125,7 @@ fn configuration(address: SocketAddr, folder: &Path, allowed: &str) -> String {
     )
 }
 
-fn token(folder: &Path, role: Role, name: &str) -> String {
-    let request = AdminRequest::CreateToken { role, name: name.to_owned(), expires_days: None };
-    match admin::run(&folder.join("data"), &request).unwrap() {
-        AdminAnswer::Token { token } => token,
-        other => panic!("{other:?}"),
-    }
-}
-
 /// Serves until killed, when this process was started for that. False: it is here to test.
 pub fn serves() -> bool {
-    let Some(path) = std::env::var_os(CONFIG).map(PathBuf::from) else { return false };
-    let config = Config::serve(&File::read(&path).unwrap());
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let server = stella_server::bind(config).await.unwrap();
-        server.run(CancellationToken::new()).await.unwrap();
-    });
-    true
+    crate::process::serves(|path| Config::serve(&File::read(Path::new(path)).unwrap()))
 }

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use futures_util::FutureExt;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stella_protocol::ingest::IngestResponse;
@@ -17,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// How long anything that should happen may take.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// From one look at a condition to the next.
-const LOOK: Duration = Duration::from_millis(25);
+/// What is waited for comes with one of these.
+const CHANGES: &str = "alert,fix,migration,migration_progress";
 
 /// Asks one server.
 pub struct Api {
@@ -128,16 +129,29 @@ impl Api {
         self.until_within(PATIENCE, what, ask)
     }
 
-    /// The same, for so long at most.
+    /// The same, for so long at most. Asks again whenever the feed says something: that anything changed, or by a
+    /// heartbeat that the server lives.
     pub fn until_within<T>(&self, patience: Duration, what: &str, mut ask: impl FnMut(&Self) -> Option<T>) -> T {
-        let begun = Instant::now();
+        let end = Instant::now() + patience;
+        let mut feed = self.listen(patience);
         loop {
             if let Some(answer) = ask(self) {
                 return answer;
             }
-            assert!(begun.elapsed() < patience, "waited for {what}");
-            self.runtime.block_on(async { tokio::time::sleep(LOOK).await });
+            let said = self.wait(async { tokio::time::timeout_at(end.into(), feed.chunk()).await });
+            assert!(matches!(said, Ok(Ok(Some(_)))), "waited for {what}; the feed: {said:?}");
+            // What else has come is no reason to ask once more for each.
+            while let Some(Ok(Some(_))) = self.wait(async { feed.chunk().now_or_never() }) {}
         }
+    }
+
+    /// The feed of what changes, behind its first words: all that is not in what is asked from here on comes on it.
+    fn listen(&self, patience: Duration) -> Response {
+        let request = self.request(Method::GET, "server-logs-stream", &self.console).query(&[("events", CHANGES)]);
+        let mut feed = self.wait(async { request.timeout(patience + PATIENCE).send().await }).unwrap();
+        assert_eq!(feed.status(), StatusCode::OK);
+        assert!(self.wait(async { feed.chunk().await }).unwrap().is_some(), "the feed ended");
+        feed
     }
 
     /// Lets something asynchronous run beside the test.

@@ -1,29 +1,24 @@
-//! A server with documents to migrate, in a process of its own so that it can be killed: this test's program
-//! once more, told to serve instead of to test. And the command line that people migrate with.
+//! A server with documents to migrate, and the command line that people migrate with.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stella_protocol::{Migration, MigrationStatus, Role};
-use stella_server::admin::{self, AdminAnswer, AdminRequest};
 use stella_server::documents::embedded::Embedded;
 use stella_server::documents::place::Place;
 use stella_server::remedy::settings::{MigrationSettings, Settings};
 use stella_server::{Clock, Config, demo};
-use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::process::{Process, free_address, token};
 use crate::store;
 
-/// Tells the program that it is the server, and what it serves.
-const ORDER: &str = "STELLA_TEST_MIGRATION";
 /// As fast as a demo goes.
 const SPEED: f64 = 60.0;
 /// Of the demo's life before its server starts: its lines are not what is looked at here.
@@ -61,9 +56,6 @@ pub struct Home {
     order: Order,
 }
 
-/// A running server. Killed when dropped.
-pub struct Process(Child);
-
 /// What a command said.
 #[derive(Debug)]
 pub struct Said {
@@ -86,7 +78,7 @@ impl Home {
     /// A new folder. `test` is the test that serves when it is told to.
     pub fn new(test: &'static str, world: World) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_address().port();
         let order = Order { port, data: folder.path().join("data"), world };
         std::fs::create_dir(&order.data).unwrap();
         if world == World::Demo {
@@ -113,18 +105,9 @@ impl Home {
         Embedded::open(&self.documents(), Clock::system()).unwrap()
     }
 
-    /// Starts it, and waits until it answers.
+    /// Starts it, and waits until it listens.
     pub fn start(&self) -> Process {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([self.test, "--exact", "--nocapture"]);
-        command.env(ORDER, serde_json::to_string(&self.order).unwrap());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = Process(command.spawn().unwrap());
-        self.api.until("the server's answer", |api| {
-            let request = api.request(Method::GET, "snapshot", &api.console);
-            api.ask(request).ok().filter(|(status, _)| *status == StatusCode::OK)
-        });
-        process
+        Process::start(self.test, &serde_json::to_string(&self.order).unwrap())
     }
 
     /// `stella-tui migrate …`, as `root`, with nobody there to type.
@@ -225,33 +208,9 @@ impl Said {
     }
 }
 
-impl Process {
-    /// Ends it as a power cut does, as far as a process can see.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        assert_eq!(self.0.wait().unwrap().code(), None, "it was to end by the signal");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have been killed before.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Where the documents are: a demo keeps them with its data.
 fn documents(order: &Order) -> PathBuf {
     if order.world == World::Demo { order.data.clone() } else { order.data.with_file_name("documents") }
-}
-
-fn token(data: &Path, role: Role, name: &str) -> String {
-    let request = AdminRequest::CreateToken { role, name: name.to_owned(), expires_days: None };
-    match admin::run(data, &request).unwrap() {
-        AdminAnswer::Token { token } => token,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn configuration(order: &Order) -> Config {
@@ -274,11 +233,5 @@ fn configuration(order: &Order) -> Config {
 
 /// Serves until killed, when this process was started for that. False: it is here to test.
 pub fn serves() -> bool {
-    let Ok(order) = std::env::var(ORDER) else { return false };
-    let config = configuration(&serde_json::from_str(&order).unwrap());
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let server = stella_server::bind(config).await.unwrap();
-        server.run(CancellationToken::new()).await.unwrap();
-    });
-    true
+    crate::process::serves(|order| configuration(&serde_json::from_str(order).unwrap()))
 }
