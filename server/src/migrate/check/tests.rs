@@ -67,13 +67,14 @@ struct World {
 }
 
 impl Others for World {
-    fn copied(&self, copy: &DocumentKey) -> Option<Copied> {
-        let (_, source) = self.left.get(copy).filter(|(_, source)| source != copy)?;
-        Some(Copied { source: source.clone(), version: self.images.get(source)?.version })
+    fn copied(&self, copy: &DocumentKey) -> Result<Option<Copied>, Unread> {
+        let made_of = self.left.get(copy).map(|(_, source)| source).filter(|source| *source != copy);
+        let image = made_of.and_then(|source| self.images.get(source));
+        Ok(image.map(|image| Copied { source: image.key.clone(), version: image.version }))
     }
 
-    fn was_seen(&self, key: &DocumentKey) -> bool {
-        self.before.contains_key(key)
+    fn was_seen(&self, key: &DocumentKey) -> Result<bool, Unread> {
+        Ok(self.before.contains_key(key))
     }
 }
 
@@ -180,6 +181,7 @@ impl World {
                 there: there.as_ref(),
                 now: now.map(|now| (now, digest(now))),
             });
+            let verdict = verdict.unwrap();
             if let Verdict::Differs(difference) = verdict {
                 found.push(difference);
             }

@@ -22,6 +22,7 @@ use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::documents::{Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::check::Unread;
 pub use crate::migrate::plan::ALIASES;
 use crate::migrate::plan::Plan;
 use crate::migrate::resolve::mapping_of;
@@ -160,6 +161,12 @@ impl Ended {
 
 impl From<LedgerError> for Ended {
     fn from(error: LedgerError) -> Self {
+        Self::because(&error)
+    }
+}
+
+impl From<Unread> for Ended {
+    fn from(error: Unread) -> Self {
         Self::because(&error)
     }
 }
