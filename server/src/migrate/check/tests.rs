@@ -223,6 +223,40 @@ fn pair(check: &str, what: &str) -> (String, String) {
     (check.to_owned(), what.to_owned())
 }
 
+/// A ledger that does not answer.
+struct Silent;
+
+impl Others for Silent {
+    fn copied(&self, _: &DocumentKey) -> Result<Option<Copied>, Unread> {
+        Err(Unread("the disk is gone".into()))
+    }
+
+    fn was_seen(&self, _: &DocumentKey) -> Result<bool, Unread> {
+        Err(Unread("the disk is gone".into()))
+    }
+}
+
+#[test]
+fn what_the_ledger_does_not_say_is_taken_neither_for_yes_nor_for_no() {
+    let world = small();
+    let ids = Ids { mapping: &world.mapping, listed: &world.listed, olds: &world.olds };
+    let extra = document(&format!("settings/{}", new_id(0)), 1, json!({"by": new_id(0)}));
+    for (now, was_seen) in [(settings(0), true), (extra, false)] {
+        let mut judge = Judge::new(&world.map, ids, &Silent);
+        let verdict = judge.judge(&Case {
+            key: &now.key,
+            seen: was_seen.then(|| Was { version: now.version, digest: digest(&now) }),
+            left: None,
+            parked: false,
+            before: None,
+            replaced: None,
+            there: None,
+            now: Some((&now, digest(&now))),
+        });
+        assert!(verdict.is_err(), "{}: {verdict:?}", now.key.path());
+    }
+}
+
 #[test]
 fn a_store_that_was_migrated_is_fine_before_and_after_the_tombstones() {
     let mut world = small();

@@ -1,7 +1,7 @@
 //! How long a phase took in all its tries, and whose wish a stop was.
 
 use stella_protocol::migration::{Counts, Phase, PhaseName, PhaseState};
-use stella_protocol::{MigrationStatus, MigrationVerb};
+use stella_protocol::{MigrationStatus, MigrationVerb, Text};
 
 use super::super::Event;
 use super::LEASE_MS;
@@ -14,7 +14,7 @@ fn row(tale: &Tale, name: PhaseName) -> &Phase {
 /// By whom the last thing was, whose wish it was, and what it is to become.
 fn told(tale: &Tale) -> (&str, Option<&str>, Option<MigrationStatus>) {
     let last = tale.state.migration.trail.last().unwrap();
-    (last.by.raw(), last.asked_by.as_ref().map(|who| who.raw()), tale.state.migration.stopping)
+    (last.by.raw(), last.asked_by.as_ref().map(Text::raw), tale.state.migration.stopping)
 }
 
 #[test]
