@@ -116,6 +116,9 @@ pub struct Migration {
     /// A look or a rehearsal or a check that was asked for and is under way without a status of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<PhaseName>,
+    /// What it becomes as soon as the writes in flight have ended: somebody, or a guard, asked it to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<MigrationStatus>,
     /// The phases that were begun, in order.
     #[serde(default)]
     pub phases: Vec<Phase>,

@@ -6,6 +6,8 @@
 //! Architecture Invariant: knows nothing of fixes, migrations, alerts or the feed.
 
 #[cfg(test)]
+pub(crate) mod before;
+#[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
 pub mod firestore;

@@ -28,8 +28,12 @@ pub struct PlanSummary {
     pub references: u64,
     /// People who get a new id, or lose a second one.
     pub users: u64,
-    /// Old ids that go to one of theirs.
+    /// Old ids in the data that go to one of theirs.
     pub old_ids: u64,
+    /// Alias documents that a cut-over makes: one for each old id that can name a document, those that the data
+    /// does not hold among them. None: nobody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<u64>,
     /// Ids without a user.
     pub orphan_ids: u64,
     /// Documents that only they hold.

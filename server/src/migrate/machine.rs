@@ -28,6 +28,9 @@ mod table_test;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tries_test;
 mod turn;
 mod words;
 mod work;
@@ -50,7 +53,7 @@ const SYSTEM: &str = "system";
 
 /// The first state: a draft whose scan is to be begun.
 pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
-    let made = Trail { at: now, by: draft.by.clone(), what: Text::from("made it") };
+    let made = Trail { at: now, by: draft.by.clone(), asked_by: None, what: Text::from("made it") };
     let migration = Migration {
         id,
         kind: MigrationKind::UserIds,
@@ -63,6 +66,7 @@ pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
         plan: None,
         open_decisions: 0,
         under_way: None,
+        stopping: None,
         phases: Vec::new(),
         counts: Counts::default(),
         limits: Limits { rate: None, canary: draft.canary, soak_ms: draft.soak_ms.max(0) },

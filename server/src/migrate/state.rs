@@ -47,8 +47,11 @@ pub struct Work {
 pub struct Stop {
     /// What it becomes: paused, halted, rolling back.
     pub becomes: MigrationStatus,
-    /// Why, and who said so.
+    /// Why, and who said so, in words.
     pub why: Text,
+    /// Who asked for it; None: nobody, a guard did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
 }
 
 /// A migration before it has its id.

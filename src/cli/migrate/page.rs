@@ -200,8 +200,10 @@ pub(super) fn state(state: PhaseState) -> &'static str {
     }
 }
 
-fn duration(phase: &Phase) -> Option<String> {
-    phase.ended_at.map(|ended| took(ended.since(phase.started_at)))
+/// How long it took in all its tries; None: it is under way.
+pub(super) fn duration(phase: &Phase) -> Option<String> {
+    let time = took(phase.worked_ms(phase.ended_at?));
+    Some(if phase.tries > 1 { format!("{time} in {} tries", phase.tries) } else { time })
 }
 
 /// `migrate status`.

@@ -78,7 +78,7 @@ fn head(migration: &Migration) -> Vec<String> {
 /// The time of all phases together, but for the wait at the end.
 fn work(phases: &[Phase]) -> i64 {
     let worked = phases.iter().filter(|phase| phase.name != WAITING);
-    worked.filter_map(|phase| Some(phase.ended_at?.since(phase.started_at).max(0))).sum()
+    worked.filter_map(|phase| Some(phase.worked_ms(phase.ended_at?))).sum()
 }
 
 fn adds_up(lines: &mut Vec<String>, report: &Report) {
@@ -92,7 +92,7 @@ fn adds_up(lines: &mut Vec<String>, report: &Report) {
 fn phases(lines: &mut Vec<String>, phases: &[Phase]) {
     heading(lines, "Phases");
     let rows = phases.iter().map(|phase| {
-        let took = phase.ended_at.map(|ended| page::took(ended.since(phase.started_at))).unwrap_or_default();
+        let took = page::duration(phase).unwrap_or_default();
         [
             phase.name.word().to_owned(),
             page::state(phase.state).to_owned(),

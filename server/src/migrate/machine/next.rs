@@ -142,7 +142,8 @@ fn start(state: &MigrationState, plan: &PlanSummary) -> String {
 }
 
 fn cut(plan: &PlanSummary) -> String {
-    format!("{}, then {}", count(plan.old_ids, "alias document"), count(plan.moves, "tombstone"))
+    let aliases = plan.aliases.unwrap_or(plan.old_ids);
+    format!("{}, then {}", count(aliases, "alias document"), count(plan.moves, "tombstone"))
 }
 
 fn resume(state: &MigrationState) -> Said {

@@ -32,6 +32,7 @@ pub(super) fn plan(digest: &str, now: i64) -> PlanSummary {
         references: 900,
         users: 38,
         old_ids: 41,
+        aliases: Some(43),
         orphan_ids: 3,
         orphan_documents: 38,
         clashes: 0,

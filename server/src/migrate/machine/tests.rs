@@ -279,7 +279,7 @@ fn rows_15_and_16_what_was_copied_is_verified_and_any_difference_halts_with_its_
     tale.says(MigrationVerb::Resume);
     tale.claim().does(PhaseName::Verify);
     assert_eq!(tale.status(), MigrationStatus::Verified);
-    assert_eq!(next(&tale), (Some(MigrationVerb::Cutover), "cutover: writes 41 alias documents, then 100 tombstones"));
+    assert_eq!(next(&tale), (Some(MigrationVerb::Cutover), "cutover: writes 43 alias documents, then 100 tombstones"));
 }
 
 #[test]

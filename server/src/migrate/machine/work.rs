@@ -110,6 +110,9 @@ fn claimed(
         people::approved_plan(state)?;
     }
     let mut turn = Turn::of(state, now);
+    // Its lease was renewed last so long before it ended.
+    let heard = state.work.lease_until.map_or(now, |until| until.plus_millis(-LEASE_MS));
+    turn.lost(phase, heard.min(now));
     let work = &mut turn.state.work;
     let again = work.holder.is_some();
     (work.holder, work.fence, work.lease_until) = (Some(holder.clone()), fence, Some(lease(until, now)));
@@ -160,7 +163,7 @@ fn checkpoint(state: &MigrationState, phase: PhaseName, counts: &Counts, hold: O
     let asked = state.work.stop.as_ref().is_some_and(|stop| stop.becomes != MigrationStatus::Paused);
     if let Some(why) = broken_guard(&turn.state, phase).filter(|_| !asked) {
         let what = format!("ends after the writes in flight: {why}");
-        turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
+        turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why), by: None });
         return turn.changed("guard", &what);
     }
     match slower {
@@ -214,7 +217,7 @@ fn broke(state: &MigrationState, phase: PhaseName, why: &Text, counts: &Counts, 
             let back = halt::goes_back(&turn);
             // Nobody has it any more: the same word again must not break the way back too.
             turn.idle();
-            halt::come_to(&mut turn, &Stop { becomes: back, why: Text::from(why.to_owned()) }, status);
+            halt::come_to(&mut turn, &halt::by_itself(state, back, why), status);
             turn.changed("halt", &format!("{} ended by itself: {why}", phase.word()))
         }
     }
@@ -296,7 +299,7 @@ fn canary(state: &MigrationState, found: &Result<Text, Text>, now: Timestamp) ->
         Err(why) => {
             turn.close(PhaseName::Canary, PhaseState::Failed, why.raw());
             let becomes = halt::goes_back(&turn);
-            halt::come_to(&mut turn, &Stop { becomes, why: why.clone() }, MigrationStatus::BackedUp);
+            halt::come_to(&mut turn, &halt::by_itself(state, becomes, why.raw()), MigrationStatus::BackedUp);
             turn.changed("canary", &format!("canary differs: {}", why.raw()))
         }
     }
@@ -310,8 +313,8 @@ fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
     let (done, parked) = (count(counts.done, "document"), counts.parked);
     let note = format!("{done} written, {} skipped, {parked} left alone, {} refused", counts.skipped, counts.failed);
     turn.close(PhaseName::Copy, PhaseState::Done, &note);
-    let guard = broken_guard(&turn.state, PhaseName::Copy)
-        .map(|why| Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
+    let guard =
+        broken_guard(&turn.state, PhaseName::Copy).map(|why| halt::by_itself(state, MigrationStatus::Halted, &why));
     match turn.state.work.stop.take().or(guard) {
         Some(stop) => halt::come_to(&mut turn, &stop, MigrationStatus::Verifying),
         None => turn.enter(MigrationStatus::Verifying, PhaseName::Verify),
@@ -335,7 +338,7 @@ fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Ste
     let why = format!("{note}{first}; look at them, put them right and resume, or roll back");
     if halt::goes_back(&turn) == MigrationStatus::RollingBack || !equal {
         let becomes = halt::goes_back(&turn);
-        halt::come_to(&mut turn, &Stop { becomes, why: Text::from(why) }, MigrationStatus::Verifying);
+        halt::come_to(&mut turn, &halt::by_itself(state, becomes, &why), MigrationStatus::Verifying);
     } else {
         turn.rest(MigrationStatus::Verified);
         turn.say("");

@@ -22,14 +22,14 @@ use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::documents::{Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::check::Unread;
+pub use crate::migrate::plan::ALIASES;
 use crate::migrate::plan::Plan;
 use crate::migrate::resolve::mapping_of;
 use crate::migrate::{DataMap, Mapping, MigrationState, MintKey};
 use reach::Slots;
 use voice::Voice;
 
-/// Where aliases of old ids stand.
-pub const ALIASES: &str = "user_id_aliases";
 /// Most documents of a batch: what a store takes at once.
 const MOST_DOCUMENTS: usize = 500;
 /// Ledgers that are held open.
@@ -161,6 +161,12 @@ impl Ended {
 
 impl From<LedgerError> for Ended {
     fn from(error: LedgerError) -> Self {
+        Self::because(&error)
+    }
+}
+
+impl From<Unread> for Ended {
+    fn from(error: Unread) -> Self {
         Self::because(&error)
     }
 }

@@ -50,20 +50,6 @@ impl Ledger {
             Ok(found)
         })
     }
-
-    /// What one id owned, by collection.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn owned_by(&self, user: &str) -> Result<Vec<Owned>, LedgerError> {
-        self.read("read what people owned", |connection| {
-            let found = connection
-                .prepare_cached("SELECT user, name, documents FROM owned WHERE user = ?1 ORDER BY name")?
-                .query_map([user], owned)?
-                .collect::<Result<_, _>>()?;
-            Ok(found)
-        })
-    }
 }
 
 pub(super) fn owned(row: &Row<'_>) -> rusqlite::Result<Owned> {

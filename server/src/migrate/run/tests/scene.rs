@@ -28,6 +28,7 @@ use crate::documents::embedded::Embedded;
 use crate::documents::firestore::tests::as_it_says;
 use crate::documents::{DocumentKey, Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::machine::LEASE_MS;
 use crate::migrate::map::shipped;
 use crate::migrate::run::backup::BackupKey;
 use crate::migrate::run::conductor::Conductor;
@@ -130,6 +131,14 @@ impl Scene {
         let (ending, life) = (CancellationToken::new(), Life::begin());
         let conductor = life.spawn(Conductor::new(Arc::clone(&site)).run(ending.clone()));
         Process { hub, site, thread, ending, conductor, life }
+    }
+
+    /// Another process takes it up as soon as the lease of the one that died is over, and works until it stands so.
+    pub async fn goes_on(&self, end: MigrationStatus) {
+        self.pass(LEASE_MS + 1);
+        let next = self.start();
+        next.drive(self, &[end], None).await;
+        next.end().await;
     }
 
     pub fn pass(&self, millis: i64) {
