@@ -134,7 +134,7 @@ pub(super) fn of_demo(
     });
     let dual_read = Some(DualReadProbe { base: "application".to_owned(), url: format!("{}{READS_BOTH}", control.url) });
     let migration =
-        MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, given: demo::agreed(options), ..settings.migration };
+        MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, given: demo::agreed(options), queries: demo::own_queries(), ..settings.migration };
     Settings {
         migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),

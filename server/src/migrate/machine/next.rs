@@ -8,6 +8,7 @@ use stella_protocol::{MigrationStatus, MigrationVerb};
 
 use super::super::MigrationState;
 use super::turn::own_phase;
+use super::slow;
 use super::words::{count, line, span};
 
 /// What comes next.
@@ -158,7 +159,10 @@ fn resume(state: &MigrationState) -> Said {
                 let found = count(found.differences, "difference");
                 format!("looks at every document again; put the {found} right first, or roll back")
             }
-            _ => "looks at every document".to_owned(),
+            _ => slow::words(state).map_or_else(
+                || "looks at every document".to_owned(),
+                |slow| format!("looks at every document, and lets it be that {slow}"),
+            ),
         },
         MigrationStatus::CuttingOver => "goes on with the cut-over".to_owned(),
         _ => format!("writes the {rest} that are left"),
