@@ -46,7 +46,8 @@ fn line(query: &OwnQuery) -> Vec<(Mark, String)> {
     };
     let mut lines = vec![(mark, format!("{name}: {words}"))];
     if query.silent > 0 {
-        let why = query.why_silent.as_ref().map(|why| format!(": {}", sanitise(why.raw()).into_string())).unwrap_or_default();
+        let why =
+            query.why_silent.as_ref().map(|why| format!(": {}", sanitise(why.raw()).into_string())).unwrap_or_default();
         let calls = if query.silent == 1 { "call was" } else { "calls were" };
         lines.push((Mark::Missing, format!("{name}: {} {calls} not answered{why}", query.silent)));
     }

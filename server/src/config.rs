@@ -360,6 +360,23 @@ mod tests {
     }
 
     #[test]
+    fn the_applications_own_queries_go_to_bases_that_are_there_and_every_mistake_has_its_line() {
+        let base = "[[fixes.base]]\nname = \"app\"\nurl = \"https://app.example\"\n";
+        let query = "[[migration.query]]\nname = \"list\"\nbase = \"app\"\npath = \"/{userId}\"\ncount = \"/n\"\n";
+        let settings = Config::serve(&parse(&format!("{base}[migration]\ntarget = \"prod\"\n{query}")).unwrap()).remedy;
+        let migration = settings.unwrap().migration;
+        assert_eq!((migration.target.as_str(), migration.queries.len()), ("prod", 1));
+        for (text, wanted) in [
+            (query.to_owned(), "stella-server.toml:3: `base` is `app`"),
+            (format!("{base}{query}cuont = 1\n"), "stella-server.toml:9: unknown key `migration.query.cuont`"),
+            (format!("{base}[[migration.qury]]\nname = \"x\"\n"), "did you mean `migration.query`?"),
+        ] {
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn a_value_of_the_wrong_type_is_an_error_with_its_place() {
         let error = parse("\nlisten = 3\n").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");

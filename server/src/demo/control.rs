@@ -138,7 +138,14 @@ impl Operations {
             control.keep(folder).map_err(|source| DemoError::Remember { file: FILE, source })?;
         }
         let (door, asks) = mpsc::channel(WAITING);
-        Ok(Self { control, file: folder.map(|folder| folder.join(FILE)), listener: Some(listener), door, readers: Arc::default(), asks })
+        Ok(Self {
+            control,
+            file: folder.map(|folder| folder.join(FILE)),
+            listener: Some(listener),
+            door,
+            readers: Arc::default(),
+            asks,
+        })
     }
 
     /// From now on people are shown what is theirs; a second one changes nothing.

@@ -146,7 +146,8 @@ impl Readers {
             let entries = blocking(move || store.journal(after, JOURNAL)).await?;
             index.upto = Some(entries.last().map_or(after, |last| last.number));
             let changed = entries.iter().map(|entry| &entry.key);
-            let changed: BTreeSet<DocumentKey> = changed.filter(|key| !is_new && shelf_of(key).is_some()).cloned().collect();
+            let changed: BTreeSet<DocumentKey> =
+                changed.filter(|key| !is_new && shelf_of(key).is_some()).cloned().collect();
             for key in changed {
                 match self.store.get(&key).await? {
                     Some(document) => index.put(&document),
@@ -240,7 +241,9 @@ fn under(shelf: &str, document: &Document) -> Vec<String> {
     };
     let entries = |field: &str| fields.get(field).and_then(Value::as_array).into_iter().flatten();
     match shelf {
-        USERS => [vec![document.key.id.clone()], texts(fields.get("googleUserId")), texts(fields.get("formerIds"))].concat(),
+        USERS => {
+            [vec![document.key.id.clone()], texts(fields.get("googleUserId")), texts(fields.get("formerIds"))].concat()
+        }
         SHARES => {
             let shared = entries("sharedWith").filter(|entry| entry["type"] != "group");
             let guests = shared.flat_map(|entry| [texts(entry.get("id")), texts(entry.get("userId"))].concat());

@@ -11,7 +11,7 @@ pub mod shape;
 
 use std::collections::BTreeSet;
 
-pub use compare::{Asked, LIMIT, row};
+pub use compare::{Asked, row};
 pub use declare::read;
 pub use shape::{Path, Shape};
 

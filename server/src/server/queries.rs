@@ -29,7 +29,11 @@ pub(super) struct OverHttp {
 
 impl OverHttp {
     /// None: none of its queries is declared.
-    pub fn open(caller: &Arc<HttpCaller>, settings: &MigrationSettings, urls: BTreeMap<String, String>) -> Option<Self> {
+    pub fn open(
+        caller: &Arc<HttpCaller>,
+        settings: &MigrationSettings,
+        urls: BTreeMap<String, String>,
+    ) -> Option<Self> {
         let queries = settings.queries.clone();
         (!queries.is_empty()).then(|| Self { caller: Arc::clone(caller), queries, urls })
     }

@@ -7,8 +7,8 @@ use stella_protocol::migration::{Next, PhaseName, PlanSummary};
 use stella_protocol::{MigrationStatus, MigrationVerb};
 
 use super::super::MigrationState;
-use super::turn::own_phase;
 use super::slow;
+use super::turn::own_phase;
 use super::words::{count, line, span};
 
 /// What comes next.

@@ -6,7 +6,9 @@
 //! largest ratio, where k comes of the binomial distribution with one half. It asks nothing of how times are
 //! distributed, which have a long tail (Conover, *Practical Nonparametric Statistics*, 3rd ed., 3.2). Fewer
 //! than six users have no such interval; then the slowest call before stands against the fastest after, so
-//! that every single call has to agree. A query is too slow when even the lower end is above [`LIMIT`].
+//! that every single call has to agree. A query is too slow when even the lower end is above [`LIMIT`], and the
+//! difference is one that can be noticed ([`NOTICED_MS`]): a call of a few milliseconds takes twice as long when a
+//! machine on its way has more to do than last time, and every user's does so alike.
 
 use serde::{Deserialize, Serialize};
 use stella_protocol::Text;
@@ -14,6 +16,9 @@ use stella_protocol::migration::{OwnQuery, QueryChange, QueryTiming, QueryVerdic
 
 /// Slower than so many times before, a person has to say that it goes on: 20 %.
 pub const LIMIT: f64 = 1.2;
+/// A median difference below that holds nothing, in milliseconds: a fifth of the 200 ms that the application allows
+/// the quickest of the queries its users wait for.
+pub const NOTICED_MS: f64 = 40.0;
 /// How certain the interval is.
 const CERTAIN: f64 = 0.95;
 /// A call is never taken to be shorter, in milliseconds: below that a clock says nothing, and nothing can be
@@ -80,8 +85,10 @@ fn compare(pairs: &[Pair<'_>]) -> Option<QueryChange> {
         Some(k) => (ratios[k - 1], ratios[ratios.len() - k]),
         None => extremes(pairs),
     };
+    let longer: Vec<f64> = pairs.iter().filter_map(|(before, after)| Some(median(after)? - median(before)?)).collect();
+    let is_noticed = median(&longer)? >= NOTICED_MS;
     let verdict = match (low, high) {
-        (low, _) if low > LIMIT => QueryVerdict::TooSlow,
+        (low, _) if low > LIMIT && is_noticed => QueryVerdict::TooSlow,
         (low, _) if low > 1.0 => QueryVerdict::Slower,
         (_, high) if high < 1.0 => QueryVerdict::Faster,
         _ => QueryVerdict::Same,
@@ -120,7 +127,7 @@ fn median(times: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     match sorted.len() {
         0 => None,
-        even if even % 2 == 0 => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+        even if even.is_multiple_of(2) => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
         _ => Some(sorted[middle]),
     }
 }
@@ -178,9 +185,10 @@ mod tests {
         let of = |before: &[f64], after: &[f64]| {
             row("list", &[asked(1, before)], &[asked(1, after)]).change.unwrap().verdict
         };
-        assert_eq!(of(&[10.0, 11.0, 12.0], &[20.0, 21.0, 22.0]), QueryVerdict::TooSlow);
-        assert_eq!(of(&[10.0, 11.0, 18.0], &[20.0, 21.0, 22.0]), QueryVerdict::Slower);
-        assert_eq!(of(&[10.0, 11.0, 25.0], &[20.0, 21.0, 22.0]), QueryVerdict::Same);
+        assert_eq!(of(&[100.0, 110.0, 120.0], &[200.0, 210.0, 220.0]), QueryVerdict::TooSlow);
+        assert_eq!(of(&[100.0, 110.0, 180.0], &[200.0, 210.0, 220.0]), QueryVerdict::Slower);
+        assert_eq!(of(&[100.0, 110.0, 250.0], &[200.0, 210.0, 220.0]), QueryVerdict::Same);
+        assert_eq!(of(&[10.0, 11.0, 12.0], &[20.0, 21.0, 22.0]), QueryVerdict::Slower, "nobody notices 10 ms");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `[[migration.query]]` of the server's configuration: every mistake with its line, and what to write instead.
 
-use super::shape::{Path, Shape};
 use super::Query;
+use super::shape::{Path, Shape};
 use crate::toml_source::{Placed, Problem, Section, Source, shown, suggestion};
 
 /// Most queries: all are asked for each user several times, and a person waits for that.
@@ -23,13 +23,17 @@ pub fn read(file: &str, text: &str, bases: &[&str]) -> Result<Vec<Query>, Vec<Pr
     {
         for (number, section) in migration.sections("query").into_iter().enumerate() {
             if number == MOST {
-                section.problem(section.at(), format!("there are more than {MOST} queries; keep those people wait for"));
+                section
+                    .problem(section.at(), format!("there are more than {MOST} queries; keep those people wait for"));
             }
             let query = query(&section, bases);
             section.finish();
             let Some(query) = query else { continue };
             if queries.iter().any(|other| other.name == query.name) {
-                section.problem(section.key_at("name"), format!("two queries are called `{}`; want a name each", query.name));
+                section.problem(
+                    section.key_at("name"),
+                    format!("two queries are called `{}`; want a name each", query.name),
+                );
             }
             queries.push(query);
         }
@@ -98,7 +102,10 @@ fn shape(section: &Section<'_>) -> Option<Shape> {
         }
         (None, None) => {
             let want = "want `items`, where the answer has its list, or `count`, where it has their number";
-            section.problem(section.at(), format!("nothing says how many things an answer shows; {want}, like `items = \"/items\"`"));
+            section.problem(
+                section.at(),
+                format!("nothing says how many things an answer shows; {want}, like `items = \"/items\"`"),
+            );
             None
         }
     }
@@ -147,7 +154,10 @@ mod tests {
         let queries = read("s.toml", text, &["application"]).unwrap();
         assert_eq!(queries.len(), 2);
         assert_eq!(queries[0].shape, Shape::Items { at: "/items".into(), name: Some("/id".into()) });
-        assert_eq!((queries[0].collection.as_deref(), queries[0].path.of("a")), (Some("conversations"), "/users/a/conversations".into()));
+        assert_eq!(
+            (queries[0].collection.as_deref(), queries[0].path.of("a")),
+            (Some("conversations"), "/users/a/conversations".into())
+        );
         assert_eq!(queries[1].shape, Shape::Count { at: "/total".into() });
         assert_eq!(read("s.toml", "listen = \"x\"", &[]), Ok(Vec::new()));
     }
@@ -156,7 +166,10 @@ mod tests {
     fn every_mistake_is_told_with_its_line_and_what_to_write() {
         let told = problems("[[migration.query]]\nname = \"List all\"\nbase = \"aplication\"\npath = \"/users\"\n");
         assert_eq!(told.len(), 4, "{told:#?}");
-        assert!(told[0].starts_with("s.toml:1: nothing says how many") && told[0].contains("items = \"/items\""), "{told:#?}");
+        assert!(
+            told[0].starts_with("s.toml:1: nothing says how many") && told[0].contains("items = \"/items\""),
+            "{told:#?}"
+        );
         assert!(told[1].starts_with("s.toml:2: `name`") && told[1].contains("small letters"), "{told:#?}");
         assert!(told[2].starts_with("s.toml:3: `base`") && told[2].contains("did you mean `application`"), "{told:#?}");
         assert!(told[3].starts_with("s.toml:4: `path`") && told[3].contains("{userId}"), "{told:#?}");
@@ -169,6 +182,10 @@ mod tests {
         assert!(with("count = \"/b\"\ntimout = 3").contains("unknown key"));
         let twice = format!("{good}count = \"/b\"\n{good}count = \"/b\"\n");
         assert!(problems(&twice).join("\n").contains("two queries are called `a`"));
-        assert!(read("s.toml", &format!("{good}count = \"/b\"\n"), &[]).unwrap_err()[0].what.contains("there is no `[[fixes.base]]`"));
+        assert!(
+            read("s.toml", &format!("{good}count = \"/b\"\n"), &[]).unwrap_err()[0]
+                .what
+                .contains("there is no `[[fixes.base]]`")
+        );
     }
 }

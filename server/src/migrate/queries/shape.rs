@@ -27,7 +27,9 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@%/?{}".contains(&byte);
         if !text.starts_with('/') || !text.bytes().all(letters) {
-            return Err("want a path that begins with a slash, its letters encoded, like `/users/{userId}/conversations`");
+            return Err(
+                "want a path that begins with a slash, its letters encoded, like `/users/{userId}/conversations`",
+            );
         }
         let (before, behind) = text.split_once(USER).ok_or("want `{userId}` where the user's id stands")?;
         if behind.contains(['{', '}']) || before.contains(['{', '}']) {
@@ -37,7 +39,9 @@ impl Path {
         let begins = if in_query { before.ends_with('=') } else { before.ends_with('/') };
         let ends = behind.is_empty() || behind.starts_with(if in_query { &['&'][..] } else { &['/', '?'] });
         if !begins || !ends {
-            return Err("want `{userId}` as a whole part of the path, or a whole value: `/users/{userId}`, `?user={userId}`");
+            return Err(
+                "want `{userId}` as a whole part of the path, or a whole value: `/users/{userId}`, `?user={userId}`",
+            );
         }
         Ok(Self { before: before.to_owned(), behind: behind.to_owned() })
     }

@@ -113,6 +113,8 @@ struct Found {
     must: Counts,
     /// Documents of a collection that others changed meanwhile.
     loose: BTreeMap<String, i64>,
+    /// Documents of each that became one with another, or were left alone.
+    fewer: BTreeMap<String, i64>,
     /// Differences, in words.
     wrong: Vec<String>,
 }
@@ -194,11 +196,11 @@ impl Found {
                 self.wrong.push(format!("{} still holds an old id", told.document.key.path()));
             }
             // It was left alone, and told so.
-            (Deed::Nothing, Some(person)) if moved && parked => self.add_must(person, name, -1),
+            (Deed::Nothing, Some(person)) if moved && parked => self.one_fewer(person, name),
             // Its copy is counted instead.
             (Deed::Nothing, _) if moved => {}
             // Its like is, and it was one of its own before.
-            (Deed::Skip(true) | Deed::Park(_), Some(person)) => self.add_must(person, name, -1),
+            (Deed::Skip(true) | Deed::Park(_), Some(person)) => self.one_fewer(person, name),
             (_, Some(person)) => *self.now.entry((person.to_owned(), name.to_owned())).or_default() += 1,
             _ => {}
         }
@@ -208,9 +210,14 @@ impl Found {
         *self.must.entry((person.to_owned(), name.to_owned())).or_default() += documents;
     }
 
+    fn one_fewer(&mut self, person: &str, name: &str) {
+        self.add_must(person, name, -1);
+        *self.fewer.entry(person.to_owned()).or_default() += 1;
+    }
+
     /// What the application has to show the chosen.
     fn expected(&self, chosen: &BTreeMap<String, u64>) -> Expected {
-        let mut gone: BTreeMap<String, i64> = BTreeMap::new();
+        let mut gone = self.fewer.clone();
         for (key, must) in &self.must {
             let now = self.now.get(key).copied().unwrap_or(0);
             *gone.entry(key.0.clone()).or_default() += (must - now).max(0);

@@ -56,7 +56,7 @@ pub struct Expected {
     pub users: BTreeSet<String>,
     /// Documents that each owns now.
     pub now: Counts,
-    /// Documents that others deleted or took from them since the data was looked at.
+    /// Documents of each that others deleted since the data was looked at, or that became one with another.
     pub gone: BTreeMap<String, i64>,
     /// Documents of a collection that others changed meanwhile.
     pub loose: BTreeMap<String, i64>,
@@ -225,7 +225,10 @@ fn told(run: &Run, before: &[Asked], after: &[Asked]) -> String {
     let Some(queries) = summary(run, before, after) else { return NOBODY.to_owned() };
     let one = |query: &stella_protocol::migration::OwnQuery| {
         let ms = |timing: Option<stella_protocol::migration::QueryTiming>| {
-            timing.map_or_else(|| "not answered".to_owned(), |timing| format!("{:.0} ms of {}", timing.median_ms, timing.calls))
+            timing.map_or_else(
+                || "not answered".to_owned(),
+                |timing| format!("{:.0} ms of {}", timing.median_ms, timing.calls),
+            )
         };
         let verdict = match query.change.map(|change| change.verdict) {
             Some(QueryVerdict::Faster) => ", faster",

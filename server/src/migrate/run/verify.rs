@@ -14,8 +14,8 @@ use stella_protocol::migration::TroubleKind;
 use tokio::sync::mpsc::{self, Sender};
 
 use super::copy::hand::{Fields, Hand, target};
-use super::queries;
 use super::ledger::{How, Ledger, Seen};
+use super::queries;
 use super::site::walk::{PAGE, Walk};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
 use crate::documents::{Document, DocumentKey};

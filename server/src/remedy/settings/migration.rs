@@ -97,8 +97,7 @@ impl Settings {
         }
         let soak_ms = section.soak_days.map_or(usual.soak_ms, |days| i64::from(days) * DAY_MS);
         let dual_read = self.probe(section)?;
-        self.migration =
-            MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, ..usual };
+        self.migration = MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, ..usual };
         Ok(self)
     }
 

@@ -93,7 +93,16 @@ impl Scene {
         let clock = Clock::scripted(Timestamp::from_millis(START));
         let documents = Embedded::open(place.path(), clock.clone()).unwrap();
         documents.import(lines.as_bytes()).unwrap();
-        Self { documents, clock, map: Arc::new(map), given, application: None, data, _documents: place, keys: AtomicU64::new(0) }
+        Self {
+            documents,
+            clock,
+            map: Arc::new(map),
+            given,
+            application: None,
+            data,
+            _documents: place,
+            keys: AtomicU64::new(0),
+        }
     }
 
     fn store(&self) -> SqliteStore {
