@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(total(&readers, List::Conversations, "usr_new").await, None);
 
         put(&store, "users/usr_new", json!({ "googleUserId": "7", "formerIds": ["a0"] })).await;
-        put(&store, "users/ana_x", json!({ "_movedTo": "users/usr_new" })).await;
+        put(&store, "users/ana_x", json!({ "_movedTo": "users/usr_new", "_run": "mig-1" })).await;
         put(&store, "user_id_aliases/ana_x", json!({ "userId": "usr_new" })).await;
         for number in 0..3 {
             put(&store, &format!("conversations/c{number}"), json!({ "userId": "usr_new" })).await;
