@@ -7,6 +7,7 @@ mod detail;
 mod phase;
 mod plan;
 mod progress;
+mod queries;
 mod request;
 mod status;
 
@@ -24,6 +25,7 @@ pub use detail::{
 pub use phase::{Phase, PhaseName, PhaseState};
 pub use plan::{FirstScope, PlanSummary};
 pub use progress::{Counts, Eta, Progress};
+pub use queries::{OwnQueries, OwnQuery, QueryChange, QueryTiming, QueryVerdict};
 pub use request::{DecisionRequest, MigrationPage, MigrationProposal, MigrationRequest, MigrationVerb, OrphanChoice};
 pub use status::{MigrationKind, MigrationStatus};
 
@@ -142,6 +144,9 @@ pub struct Migration {
     /// What a check found, the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// The application's own queries; None: none is declared, and nobody asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_queries: Option<OwnQueries>,
     /// Reads and writes with an old id since the cut-over.
     #[serde(default)]
     pub old_id_uses: u64,

@@ -21,6 +21,7 @@ mod people;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod sample;
+mod slow;
 mod soak;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -75,6 +76,7 @@ pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
         backup: None,
         hold_reason: None,
         verification: None,
+        own_queries: None,
         old_id_uses: 0,
         last_old_id_use: None,
         result: Text::default(),
@@ -113,6 +115,7 @@ pub fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Result<Ste
         | Event::Rehearsed { .. }
         | Event::BackedUp { .. }
         | Event::Canary { .. }
+        | Event::Asked { .. }
         | Event::Checkpoint { .. }
         | Event::Stopped { .. }
         | Event::Broke { .. }

@@ -133,8 +133,13 @@ pub(super) fn of_demo(
         environment: Vec::new(),
     });
     let dual_read = Some(DualReadProbe { base: "application".to_owned(), url: format!("{}{READS_BOTH}", control.url) });
-    let migration =
-        MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, given: demo::agreed(options), ..settings.migration };
+    let migration = MigrationSettings {
+        soak_ms: DEMO_SOAK_MS,
+        dual_read,
+        given: demo::agreed(options),
+        queries: demo::own_queries(),
+        ..settings.migration
+    };
     Settings {
         migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),

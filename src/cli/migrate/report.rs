@@ -5,6 +5,7 @@ use stella_protocol::{Migration, Text};
 
 use super::page;
 use crate::cli::words::{clean, count, moment};
+use crate::own_queries::{self, Mark};
 
 /// Phases in which nothing is done but waiting.
 const WAITING: PhaseName = PhaseName::Soak;
@@ -18,6 +19,7 @@ pub(super) fn markdown(report: &Report) -> Vec<String> {
     collections(&mut lines, &report.collections);
     orphans(&mut lines, &report.orphans);
     differences(&mut lines, report);
+    queries(&mut lines, &report.migration);
     troubles(&mut lines, &report.troubles);
     lines
 }
@@ -162,6 +164,18 @@ fn differences(lines: &mut Vec<String>, report: &Report) {
             .iter()
             .map(|one| format!("- **{}** {}: {}", prose(&one.check), code(&one.what), prose(&one.detail))),
     );
+}
+
+fn queries(lines: &mut Vec<String>, migration: &Migration) {
+    let said = own_queries::lines(migration);
+    if said.is_empty() {
+        return;
+    }
+    heading(lines, "The application's own queries");
+    lines.extend(said.into_iter().map(|(mark, line)| match mark {
+        Mark::Bad => format!("- **{}**", plain(&line)),
+        Mark::Missing | Mark::Usual => format!("- {}", plain(&line)),
+    }));
 }
 
 fn troubles(lines: &mut Vec<String>, troubles: &[Trouble]) {

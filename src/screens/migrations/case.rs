@@ -12,6 +12,7 @@ use super::page::{Page, clean};
 use super::verbs::{does, meant, off};
 use super::words::{documents, hold, key, many, verb as word};
 use crate::keys::Intent;
+use crate::own_queries::{self, Mark};
 use crate::theme::Role;
 
 /// Columns of a digest.
@@ -28,6 +29,7 @@ pub(super) fn write(state: &State, migration: &Migration, columns: u16, page: &m
     if let Some(found) = &migration.verification {
         verified(found, page);
     }
+    asked(migration, page);
     if let Some(plan) = &migration.plan {
         planned(migration, plan, page);
     }
@@ -227,6 +229,23 @@ fn verified(found: &Verification, page: &mut Page<'_>) {
     if !found.not_checked.is_empty() {
         let names: Vec<String> = found.not_checked.iter().map(clean).collect();
         page.marked(("not checked", Role::Waiting), Role::Text, &format!("not there: {}", names.join(", ")));
+    }
+}
+
+/// What the application itself was asked, or that nobody asks it.
+fn asked(migration: &Migration, page: &mut Page<'_>) {
+    let lines = own_queries::lines(migration);
+    if lines.is_empty() {
+        return;
+    }
+    page.heading(own_queries::TITLE);
+    for (mark, line) in lines {
+        let role = match mark {
+            Mark::Bad => Role::Danger,
+            Mark::Missing => Role::Waiting,
+            Mark::Usual => Role::Text,
+        };
+        page.words(1, role, &line);
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::{Decision, MigrationState, Refusal, Step, Stop};
 use super::people::{self, free, same_plan};
 use super::turn::{Turn, own_phase};
 use super::words::{self, because, count};
-use super::{illegal, refuse};
+use super::{illegal, refuse, slow};
 
 /// Row 12, pause.
 pub(super) fn pause(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Step, Refusal> {
@@ -46,7 +46,8 @@ pub(super) fn stop(state: &MigrationState, said: &Decision, now: Timestamp) -> R
     }
 }
 
-/// Row 14. What was refused and left alone until now was looked at: the guards count from here.
+/// Row 14. What was refused and left alone until now was looked at: the guards count from here, and a query of the
+/// application that was too slow may be so.
 pub(super) fn resume(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Step, Refusal> {
     let status = state.migration.status;
     let mut turn = Turn::by(state, &said.by, now);
@@ -66,6 +67,9 @@ pub(super) fn resume(state: &MigrationState, said: &Decision, now: Timestamp) ->
     };
     let counts = &state.migration.counts;
     turn.state.work.accepted = (counts.failed, counts.parked);
+    if goes == MigrationStatus::Verifying {
+        turn.state.work.accepted_slow = slow::names(&state.migration);
+    }
     turn.state.work.interrupted = None;
     turn.say("");
     turn.enter(goes, phase);

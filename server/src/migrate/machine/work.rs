@@ -4,13 +4,13 @@
 //! The ledger has what an event says before the event is sent. So whoever takes over after a crash may end a
 //! phase twice, and never writes twice: an event that was taken already is taken for done.
 
-use stella_protocol::migration::{Backup, Counts, PhaseName, PhaseState, PlanSummary, Verification};
+use stella_protocol::migration::{Backup, Counts, OwnQueries, PhaseName, PhaseState, PlanSummary, Verification};
 use stella_protocol::{Code, MigrationStatus, Text, Timestamp};
 
 use super::super::{Event, MigrationState, Refusal, Step, Stop};
 use super::turn::{Turn, own_phase};
 use super::words::{self, count, left, plain};
-use super::{LEASE_MS, fenced, halt, illegal, people, refuse};
+use super::{LEASE_MS, fenced, halt, illegal, people, refuse, slow};
 
 /// More documents left alone than so many, and a person has to look.
 pub(super) const MOST_PARKED: u64 = 100;
@@ -23,6 +23,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
         Event::Claimed { holder, until, fence } => return claimed(state, holder, *until, *fence, now),
         Event::Renewed { fence, .. }
         | Event::Released { fence }
+        | Event::Asked { fence, .. }
         | Event::Checkpoint { fence, .. }
         | Event::Stopped { fence, .. }
         | Event::Broke { fence, .. } => (*fence, None),
@@ -51,6 +52,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
     Ok(match event {
         Event::Renewed { until, .. } => renewed(state, *until, now),
         Event::Released { .. } => released(state, phase, now),
+        Event::Asked { queries, .. } => asked(state, queries.as_ref(), now),
         Event::Checkpoint { counts, hold, .. } => checkpoint(state, phase, counts, hold.as_ref(), now),
         Event::Stopped { counts, .. } => return halt::stopped(state, phase, counts, now),
         Event::Broke { why, counts, .. } => broke(state, phase, why, counts, now),
@@ -242,6 +244,7 @@ fn scanned(state: &MigrationState, found: &Result<(PlanSummary, u64), Text>, now
     turn.close(PhaseName::Scan, PhaseState::Done, &note);
     turn.rest(if *open > 0 { MigrationStatus::NeedsDecision } else { MigrationStatus::Planned });
     turn.state.work.accepted = (0, 0);
+    turn.state.work.accepted_slow.clear();
     let migration = &mut turn.state.migration;
     migration.plan = Some(plan.clone());
     migration.open_decisions = *open;
@@ -305,6 +308,18 @@ fn canary(state: &MigrationState, found: &Result<Text, Text>, now: Timestamp) ->
     }
 }
 
+/// What the application was asked is evidence: it moves nothing by itself.
+fn asked(state: &MigrationState, queries: Option<&OwnQueries>, now: Timestamp) -> Step {
+    let mut turn = Turn::of(state, now);
+    let queries = queries.map(words::few);
+    if state.migration.own_queries == queries {
+        return turn.unchanged();
+    }
+    turn.state.migration.own_queries = queries;
+    let what = slow::told(&turn.state.migration);
+    turn.changed("ask", &what)
+}
+
 /// Row 15. The last batch may have broken a guard as well as any other.
 fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
     let mut turn = Turn::of(state, now);
@@ -327,7 +342,9 @@ fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
 fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Step {
     let mut turn = Turn::of(state, now);
     let equal = found.differences == 0;
+    let slow = slow::words(state);
     let note = format!("{} looked at, {}", count(found.documents, "document"), count(found.differences, "difference"));
+    let note = slow.as_ref().map_or(note.clone(), |slow| format!("{note}; {slow}"));
     turn.close(PhaseName::Verify, if equal { PhaseState::Done } else { PhaseState::Failed }, &note);
     turn.state.migration.verification = Some(words::short(found));
     if state.migration.status != MigrationStatus::Verifying {
@@ -339,6 +356,10 @@ fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Ste
     if halt::goes_back(&turn) == MigrationStatus::RollingBack || !equal {
         let becomes = halt::goes_back(&turn);
         halt::come_to(&mut turn, &halt::by_itself(state, becomes, &why), MigrationStatus::Verifying);
+    } else if let Some(slow) = slow {
+        let why = format!("no difference, but {slow}; resume lets it go on like that, or roll back");
+        let stop = halt::by_itself(state, MigrationStatus::Halted, &why);
+        halt::come_to(&mut turn, &stop, MigrationStatus::Verifying);
     } else {
         turn.rest(MigrationStatus::Verified);
         turn.say("");

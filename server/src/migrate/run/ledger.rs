@@ -10,6 +10,7 @@
 //! holds more than a page, a batch or the plan in memory. All of them block.
 
 mod answers;
+mod asked;
 mod batches;
 mod drift;
 mod findings;
@@ -36,6 +37,7 @@ use serde::de::DeserializeOwned;
 use stella_protocol::MigrationId;
 
 pub use answers::{Answers, Decide};
+pub use asked::Side;
 pub use batches::{Batch, BatchDone, Checkpoint, Pass, Progressed, Reach, Settled};
 pub use findings::{Findings, Miss};
 pub use images::Image;

@@ -15,6 +15,7 @@ use super::copy::chart::Chart;
 use super::copy::hand::{Deed, Hand, target};
 use super::copy::tally::{Tally, Told};
 use super::ledger::{Answers, Batch, Findings, Ledger, Miss, NewTrouble, Owned, Pass, Seen, content_digest};
+use super::queries;
 use super::site::walk::{PAGE, Walk, is_tombstone};
 use super::site::{Ended, Run};
 use crate::documents::Document;
@@ -43,6 +44,7 @@ pub async fn scan(run: &Run) -> Result<Event, Ended> {
     let open = run.ask(move |ledger| ledger.put_plan(&findings)).await?;
     let writes = summary.changes + summary.moves;
     run.log(format!("looked at {} documents: {writes} to write, {open} questions", summary.documents)).await?;
+    queries::declared(run).await?;
     Ok(Event::Scanned { fence: run.fence, found: Ok((summary, open)) })
 }
 

@@ -18,6 +18,7 @@ use stella_protocol::{MigrationId, Text};
 
 use super::backup::{Backup, BackupError, BackupKey};
 use super::ledger::{Ledger, LedgerError};
+use super::queries::Application;
 use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::documents::{Documents, DocumentsError};
@@ -89,6 +90,8 @@ pub struct Site {
     pub soak_ms: i64,
     /// Questions that are decided already, by their names: of a world that comes with its answers.
     pub given: BTreeMap<String, Decided>,
+    /// Asks the application its own queries; None: none is declared.
+    pub application: Option<Arc<dyn Application>>,
     /// Server time.
     pub clock: Clock,
     /// How long it waits.

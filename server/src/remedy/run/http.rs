@@ -114,8 +114,19 @@ impl HttpCaller {
 
     /// Makes a call that reads: what it brought back with a 200; None: nothing.
     pub async fn read(&self, act: &HttpAct) -> Option<Vec<u8>> {
-        let answer = self.ask(act).await.ok()?;
-        answer.body.filter(|_| answer.status == 200)
+        let (status, body) = self.look(act).await.ok()?;
+        body.filter(|_| status == 200)
+    }
+
+    /// The same, whatever the status: that, and the body (None: more than is kept).
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    pub async fn look(&self, act: &HttpAct) -> Result<(u16, Option<Vec<u8>>), String> {
+        match self.ask(act).await {
+            Ok(answer) => Ok((answer.status, answer.body)),
+            Err(Failed::Before(why) | Failed::After(why)) => Err(why),
+        }
     }
 
     /// Makes a call that reads.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use stella_protocol::migration::Decided;
 
 use super::Settings;
+use crate::migrate::queries::Query;
 
 /// Users in the canary, when nobody says.
 const CANARY: u32 = 3;
@@ -29,6 +30,8 @@ pub struct MigrationSettings {
     pub soak_ms: i64,
     /// Asks the application whether it reads both ids; None: people state it.
     pub dual_read: Option<DualReadProbe>,
+    /// The application's own queries: timed before and after, and asked of the canary's users.
+    pub queries: Vec<Query>,
     /// Questions that are decided already, by their names: of a world that comes with its answers.
     pub given: BTreeMap<String, Decided>,
 }
@@ -41,6 +44,7 @@ impl Default for MigrationSettings {
             canary: CANARY,
             soak_ms: i64::from(SOAK_DAYS) * DAY_MS,
             dual_read: None,
+            queries: Vec::new(),
             given: BTreeMap::new(),
         }
     }
@@ -71,6 +75,8 @@ pub struct MigrationSection {
     pub dual_read_base: Option<String>,
     /// Which path of it.
     pub dual_read_path: Option<String>,
+    /// Read by [`crate::migrate::queries::read`], which tells every mistake with its line.
+    pub query: Option<toml::Value>,
 }
 
 impl Settings {
@@ -80,7 +86,7 @@ impl Settings {
     /// Which value cannot be used, and why.
     pub fn with_migration(mut self, section: &MigrationSection) -> Result<Self, String> {
         let usual = MigrationSettings::default();
-        let target = section.target.clone().unwrap_or(usual.target);
+        let target = section.target.clone().unwrap_or_else(|| usual.target.clone());
         let typed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         if target.is_empty() || target.len() > 64 || !target.chars().all(typed) {
             return Err("`migration.target` is typed by people: 1 to 64 letters, digits, `-`, `_` and `.`".to_owned());
@@ -91,8 +97,7 @@ impl Settings {
         }
         let soak_ms = section.soak_days.map_or(usual.soak_ms, |days| i64::from(days) * DAY_MS);
         let dual_read = self.probe(section)?;
-        self.migration =
-            MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, given: usual.given };
+        self.migration = MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, ..usual };
         Ok(self)
     }
 

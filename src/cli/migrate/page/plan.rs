@@ -5,6 +5,7 @@ use stella_protocol::migration::{CollectionRow, Decision, FirstScope, PlanSummar
 
 use super::lists;
 use crate::cli::words::{clean, count, moment, section};
+use crate::own_queries;
 
 /// `migrate plan`.
 pub(in crate::cli::migrate) fn plan(
@@ -25,6 +26,7 @@ pub(in crate::cli::migrate) fn plan(
         lines.extend(lists::planned(&touched));
     }
     misses(&mut lines, summary, collections);
+    section(&mut lines, own_queries::TITLE, super::own(migration));
     decisions(&mut lines, migration, open);
     lines.push(String::new());
     lines.push(format!("looked at   {} with key {}", moment(summary.scanned_at), clean(&summary.key_id)));

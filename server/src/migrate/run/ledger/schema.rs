@@ -202,8 +202,18 @@ ALTER TABLE batches ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// What the application was asked, on which side of the migration.
+const FIFTH: &str = "
+CREATE TABLE asked (
+    side TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (side, number)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH)])
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH), M::up(FIFTH)])
         .to_latest(connection)
         .map_err(LedgerError::Tables)
 }

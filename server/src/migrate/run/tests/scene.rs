@@ -33,6 +33,7 @@ use crate::migrate::map::shipped;
 use crate::migrate::run::backup::BackupKey;
 use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::ledger::Ledger;
+use crate::migrate::run::queries::Application;
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, Decision, Draft, MintKey};
 use crate::store::{SqliteStore, Store};
@@ -51,6 +52,8 @@ pub(super) struct Scene {
     pub clock: Clock,
     map: Arc<DataMap>,
     given: BTreeMap<String, Decided>,
+    /// Whom it asks its own queries.
+    pub application: Option<Arc<dyn Application>>,
     data: TempDir,
     _documents: TempDir,
     /// Keys of a person's requests.
@@ -91,7 +94,16 @@ impl Scene {
         let clock = Clock::scripted(Timestamp::from_millis(START));
         let documents = Embedded::open(place.path(), clock.clone()).unwrap();
         documents.import(lines.as_bytes()).unwrap();
-        Self { documents, clock, map: Arc::new(map), given, data, _documents: place, keys: AtomicU64::new(0) }
+        Self {
+            documents,
+            clock,
+            map: Arc::new(map),
+            given,
+            application: None,
+            data,
+            _documents: place,
+            keys: AtomicU64::new(0),
+        }
     }
 
     fn store(&self) -> SqliteStore {
@@ -112,6 +124,7 @@ impl Scene {
             canary: 2,
             soak_ms: SOAK_MS,
             given: self.given.clone(),
+            application: self.application.clone(),
             clock: self.clock.clone(),
             pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
             holder: Text::new(holder.to_owned()),
