@@ -157,7 +157,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 39] = [
     "listen",
     "data",
     "redact",
@@ -195,6 +195,8 @@ const KEYS: [&str; 37] = [
     "migration.soak_days",
     "migration.dual_read_base",
     "migration.dual_read_path",
+    "migration.watch_minutes",
+    "migration.watch_writers",
 ];
 /// Least likeness (0 to 1) of a key that is suggested.
 const LIKENESS: f64 = 0.7;

@@ -347,6 +347,7 @@ impl Ground {
             clock: &config.clock,
             data: self.folder.path(),
             documents,
+            watch: settings.watch(),
             caller: remedy::caller(settings)?,
         };
         let (site, office) = migration::furnish(&settings.migration, ground)?;

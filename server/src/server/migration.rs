@@ -24,7 +24,7 @@ use crate::migrate::run::office::{Office, Probe};
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, MintKey};
 use crate::remedy::run::http::HttpCaller;
-use crate::remedy::settings::{DualReadProbe, MigrationSettings};
+use crate::remedy::settings::{DualReadProbe, MigrationSettings, Watch};
 
 /// The file of the key that makes new ids.
 const MINT_FILE: &str = "migration.key";
@@ -40,6 +40,7 @@ pub(super) struct Ground<'a> {
     /// The data folder.
     pub data: &'a Path,
     pub documents: Arc<dyn Documents>,
+    pub watch: Watch,
     /// Calls the application.
     pub caller: HttpCaller,
 }
@@ -63,7 +64,8 @@ pub(super) fn furnish(settings: &MigrationSettings, ground: Ground<'_>) -> Resul
         soak_ms: settings.soak_ms,
         given: settings.given.clone(),
         clock: ground.clock.clone(),
-        pace: Pace::default(),
+        pace: Pace { drift: ground.watch.after, standing: ground.watch.standing, ..Pace::default() },
+        watch_writers: settings.watch.writers,
         holder: Text::new(format!("conductor-{:08x}", rand::rng().random::<u32>())),
         ledgers: Ledgers::default(),
     });

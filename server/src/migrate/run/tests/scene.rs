@@ -50,6 +50,9 @@ pub(super) struct Scene {
     pub clock: Clock,
     map: Arc<DataMap>,
     given: BTreeMap<String, Decided>,
+    /// How often the watch walks where no migration was.
+    pub standing: Option<Duration>,
+    pub watch_writers: bool,
     data: TempDir,
     _documents: TempDir,
     /// Keys of a person's requests.
@@ -90,7 +93,17 @@ impl Scene {
         let clock = Clock::scripted(Timestamp::from_millis(START));
         let documents = Embedded::open(place.path(), clock.clone()).unwrap();
         documents.import(lines.as_bytes()).unwrap();
-        Self { documents, clock, map: Arc::new(map), given, data, _documents: place, keys: AtomicU64::new(0) }
+        Self {
+            documents,
+            clock,
+            map: Arc::new(map),
+            given,
+            standing: None,
+            watch_writers: false,
+            data,
+            _documents: place,
+            keys: AtomicU64::new(0),
+        }
     }
 
     fn store(&self) -> SqliteStore {
@@ -112,7 +125,16 @@ impl Scene {
             soak_ms: SOAK_MS,
             given: self.given.clone(),
             clock: self.clock.clone(),
-            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
+            pace: Pace {
+                idle: 5 * moment,
+                again: moment,
+                retry: moment,
+                tries: 20,
+                batch: 12,
+                drift: 2 * moment,
+                standing: self.standing,
+            },
+            watch_writers: self.watch_writers,
             holder: Text::new(holder.to_owned()),
             ledgers: Ledgers::default(),
         })
