@@ -19,8 +19,8 @@ use crate::{Text, Timestamp};
 
 pub use detail::{
     Alias, CandidateId, CollectionPage, CollectionRow, Decided, Decision, DecisionKind, DecisionOption, DecisionPage,
-    Difference, Evidence, LogPage, LogRow, MappingPage, MappingRow, Orphan, OrphanDecision, OrphanPage, Report,
-    Trouble, TroubleKind, TroublePage, UserCheck, UserPlace, Verification,
+    Difference, Evidence, LogPage, LogRow, MappingPage, MappingRow, OldIdUse, Orphan, OrphanDecision, OrphanPage,
+    Report, Trouble, TroubleKind, TroublePage, UserCheck, UserPlace, Verification,
 };
 pub use phase::{Phase, PhaseName, PhaseState};
 pub use plan::{FirstScope, PlanSummary};

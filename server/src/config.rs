@@ -158,7 +158,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 40] = [
     "listen",
     "data",
     "redact",
@@ -197,6 +197,8 @@ const KEYS: [&str; 38] = [
     "migration.dual_read_base",
     "migration.dual_read_path",
     "migration.query",
+    "migration.watch_minutes",
+    "migration.watch_writers",
 ];
 /// Least likeness (0 to 1) of a key that is suggested.
 const LIKENESS: f64 = 0.7;

@@ -12,6 +12,7 @@
 //! network, and nothing here knows of fixes. Documents come in as they were read; nobody here writes one.
 
 pub mod check;
+pub mod code;
 pub mod drift;
 pub mod event;
 pub mod form;

@@ -352,6 +352,7 @@ impl Ground {
             clock: &config.clock,
             data: self.folder.path(),
             documents,
+            watch: settings.watch(),
             caller: remedy::caller(settings)?,
             urls: settings.bases.iter().map(|base| (base.name.clone(), base.url.clone())).collect(),
         };

@@ -51,6 +51,12 @@ pub struct PlanSummary {
     /// What the data map misses: places that hold a user's id and are not declared.
     #[serde(default)]
     pub misses: u64,
+    /// What the data map says is not in the documents, and who sees to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Text>,
+    /// What the data map says must be gone before a cut-over: that it is, a person states there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workarounds: Vec<Text>,
     /// User documents that are made for ids without a user.
     #[serde(default, skip_serializing_if = "is_none")]
     pub placeholders: u64,

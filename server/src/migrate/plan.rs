@@ -164,6 +164,8 @@ impl Plan {
             misses: measured.misses,
             placeholders: self.placeholders().len() as u64,
             archived: sum(|one| one.archived),
+            elsewhere: Vec::new(),
+            workarounds: Vec::new(),
         })
     }
 }

@@ -26,7 +26,7 @@ use crate::migrate::run::queries::Application;
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, MintKey};
 use crate::remedy::run::http::HttpCaller;
-use crate::remedy::settings::{DualReadProbe, MigrationSettings};
+use crate::remedy::settings::{DualReadProbe, MigrationSettings, Watch};
 
 /// The file of the key that makes new ids.
 const MINT_FILE: &str = "migration.key";
@@ -42,6 +42,7 @@ pub(super) struct Ground<'a> {
     /// The data folder.
     pub data: &'a Path,
     pub documents: Arc<dyn Documents>,
+    pub watch: Watch,
     /// Calls the application.
     pub caller: HttpCaller,
     /// The addresses that it may call, by their names.
@@ -69,7 +70,8 @@ pub(super) fn furnish(settings: &MigrationSettings, ground: Ground<'_>) -> Resul
         given: settings.given.clone(),
         application: OverHttp::open(&caller, settings, ground.urls).map(|one| Arc::new(one) as Arc<dyn Application>),
         clock: ground.clock.clone(),
-        pace: Pace::default(),
+        pace: Pace { drift: ground.watch.after, standing: ground.watch.standing, ..Pace::default() },
+        watch_writers: settings.watch.writers,
         holder: Text::new(format!("conductor-{:08x}", rand::rng().random::<u32>())),
         ledgers: Ledgers::default(),
     });

@@ -120,6 +120,19 @@ fn people(lines: &mut Vec<String>, users: &[UserCheck]) {
         })
     });
     table(lines, ["user", "was", "collection", "before", "now", "expected", ""], rows);
+    sessions(lines, users);
+}
+
+/// Who still comes with an old id.
+fn sessions(lines: &mut Vec<String>, users: &[UserCheck]) {
+    let still = users.iter().flat_map(|user| user.old_id_uses.iter().map(move |used| (user, used)));
+    let rows: Vec<[String; 4]> = still
+        .map(|(user, used)| [code(&user.user), code(&used.old_id), used.times.to_string(), moment(used.last_at)])
+        .collect();
+    if !rows.is_empty() {
+        heading(lines, &format!("Old ids in use since the cut-over: {}", rows.len()));
+        table(lines, ["user", "old id", "times", "last"], rows.into_iter());
+    }
 }
 
 fn collections(lines: &mut Vec<String>, collections: &[CollectionRow]) {

@@ -226,6 +226,11 @@ fn cutover(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<St
         );
         return Err(illegal(state, &why, "put them right and verify again, or roll back"));
     }
+    let gone = migration.plan.as_ref().map_or(&[][..], |plan| &plan.workarounds);
+    if !gone.is_empty() && said.text.raw().trim().is_empty() {
+        let why = format!("the data map has {} that must be gone before", count(gone.len() as u64, "workaround"));
+        return Err(illegal(state, &why, "say in a reason that they are: it is kept under your name"));
+    }
     let mut turn = Turn::by(state, &said.by, now);
     turn.enter(MigrationStatus::CuttingOver, PhaseName::CutOver);
     Ok(turn.changed("cutover", &format!("cuts over{}", because(&said.text))))

@@ -42,6 +42,8 @@ pub(super) fn plan(digest: &str, now: i64) -> PlanSummary {
         batches: 31,
         bytes: 1_000_000,
         first_scope: None,
+        elsewhere: Vec::new(),
+        workarounds: Vec::new(),
         misses: 0,
         placeholders: 0,
         archived: 0,

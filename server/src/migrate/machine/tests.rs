@@ -304,6 +304,21 @@ fn row_17_a_cut_over_needs_the_last_check_to_be_equal_and_is_tried_again_when_th
 }
 
 #[test]
+fn workarounds_must_be_stated_to_be_gone_before_a_cut_over_and_who_said_it_is_kept() {
+    let mut tale = Tale::at(MigrationStatus::Verified);
+    let silent = Decision { text: Text::default(), ..decision(MigrationVerb::Cutover) };
+    assert!(step(&tale.state, &Event::Decided(silent.clone()), at(tale.now)).is_ok(), "where there is none");
+    tale.state.migration.plan.as_mut().unwrap().workarounds = vec![Text::from("query by googleUserId: chats.ts")];
+    let blank = Decision { text: Text::from("  "), ..silent.clone() };
+    assert_eq!([silent, blank].map(|said| refused(&tale, said)), [Code::IllegalTransition; 2]);
+    let said = Decision { text: Text::from("removed in v12"), ..decision(MigrationVerb::Cutover) };
+    tale.state = step(&tale.state, &Event::Decided(said), at(tale.now)).unwrap().state;
+    assert_eq!(tale.status(), MigrationStatus::CuttingOver);
+    let kept = tale.state.migration.trail.last().unwrap();
+    assert!(kept.what.raw().contains("removed in v12") && !kept.by.is_empty(), "{kept:?}");
+}
+
+#[test]
 fn row_18_it_is_complete_when_nobody_used_an_old_id_for_the_whole_soak() {
     let mut tale = Tale::at(MigrationStatus::Soaking);
     tale.wait(SOAK - 2000);

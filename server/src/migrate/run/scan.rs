@@ -270,7 +270,8 @@ fn findings(
         misses: report.missed.len() as u64 + report.not_listed.missed,
     };
     let unfit = |error: serde_json::Error| Ended::broke(format!("failed to write the plan: {error}"));
-    let summary = plan.summary(measured).map_err(unfit)?;
+    let mut summary = plan.summary(measured).map_err(unfit)?;
+    (summary.elsewhere, summary.workarounds) = (report.elsewhere.clone(), report.workarounds.clone());
     let misses = report.missed.iter().map(|miss| Miss {
         collection: miss.collection.clone(),
         path: miss.path.clone(),

@@ -10,7 +10,7 @@ pub mod walk;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stella_protocol::migration::{Counts, Decided, PhaseName};
@@ -49,8 +49,10 @@ pub struct Pace {
     pub tries: u32,
     /// Most documents of a batch.
     pub batch: usize,
-    /// From the end of one walk over the documents after a cut-over to the next.
+    /// From the end of one walk over the documents after a copy to the next.
     pub drift: Duration,
+    /// The same where no migration was; None: nobody walks there.
+    pub standing: Option<Duration>,
 }
 
 impl Default for Pace {
@@ -62,6 +64,7 @@ impl Default for Pace {
             tries: 7,
             batch: MOST_DOCUMENTS,
             drift: Duration::from_mins(5),
+            standing: None,
         }
     }
 }
@@ -98,13 +101,15 @@ pub struct Site {
     pub pace: Pace,
     /// Names this server in leases: another one at every start.
     pub holder: Text,
+    /// The application's writers are said to know new ids alone: a new document with an old one is told.
+    pub watch_writers: bool,
     /// The ledgers that are open, the newest last.
     pub ledgers: Ledgers,
 }
 
 /// Ledgers that are open.
 #[derive(Debug, Default)]
-pub struct Ledgers(Mutex<Vec<(MigrationId, Arc<Ledger>)>>);
+pub struct Ledgers(Mutex<Vec<(MigrationId, Arc<Ledger>)>>, OnceLock<Arc<Ledger>>);
 
 impl Site {
     /// The ledger of a migration; made when there is none. Blocks.
@@ -122,6 +127,18 @@ impl Site {
         }
         open.push((id.clone(), Arc::clone(&ledger)));
         Ok(ledger)
+    }
+
+    /// What the watch knows where no migration was. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub fn standing_ledger(&self) -> Result<Arc<Ledger>, LedgerError> {
+        if let Some(ledger) = self.ledgers.1.get() {
+            return Ok(Arc::clone(ledger));
+        }
+        let ledger = Arc::new(Ledger::of_watch(&self.data)?);
+        Ok(Arc::clone(self.ledgers.1.get_or_init(|| ledger)))
     }
 
     /// The ledger of a migration; None: it was not looked at yet. Blocks.

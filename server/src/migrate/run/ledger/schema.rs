@@ -202,13 +202,22 @@ ALTER TABLE batches ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// What the application was asked, on which side of the migration.
+/// What the application was asked, on which side of the migration; that a document of which a copy was made is found
+/// by its path; and which old ids were used since the cut-over.
 const FIFTH: &str = "
 CREATE TABLE asked (
     side TEXT NOT NULL,
     number INTEGER NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (side, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX written_source ON written (source) WHERE source IS NOT NULL;
+
+CREATE TABLE used (
+    old TEXT PRIMARY KEY,
+    times INTEGER NOT NULL,
+    last INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

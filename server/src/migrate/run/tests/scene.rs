@@ -54,6 +54,9 @@ pub(super) struct Scene {
     given: BTreeMap<String, Decided>,
     /// Whom it asks its own queries.
     pub application: Option<Arc<dyn Application>>,
+    /// How often the watch walks where no migration was.
+    pub standing: Option<Duration>,
+    pub watch_writers: bool,
     data: TempDir,
     _documents: TempDir,
     /// Keys of a person's requests.
@@ -100,6 +103,8 @@ impl Scene {
             map: Arc::new(map),
             given,
             application: None,
+            standing: None,
+            watch_writers: false,
             data,
             _documents: place,
             keys: AtomicU64::new(0),
@@ -126,7 +131,16 @@ impl Scene {
             given: self.given.clone(),
             application: self.application.clone(),
             clock: self.clock.clone(),
-            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
+            pace: Pace {
+                idle: 5 * moment,
+                again: moment,
+                retry: moment,
+                tries: 20,
+                batch: 12,
+                drift: 2 * moment,
+                standing: self.standing,
+            },
+            watch_writers: self.watch_writers,
             holder: Text::new(holder.to_owned()),
             ledgers: Ledgers::default(),
         })
