@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod alerts;
+mod asking;
 pub mod auth;
 pub mod base_url;
 #[cfg(test)]

@@ -36,9 +36,12 @@ pub async fn scan(run: &Run) -> Result<Event, Ended> {
     run.ask(Ledger::begin_scan).await?;
     run.log("looks at the data").await?;
     let roll = users(run).await?;
-    let report = survey(run, &roll).await?;
+    let mut report = survey(run, &roll).await?;
     let answers = answers(run).await?;
     let resolution = who_is_who(run, &roll, &report, &answers)?;
+    // Who is who follows from both; what is drawn needs neither, and with many users they are the most that is held.
+    drop(roll);
+    report.ids = Vec::new();
     let drawn = draw(run, &resolution, &report).await?;
     let (findings, summary) = findings(run, &report, resolution, drawn)?;
     let open = run.ask(move |ledger| ledger.put_plan(&findings)).await?;
