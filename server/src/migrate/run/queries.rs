@@ -128,7 +128,7 @@ async fn people(
         if let Some(person) = people.iter_mut().find(|person| person.user == *to) {
             let id = old.clone();
             let owned = run.ask(move |ledger| ledger.owned_by(&id)).await?;
-            person.ids.push((owned.iter().map(|one| one.documents).sum::<u64>(), old.clone()));
+            person.ids.push((owned, old.clone()));
         }
     }
     for person in &mut people {

@@ -50,6 +50,17 @@ impl Ledger {
             Ok(found)
         })
     }
+
+    /// Documents that one id owned, of all collections.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn owned_by(&self, user: &str) -> Result<u64, LedgerError> {
+        self.read("read what one id owned", |connection| {
+            let sum = "SELECT coalesce(sum(documents), 0) FROM owned WHERE user = ?1";
+            Ok(connection.prepare_cached(sum)?.query_row([user], |row| row.get::<_, i64>(0))? as u64)
+        })
+    }
 }
 
 pub(super) fn owned(row: &Row<'_>) -> rusqlite::Result<Owned> {
