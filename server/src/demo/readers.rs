@@ -125,8 +125,8 @@ impl Readers {
             let mut index = self.index.lock().await;
             self.follow(&mut index).await?;
             let ids = index.ids_of(id);
-            let shelf = index.shelves.get(list.shelf());
-            let found = ids.iter().filter_map(|id| shelf?.found.get(id)).flatten().cloned();
+            let listed = index.shelves.get(list.shelf());
+            let found = ids.iter().filter_map(|id| listed?.found.get(id)).flatten().cloned();
             (index.has_user(id), found.collect::<BTreeSet<String>>())
         };
         // The user's document by its id, else by what it names; then one query for all of their ids.
@@ -197,18 +197,18 @@ impl Index {
         if is_tombstone(&document.fields) {
             return;
         }
-        let (shelf, id) = (self.shelves.entry(name).or_default(), &document.key.id);
+        let (kept, id) = (self.shelves.entry(name).or_default(), &document.key.id);
         let under = under(name, document);
         for one in &under {
-            shelf.found.entry(one.clone()).or_default().insert(id.clone());
+            kept.found.entry(one.clone()).or_default().insert(id.clone());
         }
-        shelf.under.insert(id.clone(), under);
+        kept.under.insert(id.clone(), under);
     }
 
     fn take_away(&mut self, key: &DocumentKey) {
-        let Some(shelf) = shelf_of(key).and_then(|name| self.shelves.get_mut(name)) else { return };
-        for one in shelf.under.remove(&key.id).unwrap_or_default() {
-            if let Some(found) = shelf.found.get_mut(&one) {
+        let Some(kept) = shelf_of(key).and_then(|name| self.shelves.get_mut(name)) else { return };
+        for one in kept.under.remove(&key.id).unwrap_or_default() {
+            if let Some(found) = kept.found.get_mut(&one) {
                 found.remove(&key.id);
             }
         }
