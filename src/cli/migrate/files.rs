@@ -154,9 +154,9 @@ fn read(template: &Path) -> Result<String, Failure> {
 
 /// A folder with nothing in it, made when it is not there.
 fn empty(folder: &Path) -> Result<(), Failure> {
-    match folder.read_dir() {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) => {
+    match folder.read_dir().map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
             let what =
                 format!("write letters into {}: something is there already; want a new folder", folder.display());
             Err(Failure::NotDone(what))

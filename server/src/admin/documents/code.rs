@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder};
@@ -208,27 +209,31 @@ impl Search<'_> {
         let mut walk = WalkBuilder::new(root);
         // Nothing is left out in silence: what is passed over is told here.
         walk.standard_filters(false).follow_links(false).sort_by_file_name(std::ffi::OsStr::cmp);
-        let (passed, patterns) = (std::sync::Arc::new(std::sync::Mutex::new(Vec::new())), self.patterns.clone());
-        let told = std::sync::Arc::clone(&passed);
-        walk.filter_entry(move |entry| match left_out(&patterns, entry) {
-            None => true,
-            Some(why) => {
-                told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((why, entry.path().to_owned()));
-                false
+        let (passed, patterns) = (Arc::new(Mutex::new(Vec::new())), self.patterns.clone());
+        let told = Arc::clone(&passed);
+        walk.filter_entry(move |entry| {
+            let why = left_out(&patterns, entry);
+            if let Some(why) = why {
+                told.lock().unwrap_or_else(PoisonError::into_inner).push((why, entry.path().to_owned()));
             }
+            why.is_none()
         });
         for entry in walk.build() {
-            let left: Vec<(Why, PathBuf)> =
-                std::mem::take(&mut *passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-            left.iter().for_each(|(why, path)| self.searched.pass(*why, path));
             match entry {
                 Ok(entry) => self.entry(&entry)?,
                 Err(why) => self.searched.pass(Why::Unreadable, &of(&why).unwrap_or_else(|| root.to_owned())),
             }
+            self.left(&passed);
         }
-        let left = std::mem::take(&mut *passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        left.iter().for_each(|(why, path)| self.searched.pass(*why, path));
+        self.left(&passed);
         Ok(())
+    }
+
+    /// Takes over what the walk left out since it was asked last.
+    fn left(&mut self, passed: &Mutex<Vec<(Why, PathBuf)>>) {
+        for (why, path) in std::mem::take(&mut *passed.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.searched.pass(why, &path);
+        }
     }
 
     fn entry(&mut self, entry: &DirEntry) -> Result<(), Stop> {
