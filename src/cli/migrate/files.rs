@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use stella_protocol::migration::{MappingPage, MappingRow, Report, UserCheck, UserPlace};
 use stella_protocol::{Migration, MigrationStatus};
@@ -183,7 +183,7 @@ fn not_done(doing: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Writes every id that goes and the one that it becomes, for whoever has ids outside of the documents: how many.
-pub(super) async fn mapping(desk: &Desk<'_>, of: &Migration, file: &PathBuf) -> Result<usize, Failure> {
+pub(super) async fn mapping(desk: &Desk<'_>, of: &Migration, file: &Path) -> Result<usize, Failure> {
     let wrong = |error: &io::Error| not_done("write", file, error);
     let mut out = BufWriter::new(new(file).map_err(|error| wrong(&error))?);
     writeln!(out, "old_id,new_id").map_err(|error| wrong(&error))?;
