@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use stella_tui::cli::Arguments;
 
+/// The server's, which runs inside this program.
+#[cfg(all(feature = "embedded", not(target_env = "musl")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     #[cfg(feature = "embedded")]
     if let Some(code) = stella_tui::embedded::operate(std::env::args().skip(1)) {

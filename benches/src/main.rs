@@ -21,6 +21,11 @@ use bench::{demo, fanout, first_frame, glass, idle, ingest, limit, memory, migra
 use figures::Report;
 use process::Programs;
 
+/// The server's, so that `migration` measures the library as the server runs it.
+#[cfg(not(target_env = "musl"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures the console and the server beside this program.
 #[derive(Debug, Parser)]
 #[command(version, about)]

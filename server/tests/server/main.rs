@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod actions;
+#[cfg(not(target_env = "musl"))]
+mod allocator;
 mod bad_input;
 mod documents;
 mod feed;
