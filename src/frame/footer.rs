@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use stella_protocol::{FixVerb, MigrationVerb, Role as Rank};
-use stella_widgets::text::{cut, sanitise, width};
+use stella_widgets::text::{cut, cut_words, sanitise, width};
 use stella_widgets::wrap::wrap;
 
 use super::dialog::{Dialog, Lines};
@@ -39,7 +39,7 @@ fn message(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     };
     let at = area.right().saturating_sub(width(&under_way));
     let room = at.saturating_sub(area.x + 2);
-    put(buffer, area.x + 1, area.y, room, &Line::styled(cut(&words, room).into_owned(), view.style(role)));
+    put(buffer, area.x + 1, area.y, room, &Line::styled(cut_words(&words, room).into_owned(), view.style(role)));
     put(buffer, at, area.y, area.width, &Line::styled(under_way, view.style(Role::Waiting)));
 }
 
@@ -150,7 +150,7 @@ fn question(lines: &Lines<'_>, columns: u16) -> Vec<String> {
     let wrapped = wrap(&about, room);
     let mut rows: Vec<String> = wrapped.iter().take(ABOUT).map(|row| (*row).to_owned()).collect();
     if let (Some(last), true) = (rows.last_mut(), wrapped.len() > ABOUT) {
-        *last = format!("{}…", cut(last, room.saturating_sub(1)).trim_end_matches('…'));
+        *last = format!("{}…", cut_words(last, room.saturating_sub(1)).trim_end_matches('…'));
     }
     rows.extend(wrap(ask.trim_start_matches(": "), room).into_iter().map(str::to_owned).filter(|row| !row.is_empty()));
     rows
@@ -187,7 +187,7 @@ pub(super) fn dialog(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Bu
     if let Some(y) = rows.next() {
         let role = if lines.wrong { Role::Danger } else { Role::Muted };
         let room = area.width.saturating_sub(INDENT);
-        put(buffer, area.x + INDENT, y, room, &Line::styled(cut(&hint, room).into_owned(), view.style(role)));
+        put(buffer, area.x + INDENT, y, room, &Line::styled(cut_words(&hint, room).into_owned(), view.style(role)));
     }
     caret
 }

@@ -115,6 +115,23 @@ fn a_cut_over_also_types_the_profile_and_so_does_taking_it_back() {
 }
 
 #[test]
+fn a_cut_over_asks_what_says_that_the_workarounds_are_gone() {
+    let mut beside = verified();
+    let names = ["googleUserId: src/chats.ts", "both ids: src/shares.ts", "merged lists: src/agents.ts", "a cron job"];
+    beside.plan.as_mut().unwrap().workarounds = names.map(|name| format!("queries by {name}").into()).to_vec();
+    let mut scene = shown((80, 24), &beside, None);
+    scene.keys("Emig-7 prod<Enter><Enter>");
+    assert!(scene.screen().contains("The statement may not be empty: nothing was sent."), "{}", scene.screen());
+    insta::assert_snapshot!("workarounds_80x24", scene.screen());
+    scene.keys("release 42 asks by one id<Enter>");
+    reread(&mut scene, &beside);
+    let text = Some("release 42 asks by one id".to_owned());
+    assert_eq!(migrated(&scene), Some((MigrationVerb::Cutover, 15, Some(DIGEST.to_owned()), text)));
+    let screen = shown((80, 200), &beside, None).screen();
+    assert!(screen.contains("must be gone before the cut-over\n   queries by googleUserId"), "{screen}");
+}
+
+#[test]
 fn a_rollback_says_what_it_puts_back_and_does_not_wait_for_batches() {
     let mut scene = shown((120, 36), &copying(), Some(held()));
     assert!(scene.screen().contains("B puts back 3,148 documents, about 40s"), "{}", scene.screen());

@@ -27,7 +27,7 @@ mod pen;
 
 pub(crate) use class::{Class, classify};
 pub(crate) use fit::head;
-pub use fit::{Align, cut, cut_middle, fit, width};
+pub use fit::{Align, cut, cut_middle, cut_words, fit, width};
 pub use lookalike::looks_mixed;
 
 use std::fmt;

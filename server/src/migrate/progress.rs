@@ -1,4 +1,4 @@
-//! How fast a phase goes and how long it still takes, from the ledger's checkpoints.
+//! How fast a phase goes and how long it still takes, from the ledger's counts.
 //!
 //! Pure: a moment comes with each checkpoint; no clock is asked. What nobody can tell is said to be unknown, and
 //! why: an estimate from the first seconds, or through a hold, is worse than none.

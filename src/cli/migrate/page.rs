@@ -201,10 +201,10 @@ pub(super) fn state(state: PhaseState) -> &'static str {
     }
 }
 
-/// How long it took in all its tries; None: it is under way.
+/// How long it took, as often as it was begun; None: it is under way.
 pub(super) fn duration(phase: &Phase) -> Option<String> {
     let time = took(phase.worked_ms(phase.ended_at?));
-    Some(if phase.tries > 1 { format!("{time} in {} tries", phase.tries) } else { time })
+    Some(if phase.tries > 1 { format!("{time}, begun {} times", phase.tries) } else { time })
 }
 
 /// `migrate status`.

@@ -1,8 +1,8 @@
 //! What is asked before a verb on a migration is sent, and which are sent at once.
 
 use stella_protocol::migration::MigrationRequest;
-use stella_protocol::{Migration, MigrationStatus, MigrationVerb};
-use stella_widgets::text::sanitise;
+use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Text};
+use stella_widgets::text::{cut_words, sanitise};
 
 use super::Model;
 use crate::effect::Effect;
@@ -10,6 +10,12 @@ use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, SeenMigration, Step};
 use crate::keys::Intent;
 use crate::screens::migrations as screen;
+
+/// Workarounds that a question names; the plan on the screen has them all.
+const NAMED: usize = 3;
+
+/// Columns of one there.
+const COLUMNS: u16 = 70;
 
 impl Model {
     /// A key of the migration on the screen.
@@ -75,12 +81,15 @@ impl Model {
             Do::Retry | Do::TakeOver => vec![Step::Yes],
             Do::Approve => vec![typed_target(migration), why(false)],
             Do::Start if migration.dual_read.is_none() => vec![typed(), statement()],
-            Do::Cutover => vec![self.typed_with_profile(migration)],
+            Do::Cutover => {
+                let gone = migration.plan.as_ref().and_then(|plan| workarounds_gone(&plan.workarounds));
+                std::iter::once(self.typed_with_profile(migration)).chain(gone).collect()
+            }
             Do::Rollback if screen::is_cut_over(migration) => vec![self.typed_with_profile(migration)],
             Do::Start | Do::Rollback => vec![typed()],
             Do::Stop | Do::Cancel => vec![why(false), Step::Yes],
             Do::HandOver if given.to.is_some() => vec![Step::Yes],
-            Do::HandOver => vec![Step::text("to", "to whom?", true), Step::Yes],
+            Do::HandOver => vec![Step::text("name", "to whom?", true), Step::Yes],
             Do::Close => vec![Step::text("statement", "what did you find, what did you do?", true), Step::Yes],
         }
     }
@@ -128,4 +137,21 @@ fn statement() -> Step {
         about: "what says readers know both ids? (optional: empty asks them)".to_owned(),
         needed: false,
     }
+}
+
+/// What a person says of the data map's workarounds; None: it has none.
+fn workarounds_gone(workarounds: &[Text]) -> Option<Step> {
+    if workarounds.is_empty() {
+        return None;
+    }
+    let mut named: Vec<String> = workarounds.iter().take(NAMED).map(short).collect();
+    if let more @ 1.. = workarounds.len().saturating_sub(NAMED) {
+        named.push(format!("and {more} more, which the plan lists"));
+    }
+    let question = format!("these must be gone first: {}. What says that they are?", named.join("; "));
+    Some(Step::text("statement", &question, true))
+}
+
+fn short(workaround: &Text) -> String {
+    cut_words(&sanitise(workaround.raw()), COLUMNS).into_owned()
 }

@@ -89,7 +89,7 @@ fn begun(state: &State, phase: &Phase, page: &mut Page<'_>) {
         Some(collection) if phase.note.is_empty() => format!("in {}", clean(collection)),
         _ => clean(&phase.note),
     };
-    let tries = (phase.tries > 1).then(|| format!("{} tries", phase.tries));
+    let tries = (phase.tries > 1).then(|| format!("begun {} times", phase.tries));
     let words: Vec<String> = tries.into_iter().chain(Some(note).filter(|note| !note.is_empty())).collect();
     page.marked((&mark, role), Role::Text, &words.join(": "));
 }
@@ -160,6 +160,10 @@ fn planned(migration: &Migration, plan: &PlanSummary, page: &mut Page<'_>) {
     if let Some(first) = &plan.first_scope {
         page.words(1, Role::Muted, "first-migration scope");
         page.words(3, Role::Text, &scope(first));
+    }
+    if !plan.workarounds.is_empty() {
+        page.words(1, Role::Waiting, "must be gone before the cut-over");
+        plan.workarounds.iter().for_each(|one| page.words(3, Role::Text, &clean(one)));
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use stella_protocol::migration::{Eta, PlanSummary, Progress};
 use stella_protocol::{Migration, MigrationStatus};
-use stella_widgets::text::{cut, width};
+use stella_widgets::text::{cut_words, width};
 use stella_widgets::wrap::wrap;
 use stella_widgets::{Bar, number};
 
@@ -225,7 +225,7 @@ fn held(view: &View<'_>, migration: &Migration, progress: Option<&Progress>, col
         };
         return Line::from(vec![
             Span::styled(mark, view.style(role).add_modifier(Modifier::BOLD)),
-            Span::styled(cut(&reason, room).into_owned(), view.style(Role::Text)),
+            Span::styled(cut_words(&reason, room).into_owned(), view.style(Role::Text)),
         ]);
     }
     let result =
@@ -238,7 +238,7 @@ fn held(view: &View<'_>, migration: &Migration, progress: Option<&Progress>, col
         | MigrationStatus::Halted => Role::Danger,
         _ => Role::Text,
     };
-    Line::styled(format!(" {}", cut(&result, columns.saturating_sub(2))), view.style(role))
+    Line::styled(format!(" {}", cut_words(&result, columns.saturating_sub(2))), view.style(role))
 }
 
 /// How often an old id was used since the cut-over, and when last.
@@ -268,9 +268,9 @@ fn then(view: &View<'_>, migration: &Migration, held: Line<'static>, columns: u1
     match rows.as_slice() {
         [first, _, ..] if held.width() <= 1 => {
             let rest = words[first.len()..].trim_start();
-            let rest = format!("{}{}", " ".repeat(usize::from(mark)), cut(rest, room));
+            let rest = format!("{}{}", " ".repeat(usize::from(mark)), cut_words(rest, room));
             [named(first), Line::styled(rest, view.style(Role::Text))]
         }
-        _ => [held, named(&cut(&words, room))],
+        _ => [held, named(&cut_words(&words, room))],
     }
 }

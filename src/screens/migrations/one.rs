@@ -20,6 +20,7 @@ use stella_protocol::{Migration, MigrationId, MigrationStatus};
 
 use super::parts::{Mark, Page, Parts};
 use super::picture;
+use super::verbs::may_still_decide;
 use crate::board::Board;
 use crate::effect::{MigrationList, MigrationPart, Query, Refusal, RequestId};
 use crate::event::Now;
@@ -261,7 +262,8 @@ impl State {
 
     /// True where Enter decides, or leads to the questions that have to be answered.
     pub fn leads_on(&self, board: &Board) -> bool {
-        self.has_choice() || self.asks(board)
+        let may = self.migration(board).is_some_and(|one| may_still_decide(one.status));
+        self.has_choice() && may || self.asks(board)
     }
 
     fn asks(&self, board: &Board) -> bool {

@@ -305,6 +305,19 @@ mod tests {
     }
 
     #[test]
+    fn what_stops_already_is_not_asked_to_again_and_a_pause_can_be_taken_back() {
+        use MigrationVerb as Do;
+        let stopping = |becomes| Migration { stopping: Some(becomes), ..migration("copying", None) };
+        let pausing = stopping(MigrationStatus::Paused);
+        assert_eq!(meant(Intent::Pause, &pausing), Some(Do::Resume));
+        assert_eq!([Do::Resume, Do::Stop, Do::Rollback].map(|verb| by_status(verb, &pausing)), [None, None, None]);
+        let halting = stopping(MigrationStatus::Halted);
+        assert_eq!(by_status(Do::Stop, &halting).as_deref(), Some("it is about to halt already"));
+        assert_eq!(by_status(Do::Rollback, &halting), None);
+        assert!(by_status(Do::Rollback, &stopping(MigrationStatus::RollingBack)).is_some());
+    }
+
+    #[test]
     fn every_status_has_a_verb_or_is_over_or_works() {
         for status in MigrationStatus::ALL.into_iter().filter(|status| status.is_unfinished()) {
             let migration = migration(status.word(), None);

@@ -65,6 +65,20 @@ pub fn cut(text: &str, columns: u16) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The text in at most `columns` columns; its last words give way to `…`, each as a whole. One word alone is cut.
+pub fn cut_words(text: &str, columns: u16) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let shown = head(text, columns.saturating_sub(1));
+    let ends_whole = text[shown.len()..].starts_with(' ');
+    let whole = if ends_whole { Some(shown) } else { shown.rfind(' ').map(|at| &shown[..at]) };
+    match whole.map(|whole| whole.trim_end_matches([' ', ',', ';', ':'])) {
+        Some(whole) if !whole.is_empty() => Cow::Owned(format!("{whole}{CUT_MARK}")),
+        _ => cut(text, columns),
+    }
+}
+
 /// The text in at most `columns` columns; its middle gives way to `…`.
 ///
 /// For paths and long names, whose two ends say the most; the end gets the larger half.

@@ -265,3 +265,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn last_words_give_way_whole_and_one_word_alone_is_cut() {
+    let line = "says yes to 1471 documents, leaves 5 alone";
+    assert_eq!(cut_words(line, 42), line);
+    for (columns, shown) in
+        [(41, "says yes to 1471 documents, leaves 5…"), (27, "says yes to 1471 documents…"), (6, "says…")]
+    {
+        assert_eq!(cut_words(line, columns), shown);
+    }
+    assert_eq!((cut_words("usr_a1b2c3", 5), cut_words(" usr_a1b2c3", 5)), ("usr_…".into(), " usr…".into()));
+    assert!((0..50).all(|columns| width(&cut_words(line, columns)) <= columns));
+}

@@ -38,7 +38,7 @@ use stella_protocol::MigrationId;
 
 pub use answers::{Answers, Decide};
 pub use asked::Side;
-pub use batches::{Batch, BatchDone, Checkpoint, Pass, Progressed, Reach, Settled};
+pub use batches::{Batch, BatchDone, Pass, Progressed, Reach, Settled};
 pub use drift::Stood;
 pub use findings::{Findings, Miss};
 pub use images::Image;

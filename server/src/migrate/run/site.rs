@@ -3,6 +3,7 @@
 //!
 //! Deliberately no phase here: what is read and written, they say.
 
+pub mod limit;
 pub mod reach;
 pub mod voice;
 pub mod walk;
@@ -28,6 +29,7 @@ pub use crate::migrate::plan::ALIASES;
 use crate::migrate::plan::Plan;
 use crate::migrate::resolve::mapping_of;
 use crate::migrate::{DataMap, Mapping, MigrationState, MintKey};
+use limit::Limit;
 use reach::Slots;
 use voice::Voice;
 
@@ -218,6 +220,7 @@ pub struct Run {
     /// Says how far it is.
     pub voice: Voice,
     slots: Slots,
+    limit: Limit,
     backup: tokio::sync::Mutex<Option<Arc<Backup>>>,
 }
 
@@ -232,6 +235,7 @@ impl Run {
             throttle: Mutex::default(),
             voice: Voice::default(),
             slots: Slots::default(),
+            limit: Limit::default(),
             backup: tokio::sync::Mutex::default(),
         }
     }

@@ -247,7 +247,7 @@ impl Bench {
             return Ok(());
         }
         if let Deed::Write(work) = deed {
-            if tally.is_full(&work, run.site.documents.capabilities().batch.clamp(1, MOST_DOCUMENTS)) {
+            if tally.is_full(&work, most_at_once(run)?) {
                 self.flush(run, tally).await?;
             }
             tally.expect(&key, *work);
@@ -297,7 +297,8 @@ impl Bench {
         if pending.is_empty() {
             return Ok(());
         }
-        // Until the store has a place for it nothing is begun.
+        // Until it is due, and the store has a place for it, nothing is begun.
+        run.due(pending.len()).await?;
         let slot = run.slot().await?;
         let (keys, mut works): (Vec<DocumentKey>, Vec<Work>) = pending.into_iter().unzip();
         let answers = self.put(run, &slot, &mut works).await?;
@@ -350,6 +351,7 @@ impl Bench {
                 self.count(&asked.document.key, &deed, tally);
                 return Ok(());
             };
+            run.due(1).await?;
             let answer = self.put(run, slot, std::slice::from_mut(&mut *work)).await?.into_iter().next();
             if answer.is_some_and(|answer| tally.answered(key, &work, answer)) {
                 return Ok(());
@@ -359,4 +361,10 @@ impl Bench {
         tally.park(key, &format!("others changed it {TRIES} times while it was written; resume tries it again"));
         Ok(())
     }
+}
+
+/// Documents of one write: no more than the store takes, and than a limit lets through in a second.
+fn most_at_once(run: &Run) -> Result<usize, Ended> {
+    let limit = run.rate()?.map_or(MOST_DOCUMENTS, |rate| usize::try_from(rate).unwrap_or(MOST_DOCUMENTS));
+    Ok(run.most_writes().min(MOST_DOCUMENTS).min(limit))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use stella_protocol::migration::PhaseName;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::batch::Bench;
 use crate::migrate::DataMap;
@@ -17,7 +17,7 @@ use crate::migrate::run::site::{Ended, Run};
 
 /// Batches that are fetched at once.
 const FETCH: usize = 32;
-/// How soon a wish (a stop, another rate) is heard at most.
+/// How soon a wish to stop is heard at most.
 const HEARD: Duration = Duration::from_millis(250);
 
 /// The batches of a pass that are to be done.
@@ -41,24 +41,6 @@ impl Queue {
     }
 }
 
-/// Documents a second, at most.
-struct Meter {
-    free_at: Instant,
-}
-
-impl Meter {
-    /// True when the next batch may begin now.
-    fn is_free(&self) -> bool {
-        Instant::now() >= self.free_at
-    }
-
-    fn begin(&mut self, documents: u64, rate: Option<u32>) {
-        let Some(rate) = rate.filter(|rate| *rate > 0) else { return };
-        let takes = Duration::from_secs_f64(documents as f64 / f64::from(rate));
-        self.free_at = self.free_at.max(Instant::now()) + takes;
-    }
-}
-
 /// Does every batch of the pass that is not done.
 ///
 /// # Errors
@@ -67,28 +49,20 @@ pub async fn work_off(run: &Run, bench: &Bench) -> Result<(), Ended> {
     let mut queue = Queue { fetched: VecDeque::new(), last: 0, more: true };
     let mut flying = FuturesUnordered::new();
     let mut names: Vec<(u64, String)> = Vec::new();
-    let mut meter = Meter { free_at: Instant::now() };
     let mut ended: Option<Ended> = None;
-    let mut rate = None;
     told(run, bench.pass.phase, "").await?;
     loop {
-        let now = run.state()?.migration.limits.rate;
-        if now != rate {
-            (rate, meter.free_at) = (now, Instant::now());
-        }
         ended = ended.or_else(|| run.check().err());
-        while ended.is_none() && flying.len() < run.throttle().lanes() && meter.is_free() {
+        while ended.is_none() && flying.len() < run.throttle().lanes() {
             queue.refill(run, bench).await?;
             let waits = |batch: &Batch| {
                 moves(&bench.hand().map, &batch.name) && names.iter().any(|(_, name)| *name == batch.name)
             };
             let Some(batch) = queue.fetched.pop_front_if(|batch| !waits(batch)) else { break };
-            meter.begin(batch.documents, rate);
             names.push((batch.number, batch.name.clone()));
             flying.push(one(run, bench, batch));
             ended = run.check().err();
         }
-        run.voice.hold(rate.filter(|_| !meter.is_free()).map(|rate| format!("at most {rate} documents a second")));
         if flying.is_empty() && (ended.is_some() || (queue.fetched.is_empty() && !queue.more)) {
             run.voice.hold(None);
             return ended.map_or(Ok(()), Err);

@@ -8,16 +8,13 @@ mod parts;
 use std::fmt;
 
 use rusqlite::{Connection, Row, Transaction, params};
+use stella_protocol::Timestamp;
 use stella_protocol::migration::{Counts, PhaseName};
-use stella_protocol::{Text, Timestamp};
 
 use super::notes::put_troubles;
 use super::written::put_written;
 use super::{Fold, Ledger, LedgerError, NewTrouble, Stop, WrittenDocument, digest_of, held, word};
 use crate::documents::DocumentKey;
-
-/// Checkpoints of a phase that are kept: more than ten minutes of them.
-const CHECKPOINTS: i64 = 10_000;
 
 /// One way over a set of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,19 +122,6 @@ pub struct Progressed {
     pub at: Option<Timestamp>,
 }
 
-/// How far a phase was at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// When.
-    pub at: Timestamp,
-    /// Documents done, all since the phase began.
-    pub done: u64,
-    /// Of how many.
-    pub total: u64,
-    /// The collection under way.
-    pub collection: Text,
-}
-
 impl Ledger {
     /// Keeps batches of a pass. One that is done already stays as it is; another of its number is replaced.
     ///
@@ -195,14 +179,14 @@ impl Ledger {
         })
     }
 
-    /// Forgets the batches, counts and checkpoints of a phase: it is done anew. Documents written stay.
+    /// Forgets the batches and counts of a phase: it is done anew. Documents written stay.
     ///
     /// # Errors
     /// When the ledger does not do it.
     pub fn forget(&self, phase: PhaseName) -> Result<(), LedgerError> {
         self.write("forget a phase", |tx| {
             let phase = word(&phase, "a batch")?;
-            for table in ["batches", "counts", "checkpoints"] {
+            for table in ["batches", "counts"] {
                 tx.execute(&format!("DELETE FROM {table} WHERE phase = ?1"), [&phase])?;
             }
             Ok(())
@@ -228,8 +212,8 @@ impl Ledger {
         })
     }
 
-    /// Keeps what came of a batch, or of a part of it: documents written, counts, troubles and a checkpoint, all
-    /// or nothing. A part that does not go beyond the one before makes no difference.
+    /// Keeps what came of a batch, or of a part of it: documents written, counts and troubles, all or
+    /// nothing. A part that does not go beyond the one before makes no difference.
     ///
     /// # Errors
     /// When the ledger does not take it: the batch, or this part of it, is undone then.
@@ -246,10 +230,6 @@ impl Ledger {
             parts::put(tx, &phase, done, &open, counted)?;
             add_counts(tx, done.pass.phase, &open.name, &counts)?;
             put_troubles(tx, &done.troubles, done.at)?;
-            let so_far = progressed(tx, &phase)?;
-            let (finished, total) = so_far.documents;
-            let collection = Text::new(open.collection);
-            put_checkpoint(tx, &phase, &Checkpoint { at: done.at, done: finished, total, collection })?;
             Ok(Settled::Now)
         })
     }
@@ -289,38 +269,6 @@ impl Ledger {
     /// When the ledger cannot be read.
     pub fn counts(&self, phase: PhaseName) -> Result<Counts, LedgerError> {
         self.read("read the counts", |connection| counts_of(connection, phase, None))
-    }
-
-    /// Keeps how far a phase without batches is.
-    ///
-    /// # Errors
-    /// When the ledger does not take it.
-    pub fn checkpoint(&self, phase: PhaseName, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
-        self.write("keep how far it is", |tx| put_checkpoint(tx, &word(&phase, "a checkpoint")?, checkpoint))
-    }
-
-    /// The checkpoints of a phase since a time, oldest first, at most 10,000.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn checkpoints(&self, phase: PhaseName, since: Timestamp) -> Result<Vec<Checkpoint>, LedgerError> {
-        self.read("read how far it was", |connection| {
-            let found = connection
-                .prepare_cached(
-                    "SELECT at, done, total, collection FROM checkpoints WHERE phase = ?1 AND at >= ?2
-                     ORDER BY number LIMIT ?3",
-                )?
-                .query_map(params![word(&phase, "a checkpoint")?, since.millis(), CHECKPOINTS], |row| {
-                    Ok(Checkpoint {
-                        at: Timestamp::from_millis(row.get(0)?),
-                        done: row.get::<_, i64>(1)? as u64,
-                        total: row.get::<_, i64>(2)? as u64,
-                        collection: Text::new(row.get::<_, String>(3)?),
-                    })
-                })?
-                .collect::<Result<_, _>>()?;
-            Ok(found)
-        })
     }
 
     /// One digest of all batches of a pass that are done, in their order: of their documents before, and
@@ -430,24 +378,4 @@ pub(super) fn counts_of(connection: &Connection, phase: PhaseName, name: Option<
     let own = planned(&counted)?;
     let all = if own.is_some() { own } else { planned(&word(&Pass::PLAN.phase, "a batch")?)? };
     Ok(Counts { planned: all.unwrap_or(0) as u64, ..counts })
-}
-
-fn put_checkpoint(tx: &Transaction<'_>, phase: &str, checkpoint: &Checkpoint) -> Result<(), Stop> {
-    let last: i64 = tx
-        .prepare_cached("SELECT coalesce(max(number), 0) FROM checkpoints WHERE phase = ?1")?
-        .query_row([phase], |row| row.get(0))?;
-    tx.prepare_cached(
-        "INSERT INTO checkpoints (phase, number, at, done, total, collection) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        phase,
-        last + 1,
-        checkpoint.at.millis(),
-        checkpoint.done as i64,
-        checkpoint.total as i64,
-        checkpoint.collection.raw(),
-    ])?;
-    tx.prepare_cached("DELETE FROM checkpoints WHERE phase = ?1 AND number <= ?2")?
-        .execute(params![phase, last + 1 - CHECKPOINTS])?;
-    Ok(())
 }

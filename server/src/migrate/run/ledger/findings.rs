@@ -72,7 +72,6 @@ impl Ledger {
                 "batches",
                 "intents",
                 "counts",
-                "checkpoints",
                 "troubles",
                 "asked",
             ] {

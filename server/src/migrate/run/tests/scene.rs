@@ -230,13 +230,27 @@ impl Process {
 
     /// A verb on the migration as it stands.
     pub async fn says(&self, scene: &Scene, verb: MigrationVerb) -> Result<Migration, Box<Problem>> {
+        self.says_with(scene, verb, None).await
+    }
+
+    /// From now on at most so many documents a second; 0: no limit.
+    pub async fn limits(&self, scene: &Scene, rate: u32) {
+        self.says_with(scene, MigrationVerb::Rate, Some(rate)).await.unwrap();
+    }
+
+    async fn says_with(
+        &self,
+        scene: &Scene,
+        verb: MigrationVerb,
+        rate: Option<u32>,
+    ) -> Result<Migration, Box<Problem>> {
         let now = self.migration().unwrap();
         let decision = Decision {
             verb,
             by: Text::from("ana"),
             role: Role::Admin,
             plan_digest: now.plan.as_ref().map(|plan| plan.digest.clone()),
-            rate: None,
+            rate,
             to: None,
             text: Text::from("because"),
             dual_read: Some(DualRead::Probe { at: scene.clock.now() }),

@@ -13,6 +13,7 @@ use super::scene::{Process, Scene, data, id};
 use super::sweep::differs;
 use crate::migrate::machine::PLAN_MS;
 use crate::migrate::run::conductor::Conductor;
+use crate::migrate::run::throttle::MOST;
 
 /// Goes on until the first write of its copy waits to be let through.
 async fn copies_to_its_first_write(scene: &Scene, store: &Switched, process: &Process) {
@@ -62,6 +63,28 @@ async fn a_pause_acts_within_a_batch_and_what_goes_on_reaches_the_same_end() {
     process.drive(&other, &[MigrationStatus::Verified], None).await;
     process.end().await;
     assert!(paused == data(&other.contents()), "{:?}", differs(&paused, &data(&other.contents())));
+}
+
+/// Documents a second, in the test of a limit.
+const LIMIT: u32 = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_acts_on_the_writes_of_the_batches_that_are_begun() {
+    let scene = Scene::new(33, 1);
+    let store = Arc::new(Switched { most: Some(1), ..Switched::new(scene.documents.clone()) });
+    let process = scene.start_with(Arc::clone(&store));
+    process.propose(&scene).await;
+    copies_to_its_first_write(&scene, &store, &process).await;
+    process.limits(&scene, LIMIT).await;
+    let begun = Instant::now();
+    store.gate.hold(|_, _| false);
+    // As many as may be in flight were let go before the limit, and what a second lets through goes at once.
+    let free = MOST as u64 + u64::from(LIMIT);
+    store.gate.has_let(free + 2 * u64::from(LIMIT)).await;
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    process.limits(&scene, 0).await;
+    process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    process.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

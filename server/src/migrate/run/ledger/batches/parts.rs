@@ -12,8 +12,6 @@ use crate::migrate::run::ledger::{Fold, Stop, digest_of};
 pub(super) struct Open {
     /// As the plan names its collection.
     pub name: String,
-    /// The collection's path.
-    pub collection: String,
     reached: Option<String>,
     counted: u64,
     digests: Option<([u8; 32], [u8; 32])>,
@@ -23,11 +21,11 @@ pub(super) struct Open {
 pub(super) fn open(tx: &Transaction<'_>, phase: &str, done: &BatchDone) -> Result<Result<Open, Settled>, Stop> {
     let found = tx
         .prepare_cached(
-            "SELECT done, name, collection, reached, counted, digest_before, digest_after FROM batches
+            "SELECT done, name, reached, counted, digest_before, digest_after FROM batches
              WHERE phase = ?1 AND round = ?2 AND number = ?3",
         )?
         .query_row(params![phase, done.pass.round, done.number as i64], |row| {
-            Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(3)?, one(row)))
+            Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(2)?, one(row)))
         })
         .optional()?;
     let Some((is_done, reached, open)) = found else { return Ok(Err(Settled::NoSuch)) };
@@ -40,13 +38,12 @@ pub(super) fn open(tx: &Transaction<'_>, phase: &str, done: &BatchDone) -> Resul
 
 fn one(row: &Row<'_>) -> Result<Open, Stop> {
     let digest = |column| digest_of(row.get_ref(column)?.as_blob().unwrap_or_default(), "a batch");
-    let begun = row.get::<_, Option<Vec<u8>>>(5)?.is_some();
+    let begun = row.get::<_, Option<Vec<u8>>>(4)?.is_some();
     Ok(Open {
         name: row.get(1)?,
-        collection: row.get(2)?,
-        reached: row.get(3)?,
-        counted: row.get::<_, i64>(4)? as u64,
-        digests: if begun { Some((digest(5)?, digest(6)?)) } else { None },
+        reached: row.get(2)?,
+        counted: row.get::<_, i64>(3)? as u64,
+        digests: if begun { Some((digest(4)?, digest(5)?)) } else { None },
     })
 }
 
