@@ -71,7 +71,7 @@ pub fn cut_words(text: &str, columns: u16) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let shown = head(text, columns.saturating_sub(1));
-    let ends_whole = text[shown.len()..].starts_with(' ');
+    let ends_whole = text[shown.len()..].trim_start_matches([',', ';', ':']).starts_with(' ');
     let whole = if ends_whole { Some(shown) } else { shown.rfind(' ').map(|at| &shown[..at]) };
     match whole.map(|whole| whole.trim_end_matches([' ', ',', ';', ':'])) {
         Some(whole) if !whole.is_empty() => Cow::Owned(format!("{whole}{CUT_MARK}")),
