@@ -85,6 +85,27 @@ fn its_lists() {
 }
 
 #[test]
+fn while_the_data_is_looked_at_nobody_says_that_nothing_was_found() {
+    let draft = migration("mig-7", "draft", 2, json!({}));
+    for keys in ["<Tab><Tab>", "<Tab><Tab><Tab>"] {
+        let mut scene = shown((80, 24), &draft, None);
+        scene.keys(keys);
+        fill_with(&mut scene, |part| match part {
+            MigrationPart::Orphans(mut page) => {
+                page.items.clear();
+                MigrationPart::Orphans(page)
+            }
+            MigrationPart::Decisions(mut page) => {
+                page.items.clear();
+                MigrationPart::Decisions(page)
+            }
+            other => other,
+        });
+        assert!(scene.screen().contains("not known yet: the data is being looked at"), "{}", scene.screen());
+    }
+}
+
+#[test]
 fn the_keys_that_are_off_say_why() {
     let mut scene = shown((120, 36), &copying(), Some(held()));
     scene.keys("i");

@@ -38,6 +38,15 @@ fn ends<T>(part: &Part<T>, none: &str, page: &mut Page<'_>) {
     }
 }
 
+/// What an empty list of findings says before there are any.
+fn none_yet(status: MigrationStatus) -> Option<&'static str> {
+    match status {
+        MigrationStatus::Draft => Some("not known yet: the data is being looked at"),
+        MigrationStatus::PlanFailed => Some("not known: the data was not looked at to its end"),
+        _ => None,
+    }
+}
+
 /// Per collection its documents, and how many of those to write are written.
 pub(super) fn collections(part: &Part<CollectionRow>, page: &mut Page<'_>) {
     let roomy = if page.width >= ROOMY { 13 } else { 0 };
@@ -92,7 +101,7 @@ pub(super) fn orphans(state: &State, status: MigrationStatus, page: &mut Page<'_
     for (place, orphan) in state.parts.orphans.items.iter().enumerate() {
         page.thing(at == Some(place), |page| self::orphan(orphan, status, at == Some(place), page));
     }
-    ends(&state.parts.orphans, "every id belongs to a user", page);
+    ends(&state.parts.orphans, none_yet(status).unwrap_or("every id belongs to a user"), page);
 }
 
 fn orphan(orphan: &Orphan, status: MigrationStatus, is_open: bool, page: &mut Page<'_>) {
@@ -186,7 +195,8 @@ pub(super) fn decisions(state: &State, status: MigrationStatus, page: &mut Page<
     for (place, decision) in all.iter().enumerate() {
         page.thing(at == Some(place), |page| question(decision, status, at == Some(place), name, page));
     }
-    ends(&state.parts.decisions, "no question: the documents say who is who", page);
+    let none = none_yet(status).unwrap_or("no question: the documents say who is who");
+    ends(&state.parts.decisions, none, page);
 }
 
 fn question(decision: &Decision, status: MigrationStatus, is_open: bool, name: u16, page: &mut Page<'_>) {

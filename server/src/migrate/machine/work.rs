@@ -400,6 +400,6 @@ fn rolled_back(state: &MigrationState, done: &Result<(u64, u64), Text>, now: Tim
     };
     let note = format!("{} put back, {kept} kept as others changed them since", count(back, "document"));
     turn.close(PhaseName::RollBack, PhaseState::Done, &note);
-    turn.end(MigrationStatus::RolledBack, &format!("rolled back: {note}"));
+    turn.end(MigrationStatus::RolledBack, &note);
     turn.changed("roll-back", &note)
 }
