@@ -105,7 +105,10 @@ async fn once(target: Target, out: &mut dyn Write) -> Result<u8, Failure> {
 /// With the server inside: until the input has ended and everything taken in was dealt with.
 async fn within(plan: embedded::Plan, extent: Extent, out: &mut dyn Write) -> Result<u8, Failure> {
     let shutdown = CancellationToken::new();
-    let tell = Arc::new(|event| match event {
+    let ending = shutdown.clone();
+    let tell = Arc::new(move |event| match event {
+        // What breaks because we end is nobody's trouble.
+        SourceEvent::Trouble(_) if ending.is_cancelled() => {}
         SourceEvent::Trouble(words) => {
             tracing::error!("{}", sanitise(words.raw()));
             remark(&words);
