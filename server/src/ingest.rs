@@ -113,6 +113,11 @@ pub fn parse(body: &str, kind: BodyKind, received: Timestamp) -> Result<Batch<'_
     Ok(batch)
 }
 
+/// Reads one record of text, as a [`LineJoiner`] gives it; `received` is as in [`parse`].
+pub fn record(record: &str, received: Timestamp) -> LogEvent<'_> {
+    text::event(record, received)
+}
+
 #[cfg(test)]
 #[path = "ingest/tests.rs"]
 mod tests;

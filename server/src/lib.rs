@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod auth;
+pub mod backtest;
 pub mod base_url;
 #[cfg(test)]
 mod chance;

@@ -1,5 +1,7 @@
 //! `stella-server`: arguments in, exit code out. Everything else is the library's.
 
+mod cli;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ enum Command {
     /// Bring documents in and out, and look at the ids of users in them.
     #[command(subcommand)]
     Documents(Documents),
+    /// Say which alerts there would have been in recordings, or in the lines that a server kept.
+    Backtest(cli::backtest::Backtest),
 }
 
 #[derive(Args)]
@@ -230,6 +234,7 @@ fn main() -> ExitCode {
         Command::Token(command) => token(command),
         Command::Fixes(command) => fixes(command),
         Command::Documents(command) => documents(command),
+        Command::Backtest(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
