@@ -19,6 +19,7 @@ pub mod frame;
 pub mod keys;
 mod lead;
 pub mod model;
+mod own_queries;
 pub mod plain;
 pub mod runtime;
 pub mod screens;

@@ -110,6 +110,7 @@ const WALLS: &[Wall] = &[
             "server/src/migrate/map",
             "server/src/migrate/plan",
             "server/src/migrate/progress",
+            "server/src/migrate/queries",
             "server/src/migrate/reference",
             "server/src/migrate/resolve",
             "server/src/migrate/roll",

@@ -248,3 +248,31 @@ fn a_report_is_markdown_or_the_servers_object() {
     assert_eq!(asked(&server, &["report"]).out, said.out, "for people it is the same");
     assert_eq!(asked(&server, &["report", "-o", "json"]).objects(), [report]);
 }
+
+#[test]
+fn a_report_can_leave_letters_and_a_table_of_ids_and_overwrites_nothing() {
+    let one = migration("mig-1", "completed", 12, &json!({}));
+    let server = with(&one);
+    let report = json!({
+        "migration": one, "collections": [], "orphans": [], "troubles": [], "reconciliation": [],
+        "users": [{"user": "usr_a", "oldIds": ["ana@example.com"], "places": [
+            {"collection": "conversations", "before": 0, "now": 240, "expected": 240}]}],
+    });
+    server.says("GET migrations/mig-1/report", [report]);
+    let row = |from: &str, to: &str| json!({"from": from, "to": to, "form": "A", "minted": true, "references": 1, "evidence": []});
+    server
+        .says("GET migrations/mig-1/mapping", [page(&json!([row("ana_example_com", "usr_a"), row("usr_a", "usr_a")]))]);
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (letters, table) = (at("letters"), at("ids.csv"));
+    let words = ["report", "--letters", &letters, "--mapping", &table];
+    let said = asked(&server, &words);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.beside.contains("1 letters in") && said.beside.contains("none was sent"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&table).unwrap(), "old_id,new_id\nana_example_com,usr_a\n");
+    assert!(std::fs::read_to_string(format!("{letters}/0001-usr_a.txt")).unwrap().contains("240 of 240"));
+    assert_eq!(asked(&server, &words).code, Some(1), "what is there stays");
+    let again = asked(&server, &["report", "--mapping", &table]);
+    assert!(again.code == Some(1) && again.beside.contains("exists"), "{again:?}");
+    assert_eq!(server.changes().len(), 0);
+}

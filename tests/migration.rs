@@ -191,6 +191,20 @@ fn the_demo_is_planned_as_the_first_run_was_rehearsed_without_a_write_and_taken_
     home.done(&["start", "--plan-digest", &plan, "--follow"]);
     let verified = home.migration(&id);
     assert_eq!(verified.status, MigrationStatus::Verified);
+    // Its application was asked what it shows, and answered out of these documents.
+    let asked = verified.own_queries.unwrap().items;
+    let names: Vec<&str> = asked.iter().map(|query| query.name.raw()).collect();
+    assert_eq!(names, ["list-conversations", "load-shared-agents"]);
+    for query in &asked {
+        let (before, after) = (query.before.unwrap(), query.after.unwrap());
+        assert!(query.silent == 0 && before.users > 10 && after.users == before.users, "{query:?}");
+        assert!(before.median_ms > 0.0 && after.calls == after.users * 3, "{query:?}");
+    }
+    let report = home.done(&["report"]);
+    assert!(
+        report.contains("## The application's own queries") && report.contains("- list-conversations: "),
+        "{report}"
+    );
     let copied = store::contents(&documents);
     let done = differing(&before, &copied);
     assert!(done.len() > 1_000, "{}", done.len());

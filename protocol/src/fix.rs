@@ -255,6 +255,9 @@ pub struct Trail {
     pub at: Timestamp,
     /// Who; `system` when by itself.
     pub by: Text,
+    /// Who asked for it, where that came to pass by itself later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Text>,
     /// What, in words.
     pub what: Text,
 }

@@ -7,6 +7,7 @@ mod detail;
 mod phase;
 mod plan;
 mod progress;
+mod queries;
 mod request;
 mod status;
 
@@ -18,12 +19,13 @@ use crate::{Text, Timestamp};
 
 pub use detail::{
     Alias, CandidateId, CollectionPage, CollectionRow, Decided, Decision, DecisionKind, DecisionOption, DecisionPage,
-    Difference, Evidence, LogPage, LogRow, MappingPage, MappingRow, Orphan, OrphanDecision, OrphanPage, Report,
-    Trouble, TroubleKind, TroublePage, UserCheck, UserPlace, Verification,
+    Difference, Evidence, LogPage, LogRow, MappingPage, MappingRow, OldIdUse, Orphan, OrphanDecision, OrphanPage,
+    Report, Trouble, TroubleKind, TroublePage, UserCheck, UserPlace, Verification,
 };
 pub use phase::{Phase, PhaseName, PhaseState};
 pub use plan::{FirstScope, PlanSummary};
 pub use progress::{Counts, Eta, Progress};
+pub use queries::{OwnQueries, OwnQuery, QueryChange, QueryTiming, QueryVerdict};
 pub use request::{DecisionRequest, MigrationPage, MigrationProposal, MigrationRequest, MigrationVerb, OrphanChoice};
 pub use status::{MigrationKind, MigrationStatus};
 
@@ -116,6 +118,9 @@ pub struct Migration {
     /// A look or a rehearsal or a check that was asked for and is under way without a status of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<PhaseName>,
+    /// What it becomes as soon as the writes in flight have ended: somebody, or a guard, asked it to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<MigrationStatus>,
     /// The phases that were begun, in order.
     #[serde(default)]
     pub phases: Vec<Phase>,
@@ -139,6 +144,9 @@ pub struct Migration {
     /// What a check found, the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// The application's own queries; None: none is declared, and nobody asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_queries: Option<OwnQueries>,
     /// Reads and writes with an old id since the cut-over.
     #[serde(default)]
     pub old_id_uses: u64,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::clock::Clock;
 use crate::demo;
 use crate::documents::place::Place;
+use crate::migrate::queries;
 use crate::remedy::settings::{FixesSection, MigrationSection, NotifySection, Settings};
 use crate::toml_source::Problem;
 
@@ -157,7 +158,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 40] = [
     "listen",
     "data",
     "redact",
@@ -195,6 +196,9 @@ const KEYS: [&str; 37] = [
     "migration.soak_days",
     "migration.dual_read_base",
     "migration.dual_read_path",
+    "migration.query",
+    "migration.watch_minutes",
+    "migration.watch_writers",
 ];
 /// Least likeness (0 to 1) of a key that is suggested.
 const LIKENESS: f64 = 0.7;
@@ -234,6 +238,12 @@ impl File {
                     "`fixes.documents` and `[documents]` both say where documents are; keep one".to_owned(),
                 ));
             }
+        }
+        let settings = file.fixes_or_default();
+        let bases: Vec<&str> = settings.bases.iter().map(|base| base.name.as_str()).collect();
+        let own = queries::read(&path.display().to_string(), text, &bases).map_err(ConfigError::Problems)?;
+        if !own.is_empty() {
+            file.remedy.get_or_insert_default().migration.queries = own;
         }
         Ok(file)
     }
@@ -347,6 +357,23 @@ mod tests {
             ("[docments]\nkind = \"embedded\"\n", "did you mean `documents`?"),
         ] {
             let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_applications_own_queries_go_to_bases_that_are_there_and_every_mistake_has_its_line() {
+        let base = "[[fixes.base]]\nname = \"app\"\nurl = \"https://app.example\"\n";
+        let query = "[[migration.query]]\nname = \"list\"\nbase = \"app\"\npath = \"/{userId}\"\ncount = \"/n\"\n";
+        let settings = Config::serve(&parse(&format!("{base}[migration]\ntarget = \"prod\"\n{query}")).unwrap()).remedy;
+        let migration = settings.unwrap().migration;
+        assert_eq!((migration.target.as_str(), migration.queries.len()), ("prod", 1));
+        for (text, wanted) in [
+            (query.to_owned(), "stella-server.toml:3: `base` is `app`"),
+            (format!("{base}{query}cuont = 1\n"), "stella-server.toml:9: unknown key `migration.query.cuont`"),
+            (format!("{base}[[migration.qury]]\nname = \"x\"\n"), "did you mean `migration.query`?"),
+        ] {
+            let error = parse(&text).unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");
         }
     }

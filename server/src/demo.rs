@@ -19,6 +19,7 @@ mod pace;
 mod people;
 mod place;
 mod pool;
+mod readers;
 mod script;
 mod world;
 
@@ -36,6 +37,7 @@ pub use control::{Control, Effect, Operations};
 pub use documents::{Scene, Seeded, USERS, agreed, documents};
 pub use operate::{APP_FENCE, APP_KEY, APP_TOKEN, APP_URL, OPERATE, operate};
 pub use pace::Paced;
+pub use readers::{Readers, own_queries};
 pub use script::Truth;
 pub use world::World;
 

@@ -6,6 +6,8 @@
 //! Architecture Invariant: knows nothing of fixes, migrations, alerts or the feed.
 
 #[cfg(test)]
+pub(crate) mod before;
+#[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
 pub mod firestore;
@@ -181,6 +183,12 @@ pub trait Documents: Send + Sync {
     /// The same, of writes that whoever asks keeps, to ask again for them.
     fn write_shared(&self, writes: Arc<Vec<DocumentWrite>>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
         self.write(writes.as_ref().clone())
+    }
+
+    /// Waits until so many documents may be written, where a store wants to be loaded step by step. A write waits by
+    /// itself for what nobody waited for; whoever measures how long the store takes waits here, before.
+    fn turn(&self, _documents: usize) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     /// How many documents a collection has.

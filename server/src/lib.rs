@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod alerts;
+mod asking;
 pub mod auth;
 pub mod backtest;
 pub mod base_url;

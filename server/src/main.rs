@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
 use stella_protocol::{Alert, AlertId, Evidence, Role};
-use stella_server::admin::documents::CommandError;
+use stella_server::admin::documents::{CommandError, code, harmless};
 use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
@@ -162,6 +162,23 @@ enum Documents {
     /// Say which forms the ids of users have, where they stand, and what the data map misses (exit code 1).
     Scan {
         /// A data map instead of the shipped one.
+        #[arg(long, value_name = "FILE")]
+        map: Option<PathBuf>,
+        /// In which form.
+        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        output: Output,
+        #[command(flatten)]
+        place: ScanPlace,
+    },
+    /// Look in files of source, scripts and configuration for ids of the users, and for old ones of nobody (exit code 1).
+    SearchCode {
+        /// Files and folders.
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// What is left out, as a line of a .gitignore; may be given several times.
+        #[arg(long, value_name = "PATTERN")]
+        exclude: Vec<String>,
+        /// A data map instead of the shipped one: it says where the users are.
         #[arg(long, value_name = "FILE")]
         map: Option<PathBuf>,
         /// In which form.
@@ -401,19 +418,37 @@ fn documents(command: Documents) -> anyhow::Result<()> {
             Ok(())
         }
         Documents::Scan { map, output, place } => scan(&place.place()?, map.as_deref(), output),
+        Documents::SearchCode { paths, exclude, map, output, place } => {
+            let roll = read_with_map(async { code::roll(&place.place()?, map.as_deref()).await.map_err(Into::into) })?;
+            let form = match output {
+                Output::Json => code::Form::Json,
+                Output::Text => code::Form::Text,
+            };
+            let searched = code::search(&roll, &paths, &exclude, (form, &mut std::io::stdout().lock()))?;
+            // What was passed over is not the answer.
+            let lines = searched.words();
+            lines.iter().try_for_each(|line| writeln!(std::io::stderr(), "{}", harmless(line)))?;
+            anyhow::ensure!(searched.is_clean(), "find no id of a user in these files");
+            Ok(())
+        }
     }
 }
 
-fn scan(place: &Place, map: Option<&Path>, output: Output) -> anyhow::Result<()> {
+/// Looks at documents by a data map, whose problems are the answer where it has some.
+fn read_with_map<T>(look: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the async runtime")?;
-    let report = match runtime.block_on(admin::documents::scan_place(place, map)) {
-        Err(CommandError::Map(problems)) => {
+    runtime.block_on(look).or_else(|error| match error.downcast::<CommandError>()? {
+        CommandError::Map(problems) => {
             problems.iter().try_for_each(|problem| say(&harmless(&problem.to_string())))?;
             anyhow::bail!("use this data map: {} problems", problems.len());
         }
-        other => other?,
-    };
+        other => Err(other.into()),
+    })
+}
+
+fn scan(place: &Place, map: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let report = read_with_map(async { Ok(admin::documents::scan_place(place, map).await?) })?;
     match output {
         Output::Json => say(&admin::documents::json(&report).context("write the report as JSON")?)?,
         Output::Text => admin::documents::words(&report).iter().try_for_each(|line| say(&harmless(line.raw())))?,
@@ -430,19 +465,6 @@ fn shown_alert(data: &Path, id: AlertId) -> anyhow::Result<Shown> {
         AdminAnswer::Refused { reason } => anyhow::bail!("find the alert: {reason}"),
         _ => anyhow::bail!("find the alert: the running server is of another version"),
     }
-}
-
-/// Text from outside as a terminal may have it: whatever is no plain letter stands escaped.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if letter.is_ascii_graphic() || letter == ' ' {
-                letter.to_string()
-            } else {
-                letter.escape_unicode().to_string()
-            }
-        })
-        .collect()
 }
 
 /// One line on stdout; a reader that has gone is no error of ours.

@@ -3,7 +3,8 @@
 //! What stands here looks and tells: the forms of ids ([`form`]), who the users are ([`roll`]), where
 //! references stand ([`map`]), the references of one document and the document with other ids
 //! ([`reference`]), and what a whole store holds ([`survey`]). What may happen to a migration, and what
-//! comes of it, is its [`machine`]; how fast it goes and how long still, its [`progress`].
+//! comes of it, is its [`machine`]; how fast it goes and how long still, its [`progress`]. What the
+//! application itself is asked, and what its answers mean, says [`queries`].
 //!
 //! [`plan`] is what all of that comes to, and what an approval binds to; [`run`] is where it is done.
 //!
@@ -11,6 +12,7 @@
 //! network, and nothing here knows of fixes. Documents come in as they were read; nobody here writes one.
 
 pub mod check;
+pub mod code;
 pub mod drift;
 pub mod event;
 pub mod form;
@@ -19,6 +21,7 @@ pub mod map;
 pub mod placeholder;
 pub mod plan;
 pub mod progress;
+pub mod queries;
 pub mod reference;
 pub mod resolve;
 pub mod roll;

@@ -4,6 +4,7 @@
 //! before. Ending: the other way round, so that whatever was accepted is kept and told.
 
 mod migration;
+mod queries;
 mod remedy;
 mod simulation;
 
@@ -326,6 +327,10 @@ impl Ground {
         let ground = remedy::Ground { hub, series, clock, single_person };
         let parts = remedy::furnish(&settings, &ground)?;
         let webhook = settings.notify.as_ref().map(remedy::webhook).transpose()?;
+        if let Some(play) = play {
+            let readers = demo::Readers::open(self.folder.path(), &play.options, clock);
+            play.operations.show(readers.map_err(|error| StartError::Documents(error.into()))?);
+        }
         // A demo's migration meets a store as slow as a remote one; its fixes are over in a moment all the same.
         let paced = |documents| match play {
             Some(play) => Arc::new(demo::Paced::new(documents, &play.options)) as Arc<dyn Documents>,
@@ -347,7 +352,9 @@ impl Ground {
             clock: &config.clock,
             data: self.folder.path(),
             documents,
+            watch: settings.watch(),
             caller: remedy::caller(settings)?,
+            urls: settings.bases.iter().map(|base| (base.name.clone(), base.url.clone())).collect(),
         };
         let (site, office) = migration::furnish(&settings.migration, ground)?;
         Ok(Migrations { site, office: Arc::new(office) })

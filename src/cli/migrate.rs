@@ -8,6 +8,7 @@
 mod answer;
 mod begin;
 mod decide;
+mod files;
 mod find;
 mod follow;
 mod list;
@@ -41,6 +42,7 @@ Examples:
   stella-tui migrate status --follow                 one line a progress; Ctrl-c lets it go on alone
   stella-tui migrate check-user ana@example.com      what one person sees: before, now, in the end
   stella-tui migrate report -o md > migration.md
+  stella-tui migrate report --letters letters/       one text for each person who did not see everything; sends none
 
 An id may be cut short as long as it stands for one migration only; a number alone is one too. Without an id the one that is not finished is meant. The token comes from STELLA_TOKEN or the profile.
 Exit codes: 0 ok, 1 error or not as it must be, 2 usage, 3 nothing matched, 4 conflict or questions are open, 5 denied, 6 unreachable, 130 stopped following.";

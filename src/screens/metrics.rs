@@ -14,16 +14,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
 use stella_protocol::Series;
 use stella_protocol::series::SeriesPage;
 use stella_widgets::list::Window;
+use stella_widgets::number;
 use stella_widgets::sparkline::spark_string;
 use stella_widgets::text::{Align, fit, sanitise, width};
-use stella_widgets::{Rule, number};
 
 use super::plot::{self, Plot};
-use super::{Context, Go, View};
+use super::{Context, Go, View, table};
 use crate::effect::{Query, Refusal, RequestId, SeriesAsk};
 use crate::event::Now;
 use crate::frame::{put, tint};
@@ -209,7 +208,7 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     let note = format!("{} of {}{held}", rows.len(), view.board.series.iter().count());
     let title =
         if state.filter.is_empty() { "metrics".to_owned() } else { format!("metrics -- {}", sanitise(&state.filter)) };
-    draw_rule(view, &title, &note, body, buffer);
+    table::rule(view, &title, &note, body, buffer);
     if rows.is_empty() {
         let words = if state.filter.is_empty() {
             " No series yet: they begin with the first log lines."
@@ -227,16 +226,6 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     }
     let chart = Rect { y: list.bottom(), height: body.bottom().saturating_sub(list.bottom()), ..body };
     draw_chart(state, view, chart, buffer);
-}
-
-fn draw_rule(view: &View<'_>, title: &str, note: &str, area: Rect, buffer: &mut Buffer) {
-    let rule = Rule::new()
-        .title(title)
-        .note(note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..area }, buffer);
 }
 
 /// Widths that all rows share; they depend on units and not on values, so that nothing moves.
@@ -295,7 +284,7 @@ fn draw_chart(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let loaded = state.loaded.as_ref().filter(|loaded| loaded.key.0 == *cursor);
     let name = loaded.map_or_else(|| sanitise(cursor), |loaded| sanitise(loaded.series.name.raw()));
     let live = if state.window.live() && !state.held { "live" } else { "past" };
-    draw_rule(view, &name, &format!("{words} {live}   █ mean ▒ highest   + - zoom, left right move"), area, buffer);
+    table::rule(view, &name, &format!("{words} {live}   █ mean ▒ highest   + - zoom, left right move"), area, buffer);
     let inner = Rect {
         x: area.x + 1,
         y: area.y + 1,

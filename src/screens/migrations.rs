@@ -30,7 +30,7 @@ use crate::keys::Intent;
 
 pub use list::{draw, list_area};
 pub(crate) use panes::choice_word;
-pub use verbs::{does, is_outside, limit, may_still_decide, meant, next_rate, off};
+pub use verbs::{does, is_cut_over, is_outside, limit, may_still_decide, meant, next_rate, off};
 pub(crate) use words::{eta, figures, hold, short, stands, status, status_role, verb};
 
 /// Where the human is in the list.

@@ -1,4 +1,4 @@
-//! A list's table: the names over its columns, a row's cells below them, and what stands there while there is none.
+//! A list's table: the line above it, the names over its columns, a row's cells below them, and what stands there while there is none.
 //!
 //! Knows neither what stands in a cell nor where the columns came from.
 
@@ -6,6 +6,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
+use ratatui::widgets::Widget;
+use stella_widgets::Rule;
 use stella_widgets::columns::Place;
 use stella_widgets::text::fit;
 
@@ -16,6 +18,31 @@ use crate::theme::Role;
 
 /// Columns left of the first one: the cursor, and room for a mark.
 pub(super) const MARGIN: u16 = 3;
+
+/// Rows of a peek.
+const PEEK: u16 = 4;
+
+/// Draws the line over a list or a page: what it is, and a note about it.
+pub(super) fn rule(view: &View<'_>, title: &str, note: &str, row: Rect, buffer: &mut Buffer) {
+    (&ruled(view, title, note)).render(Rect { height: 1, ..row }, buffer);
+}
+
+/// The same line, to be drawn by others.
+pub(super) fn ruled<'t>(view: &View<'_>, title: &'t str, note: &'t str) -> Rule<'t> {
+    Rule::new()
+        .title(title)
+        .note(note)
+        .style(view.style(Role::Border))
+        .title_style(view.style(Role::Title))
+        .note_style(view.style(Role::Muted))
+}
+
+/// The rows of a list below its headings, and above a peek at the one under the cursor where there is room for it.
+pub(super) fn list_area(body: Rect) -> Rect {
+    let top = 2.min(body.height);
+    let peek = if body.height > PEEK + 8 { PEEK } else { 0 };
+    Rect { y: body.y + top, height: body.height.saturating_sub(top + peek), ..body }
+}
 
 /// Writes the names of the columns into a row.
 pub(super) fn headings(view: &View<'_>, names: &[&str], places: &[Option<Place>], row: Rect, buffer: &mut Buffer) {

@@ -267,9 +267,14 @@ fn a_pause_that_we_asked_for_is_no_news_and_anothers_is() {
         assert_eq!(says(&mut scene, &asked).0, "");
         let why = format!("paused by {by}: late");
         let stands = json!({"status": "paused", "holdReason": why});
-        let done = stepped(&asked, "system", &format!("copy stopped: {why}"), &stands);
+        let mut done = stepped(&asked, "system", &format!("copy stopped: {why}"), &stands);
+        done.trail.last_mut().unwrap().asked_by = Some(by.into());
         assert_eq!(says(&mut scene, &done).0, said);
     }
+    let mut scene = told((80, 24), vec![copying()], Role::Admin);
+    let words = json!({"status": "paused", "holdReason": "paused by sre-1"});
+    let done = stepped(&copying(), "system", "copy stopped: paused by sre-1", &words);
+    assert_eq!(says(&mut scene, &done).0, "mig-7 is paused: paused by sre-1", "words say nothing of whose wish it was");
     let mut scene = told((80, 24), vec![copying()], Role::Admin);
     let guard = json!({"status": "halted", "holdReason": "the store refused 9 documents"});
     let done = stepped(&copying(), "system", "copy stopped: the store refused 9 documents by sre-1", &guard);

@@ -7,7 +7,7 @@ use stella_tui::event::{Cause, Event, LinkEvent};
 
 use crate::migrations_told::{
     completed, copying, fill, fill_with, halted, held, migration, planned, progress, rehearsed, rolling_back, shown,
-    soaking, told, undecided, verified,
+    slower, soaking, told, undecided, verified,
 };
 use crate::remedies::at;
 use crate::scene::{self, Scene, morning};
@@ -47,6 +47,23 @@ fn every_state_at_three_sizes() {
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), scene.screen());
         }
     }
+}
+
+#[test]
+fn a_query_of_the_application_that_became_slower_is_shown_with_its_figures() {
+    let scene = shown((120, 36), &slower(), None);
+    insta::assert_snapshot!("slower_120x36", scene.screen());
+    let mut scene = shown((80, 24), &slower(), None);
+    insta::assert_snapshot!("slower_80x24", scene.screen());
+    for _ in 0..12 {
+        if scene.screen().contains("load-shared-agents: 2 calls") {
+            break;
+        }
+        scene.keys("jj");
+    }
+    let screen = scene.screen();
+    assert!(screen.contains("34 % SLOWER") && screen.contains("load-shared-agents: 2 calls"), "{screen}");
+    insta::assert_snapshot!("slower_below_80x24", screen);
 }
 
 #[test]

@@ -140,6 +140,28 @@ pub fn verified() -> Migration {
     begun("verified", 15, &phases, more)
 }
 
+/// The check found all equal, and the application became slower.
+pub fn slower() -> Migration {
+    let why = "no difference, but list-conversations of the application takes 34 % longer (28 to 41 %, 23 users); \
+               resume lets it go on like that, or roll back";
+    let next = json!({"verb": "resume", "words": "resume: looks at every document, and lets it be"});
+    let phases = json!([
+        phase("copy", "done", -300, Some(-180), "5,141 of 5,143 written, 2 parked"),
+        phase("verify", "done", -90, Some(-30), "8,402 documents looked at, 0 differences"),
+    ]);
+    let timing = |ms: f64| json!({"medianMs": ms, "calls": 69, "users": 23});
+    let change = |ratio: f64, low: f64, high: f64, verdict: &str| json!({"ratio": ratio, "low": low, "high": high, "users": 23, "verdict": verdict});
+    let queries = json!({"items": [
+        {"name": "list-conversations", "before": timing(212.4), "after": timing(284.6),
+            "change": change(1.34, 1.28, 1.41, "too_slow")},
+        {"name": "load-shared-agents", "before": timing(96.0), "after": timing(58.0),
+            "change": change(0.6, 0.56, 0.66, "faster"), "silent": 2, "whySilent": "it answered 503\u{1b}[2J"},
+    ]});
+    let more = json!({"counts": counts(5141, 2, 0), "next": next, "verification": check(0), "holdReason": why,
+        "result": why, "ownQueries": queries});
+    begun("halted", 15, &phases, more)
+}
+
 fn cut_over(last: &Value) -> Value {
     let mut phases = vec![
         phase("copy", "done", -300, Some(-180), "5,141 of 5,143 written, 2 parked"),

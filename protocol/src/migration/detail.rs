@@ -321,6 +321,21 @@ pub struct UserCheck {
     pub old_ids: Vec<Text>,
     /// Per collection.
     pub places: Vec<UserPlace>,
+    /// Old ids that the application still asked for, or its lines said, since the cut-over; the last first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub old_id_uses: Vec<OldIdUse>,
+}
+
+/// That an old id was used since the cut-over: somebody's session, or a writer, still has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OldIdUse {
+    /// Which.
+    pub old_id: Text,
+    /// How often.
+    pub times: u64,
+    /// When last.
+    pub last_at: Timestamp,
 }
 
 /// `GET /aliases/{oldId}`: who an old id is now.

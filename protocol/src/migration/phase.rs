@@ -89,10 +89,40 @@ pub struct Phase {
     pub state: PhaseState,
     /// When it was begun, the last time.
     pub started_at: Timestamp,
+    /// How often it was begun: more than once after a pause, a halt, a failure or a crash. What was done to its end
+    /// and is done anew counts from one again.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub tries: u32,
+    /// How long its earlier tries took together, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub before_ms: i64,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
     /// What came of it, in words.
     #[serde(default)]
     pub note: Text,
+}
+
+impl Phase {
+    /// How long it worked in all its tries, in milliseconds, the last one up to this moment; one that ended, up to
+    /// its end.
+    pub fn worked_ms(&self, now: Timestamp) -> i64 {
+        let last = self.ended_at.unwrap_or(now).since(self.started_at).max(0);
+        self.before_ms.saturating_add(last)
+    }
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the serialiser wants it")]
+fn is_once(tries: &u32) -> bool {
+    *tries == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the serialiser wants it")]
+fn is_none(millis: &i64) -> bool {
+    *millis == 0
 }

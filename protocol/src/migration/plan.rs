@@ -28,8 +28,12 @@ pub struct PlanSummary {
     pub references: u64,
     /// People who get a new id, or lose a second one.
     pub users: u64,
-    /// Old ids that go to one of theirs.
+    /// Old ids in the data that go to one of theirs.
     pub old_ids: u64,
+    /// Alias documents that a cut-over makes: one for each old id that can name a document, those that the data
+    /// does not hold among them. None: nobody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<u64>,
     /// Ids without a user.
     pub orphan_ids: u64,
     /// Documents that only they hold.
@@ -47,6 +51,12 @@ pub struct PlanSummary {
     /// What the data map misses: places that hold a user's id and are not declared.
     #[serde(default)]
     pub misses: u64,
+    /// What the data map says is not in the documents, and who sees to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Text>,
+    /// What the data map says must be gone before a cut-over: that it is, a person states there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workarounds: Vec<Text>,
     /// User documents that are made for ids without a user.
     #[serde(default, skip_serializing_if = "is_none")]
     pub placeholders: u64,

@@ -1,12 +1,13 @@
-//! `stella-server documents import|export|scan`: whole worlds of documents in and out of the embedded
+//! `stella-server documents import|export|scan|search-code`: whole worlds of documents in and out of the embedded
 //! store, and what the ids of users in it look like.
 //!
 //! A scan writes nothing; it reads the embedded store at one moment, another one page by page. A server may run
 //! meanwhile.
 
+pub mod code;
 mod words;
 
-pub use words::{json, words};
+pub use words::{harmless, json, words};
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};

@@ -9,6 +9,7 @@
 //! GET  /deploys/{service}   POST /deploys/{service}/rollback POST /deploys/{service}/forward
 //! GET  /services/{name}     POST /services/{name}/restart    POST /services/{name}/scale?to=N
 //! GET  /effects            GET  /reads-both-ids
+//! GET  /users/{id}/conversations                      GET  /users/{id}/agents
 //! ```
 //!
 //! Whatever changes something names an `Idempotency-Key` (the same key: the first answer, no second
@@ -23,6 +24,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::readers::Readers;
 use super::{DemoError, World};
 use crate::auth::Secret;
 
@@ -106,6 +109,8 @@ pub struct Operations {
     file: Option<PathBuf>,
     listener: Option<TcpListener>,
     door: mpsc::Sender<Ask>,
+    /// Shows people what is theirs, once there is a store to read.
+    readers: Arc<OnceLock<Readers>>,
     asks: mpsc::Receiver<Ask>,
 }
 
@@ -133,7 +138,19 @@ impl Operations {
             control.keep(folder).map_err(|source| DemoError::Remember { file: FILE, source })?;
         }
         let (door, asks) = mpsc::channel(WAITING);
-        Ok(Self { control, file: folder.map(|folder| folder.join(FILE)), listener: Some(listener), door, asks })
+        Ok(Self {
+            control,
+            file: folder.map(|folder| folder.join(FILE)),
+            listener: Some(listener),
+            door,
+            readers: Arc::default(),
+            asks,
+        })
+    }
+
+    /// From now on people are shown what is theirs; a second one changes nothing.
+    pub fn show(&self, readers: Readers) {
+        let _ = self.readers.set(readers);
     }
 
     /// The file that says the same, for its owner only; None: there is no folder.
@@ -149,8 +166,8 @@ impl Operations {
     /// Takes connections from now on, until `shutdown`.
     pub(super) fn serve(&mut self, shutdown: &CancellationToken) {
         if let Some(listener) = self.listener.take() {
-            let (door, token) = (self.door.clone(), self.control.token.clone());
-            tokio::spawn(wire::serve(listener, token, door, shutdown.clone()));
+            let (token, rooms) = (self.control.token.clone(), (self.door.clone(), Arc::clone(&self.readers)));
+            tokio::spawn(wire::serve(listener, token, rooms, shutdown.clone()));
         }
     }
 

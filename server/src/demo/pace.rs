@@ -63,6 +63,17 @@ impl Paced {
         tokio::time::sleep(self.span(took)).await;
     }
 
+    /// Takes as long as an answer of the application: its user's document by its id, or found by what it names, then
+    /// one query that finds so many documents.
+    pub(super) async fn answer(&self, is_direct: bool, documents: usize) {
+        let took = {
+            let mut course = self.course();
+            let user = if is_direct { course.look() } else { course.read(1) };
+            user + course.read(documents)
+        };
+        tokio::time::sleep(self.span(took)).await;
+    }
+
     /// Waits until so many writes would be done. Says whether somebody shall meddle now.
     async fn turn(&self, writes: usize) -> bool {
         let (done, meddle) = {

@@ -199,6 +199,10 @@ impl Documents for Firestore {
         Box::pin(self.0.write(writes))
     }
 
+    fn turn(&self, documents: usize) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.turn_ahead(documents))
+    }
+
     fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
         Box::pin(self.0.count(collection))
     }

@@ -89,10 +89,21 @@ pub struct Copied {
 /// What the ledger says of other documents.
 pub trait Others {
     /// The original of which we made the copy under this key; None: we made none.
-    fn copied(&self, copy: &DocumentKey) -> Option<Copied>;
+    ///
+    /// # Errors
+    /// When the ledger cannot be read: nobody knows then.
+    fn copied(&self, copy: &DocumentKey) -> Result<Option<Copied>, Unread>;
     /// True when a document was there when the data was looked at.
-    fn was_seen(&self, key: &DocumentKey) -> bool;
+    ///
+    /// # Errors
+    /// When the ledger cannot be read: nobody knows then.
+    fn was_seen(&self, key: &DocumentKey) -> Result<bool, Unread>;
 }
+
+/// The ledger did not say what was asked: nothing is judged without it.
+#[derive(Debug, thiserror::Error)]
+#[error("judge a document")]
+pub struct Unread(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// What came of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,20 +190,26 @@ impl<'j> Judge<'j> {
 
     /// Judges one document. Every one that is there now comes once, and every one that was seen or written
     /// and is gone.
-    pub fn judge(&mut self, case: &Case<'_>) -> Verdict {
+    ///
+    /// # Errors
+    /// When what is to be known of other documents is not.
+    pub fn judge(&mut self, case: &Case<'_>) -> Result<Verdict, Unread> {
         let collection = self.map.collection(&case.key.collection);
-        let becomes = collection.map_or(Becomes::Same, |collection| self.becomes(case, collection));
+        let becomes = match collection {
+            Some(collection) => self.becomes(case, collection)?,
+            None => Becomes::Same,
+        };
         let verdict = match case.now {
             None => gone(case),
             Some((now, digest)) => {
                 self.documents += 1;
                 self.seen.extend(collection.map(|one| one.name.as_str()));
                 self.stored += collection.map_or(0, |one| self.stored_under_old_ids(one, now));
-                self.there(case, collection, (now, &digest), &becomes)
+                self.there(case, collection, (now, &digest), &becomes)?
             }
         };
         if let Some(collection) = collection {
-            self.count(case, collection, &becomes, &verdict);
+            self.count(case, collection, &becomes, &verdict)?;
         }
         match &verdict {
             Verdict::Fine => {}
@@ -204,31 +221,31 @@ impl<'j> Judge<'j> {
             }
             Verdict::Differs(difference) => self.differs(difference.clone()),
         }
-        verdict
+        Ok(verdict)
     }
 
     /// As it stands; when it is gone, as it was.
-    fn becomes(&self, case: &Case<'_>, collection: &Collection) -> Becomes {
+    fn becomes(&self, case: &Case<'_>, collection: &Collection) -> Result<Becomes, Unread> {
         let own = case.before.filter(|before| before.key == *case.key);
         let document = match case.now {
-            Some((now, _)) if is_exactly(case, now) => return Becomes::Same,
+            Some((now, _)) if is_exactly(case, now) => return Ok(Becomes::Same),
             Some((now, _)) => now,
             None => match own {
                 Some(before) => before,
-                None => return Becomes::Same,
+                None => return Ok(Becomes::Same),
             },
         };
-        match rewrite(self.map, collection, document, self.ids.mapping) {
+        Ok(match rewrite(self.map, collection, document, self.ids.mapping) {
             Rewritten::Same => Becomes::Same,
             Rewritten::Parked(_) => Becomes::Other("it holds an old id, and two become one".to_owned()),
             Rewritten::Changed(changed) if changed.changes.is_empty() => Becomes::Archived,
             Rewritten::Changed(changed) if changed.key == *case.key => Becomes::Other(first_change(&changed.changes)),
-            Rewritten::Changed(changed) => match self.others.copied(&changed.key) {
+            Rewritten::Changed(changed) => match self.others.copied(&changed.key)? {
                 Some(copied) if copied.source == *case.key => Becomes::Copied(copied.version),
                 _ if is_one(case, collection, &changed) => Becomes::One,
                 _ => Becomes::Other(first_change(&changed.changes)),
             },
-        }
+        })
     }
 
     fn differs(&mut self, difference: Difference) {
@@ -244,26 +261,26 @@ impl<'j> Judge<'j> {
         collection: Option<&Collection>,
         (now, digest): (&Document, &[u8; 32]),
         becomes: &Becomes,
-    ) -> Verdict {
+    ) -> Result<Verdict, Unread> {
         if let Some(left) = case.left {
             self.written += 1;
-            return if left.version == now.version {
+            return Ok(if left.version == now.version {
                 self.as_left(case, collection, left.content, now)
             } else {
                 self.changed_since(case, collection, now, becomes)
-            };
+            });
         }
-        match case.seen {
+        Ok(match case.seen {
             Some(was) if was.version == now.version => {
                 self.untouched += 1;
                 if was.digest != *digest {
-                    return differs(case.key, "damaged", "its content is another, in the same version");
+                    return Ok(differs(case.key, "damaged", "its content is another, in the same version"));
                 }
                 if case.parked { Verdict::Fine } else { holds_no_old_id(now, becomes, Verdict::Fine) }
             }
             Some(_) => self.changed_since(case, collection, now, becomes),
-            None => self.new_one(collection, now, becomes),
-        }
+            None => self.new_one(collection, now, becomes)?,
+        })
     }
 
     fn as_left(
@@ -320,16 +337,17 @@ impl<'j> Judge<'j> {
         if case.parked { since } else { holds_no_old_id(now, becomes, since) }
     }
 
-    fn new_one(&self, collection: Option<&Collection>, now: &Document, becomes: &Becomes) -> Verdict {
+    fn new_one(&self, collection: Option<&Collection>, now: &Document, becomes: &Becomes) -> Result<Verdict, Unread> {
         let since = Verdict::ChangedSince(Text::new("somebody else made it".to_owned()));
-        let Some(collection) = collection else { return since };
-        if self.stands_where_one_moves_to(collection, now) {
-            return differs(&now.key, "extra", "it stands where another one moves to, and nobody here made it");
+        let Some(collection) = collection else { return Ok(since) };
+        if self.stands_where_one_moves_to(collection, now)? {
+            let why = "it stands where another one moves to, and nobody here made it";
+            return Ok(differs(&now.key, "extra", why));
         }
         if let Some(id) = self.nobodys(collection, now) {
-            return differs(&now.key, "orphan", &format!("{id} is nobody's"));
+            return Ok(differs(&now.key, "orphan", &format!("{id} is nobody's")));
         }
-        holds_no_old_id(now, becomes, since)
+        Ok(holds_no_old_id(now, becomes, since))
     }
 
     /// An id that is nobody's and was not listed.
@@ -353,13 +371,17 @@ impl<'j> Judge<'j> {
         all.iter().filter(old).count() as u64
     }
 
-    fn stands_where_one_moves_to(&self, collection: &Collection, now: &Document) -> bool {
-        let Some(pattern) = collection.id.as_ref().filter(|pattern| !pattern.is_pseudonym()) else { return false };
-        pattern.cuts(&now.key.id).iter().any(|cut| {
-            let olds = self.ids.olds.get(cut.user).into_iter().flatten();
-            olds.map(|old| format!("{}{old}{}", cut.before, cut.behind))
-                .any(|id| self.others.was_seen(&DocumentKey::new(now.key.collection.clone(), id)))
-        })
+    fn stands_where_one_moves_to(&self, collection: &Collection, now: &Document) -> Result<bool, Unread> {
+        let Some(pattern) = collection.id.as_ref().filter(|pattern| !pattern.is_pseudonym()) else { return Ok(false) };
+        for cut in pattern.cuts(&now.key.id) {
+            for old in self.ids.olds.get(cut.user).into_iter().flatten() {
+                let id = format!("{}{old}{}", cut.before, cut.behind);
+                if self.others.was_seen(&DocumentKey::new(now.key.collection.clone(), id))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// What was found.

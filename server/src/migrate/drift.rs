@@ -1,4 +1,4 @@
-//! What shows, after a cut-over, that somebody still writes or says old ids, and that somebody who had
+//! What shows, after a migration's copy or where there was none, that somebody still writes or says old ids, and that somebody who had
 //! documents has none: the signs, and what an alert says of them.
 //!
 //! Deliberately not known: where documents and lines come from, and what was told before (that is
@@ -7,7 +7,7 @@
 pub mod said;
 mod story;
 
-pub use story::{Lost, Place, Written};
+pub use story::{Lost, Place, Since, Written};
 
 use crate::documents::Document;
 use crate::migrate::map::{Collection, Kind};

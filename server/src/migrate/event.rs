@@ -1,6 +1,6 @@
 //! What can happen to a migration, what comes of it, and why not. The words of the machine.
 
-use stella_protocol::migration::{Backup, Counts, DualRead, PlanSummary, Verification};
+use stella_protocol::migration::{Backup, Counts, DualRead, OwnQueries, PlanSummary, Verification};
 use stella_protocol::{MigrationVerb, Role, Text, Timestamp};
 
 use super::state::MigrationState;
@@ -90,6 +90,13 @@ pub enum Event {
         fence: u64,
         /// In words.
         found: Result<Text, Text>,
+    },
+    /// The application was asked its own queries, or will be; in the middle of a phase.
+    Asked {
+        /// By this fence.
+        fence: u64,
+        /// As far as they were; None: none is declared.
+        queries: Option<OwnQueries>,
     },
     /// The ledger went on.
     Checkpoint {

@@ -21,6 +21,7 @@ mod people;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod sample;
+mod slow;
 mod soak;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -28,6 +29,9 @@ mod table_test;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tries_test;
 mod turn;
 mod words;
 mod work;
@@ -50,7 +54,7 @@ const SYSTEM: &str = "system";
 
 /// The first state: a draft whose scan is to be begun.
 pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
-    let made = Trail { at: now, by: draft.by.clone(), what: Text::from("made it") };
+    let made = Trail { at: now, by: draft.by.clone(), asked_by: None, what: Text::from("made it") };
     let migration = Migration {
         id,
         kind: MigrationKind::UserIds,
@@ -63,6 +67,7 @@ pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
         plan: None,
         open_decisions: 0,
         under_way: None,
+        stopping: None,
         phases: Vec::new(),
         counts: Counts::default(),
         limits: Limits { rate: None, canary: draft.canary, soak_ms: draft.soak_ms.max(0) },
@@ -71,6 +76,7 @@ pub fn open(id: MigrationId, draft: Draft, now: Timestamp) -> MigrationState {
         backup: None,
         hold_reason: None,
         verification: None,
+        own_queries: None,
         old_id_uses: 0,
         last_old_id_use: None,
         result: Text::default(),
@@ -109,6 +115,7 @@ pub fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Result<Ste
         | Event::Rehearsed { .. }
         | Event::BackedUp { .. }
         | Event::Canary { .. }
+        | Event::Asked { .. }
         | Event::Checkpoint { .. }
         | Event::Stopped { .. }
         | Event::Broke { .. }

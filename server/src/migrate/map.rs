@@ -9,6 +9,7 @@ pub mod place;
 pub mod shipped;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +27,25 @@ pub struct DataMap {
     pub users: Users,
     /// The collections with references, in the order of the file.
     pub collections: Vec<Collection>,
+    /// Ids of users that are not in the documents, and who sees to them: Stella does not.
+    pub elsewhere: Vec<Beside>,
+    /// What works only while old ids are in the data, and must be gone before a cut-over.
+    pub workarounds: Vec<Beside>,
+}
+
+/// Something that a migration of the documents does not do, and that goes with it all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// What it is.
+    pub what: String,
+    /// Who does it, or where it is.
+    pub by: String,
+}
+
+impl fmt::Display for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.by)
+    }
 }
 
 /// The collection whose documents are the users.

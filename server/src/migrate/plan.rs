@@ -11,6 +11,11 @@ use sha2::{Digest, Sha256};
 use stella_protocol::migration::{FirstScope, MigrationKind, OrphanChoice, PlanSummary};
 use stella_protocol::{Text, Timestamp};
 
+use crate::documents::{DocumentKey, shape};
+
+/// Where aliases of old ids stand.
+pub const ALIASES: &str = "user_id_aliases";
+
 /// A complete plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,6 +128,12 @@ impl Plan {
         made
     }
 
+    /// The old ids that a cut-over makes alias documents of: those that can name a document.
+    pub fn aliases(&self) -> impl Iterator<Item = &String> {
+        let all = self.mapping.iter().chain(&self.further).filter(|(old, new)| old != new);
+        all.map(|(old, _)| old).filter(|old| is_aliased(old))
+    }
+
     /// As everyone sees it.
     ///
     /// # Errors
@@ -143,6 +154,7 @@ impl Plan {
             references: sum(|one| one.references),
             users: moving.iter().collect::<BTreeSet<_>>().len() as u64,
             old_ids: moving.len() as u64,
+            aliases: Some(self.aliases().count() as u64),
             orphan_ids: measured.orphan_ids,
             orphan_documents: sum(|one| one.orphans),
             clashes: sum(|one| one.clashes),
@@ -152,8 +164,15 @@ impl Plan {
             misses: measured.misses,
             placeholders: self.placeholders().len() as u64,
             archived: sum(|one| one.archived),
+            elsewhere: Vec::new(),
+            workarounds: Vec::new(),
         })
     }
+}
+
+/// True for an id that can name a document.
+pub fn is_aliased(old: &str) -> bool {
+    shape::key(&DocumentKey::new(ALIASES, old)).is_ok()
 }
 
 /// Bytes in lower-case hexadecimal digits.
@@ -229,10 +248,24 @@ mod tests {
     #[test]
     fn a_summary_counts_people_once_and_what_stays_not_at_all() {
         let summary = plan().summary(measured()).unwrap();
-        assert_eq!((summary.users, summary.old_ids), (1, 2));
+        assert_eq!((summary.users, summary.old_ids, summary.aliases), (1, 2, Some(2)));
         assert_eq!((summary.documents, summary.collections, summary.undeclared), (8, 2, 1));
         assert_eq!((summary.moves, summary.orphan_documents), (2, 1));
         assert_eq!((summary.placeholders, summary.archived), (0, 0));
+    }
+
+    #[test]
+    fn an_alias_is_made_of_every_old_id_that_can_name_a_document_also_of_those_the_data_does_not_hold() {
+        let mut plan = plan();
+        for old in ["ana@example.com", "usr_ana_example_com", "not/one"] {
+            plan.further.insert(old.into(), "usr_a".into());
+        }
+        assert_eq!(
+            plan.aliases().collect::<Vec<_>>(),
+            ["7", "ana_example_com", "ana@example.com", "usr_ana_example_com"]
+        );
+        let summary = plan.summary(measured()).unwrap();
+        assert_eq!((summary.old_ids, summary.aliases), (2, Some(4)));
     }
 
     #[test]

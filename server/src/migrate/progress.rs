@@ -24,6 +24,8 @@ const LEAST_PART: u64 = 50;
 const OF_NOW: f64 = 0.3;
 /// An estimate is never narrower than this part of it to both sides.
 const MARGIN: f64 = 0.1;
+/// Why there is no estimate behind a rest or a hold.
+const GONE_ON: &str = "it has just gone on";
 /// Nobody plans for longer, in milliseconds: a year.
 const LONGEST_MS: f64 = 365.0 * 24.0 * 3600.0 * 1000.0;
 
@@ -37,6 +39,8 @@ pub struct Meter {
     done: u64,
     total: u64,
     held: Option<Text>,
+    /// The last checkpoint at which it was held.
+    held_at: Option<i64>,
 }
 
 impl Meter {
@@ -53,9 +57,12 @@ impl Meter {
             return;
         }
         if done < self.done {
-            *self = Self { held: self.held.take(), ..Self::default() };
+            *self = Self { held: self.held.take(), held_at: self.held_at, ..Self::default() };
         }
         (self.done, self.total) = (done, total);
+        if self.held.is_some() {
+            self.held_at = Some(at_ms);
+        }
         self.keep(at_ms, done);
     }
 
@@ -104,10 +111,10 @@ impl Meter {
             return unknown("too little was done yet");
         }
         let (Some(now), Some(before)) = (self.rate(), self.rate_10m()) else {
-            return unknown("it has just gone on");
+            return unknown(GONE_ON);
         };
         if now <= 0.0 {
-            return unknown("nothing was done for half a minute");
+            return Eta::Unknown { why: self.stands() };
         }
         let rest = rest as f64 * 1000.0;
         let likely = rest / (OF_NOW * now + (1.0 - OF_NOW) * before);
@@ -119,6 +126,15 @@ impl Meter {
             return unknown("it is too slow to tell");
         }
         Eta::Range { low_ms: (likely - wide).floor() as u64, high_ms: (likely + wide).ceil() as u64 }
+    }
+
+    /// Why nothing was done of late: it was held meanwhile, or nobody knows, for so long.
+    fn stands(&self) -> Text {
+        let Some(((first, _), (last, _))) = self.window(NOW_MS) else { return Text::from(GONE_ON) };
+        if self.held_at.is_some_and(|held| held >= first) {
+            return Text::from(GONE_ON);
+        }
+        Text::new(format!("nothing was done for {} s", last.saturating_sub(first).min(NOW_MS) / 1000))
     }
 
     /// For how long it worked, in milliseconds, pauses and holds left out.
@@ -142,10 +158,15 @@ impl Meter {
         }
     }
 
-    fn over(&self, window: i64) -> Option<f64> {
+    /// The checkpoints at both ends of so long a time until now; of a shorter one when it did not work so long.
+    fn window(&self, window: i64) -> Option<((i64, u64), (i64, u64))> {
         let (last, done) = *self.seen.back()?;
         let old_enough = self.seen.partition_point(|(at, _)| last.saturating_sub(*at) >= window);
-        let (first, before) = *self.seen.get(old_enough.saturating_sub(1))?;
+        Some((*self.seen.get(old_enough.saturating_sub(1))?, (last, done)))
+    }
+
+    fn over(&self, window: i64) -> Option<f64> {
+        let ((first, before), (last, done)) = self.window(window)?;
         let spent = last.saturating_sub(first);
         (spent >= LEAST_RATE_MS).then(|| done.saturating_sub(before) as f64 * 1000.0 / spent as f64)
     }
@@ -260,10 +281,27 @@ mod tests {
         for second in 21..=60 {
             meter.checkpoint(second * 1000, 200, 1000);
         }
-        assert_eq!((why(&meter).as_str(), meter.rate()), ("nothing was done for half a minute", Some(0.0)));
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("nothing was done for 30 s", Some(0.0)));
         assert!(meter.rate_10m().is_some_and(|rate| rate > 3.0));
         meter.checkpoint(61_000, 10, 1000);
         assert_eq!((meter.done(), meter.rate(), meter.rate_10m()), (10, None, None));
+    }
+
+    #[test]
+    fn a_standstill_says_for_how_long_and_one_that_was_a_hold_is_none() {
+        let mut meter = Meter::new();
+        // It goes on where a life before was.
+        (0..=7).for_each(|second| meter.checkpoint(second * 1000, 300, 1000));
+        assert_eq!(why(&meter), "nothing was done for 7 s");
+        (8..=40).for_each(|second| meter.checkpoint(second * 1000, 300 + second as u64, 1000));
+        meter.hold(Some("the store is slow".into()));
+        (41..=80).for_each(|second| meter.checkpoint(second * 1000, 340, 1000));
+        assert_eq!(why(&meter), "the store is slow");
+        meter.hold(None);
+        meter.checkpoint(81_000, 340, 1000);
+        assert_eq!((why(&meter).as_str(), meter.rate()), ("it has just gone on", Some(0.0)));
+        (82..=111).for_each(|second| meter.checkpoint(second * 1000, 340, 1000));
+        assert_eq!(why(&meter), "nothing was done for 30 s", "long enough after the hold");
     }
 
     #[test]

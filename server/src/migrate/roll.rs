@@ -108,6 +108,11 @@ impl Roll {
         }
     }
 
+    /// Every id that somebody holds.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.holders.keys().map(String::as_str)
+    }
+
     /// True when somebody holds this id.
     pub fn knows(&self, id: &str) -> bool {
         self.holder(id) != Holder::Nobody

@@ -15,6 +15,7 @@ pub mod drift;
 pub mod ledger;
 pub mod office;
 pub mod own;
+pub mod queries;
 pub mod rehearse;
 pub mod rollback;
 pub mod scan;

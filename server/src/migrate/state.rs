@@ -39,6 +39,9 @@ pub struct Work {
     /// Documents refused and left alone when a person last said that it goes on: its guards count from there.
     #[serde(default)]
     pub accepted: (u64, u64),
+    /// The application's own queries that were too slow when a person last said that it goes on, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_slow: Vec<Text>,
 }
 
 /// How a phase under way is to end.
@@ -47,8 +50,11 @@ pub struct Work {
 pub struct Stop {
     /// What it becomes: paused, halted, rolling back.
     pub becomes: MigrationStatus,
-    /// Why, and who said so.
+    /// Why, and who said so, in words.
     pub why: Text,
+    /// Who asked for it; None: nobody, a guard did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
 }
 
 /// A migration before it has its id.

@@ -63,7 +63,7 @@ pub fn open(draft: Draft, id: FixId, now: Timestamp) -> Option<FixState> {
         (Policy::Auto, _) => Policy::Auto,
         (Policy::Off | Policy::Unknown, _) => return None,
     };
-    let proposed = Trail { at: now, by: draft.proposed_by.clone(), what: Text::from("proposed it") };
+    let proposed = Trail { at: now, by: draft.proposed_by.clone(), asked_by: None, what: Text::from("proposed it") };
     let fix = Fix {
         id,
         definition_id: draft.plan.definition_id.clone(),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub use crate::base_url::{BadAddress, read_base_url};
 pub use crate::secret_place::{Hidden, SecretError, SecretPlace};
 pub use file::{BaseSection, FixesSection, NotifySection, ProgramSection};
-pub use migration::{DualReadProbe, MigrationSection, MigrationSettings};
+pub use migration::{DualReadProbe, MigrationSection, MigrationSettings, Watch, WatchEvery, WatchSettings};
 
 use super::parameter::Network;
 use crate::documents::place::Place;

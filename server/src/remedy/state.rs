@@ -35,6 +35,9 @@ pub struct Work {
     /// The step under way: of the plan while running, of what is taken back while undoing.
     #[serde(default)]
     pub at: usize,
+    /// When its first step was begun that may have done something, whatever was tried again since; None: none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
     /// Why it is to stop after the step under way; None: it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Text>,

@@ -13,6 +13,7 @@ use stella_protocol::Text;
 use stella_protocol::fix::{HttpAct, HttpMethod};
 
 use super::StartError;
+use super::queries::OverHttp;
 use crate::clock::Clock;
 use crate::documents::Documents;
 use crate::folder::Folder;
@@ -21,10 +22,11 @@ use crate::migrate::map::shipped;
 use crate::migrate::plan::hex;
 use crate::migrate::run::backup::BackupKey;
 use crate::migrate::run::office::{Office, Probe};
+use crate::migrate::run::queries::Application;
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, MintKey};
 use crate::remedy::run::http::HttpCaller;
-use crate::remedy::settings::{DualReadProbe, MigrationSettings};
+use crate::remedy::settings::{DualReadProbe, MigrationSettings, Watch};
 
 /// The file of the key that makes new ids.
 const MINT_FILE: &str = "migration.key";
@@ -40,8 +42,11 @@ pub(super) struct Ground<'a> {
     /// The data folder.
     pub data: &'a Path,
     pub documents: Arc<dyn Documents>,
+    pub watch: Watch,
     /// Calls the application.
     pub caller: HttpCaller,
+    /// The addresses that it may call, by their names.
+    pub urls: BTreeMap<String, String>,
 }
 
 /// Opens what migrations need; nothing runs yet.
@@ -50,6 +55,7 @@ pub(super) struct Ground<'a> {
 /// When the data map or a key cannot be read.
 pub(super) fn furnish(settings: &MigrationSettings, ground: Ground<'_>) -> Result<(Arc<Site>, Office), StartError> {
     let (map, map_digest) = map(settings)?;
+    let caller = Arc::new(ground.caller);
     let site = Arc::new(Site {
         hub: ground.hub.clone(),
         documents: ground.documents,
@@ -62,8 +68,10 @@ pub(super) fn furnish(settings: &MigrationSettings, ground: Ground<'_>) -> Resul
         canary: settings.canary,
         soak_ms: settings.soak_ms,
         given: settings.given.clone(),
+        application: OverHttp::open(&caller, settings, ground.urls).map(|one| Arc::new(one) as Arc<dyn Application>),
         clock: ground.clock.clone(),
-        pace: Pace::default(),
+        pace: Pace { drift: ground.watch.after, standing: ground.watch.standing, ..Pace::default() },
+        watch_writers: settings.watch.writers,
         holder: Text::new(format!("conductor-{:08x}", rand::rng().random::<u32>())),
         ledgers: Ledgers::default(),
     });
@@ -77,7 +85,7 @@ pub(super) fn furnish(settings: &MigrationSettings, ground: Ground<'_>) -> Resul
             success: vec![OK],
             timeout_ms: PROBE_MS,
         };
-        Arc::new(ByHttp { caller: ground.caller, act }) as Arc<dyn Probe>
+        Arc::new(ByHttp { caller, act }) as Arc<dyn Probe>
     };
     let probe = settings.dual_read.as_ref().map(asks);
     Ok((Arc::clone(&site), Office::new(site, probe)))
@@ -117,7 +125,7 @@ fn mint_key(data: &Path) -> std::io::Result<MintKey> {
 
 /// Asks over HTTP.
 struct ByHttp {
-    caller: HttpCaller,
+    caller: Arc<HttpCaller>,
     act: HttpAct,
 }
 

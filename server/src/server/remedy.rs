@@ -23,6 +23,7 @@ use crate::remedy::run::performer::Performer;
 use crate::remedy::run::propose::Proposer;
 use crate::remedy::settings::{
     self, Base, DualReadProbe, Hidden, MigrationSettings, People, Program, SecretHeader, SecretPlace, Settings,
+    WatchEvery, WatchSettings,
 };
 use crate::series::SeriesBook;
 
@@ -133,8 +134,16 @@ pub(super) fn of_demo(
         environment: Vec::new(),
     });
     let dual_read = Some(DualReadProbe { base: "application".to_owned(), url: format!("{}{READS_BOTH}", control.url) });
-    let migration =
-        MigrationSettings { soak_ms: DEMO_SOAK_MS, dual_read, given: demo::agreed(options), ..settings.migration };
+    // Its store is as slow as a remote one, and its world is told by its lines.
+    let watch = WatchSettings { every: WatchEvery::AfterMigrations, writers: false };
+    let migration = MigrationSettings {
+        soak_ms: DEMO_SOAK_MS,
+        dual_read,
+        watch,
+        given: demo::agreed(options),
+        queries: demo::own_queries(),
+        ..settings.migration
+    };
     Settings {
         migration,
         bases: ["application", "firewall", "deploys"].map(base).to_vec(),

@@ -7,8 +7,8 @@ use super::decide::followed;
 use super::follow::glimpse;
 use super::list::rows;
 use super::rest::{Course, is_at_rest};
-use super::verbs::{CheckUser, Ls, One, Status};
-use super::{Desk, Failure, Form, find, page, report as markdown};
+use super::verbs::{CheckUser, Ls, One, Reported, Status};
+use super::{Desk, Failure, Form, files, find, page, report as markdown};
 use crate::cli::refused::{Asked, failure};
 use crate::cli::words::remark;
 use crate::client::migrations::MigrationAsk;
@@ -108,9 +108,9 @@ pub(super) async fn check_user(desk: &mut Desk<'_>, asked: &CheckUser) -> Result
     Ok(u8::from(!page::is_right(&check.read)))
 }
 
-/// `migrate report`.
-pub(super) async fn report(desk: &mut Desk<'_>, one: &One) -> Result<u8, Failure> {
-    let of = find::migration(desk, one.id.as_deref()).await?.read;
+/// `migrate report`, and the files beside it.
+pub(super) async fn report(desk: &mut Desk<'_>, asked: &Reported) -> Result<u8, Failure> {
+    let of = find::migration(desk, asked.one.id.as_deref()).await?.read;
     let report = desk.client.migration_report(&of.id).await.map_err(|refusal| failure(&refusal, Asked::Look))?;
     match desk.form {
         Form::Json | Form::Jsonl => desk.object(&report.body)?,
@@ -118,6 +118,14 @@ pub(super) async fn report(desk: &mut Desk<'_>, one: &One) -> Result<u8, Failure
             desk.lines(&markdown::markdown(&report.read))?;
             remark(&page::next(&report.read.migration, &desk.place));
         }
+    }
+    if let Some(folder) = &asked.letters {
+        let (letters, others) = files::letters(folder, asked.template.as_deref(), &report.read)?;
+        remark(&format!("{letters} letters in {}, none was sent; {others} people saw everything", folder.display()));
+    }
+    if let Some(file) = &asked.mapping {
+        let ids = files::mapping(desk, &of, file).await?;
+        remark(&format!("{ids} ids and what they become in {}", file.display()));
     }
     Ok(0)
 }

@@ -11,6 +11,7 @@ use super::Named;
 use super::rest::is_at_rest;
 use crate::cli::words::{clean, count, moment, section, table};
 use crate::lead;
+use crate::own_queries::{self, Mark};
 
 pub(super) use lists::{check, choice, collections, decisions, errors, is_right, kind, log, mapping, orphans, people};
 pub(super) use plan::{consent, plan};
@@ -200,8 +201,10 @@ pub(super) fn state(state: PhaseState) -> &'static str {
     }
 }
 
-fn duration(phase: &Phase) -> Option<String> {
-    phase.ended_at.map(|ended| took(ended.since(phase.started_at)))
+/// How long it took in all its tries; None: it is under way.
+pub(super) fn duration(phase: &Phase) -> Option<String> {
+    let time = took(phase.worked_ms(phase.ended_at?));
+    Some(if phase.tries > 1 { format!("{time} in {} tries", phase.tries) } else { time })
 }
 
 /// `migrate status`.
@@ -211,8 +214,18 @@ pub(super) fn status(migration: &Migration, glimpsed: Option<&Progress>, is_colo
     if migration.counts != Counts::default() {
         section(&mut lines, "documents", [format!("  {}", counts(&migration.counts))]);
     }
+    section(&mut lines, own_queries::TITLE, own(migration));
     section(&mut lines, "now", glimpsed.map(|seen| format!("  {}", progress(seen, is_coloured))));
     lines
+}
+
+/// What the application is asked, and how it answered.
+fn own(migration: &Migration) -> impl Iterator<Item = String> {
+    own_queries::lines(migration).into_iter().map(|(mark, line)| match mark {
+        Mark::Bad => format!("  ✗ {line}"),
+        Mark::Missing => format!("  ! {line}"),
+        Mark::Usual => format!("  {line}"),
+    })
 }
 
 fn head(migration: &Migration) -> Vec<String> {

@@ -5,6 +5,7 @@ use stella_protocol::{Migration, Text};
 
 use super::page;
 use crate::cli::words::{clean, count, moment};
+use crate::own_queries::{self, Mark};
 
 /// Phases in which nothing is done but waiting.
 const WAITING: PhaseName = PhaseName::Soak;
@@ -18,6 +19,7 @@ pub(super) fn markdown(report: &Report) -> Vec<String> {
     collections(&mut lines, &report.collections);
     orphans(&mut lines, &report.orphans);
     differences(&mut lines, report);
+    queries(&mut lines, &report.migration);
     troubles(&mut lines, &report.troubles);
     lines
 }
@@ -78,7 +80,7 @@ fn head(migration: &Migration) -> Vec<String> {
 /// The time of all phases together, but for the wait at the end.
 fn work(phases: &[Phase]) -> i64 {
     let worked = phases.iter().filter(|phase| phase.name != WAITING);
-    worked.filter_map(|phase| Some(phase.ended_at?.since(phase.started_at).max(0))).sum()
+    worked.filter_map(|phase| Some(phase.worked_ms(phase.ended_at?))).sum()
 }
 
 fn adds_up(lines: &mut Vec<String>, report: &Report) {
@@ -92,7 +94,7 @@ fn adds_up(lines: &mut Vec<String>, report: &Report) {
 fn phases(lines: &mut Vec<String>, phases: &[Phase]) {
     heading(lines, "Phases");
     let rows = phases.iter().map(|phase| {
-        let took = phase.ended_at.map(|ended| page::took(ended.since(phase.started_at))).unwrap_or_default();
+        let took = page::duration(phase).unwrap_or_default();
         [
             phase.name.word().to_owned(),
             page::state(phase.state).to_owned(),
@@ -118,6 +120,19 @@ fn people(lines: &mut Vec<String>, users: &[UserCheck]) {
         })
     });
     table(lines, ["user", "was", "collection", "before", "now", "expected", ""], rows);
+    sessions(lines, users);
+}
+
+/// Who still comes with an old id.
+fn sessions(lines: &mut Vec<String>, users: &[UserCheck]) {
+    let still = users.iter().flat_map(|user| user.old_id_uses.iter().map(move |used| (user, used)));
+    let rows: Vec<[String; 4]> = still
+        .map(|(user, used)| [code(&user.user), code(&used.old_id), used.times.to_string(), moment(used.last_at)])
+        .collect();
+    if !rows.is_empty() {
+        heading(lines, &format!("Old ids in use since the cut-over: {}", rows.len()));
+        table(lines, ["user", "old id", "times", "last"], rows.into_iter());
+    }
 }
 
 fn collections(lines: &mut Vec<String>, collections: &[CollectionRow]) {
@@ -162,6 +177,18 @@ fn differences(lines: &mut Vec<String>, report: &Report) {
             .iter()
             .map(|one| format!("- **{}** {}: {}", prose(&one.check), code(&one.what), prose(&one.detail))),
     );
+}
+
+fn queries(lines: &mut Vec<String>, migration: &Migration) {
+    let said = own_queries::lines(migration);
+    if said.is_empty() {
+        return;
+    }
+    heading(lines, "The application's own queries");
+    lines.extend(said.into_iter().map(|(mark, line)| match mark {
+        Mark::Bad => format!("- **{}**", plain(&line)),
+        Mark::Missing | Mark::Usual => format!("- {}", plain(&line)),
+    }));
 }
 
 fn troubles(lines: &mut Vec<String>, troubles: &[Trouble]) {

@@ -1,5 +1,7 @@
 //! What can be said behind `stella-tui migrate`: the verbs and their arguments. Does nothing.
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use stella_protocol::MigrationStatus;
 use stella_protocol::migration::OrphanChoice;
@@ -47,7 +49,7 @@ pub(super) enum Verb {
     /// What one person sees: before, now, in the end.
     CheckUser(CheckUser),
     /// How it went, reconciled: Markdown, or with -o json the server's object.
-    Report(One),
+    Report(Reported),
     /// Let somebody else answer for it.
     HandOver(HandOver),
     /// Answer for it yourself.
@@ -86,6 +88,21 @@ pub(super) struct One {
     /// Its id, or enough of it; the unfinished one when absent.
     #[arg(value_name = "MIG")]
     pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Reported {
+    #[command(flatten)]
+    pub(super) one: One,
+    /// Write a letter for each person who did not see everything into this new folder; nothing is sent.
+    #[arg(long, value_name = "DIR")]
+    pub(super) letters: Option<PathBuf>,
+    /// The letter; {to}, {user}, {application}, {before}, {state}, {now} and {migration} are filled in.
+    #[arg(long, value_name = "FILE", requires = "letters")]
+    pub(super) template: Option<PathBuf>,
+    /// Write which id became which into this new file, for tables that are not in the documents.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) mapping: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -1,6 +1,6 @@
 //! What is asked before a verb on a migration is sent, and which are sent at once.
 
-use stella_protocol::migration::{MigrationRequest, PhaseName};
+use stella_protocol::migration::MigrationRequest;
 use stella_protocol::{Migration, MigrationStatus, MigrationVerb};
 use stella_widgets::text::sanitise;
 
@@ -76,7 +76,7 @@ impl Model {
             Do::Approve => vec![typed_target(migration), why(false)],
             Do::Start if migration.dual_read.is_none() => vec![typed(), statement()],
             Do::Cutover => vec![self.typed_with_profile(migration)],
-            Do::Rollback if is_cut_over(migration) => vec![self.typed_with_profile(migration)],
+            Do::Rollback if screen::is_cut_over(migration) => vec![self.typed_with_profile(migration)],
             Do::Start | Do::Rollback => vec![typed()],
             Do::Stop | Do::Cancel => vec![why(false), Step::Yes],
             Do::HandOver if given.to.is_some() => vec![Step::Yes],
@@ -128,9 +128,4 @@ fn statement() -> Step {
         about: "what says readers know both ids? (optional: empty asks them)".to_owned(),
         needed: false,
     }
-}
-
-/// True once readers were given new ids.
-fn is_cut_over(migration: &Migration) -> bool {
-    migration.phases.iter().any(|phase| phase.name == PhaseName::CutOver)
 }

@@ -171,16 +171,8 @@ impl Model {
 
 /// True when the last thing that happened to it is what this person wanted.
 fn is_own(one: &Migration, me: &str) -> bool {
-    let is_me = |name: &str| name.to_lowercase() == me.to_lowercase();
-    one.trail.last().is_some_and(|last| is_me(last.by.raw()) || asker(last.what.raw()).is_some_and(is_me))
-}
-
-/// Who asked for a stop that its runner noted once the writes in flight had ended: `copy stopped: paused by
-/// ana: it is late`. What is not said so was nobody's wish, and everybody is told.
-fn asker(what: &str) -> Option<&str> {
-    let (_, why) = what.split_once(" stopped: ")?;
-    let (becomes, by) = why.split_once(" by ")?;
-    matches!(becomes, "paused" | "halted" | "called off").then(|| by.split(':').next().unwrap_or(by))
+    let is_me = |name: &Text| name.raw().to_lowercase() == me.to_lowercase();
+    one.trail.last().is_some_and(|last| is_me(&last.by) || last.asked_by.as_ref().is_some_and(is_me))
 }
 
 /// What is said of a status that was reached; None: it only works on.

@@ -114,13 +114,7 @@ fn rule(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
     if state.held {
         note.push_str(" -- HELD");
     }
-    let rule = Rule::new()
-        .title(&title)
-        .note(&note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..pane }, buffer);
+    table::rule(view, &title, &note, pane, buffer);
 }
 
 fn draw_row(state: &State, view: &View<'_>, alert: &Alert, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {

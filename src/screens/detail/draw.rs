@@ -16,7 +16,7 @@ use super::State;
 use super::body::{Kind, Row, rows};
 use crate::frame::{put, tint};
 use crate::screens::plot::{self, Plot};
-use crate::screens::{View, alerts, company};
+use crate::screens::{View, alerts, company, table};
 use crate::theme::Role;
 
 /// Rows of facts.
@@ -68,14 +68,8 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer, fra
 }
 
 fn panel(view: &View<'_>, title: &str, note: &str, area: Rect, frame: Frame, buffer: &mut Buffer) -> Rect {
-    let rule = Rule::new()
-        .title(title)
-        .note(note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
     let edge = if frame == Frame::Pane && area.x > 0 { Edge::Ruled } else { Edge::Open };
-    let panel = Panel::new(rule).edge(edge);
+    let panel = Panel::new(table::ruled(view, title, note)).edge(edge);
     (&panel).render(area, buffer);
     panel.inner(area)
 }

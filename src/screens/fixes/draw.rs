@@ -37,14 +37,9 @@ const ROOMY: u16 = 110;
 /// From this width on long targets and requesters stand whole.
 const WIDE: u16 = 160;
 
-/// Rows of the peek.
-const PEEK: u16 = 4;
-
-/// The rows of the list, headings included: without banner, heading line and peek.
+/// The rows of the list.
 pub fn list_area(body: Rect) -> Rect {
-    let top = 2.min(body.height);
-    let peek = if body.height > PEEK + 8 { PEEK } else { 0 };
-    Rect { y: body.y + top, height: body.height.saturating_sub(top + peek), ..body }
+    table::list_area(body)
 }
 
 /// Paints the screen.
@@ -85,13 +80,7 @@ fn banner(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         let note = shown.into_iter().chain(Some(around(remedy)).filter(|note| !note.is_empty()));
         let note = note.collect::<Vec<_>>().join(", ");
         let title = named("fixes");
-        let rule = Rule::new()
-            .title(&title)
-            .note(&note)
-            .style(view.style(Role::Border))
-            .title_style(view.style(Role::Title))
-            .note_style(view.style(Role::Muted));
-        return (&rule).render(area, buffer);
+        return table::rule(view, &title, &note, area, buffer);
     };
     let reason = sanitise(off.reason.raw());
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };

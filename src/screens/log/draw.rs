@@ -4,17 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
 use stella_protocol::snapshot::LogLine;
 use stella_protocol::{Level, LogEvent};
-use stella_widgets::Rule;
 use stella_widgets::list::Window;
 use stella_widgets::text::{Align, fit, sanitise};
 use stella_widgets::wrap::wrap;
 
 use super::{State, Subject};
 use crate::frame::{put, tint};
-use crate::screens::View;
+use crate::screens::{View, table};
 use crate::theme::Role;
 
 /// Most rows that an unfolded line takes.
@@ -78,13 +76,7 @@ fn rule(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     } else if state.follows() {
         note.push_str(" -- following");
     }
-    let rule = Rule::new()
-        .title(&title)
-        .note(&note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..body }, buffer);
+    table::rule(view, &title, &note, body, buffer);
 }
 
 fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {

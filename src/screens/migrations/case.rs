@@ -10,8 +10,9 @@ use stella_widgets::text::{Align, cut, fit, width};
 use super::one::{Shows, State};
 use super::page::{Page, clean};
 use super::verbs::{does, meant, off};
-use super::words::{documents, duration, hold, key, many, verb as word};
+use super::words::{documents, hold, key, many, verb as word};
 use crate::keys::Intent;
+use crate::own_queries::{self, Mark};
 use crate::theme::Role;
 
 /// Columns of a digest.
@@ -28,6 +29,7 @@ pub(super) fn write(state: &State, migration: &Migration, columns: u16, page: &m
     if let Some(found) = &migration.verification {
         verified(found, page);
     }
+    asked(migration, page);
     if let Some(plan) = &migration.plan {
         planned(migration, plan, page);
     }
@@ -74,8 +76,10 @@ fn begun(state: &State, phase: &Phase, page: &mut Page<'_>) {
     };
     // What runs has taken as long as the ledger has told of.
     let told = state.progress(page.view.board).filter(|progress| progress.phase == phase.name);
-    let took = match phase.ended_at.or(told.map(|progress| progress.at)) {
-        Some(until) => duration(phase.started_at, until),
+    let of_this_try = told.map(|progress| progress.at).filter(|at| *at >= phase.started_at);
+    let took = match phase.ended_at.or(of_this_try) {
+        Some(until) => number::span(phase.worked_ms(until)),
+        None if phase.tries > 1 => number::span(phase.before_ms),
         None => page.view.age(phase.started_at),
     };
     let mark = format!("{} {} {:>6}", fit(phase.name.word(), NAME, Align::Left), fit(word, 7, Align::Left), took);
@@ -85,7 +89,9 @@ fn begun(state: &State, phase: &Phase, page: &mut Page<'_>) {
         Some(collection) if phase.note.is_empty() => format!("in {}", clean(collection)),
         _ => clean(&phase.note),
     };
-    page.marked((&mark, role), Role::Text, &note);
+    let tries = (phase.tries > 1).then(|| format!("{} tries", phase.tries));
+    let words: Vec<String> = tries.into_iter().chain(Some(note).filter(|note| !note.is_empty())).collect();
+    page.marked((&mark, role), Role::Text, &words.join(": "));
 }
 
 /// What each key does now; with `i` also those that are off, and why.
@@ -223,6 +229,23 @@ fn verified(found: &Verification, page: &mut Page<'_>) {
     if !found.not_checked.is_empty() {
         let names: Vec<String> = found.not_checked.iter().map(clean).collect();
         page.marked(("not checked", Role::Waiting), Role::Text, &format!("not there: {}", names.join(", ")));
+    }
+}
+
+/// What the application itself was asked, or that nobody asks it.
+fn asked(migration: &Migration, page: &mut Page<'_>) {
+    let lines = own_queries::lines(migration);
+    if lines.is_empty() {
+        return;
+    }
+    page.heading(own_queries::TITLE);
+    for (mark, line) in lines {
+        let role = match mark {
+            Mark::Bad => Role::Danger,
+            Mark::Missing => Role::Waiting,
+            Mark::Usual => Role::Text,
+        };
+        page.words(1, role, &line);
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::migration::{PlanSummary, Progress};
+use stella_protocol::migration::{Eta, PlanSummary, Progress};
 use stella_protocol::{Migration, MigrationStatus};
 use stella_widgets::text::{cut, width};
 use stella_widgets::wrap::wrap;
@@ -13,7 +13,7 @@ use stella_widgets::{Bar, number};
 
 use super::page::clean;
 use super::verbs::{digest, limit, next};
-use super::words::{Figures, counts, documents, eta, figures, hold, many, phase, rate, status, status_role};
+use super::words::{Figures, counts, documents, eta, figures, hold, many, phase, rate, status, status_role, stopping};
 use crate::frame::put;
 use crate::model::requests::Progress as Change;
 use crate::screens::View;
@@ -92,6 +92,7 @@ fn first(view: &View<'_>, migration: &Migration) -> Vec<(Role, String)> {
     let approved = migration.approval.as_ref().map(|approval| format!("   approved by {}", clean(&approval.by)));
     vec![
         (status_role(migration.status), status(migration.status).to_uppercase()),
+        (Role::Waiting, stopping(migration).map(|words| format!("   {words}")).unwrap_or_default()),
         (Role::Waiting, under_way.to_owned()),
         (Role::Text, plan.unwrap_or_default()),
         (Role::Muted, approved.unwrap_or_default()),
@@ -107,14 +108,17 @@ fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, column
     };
     let mut spans = vec![(Role::Text, done)];
     let used = |spans: &[(Role, String)]| spans.iter().map(|(_, words)| width(words)).sum::<u16>();
+    let has_limit = migration.limits.rate.is_some_and(|rate| rate > 0);
+    let limit = format!("   {}", limit(migration.limits.rate));
+    let kept = if has_limit { width(&limit) } else { 0 };
     let works = !matches!(migration.status, MigrationStatus::Paused | MigrationStatus::Halted);
     if let Some(progress) = figures.progress.filter(|_| works) {
         let now = progress.rate.map(|_| (Role::Text, format!("   {} now", rate(progress.rate))));
         let over = progress.rate_10m.map(|_| (Role::Muted, format!("   {} over 10m", rate(progress.rate_10m))));
-        let left = (Role::Text, format!("   ETA {}", eta(&progress.eta)));
-        // How long still is said to the last.
+        let left = (Role::Text, format!("   ETA {}", left(progress)));
+        // How long still is said to the last, and what a person set.
         for figure in [now, over].into_iter().flatten() {
-            if used(&spans) + width(&figure.1) + width(&left.1) < columns {
+            if used(&spans) + width(&figure.1) + width(&left.1) + kept < columns {
                 spans.push(figure);
             }
         }
@@ -127,13 +131,19 @@ fn how_far(view: &View<'_>, migration: &Migration, figures: &Figures<'_>, column
         };
         spans.push((Role::Text, format!("   ETA unknown: {why}")));
     }
-    let limit = format!("   {}", limit(migration.limits.rate));
     let used = used(&spans);
-    let has_limit = migration.limits.rate.is_some_and(|rate| rate > 0);
     if has_limit || used + width(&limit) + 1 < columns && view.board.migrations.loaded() {
         spans.push((if has_limit { Role::Waiting } else { Role::Muted }, limit));
     }
     spans
+}
+
+/// How long still. What holds it stands below, in full.
+fn left(progress: &Progress) -> String {
+    match (&progress.eta, &progress.hold_reason) {
+        (Eta::Unknown { why }, Some(hold)) if why == hold => "unknown: it is held".to_owned(),
+        (told, _) => eta(told),
+    }
 }
 
 /// What became of the documents, and when the ledger was written.

@@ -33,27 +33,16 @@ const COLUMNS: [Column; 8] = [
     Column { min: 5, ideal: 5, priority: 6, align: Align::Right },
 ];
 
-/// Rows of the peek.
-const PEEK: u16 = 4;
-
 /// The rows of the list.
 pub fn list_area(body: Rect) -> Rect {
-    let top = 2.min(body.height);
-    let peek = if body.height > PEEK + 8 { PEEK } else { 0 };
-    Rect { y: body.y + top, height: body.height.saturating_sub(top + peek), ..body }
+    table::list_area(body)
 }
 
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     let ids = state.rows.ids();
     let note = if ids.is_empty() { String::new() } else { ids.len().to_string() };
-    let rule = Rule::new()
-        .title("migrations")
-        .note(&note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..body }, buffer);
+    table::rule(view, "migrations", &note, body, buffer);
     let area = list_area(body);
     if ids.is_empty() {
         return empty(view, area, buffer);

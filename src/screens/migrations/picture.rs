@@ -13,11 +13,12 @@ use stella_widgets::text::{cut, sanitise, width};
 
 use super::one::{Pane, Shows, State};
 use super::page::{Page, Row, paint};
+use super::verbs::aliases;
 use super::words::{counts, kind};
 use super::{case, head, panes};
 use crate::board::link::LinkState;
 use crate::frame::put;
-use crate::screens::{View, company};
+use crate::screens::{View, company, table};
 use crate::theme::Role;
 
 /// Rows that do not scroll: the title, six of figures, the names of the panes.
@@ -121,13 +122,7 @@ fn title(state: &State, view: &View<'_>, migration: &Migration, below: usize, ar
     let both = here.iter().chain(&place).cloned().collect::<Vec<_>>().join("   ");
     let fits = width(&title) + width(&both) + BESIDE <= area.width;
     let note = if fits { both } else { here.or(place).unwrap_or_default() };
-    let rule = Rule::new()
-        .title(&title)
-        .note(&note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..area }, buffer);
+    table::rule(view, &title, &note, area, buffer);
 }
 
 /// The names of the panes, how much each holds, and where we are. What does not fit goes at the left.
@@ -153,14 +148,17 @@ fn name(state: &State, view: &View<'_>, migration: &Migration, pane: Pane) -> (S
     let plan = migration.plan.as_ref();
     let counts = counts(migration, state.progress(view.board));
     let differences = migration.verification.as_ref().map_or(0, |found| found.differences);
+    // Until something is written, what would be left alone is foreseen.
+    let is_foreseen = migration.backup.is_none() && counts.settled() == 0;
+    let alone = if is_foreseen { plan.map_or(0, |plan| plan.clashes) } else { counts.parked + counts.failed };
     let (word, count) = match pane {
         Pane::Phases => ("phases", None),
         Pane::Collections => ("collections", plan.map(|plan| plan.collections)),
         Pane::Orphans => ("orphans", plan.map(|plan| plan.orphan_ids)),
         Pane::Decisions => ("decisions", Some(migration.open_decisions).filter(|open| *open > 0)),
-        Pane::Errors => ("errors", Some(counts.parked + counts.failed + differences).filter(|errors| *errors > 0)),
+        Pane::Errors => ("errors", Some(alone + differences).filter(|errors| *errors > 0)),
         Pane::Log => ("log", None),
-        Pane::Mapping => ("mapping", plan.map(|plan| plan.old_ids)),
+        Pane::Mapping => ("mapping", plan.map(aliases)),
         Pane::User => ("person", None),
     };
     let words = count.map_or_else(|| word.to_owned(), |count| format!("{word} {count}"));

@@ -1,12 +1,12 @@
 //! Which verbs a migration takes from whoever looks, and what each would do now, with its numbers; as far
 //! as the console can tell. The server decides.
 
-use stella_protocol::migration::{PhaseName, Progress};
+use stella_protocol::migration::{PhaseName, PlanSummary, Progress};
 use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Role as Rank};
 use stella_widgets::number;
 use stella_widgets::text::{cut, sanitise};
 
-use super::words::{about, counts, documents, key, many, stands, verb as word};
+use super::words::{about, counts, documents, key, many, stands, stopping, verb as word};
 use crate::board::link::Allowed;
 use crate::keys::Intent;
 use crate::screens::View;
@@ -52,6 +52,7 @@ pub fn meant(intent: Intent, migration: &Migration) -> Option<MigrationVerb> {
         (Intent::Execute, Is::Verified | Is::CuttingOver | Is::Soaking | Is::Completed) => Do::Cutover,
         (Intent::Execute, _) => Do::Start,
         (Intent::Pause, Is::Paused | Is::Halted) => Do::Resume,
+        (Intent::Pause, _) if is_pausing(migration) => Do::Resume,
         (Intent::Pause, _) => Do::Pause,
         (Intent::Check, _) => Do::Verify,
         (Intent::Faster | Intent::Slower, _) => Do::Rate,
@@ -72,6 +73,21 @@ pub fn may_still_decide(status: MigrationStatus) -> bool {
 fn works(status: MigrationStatus) -> bool {
     use MigrationStatus as Is;
     matches!(status, Is::BackingUp | Is::BackedUp | Is::Copying | Is::Verifying | Is::CuttingOver | Is::RollingBack)
+}
+
+/// True while it waits for the writes in flight, to be paused then: that can be taken back.
+fn is_pausing(migration: &Migration) -> bool {
+    migration.stopping == Some(MigrationStatus::Paused)
+}
+
+/// True where it comes to that already, or to more, behind the writes in flight.
+fn is_stopping_for(verb: MigrationVerb, migration: &Migration) -> bool {
+    use MigrationStatus as Is;
+    match (verb, migration.stopping) {
+        (_, None) | (MigrationVerb::Stop | MigrationVerb::Rollback, Some(Is::Paused)) => false,
+        (MigrationVerb::Rollback, Some(becomes)) => becomes == Is::RollingBack,
+        (_, Some(_)) => true,
+    }
 }
 
 /// True once there is a plan that holds.
@@ -96,7 +112,11 @@ fn by_status(verb: MigrationVerb, migration: &Migration) -> Option<String> {
         Do::Rehearse => only(matches!(is, Is::Planned | Is::Rehearsed), "planned"),
         Do::Approve => only(is == Is::Rehearsed, "rehearsed"),
         Do::Start => only(is == Is::Approved, "approved"),
+        Do::Pause | Do::Stop | Do::Rollback if is_stopping_for(verb, migration) => {
+            stopping(migration).map(|words| format!("it is {words} already"))
+        }
         Do::Pause => only(is == Is::Copying, "copying"),
+        Do::Resume if is_pausing(migration) => None,
         Do::Resume => only(matches!(is, Is::Paused | Is::Halted), "paused or halted"),
         Do::Rate => only(matches!(is, Is::Copying | Is::Paused), "copying or paused"),
         Do::Verify if works(is) => Some(format!("it is {}: wait for its end", stands(is))),
@@ -171,10 +191,11 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
         ),
         Do::Cutover => format!(
             "makes {} of old ids, then leaves {} behind",
-            many(plan.map_or(0, |plan| plan.old_ids), "alias", "aliases"),
+            many(plan.map_or(0, aliases), "alias", "aliases"),
             many(plan.map_or(0, |plan| plan.moves), "tombstone", "tombstones")
         ),
         Do::Pause => "pauses after the writes in flight; nothing is taken back".to_owned(),
+        Do::Resume if is_pausing(migration) => "takes the pause back: it goes on".to_owned(),
         Do::Resume => match migration.phases.iter().max_by_key(|phase| phase.started_at) {
             Some(phase) => format!("goes on with {}, {} to do", phase.name.word(), documents(left(&counts))),
             None => "goes on".to_owned(),
@@ -182,7 +203,8 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
         Do::Rate => "more or fewer documents a second".to_owned(),
         Do::Verify => format!("looks at all {}, writes nothing", documents(plan.map_or(0, |plan| plan.documents))),
         Do::Rollback => {
-            format!("puts back {}{}", documents(counts.done), about(counts.done, progress))
+            let own = if is_cut_over(migration) { ", takes aliases and tombstones away" } else { "" };
+            format!("puts back {}{own}{}", documents(counts.done), about(counts.done, migration, progress))
         }
         Do::Stop if migration.under_way.is_some() => "ends what is under way; nothing was written by it".to_owned(),
         Do::Stop => format!("halts after the writes in flight; {} stay written", documents(counts.done)),
@@ -192,6 +214,16 @@ pub fn does(verb: MigrationVerb, migration: &Migration, progress: Option<&Progre
         Do::Close => "says how it ended, and frees the store".to_owned(),
         Do::Cancel => "calls it off; nothing was changed".to_owned(),
     }
+}
+
+/// Old ids that become aliases.
+pub fn aliases(plan: &PlanSummary) -> u64 {
+    plan.aliases.unwrap_or(plan.old_ids)
+}
+
+/// True once readers were given new ids.
+pub fn is_cut_over(migration: &Migration) -> bool {
+    migration.phases.iter().any(|phase| phase.name == PhaseName::CutOver)
 }
 
 /// Documents that still have to be written.

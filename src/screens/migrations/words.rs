@@ -3,8 +3,8 @@
 //! Everything that is counted was counted by the ledger. What is not known says so; nothing is ever due,
 //! and nothing is more than all.
 
-use stella_protocol::migration::{Counts, Eta, MigrationKind, PhaseName, Progress};
-use stella_protocol::{Migration, MigrationStatus, MigrationVerb, Timestamp};
+use stella_protocol::migration::{Counts, Eta, MigrationKind, Phase, PhaseName, Progress};
+use stella_protocol::{Migration, MigrationStatus, MigrationVerb};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
@@ -158,7 +158,7 @@ pub fn counts(migration: &Migration, progress: Option<&Progress>) -> Counts {
         let counted = |counts: &Counts| counts.done + counts.skipped + counts.parked + counts.failed;
         let is_more = counted(&progress.counts) >= counted(&migration.counts);
         let works = migration.status.holds_the_store() && !is_stopped(migration.status);
-        works && (is_more || migration.status == MigrationStatus::RollingBack)
+        works && is_more
     };
     progress.filter(is_newer).map_or(migration.counts, |progress| progress.counts)
 }
@@ -222,17 +222,33 @@ fn coarse(millis: u64, round: Round) -> String {
     }
 }
 
-/// About how long so many documents take at the rate that was reached; empty: none was.
-pub fn about(documents: u64, progress: Option<&Progress>) -> String {
-    let reached = progress.and_then(|progress| progress.rate_10m.or(progress.rate));
-    let Some(rate) = reached.filter(|rate| rate.is_finite() && *rate > 0.0) else { return String::new() };
+/// About how long so many documents take at the rate that they were written with; empty: nobody knows it.
+pub fn about(documents: u64, migration: &Migration, progress: Option<&Progress>) -> String {
+    let writes = |phase| matches!(phase, PhaseName::Copy | PhaseName::RollBack);
+    let told = progress.filter(|progress| writes(progress.phase)).and_then(|told| told.rate_10m.or(told.rate));
+    let Some(rate) = told.or_else(|| written_at(migration)).filter(|rate| rate.is_finite() && *rate > 0.0) else {
+        return String::new();
+    };
     let millis = (documents as f64 / rate * 1_000.0).min(1e15) as u64;
     format!(", about {}", coarse(millis, Round::Up))
 }
 
-/// How long a phase took, or takes so far: up to the ledger's last word, so that nothing ticks without news.
-pub fn duration(started: Timestamp, until: Timestamp) -> String {
-    number::span(until.since(started).max(0))
+/// Documents a second of a copy that has ended.
+fn written_at(migration: &Migration) -> Option<f64> {
+    let written = |phase: &&Phase| matches!(phase.name, PhaseName::Canary | PhaseName::Copy);
+    let ended = migration.phases.iter().filter(written).map(|phase| Some(phase.worked_ms(phase.ended_at?)));
+    let millis = ended.sum::<Option<i64>>().filter(|millis| *millis > 0)?;
+    Some(migration.counts.done as f64 * 1_000.0 / millis as f64)
+}
+
+/// What is about to become of it, behind the writes in flight.
+pub fn stopping(migration: &Migration) -> Option<&'static str> {
+    Some(match migration.stopping? {
+        MigrationStatus::Paused => "about to pause",
+        MigrationStatus::RollingBack => "about to go back",
+        MigrationStatus::Cancelled => "about to be called off",
+        _ => "about to halt",
+    })
 }
 
 /// Documents in words: `1 document`, `8,402 documents`.

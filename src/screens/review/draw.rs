@@ -16,7 +16,7 @@ use crate::frame::put;
 use crate::model::requests::Progress;
 use crate::screens::fixes::{approvals, risk, risk_role, status, status_role, when};
 use crate::screens::page::paint;
-use crate::screens::{View, company};
+use crate::screens::{View, company, table};
 use crate::theme::Role;
 
 /// Rows that do not scroll.
@@ -109,13 +109,7 @@ fn head(state: &State, view: &View<'_>, fix: &Fix, area: Rect, buffer: &mut Buff
     let rows = columns(state, view, fix, area.width);
     let below = rows.0.len().max(rows.1.len()).saturating_sub(state.top + usize::from(list_area(area).height));
     let note = if below > 0 { format!("{below} rows below") } else { String::new() };
-    let rule = Rule::new()
-        .title(&title)
-        .note(&note)
-        .style(view.style(Role::Border))
-        .title_style(view.style(Role::Title))
-        .note_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..area }, buffer);
+    table::rule(view, &title, &note, area, buffer);
     let lines = [first(view, fix), second(view, fix, area.width), third(state, view, fix)];
     for (line, y) in lines.iter().zip(area.y + 1..area.bottom()) {
         put(buffer, area.x, y, area.width, line);

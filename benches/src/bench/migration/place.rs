@@ -106,6 +106,8 @@ impl Place {
             canary: CANARY,
             soak_ms: SOAK_MS,
             given: BTreeMap::new(),
+            application: None,
+            watch_writers: false,
             clock: self.clock.clone(),
             pace: Pace::default(),
             holder: Text::new(format!("bench-{}", self.keys.fetch_add(1, Ordering::Relaxed))),

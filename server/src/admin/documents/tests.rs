@@ -68,6 +68,22 @@ fn a_map_of_ones_own_can_say_what_was_missed() {
 }
 
 #[test]
+fn a_scan_names_what_is_not_done_here_and_what_must_be_gone() {
+    let folder = demo();
+    let own = folder.path().join("own.toml");
+    let beside = "[[elsewhere]]\nwhat = \"BigQuery chat_messages\"\nby = \"data team\"\n\
+                  [[workaround]]\nwhat = \"queries by googleUserId\"\nat = \"src/chats.ts\"\n";
+    std::fs::write(&own, format!("{}\n{beside}", shipped::TEXT)).unwrap();
+    let told = told(&scan(folder.path(), Some(&own)).unwrap());
+    for line in [
+        "not in the documents, so not done here: 1\n  BigQuery chat_messages: data team",
+        "workarounds that must be gone before a cut-over: 1\n  queries by googleUserId: src/chats.ts",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+}
+
+#[test]
 fn a_scan_writes_nothing() {
     let folder = demo();
     let store = Embedded::open(folder.path(), Clock::system()).unwrap();

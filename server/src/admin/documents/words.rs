@@ -15,7 +15,11 @@ const SHOWN: usize = 20;
 /// # Errors
 /// Never, as far as is known; it is the serializer's word.
 pub fn json(report: &Report) -> Result<String, serde_json::Error> {
-    let text = serde_json::to_string_pretty(report)?;
+    Ok(ascii(&serde_json::to_string_pretty(report)?))
+}
+
+/// JSON in ASCII.
+pub(super) fn ascii(text: &str) -> String {
     let mut ascii = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter == '\n' || (' '..='~').contains(&letter) {
@@ -27,7 +31,20 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
             }
         }
     }
-    Ok(ascii)
+    ascii
+}
+
+/// Text from outside as a terminal may have it: whatever is no plain letter stands escaped.
+pub fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|letter| {
+            if letter.is_ascii_graphic() || letter == ' ' {
+                letter.to_string()
+            } else {
+                letter.escape_unicode().to_string()
+            }
+        })
+        .collect()
 }
 
 /// The report in lines. Texts in it come from outside: whoever shows them escapes them.
@@ -59,6 +76,14 @@ fn found(report: &Report) -> Vec<String> {
     section(&mut lines, "what the map misses", &report.missed, |miss| vec![missed(miss)]);
     if report.not_listed.missed > 0 {
         lines.push(format!("  and {} at further places", count(report.not_listed.missed, "value")));
+    }
+    for (title, beside) in [
+        ("not in the documents, so not done here", &report.elsewhere),
+        ("workarounds that must be gone before a cut-over", &report.workarounds),
+    ] {
+        if !beside.is_empty() {
+            section(&mut lines, title, beside, |one| vec![format!("  {}", one.raw())]);
+        }
     }
     section(&mut lines, "ids without a user", &report.orphans, orphan);
     section(&mut lines, "ids that could be several people's", &report.contested, contested);

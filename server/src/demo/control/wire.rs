@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ask, Said};
 use crate::demo::order::{Deed, Subject};
+use crate::demo::readers::{List, Readers};
 
 /// Names a request, so that it is done once however often it is sent.
 const KEY: &str = "idempotency-key";
@@ -96,8 +97,11 @@ impl Body for Whole {
     }
 }
 
+/// Where requests go: to the application as it lives, and to what it reads for people.
+type Rooms = (mpsc::Sender<Ask>, Arc<OnceLock<Readers>>);
+
 /// Serves connections until `shutdown`, then cuts them.
-pub async fn serve(listener: TcpListener, token: String, door: mpsc::Sender<Ask>, shutdown: CancellationToken) {
+pub async fn serve(listener: TcpListener, token: String, rooms: Rooms, shutdown: CancellationToken) {
     let token: Arc<str> = token.into();
     loop {
         let accepted = tokio::select! {
@@ -106,7 +110,7 @@ pub async fn serve(listener: TcpListener, token: String, door: mpsc::Sender<Ask>
         };
         match accepted {
             Ok((stream, _)) => {
-                let serving = connection(stream, Arc::clone(&token), door.clone());
+                let serving = connection(stream, Arc::clone(&token), rooms.clone());
                 let ending = shutdown.clone();
                 tokio::spawn(async move {
                     tokio::select! {
@@ -123,8 +127,8 @@ pub async fn serve(listener: TcpListener, token: String, door: mpsc::Sender<Ask>
     }
 }
 
-async fn connection(stream: TcpStream, token: Arc<str>, door: mpsc::Sender<Ask>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&token), door.clone()));
+async fn connection(stream: TcpStream, token: Arc<str>, rooms: Rooms) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&token), rooms.clone()));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
     if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
@@ -135,7 +139,7 @@ async fn connection(stream: TcpStream, token: Arc<str>, door: mpsc::Sender<Ask>)
 async fn answer(
     request: Request<Incoming>,
     token: Arc<str>,
-    door: mpsc::Sender<Ask>,
+    (door, readers): Rooms,
 ) -> Result<Response<Whole>, HungUp> {
     let (head, body) = request.into_parts();
     if !is_known(&head.headers, &token) {
@@ -143,6 +147,9 @@ async fn answer(
     }
     let Some(body) = whole(body).await else { return Ok(refuse(&Refusal(413, "the body is too long or broken"))) };
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    if let Some((list, user)) = list(&head.method, path) {
+        return Ok(shown(readers.get(), list, &user).await);
+    }
     let asked = match read(&head.method, path, &head.headers, &body) {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refuse(&refusal)),
@@ -152,6 +159,22 @@ async fn answer(
     match said.await.map_err(|_| HungUp)? {
         Said::Answer(status, body) => Ok(response(status, &body)),
         Said::HangUp => Err(HungUp),
+    }
+}
+
+/// A list, and for whom, when that is asked for.
+fn list(method: &Method, target: &str) -> Option<(List, String)> {
+    let path = target.split('?').next().filter(|_| method == Method::GET)?;
+    let (user, list) = path.strip_prefix("/users/")?.split_once('/')?;
+    Some((List::from_word(list)?, decoded(user)?))
+}
+
+async fn shown(readers: Option<&Readers>, list: List, user: &str) -> Response<Whole> {
+    let Some(readers) = readers else { return refuse(&Refusal(503, "its documents are not open")) };
+    match readers.show(list, user).await {
+        Ok(Some(body)) => response(200, &body),
+        Ok(None) => refuse(&Refusal(404, "nobody is known by this id")),
+        Err(_) => refuse(&Refusal(503, "its documents do not answer")),
     }
 }
 

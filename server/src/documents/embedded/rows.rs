@@ -18,8 +18,9 @@ use crate::documents::{
 const BUSY: Duration = Duration::from_secs(5);
 /// Compiled statements kept by each connection: more than this module has.
 const STATEMENTS: usize = 32;
-/// Longest page of a scan, in bytes of its documents: what a reader holds at once.
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Longest page of a scan, in bytes of its documents as text: what a reader holds at once, about four times as
+/// much once it is read. A migration holds one for each of its batches in flight.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Most documents of a page.
 const PAGE: usize = 1000;
 /// Writes that the journal tells of at least.

@@ -5,13 +5,14 @@
 //! that may be what it wrote itself the first time: the outcome is unknown, and so it is told. A batch that makes
 //! documents is never asked for again after such an answer: somebody may have deleted on purpose what it made.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::Service;
+use super::ramp::Ramp;
 use super::rest::{Ask, ELSEWHERE, Failed};
 use super::value::{self, Unfit};
 use crate::documents::{DocumentKey, DocumentWrite, DocumentsError, Expect, Leave, Written, shape};
@@ -80,13 +81,21 @@ impl Service {
         }
     }
 
-    /// Waits until so many more may be written.
+    /// Waits until so many more may be written, but for those that waited before.
     async fn turn(&self, documents: usize) {
-        let wait = {
-            let mut ramp = self.ramp.lock().unwrap_or_else(PoisonError::into_inner);
-            ramp.wait(self.opened.elapsed(), documents)
-        };
+        let wait = self.ramp().wait_for_rest(self.opened.elapsed(), documents);
         sleep(wait).await;
+    }
+
+    /// Waits until so many may be written soon.
+    pub(super) async fn turn_ahead(&self, documents: usize) {
+        let wait = self.ramp().wait(self.opened.elapsed(), documents);
+        sleep(wait).await;
+        self.ramp().waited(documents);
+    }
+
+    fn ramp(&self) -> MutexGuard<'_, Ramp> {
+        self.ramp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn request(&self, writes: &[DocumentWrite]) -> Result<Ask, DocumentsError> {

@@ -20,6 +20,8 @@ pub(super) struct Ramp {
     begun: Option<Duration>,
     /// From then on the next may be written.
     free_at: Duration,
+    /// Documents that waited and are not written yet.
+    ahead: usize,
 }
 
 impl Ramp {
@@ -32,6 +34,18 @@ impl Ramp {
         let begin = self.free_at.max(now);
         self.free_at = begin + Duration::from_secs_f64(documents as f64 / self.rate(begin));
         begin.saturating_sub(now)
+    }
+
+    /// So many waited, and are to be written soon.
+    pub fn waited(&mut self, documents: usize) {
+        self.ahead += documents;
+    }
+
+    /// The same as [`Ramp::wait`], but for those that waited before.
+    pub fn wait_for_rest(&mut self, now: Duration, documents: usize) -> Duration {
+        let before = self.ahead.min(documents);
+        self.ahead -= before;
+        if before == documents { Duration::ZERO } else { self.wait(now, documents - before) }
     }
 
     /// Documents a second at this time.
@@ -82,6 +96,17 @@ mod tests {
         let rested = at + STEP + Duration::from_secs(1);
         assert_eq!(ramp.wait(rested, 500), Duration::ZERO);
         assert_eq!(ramp.wait(rested, 500), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_waited_before_does_not_wait_again_and_what_did_not_waits() {
+        let mut ramp = Ramp::default();
+        let second = Duration::from_secs(1);
+        assert_eq!(ramp.wait(Duration::ZERO, 500), Duration::ZERO);
+        ramp.waited(500);
+        assert_eq!(ramp.wait_for_rest(Duration::ZERO, 300), Duration::ZERO);
+        assert_eq!(ramp.wait_for_rest(Duration::ZERO, 700), second, "200 of them waited");
+        assert_eq!(ramp.wait_for_rest(Duration::ZERO, 500), second * 2, "none is left that waited");
     }
 
     proptest! {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use rand::Rng;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::access::Access;
+pub(super) use crate::asking::Reach;
+use crate::asking::once;
 use crate::documents::DocumentsError;
 
 /// Longest message of the store that is passed on, in letters.
@@ -61,15 +63,6 @@ impl Pace {
     }
 }
 
-/// Where it is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Over TLS; a proxy of the environment is used.
-    Encrypted,
-    /// On this machine, or beside it: an emulator, the machine's own metadata.
-    Plain,
-}
-
 /// Why there is no answer to go by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failed {
@@ -112,22 +105,10 @@ impl From<Missed> for DocumentsError {
 /// # Errors
 /// When none can be made.
 pub(super) fn client(reach: Reach, pace: &Pace) -> reqwest::Result<Client> {
-    // A second provider in one process is refused: whoever came first has set the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("stella-server/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(pace.connect)
-        .timeout(pace.answer);
+    let builder = once(reach).connect_timeout(pace.connect).timeout(pace.answer);
     match reach {
-        Reach::Encrypted => {
-            let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-            builder.https_only(true).tls_certs_merge(roots.filter_map(|root| Certificate::from_der(root).ok()))
-        }
-        // Without any certificate the library looks for the system's, and fails where there is none.
-        Reach::Plain => builder.no_proxy().tls_certs_only([]),
+        Reach::Encrypted => builder.https_only(true),
+        Reach::Plain => builder.no_proxy(),
     }
     .build()
 }

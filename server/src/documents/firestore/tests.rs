@@ -2,18 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod double;
+pub(crate) mod emulator;
 mod faults;
 mod reads;
 mod tokens;
 
 use std::time::Duration;
 
-use rand::Rng;
 use serde_json::json;
 
 use super::*;
 use crate::documents::{Expect, Leave, conformance};
 use double::{Double, PROJECT};
+use emulator::Emulator;
 
 /// As usual, but not as slow.
 pub(super) fn pace() -> Pace {
@@ -38,22 +39,6 @@ pub(crate) fn on_a(double: &Double) -> Firestore {
 pub(super) fn on(double: &Double, pace: Pace) -> Firestore {
     let around = Surroundings { emulator: Some(double.host()), key_file: None };
     Firestore::within(&settings(PROJECT), around, pace, &Clock::system()).unwrap()
-}
-
-/// On the emulator that the environment names, in a project of its own; None: there is no emulator, and that is said.
-pub(crate) fn on_the_emulator(test: &str) -> Option<Firestore> {
-    let around = Surroundings::read();
-    if around.emulator.is_none() {
-        skip(&format!("SKIP {test}: {EMULATOR} is not set, so there is no emulator to run against"));
-        return None;
-    }
-    let project = format!("demo-stella-{:08x}", rand::rng().random::<u32>());
-    Some(Firestore::within(&settings(&project), around, Pace::default(), &Clock::system()).unwrap())
-}
-
-#[expect(clippy::print_stderr, reason = "whoever reads the output of a test sees what was not tested")]
-fn skip(why: &str) {
-    eprintln!("{why}");
 }
 
 /// Fields with every time as the service says it.
@@ -98,8 +83,8 @@ async fn a_double_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_emulator_keeps_the_contract() {
-    if let Some(store) = on_the_emulator("the_emulator_keeps_the_contract") {
-        conformance::holds(&store).await;
+    if let Some(emulator) = Emulator::find("the_emulator_keeps_the_contract") {
+        conformance::holds(&emulator.store()).await;
     }
 }
 

@@ -142,6 +142,7 @@ fn fence_of(event: &Event) -> Option<u64> {
         | Event::Rehearsed { fence, .. }
         | Event::BackedUp { fence, .. }
         | Event::Canary { fence, .. }
+        | Event::Asked { fence, .. }
         | Event::Checkpoint { fence, .. }
         | Event::Stopped { fence, .. }
         | Event::Broke { fence, .. }

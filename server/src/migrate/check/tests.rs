@@ -67,13 +67,14 @@ struct World {
 }
 
 impl Others for World {
-    fn copied(&self, copy: &DocumentKey) -> Option<Copied> {
-        let (_, source) = self.left.get(copy).filter(|(_, source)| source != copy)?;
-        Some(Copied { source: source.clone(), version: self.images.get(source)?.version })
+    fn copied(&self, copy: &DocumentKey) -> Result<Option<Copied>, Unread> {
+        let made_of = self.left.get(copy).map(|(_, source)| source).filter(|source| *source != copy);
+        let image = made_of.and_then(|source| self.images.get(source));
+        Ok(image.map(|image| Copied { source: image.key.clone(), version: image.version }))
     }
 
-    fn was_seen(&self, key: &DocumentKey) -> bool {
-        self.before.contains_key(key)
+    fn was_seen(&self, key: &DocumentKey) -> Result<bool, Unread> {
+        Ok(self.before.contains_key(key))
     }
 }
 
@@ -180,6 +181,7 @@ impl World {
                 there: there.as_ref(),
                 now: now.map(|now| (now, digest(now))),
             });
+            let verdict = verdict.unwrap();
             if let Verdict::Differs(difference) = verdict {
                 found.push(difference);
             }
@@ -219,6 +221,40 @@ fn small() -> World {
 
 fn pair(check: &str, what: &str) -> (String, String) {
     (check.to_owned(), what.to_owned())
+}
+
+/// A ledger that does not answer.
+struct Silent;
+
+impl Others for Silent {
+    fn copied(&self, _: &DocumentKey) -> Result<Option<Copied>, Unread> {
+        Err(Unread("the disk is gone".into()))
+    }
+
+    fn was_seen(&self, _: &DocumentKey) -> Result<bool, Unread> {
+        Err(Unread("the disk is gone".into()))
+    }
+}
+
+#[test]
+fn what_the_ledger_does_not_say_is_taken_neither_for_yes_nor_for_no() {
+    let world = small();
+    let ids = Ids { mapping: &world.mapping, listed: &world.listed, olds: &world.olds };
+    let extra = document(&format!("settings/{}", new_id(0)), 1, json!({"by": new_id(0)}));
+    for (now, was_seen) in [(settings(0), true), (extra, false)] {
+        let mut judge = Judge::new(&world.map, ids, &Silent);
+        let verdict = judge.judge(&Case {
+            key: &now.key,
+            seen: was_seen.then(|| Was { version: now.version, digest: digest(&now) }),
+            left: None,
+            parked: false,
+            before: None,
+            replaced: None,
+            there: None,
+            now: Some((&now, digest(&now))),
+        });
+        assert!(verdict.is_err(), "{}: {verdict:?}", now.key.path());
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //!
 //! An e-mail is never one of them: it says who somebody is, whichever id is in use.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashSet;
 use serde_json::Value;
@@ -15,7 +17,11 @@ use crate::migrate::{DataMap, Form, Plan, form};
 /// Most old ids that are looked for: 8 bytes each and the room between them.
 const MOST: usize = 1_000_000;
 
-/// Old ids of one migration, as keyed hashes: whoever reads the memory finds no ids in it.
+/// Most of them whose use is remembered until it is taken: as many people at once use no application of ours.
+const REMEMBERED: usize = 10_000;
+
+/// Old ids of one migration, as keyed hashes: whoever reads the memory finds no ids in it but those that were used
+/// a moment ago.
 #[derive(Debug)]
 pub struct OldIds {
     migration: MigrationId,
@@ -23,6 +29,16 @@ pub struct OldIds {
     ids: FxHashSet<u64>,
     keyed: RandomState,
     fields: Vec<String>,
+    used: Mutex<BTreeMap<String, Used>>,
+}
+
+/// How an old id was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// How often.
+    pub times: u64,
+    /// When last.
+    pub last: Timestamp,
 }
 
 impl OldIds {
@@ -32,7 +48,7 @@ impl OldIds {
         let pairs = plan.mapping.iter().chain(&plan.further).filter(|(old, new)| old != new);
         let old = pairs.map(|(old, _)| old).filter(|old| Form::of(old) != Form::Email).take(MOST);
         let ids = old.map(|old| keyed.hash_one(form::folded(old).as_ref())).collect();
-        Self { migration, since, ids, keyed, fields: fields(map) }
+        Self { migration, since, ids, keyed, fields: fields(map), used: Mutex::default() }
     }
 
     /// Whose.
@@ -41,14 +57,33 @@ impl OldIds {
     }
 
     /// True when the line was written since the cut-over and says an old id where ids of users stand: its user,
-    /// its affected users, or an attribute called like a field of the data map that holds them.
+    /// its affected users, or an attribute called like a field of the data map that holds them. Remembers which.
     pub fn is_said_in(&self, event: &LogEvent<'_>) -> bool {
         if event.timestamp.unwrap_or(event.received_at) < self.since {
             return false;
         }
         let users = event.user_id.iter().chain(&event.affected_users).map(Untrusted::raw);
         let named = event.attributes.iter().filter(|(name, _)| self.fields.binary_search(name).is_ok());
-        users.chain(named.filter_map(|(_, value)| Value::as_str(value))).any(|id| self.holds(id))
+        let said = users.chain(named.filter_map(|(_, value)| Value::as_str(value))).find(|id| self.holds(id));
+        if let Some(id) = said {
+            self.remember(id, Used { times: 1, last: event.received_at });
+        }
+        said.is_some()
+    }
+
+    /// Remembers that this one was used.
+    pub fn remember(&self, id: &str, used: Used) {
+        let mut all = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = form::folded(id);
+        if all.len() < REMEMBERED || all.contains_key(id.as_ref()) {
+            let one = all.entry(id.into_owned()).or_insert(Used { times: 0, last: used.last });
+            *one = Used { times: one.times.saturating_add(used.times), last: one.last.max(used.last) };
+        }
+    }
+
+    /// Those that were used since this was asked last, as they are compared.
+    pub fn take_used(&self) -> BTreeMap<String, Used> {
+        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn holds(&self, id: &str) -> bool {
@@ -74,7 +109,7 @@ fn last_field(place: &Place) -> Option<&str> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use stella_protocol::migration::MigrationKind;
 
@@ -115,6 +150,20 @@ mod tests {
         assert!(said(r#"{"message":"m","userId":"Ana_Example_com"}"#));
         assert!(said(r#"{"message":"m","ownerId":"100000000000000000042"}"#));
         assert!(!said(r#"{"timestamp":"2020-01-01T00:00:00Z","message":"m","userId":"ana_example_com"}"#));
+    }
+
+    #[test]
+    fn which_old_id_was_used_is_remembered_until_it_is_taken() {
+        let (ids, at) = (ids(), Timestamp::from_millis);
+        ids.remember("ANA_example_com", Used { times: 2, last: at(5) });
+        ids.remember("ana_example_com", Used { times: 1, last: at(3) });
+        let used = BTreeMap::from([("ana_example_com".to_owned(), Used { times: 3, last: at(5) })]);
+        assert_eq!(ids.take_used(), used);
+        assert_eq!(ids.take_used(), BTreeMap::new());
+        for number in 0..REMEMBERED + 5 {
+            ids.remember(&format!("{number}"), Used { times: 1, last: at(1) });
+        }
+        assert_eq!(ids.take_used().len(), REMEMBERED);
     }
 
     #[test]

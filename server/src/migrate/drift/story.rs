@@ -2,7 +2,7 @@
 //!
 //! Times are left open: whoever takes a finding in says when it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use stella_detect::{Finding, Phase};
 use stella_protocol::evidence::{LogLink, Reason};
@@ -18,14 +18,42 @@ const VERSION: u32 = 1;
 /// Where it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// After which migration.
-    pub migration: &'a MigrationId,
+    /// After what.
+    pub since: Since<'a>,
     /// In which store.
     pub store: &'a Text,
     /// In which collection, as the data map calls it.
     pub collection: &'a str,
     /// How long ago the last look was, in milliseconds.
     pub window_ms: i64,
+}
+
+/// After what somebody wrote.
+#[derive(Debug, Clone, Copy)]
+pub enum Since<'a> {
+    /// There was no migration: since the walk before.
+    LastLook,
+    /// This migration copied everything, and was not cut over yet.
+    Copy(&'a MigrationId),
+    /// It was.
+    CutOver(&'a MigrationId),
+}
+
+impl Since<'_> {
+    fn words(self) -> String {
+        match self {
+            Self::LastLook => "since the last look".to_owned(),
+            Self::Copy(id) => format!("since the copy of {id}"),
+            Self::CutOver(id) => format!("since the cut-over of {id}"),
+        }
+    }
+
+    fn migration(&self) -> Option<&MigrationId> {
+        match self {
+            Self::LastLook => None,
+            Self::Copy(id) | Self::CutOver(id) => Some(id),
+        }
+    }
 }
 
 /// Documents of one collection that somebody wrote with old ids, as one walk finds them.
@@ -65,8 +93,7 @@ impl Written {
             return None;
         }
         let count = documents(self.documents);
-        let summary =
-            format!("since the cut-over of {} {count} of {} got an old id", place.migration, place.collection);
+        let summary = format!("{} {count} of {} got an old id", place.since.words(), place.collection);
         let proof = format!("written with an old id: {}", self.named.join(", "));
         let against =
             format!("{} of {} that were looked at hold none", self.looked - self.documents, documents(self.looked));
@@ -198,7 +225,13 @@ fn of(place: Place<'_>, story: Story) -> Finding {
         description: Text::new(story.summary),
         service: place.store.clone(),
         operation: None,
-        labels: BTreeMap::from([label("collection", place.collection), label("migration", place.migration.as_str())]),
+        labels: [
+            ("collection", Some(place.collection)),
+            ("migration", place.since.migration().map(MigrationId::as_str)),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| text.map(|text| label(name, text)))
+        .collect(),
         suggested_actions: story.actions.iter().map(|action| Text::new((*action).to_owned())).collect(),
         affected_user_count: story.people.len() as u64,
         affected_users: story.people.into_iter().take(Finding::MOST_USERS).map(Text::new).collect(),
@@ -221,7 +254,7 @@ mod tests {
     #[test]
     fn a_finding_counts_what_is_new_and_tells_of_all() {
         let (id, store) = ("mig-1".parse().unwrap(), Text::from("main"));
-        let place = Place { migration: &id, store: &store, collection: "notes", window_ms: 1 };
+        let place = Place { since: Since::CutOver(&id), store: &store, collection: "notes", window_ms: 1 };
         let mut written = Written::default();
         written.looked(5);
         assert!(written.finding(place).is_none());

@@ -4,13 +4,13 @@
 //! when nobody has it, nothing is in flight and it stops at once.
 
 use stella_protocol::migration::{Counts, PhaseName, PhaseState};
-use stella_protocol::{Code, MigrationStatus, Text, Timestamp};
+use stella_protocol::{Code, MigrationStatus, Timestamp};
 
 use super::super::{Decision, MigrationState, Refusal, Step, Stop};
 use super::people::{self, free, same_plan};
 use super::turn::{Turn, own_phase};
 use super::words::{self, because, count};
-use super::{illegal, refuse};
+use super::{illegal, refuse, slow};
 
 /// Row 12, pause.
 pub(super) fn pause(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Step, Refusal> {
@@ -46,7 +46,8 @@ pub(super) fn stop(state: &MigrationState, said: &Decision, now: Timestamp) -> R
     }
 }
 
-/// Row 14. What was refused and left alone until now was looked at: the guards count from here.
+/// Row 14. What was refused and left alone until now was looked at: the guards count from here, and a query of the
+/// application that was too slow may be so.
 pub(super) fn resume(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Step, Refusal> {
     let status = state.migration.status;
     let mut turn = Turn::by(state, &said.by, now);
@@ -66,6 +67,9 @@ pub(super) fn resume(state: &MigrationState, said: &Decision, now: Timestamp) ->
     };
     let counts = &state.migration.counts;
     turn.state.work.accepted = (counts.failed, counts.parked);
+    if goes == MigrationStatus::Verifying {
+        turn.state.work.accepted_slow = slow::names(&state.migration);
+    }
     turn.state.work.interrupted = None;
     turn.say("");
     turn.enter(goes, phase);
@@ -95,11 +99,11 @@ pub(super) fn rollback(state: &MigrationState, said: &Decision, now: Timestamp) 
         return request(state, said, MigrationStatus::RollingBack, now);
     }
     let mut turn = Turn::by(state, &said.by, now);
-    let why = format!("rolls it back{}", because(&said.text));
-    turn.interrupt(&why);
-    turn.close(PhaseName::Soak, PhaseState::Stopped, &why);
-    come_to(&mut turn, &Stop { becomes: MigrationStatus::RollingBack, why: Text::from(why.clone()) }, status);
-    Ok(turn.changed("rollback", &why))
+    let stop = wish(said, MigrationStatus::RollingBack);
+    turn.interrupt(stop.why.raw());
+    turn.close(PhaseName::Soak, PhaseState::Stopped, stop.why.raw());
+    come_to(&mut turn, &stop, status);
+    Ok(turn.changed("rollback", &format!("rolls it back{}", because(&said.text))))
 }
 
 /// Row 12, rate.
@@ -139,16 +143,28 @@ pub(super) fn request(
             return Err(illegal(state, &why, "wait for that"));
         }
     }
-    let why = format!("{} by {}{}", word(becomes), said.by.raw(), because(&said.text));
-    let stop = Stop { becomes, why: words::paragraph(&why) };
-    let what = format!("{}, after the writes in flight{}", word(becomes), because(&said.text));
+    let stop = wish(said, becomes);
+    let what = format!("{} after the writes in flight{}", does(becomes), because(&said.text));
     if state.work.holder.is_some() {
         turn.state.work.stop = Some(stop);
         return Ok(turn.changed(audit(becomes), &what));
     }
     let status = state.migration.status;
     come_to(&mut turn, &stop, status);
-    Ok(turn.changed(audit(becomes), &why))
+    Ok(turn.changed(audit(becomes), stop.why.raw()))
+}
+
+/// What a person asks for, with the words that stand there from then on, while it comes to pass and after.
+fn wish(said: &Decision, becomes: MigrationStatus) -> Stop {
+    let asked = if becomes == MigrationStatus::RollingBack { "rollback asked for" } else { word(becomes) };
+    let why = format!("{asked} by {}{}", said.by.raw(), because(&said.text));
+    Stop { becomes, why: words::paragraph(&why), by: Some(said.by.clone()) }
+}
+
+/// What becomes of a phase that ended by itself, and who asked for that, if anybody.
+pub(super) fn by_itself(state: &MigrationState, becomes: MigrationStatus, why: &str) -> Stop {
+    let asked = state.work.stop.as_ref().filter(|stop| stop.becomes == becomes);
+    Stop { becomes, why: words::paragraph(why), by: asked.and_then(|stop| stop.by.clone()) }
 }
 
 /// The writes in flight have ended.
@@ -174,6 +190,7 @@ pub(super) fn stopped(
 pub(super) fn come_to(turn: &mut Turn, stop: &Stop, resumes: MigrationStatus) {
     let done = turn.state.migration.counts.done;
     let why = stop.why.raw();
+    turn.wished_by(stop.by.as_ref());
     match stop.becomes {
         MigrationStatus::RollingBack => {
             turn.state.work.interrupted = None;
@@ -216,6 +233,16 @@ fn word(becomes: MigrationStatus) -> &'static str {
         MigrationStatus::Halted => "halted",
         MigrationStatus::Cancelled => "called off",
         _ => "rolled back",
+    }
+}
+
+/// What it does then, as a sentence about it goes on.
+fn does(becomes: MigrationStatus) -> &'static str {
+    match becomes {
+        MigrationStatus::Paused => "pauses it",
+        MigrationStatus::Halted => "halts it",
+        MigrationStatus::Cancelled => "calls it off",
+        _ => "rolls it back",
     }
 }
 

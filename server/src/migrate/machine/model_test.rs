@@ -7,7 +7,7 @@ use stella_protocol::migration::{Counts, DualRead, Phase, PhaseName, PhaseState}
 use stella_protocol::{MigrationStatus, MigrationVerb, Role, Text};
 
 use super::super::{Decision, Effect, Event, MigrationState, Step};
-use super::sample::{HOUR, at, bad, counts, decision, found, good, opened, plan};
+use super::sample::{HOUR, at, bad, counts, decision, found, good, opened, plan, queries};
 use super::step;
 use crate::chance::Chance;
 
@@ -75,6 +75,7 @@ fn fence_of(event: &Event) -> Option<u64> {
         | Event::Rehearsed { fence, .. }
         | Event::BackedUp { fence, .. }
         | Event::Canary { fence, .. }
+        | Event::Asked { fence, .. }
         | Event::Checkpoint { fence, .. }
         | Event::Stopped { fence, .. }
         | Event::Broke { fence, .. }
@@ -172,6 +173,7 @@ fn any_event(chance: &mut Chance, state: &MigrationState, now: i64) -> Event {
         6 => Event::Renewed { fence, until },
         7 if chance.percent(30) => Event::Answered { by: "op2".into(), what: "dec-1".into(), open: chance.below(2) },
         7 if chance.percent(20) => Event::Drifted("words".into()),
+        7 => Event::Asked { fence, queries: Some(queries(chance.one_of(&[0.8, 1.0, 1.4]))) },
         8 if chance.percent(30) => Event::Released { fence },
         8 => Event::Tick,
         9 => Event::OldIdUsed { times: chance.below(3), at: at(now) },

@@ -7,6 +7,7 @@ use stella_protocol::migration::{Next, PhaseName, PlanSummary};
 use stella_protocol::{MigrationStatus, MigrationVerb};
 
 use super::super::MigrationState;
+use super::slow;
 use super::turn::own_phase;
 use super::words::{count, line, span};
 
@@ -142,7 +143,8 @@ fn start(state: &MigrationState, plan: &PlanSummary) -> String {
 }
 
 fn cut(plan: &PlanSummary) -> String {
-    format!("{}, then {}", count(plan.old_ids, "alias document"), count(plan.moves, "tombstone"))
+    let aliases = plan.aliases.unwrap_or(plan.old_ids);
+    format!("{}, then {}", count(aliases, "alias document"), count(plan.moves, "tombstone"))
 }
 
 fn resume(state: &MigrationState) -> Said {
@@ -158,7 +160,10 @@ fn resume(state: &MigrationState) -> Said {
                 let found = count(found.differences, "difference");
                 format!("looks at every document again; put the {found} right first, or roll back")
             }
-            _ => "looks at every document".to_owned(),
+            _ => slow::words(state).map_or_else(
+                || "looks at every document".to_owned(),
+                |slow| format!("looks at every document, and lets it be that {slow}"),
+            ),
         },
         MigrationStatus::CuttingOver => "goes on with the cut-over".to_owned(),
         _ => format!("writes the {rest} that are left"),

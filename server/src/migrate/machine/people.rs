@@ -61,15 +61,8 @@ pub(super) fn answered(
     now: Timestamp,
 ) -> Result<Step, Refusal> {
     let status = state.migration.status;
-    match status {
-        MigrationStatus::Draft
-        | MigrationStatus::NeedsDecision
-        | MigrationStatus::PlanFailed
-        | MigrationStatus::Planned
-        | MigrationStatus::Rehearsed
-        | MigrationStatus::Approved
-        | MigrationStatus::BackupFailed => {}
-        _ => return Err(illegal(state, "its plan is not changed any more", what_else(status))),
+    if !is_unbegun(status) {
+        return Err(illegal(state, "its plan is not changed any more", what_else(status)));
     }
     let mut turn = Turn::by(state, by, now);
     turn.state.migration.open_decisions = open;
@@ -83,17 +76,26 @@ pub(super) fn answered(
     Ok(turn.changed("decide", what.raw()))
 }
 
+/// True before its start: who is who can be said, and the data looked at again.
+fn is_unbegun(status: MigrationStatus) -> bool {
+    matches!(
+        status,
+        MigrationStatus::Draft
+            | MigrationStatus::NeedsDecision
+            | MigrationStatus::PlanFailed
+            | MigrationStatus::Planned
+            | MigrationStatus::Rehearsed
+            | MigrationStatus::Approved
+            | MigrationStatus::BackupFailed
+    )
+}
+
 /// Row 2: looks again, for whatever reason.
 fn plan(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Step, Refusal> {
     let mut turn = Turn::by(state, &said.by, now);
     match state.migration.status {
         MigrationStatus::Draft => Ok(turn.unchanged()),
-        MigrationStatus::NeedsDecision
-        | MigrationStatus::PlanFailed
-        | MigrationStatus::Planned
-        | MigrationStatus::Rehearsed
-        | MigrationStatus::Approved
-        | MigrationStatus::BackupFailed => {
+        status if is_unbegun(status) => {
             let why = format!("looks at the data again{}", because(&said.text));
             turn.replan(&why);
             Ok(turn.changed("plan", &why))
@@ -224,6 +226,11 @@ fn cutover(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<St
         );
         return Err(illegal(state, &why, "put them right and verify again, or roll back"));
     }
+    let gone = migration.plan.as_ref().map_or(&[][..], |plan| &plan.workarounds);
+    if !gone.is_empty() && said.text.raw().trim().is_empty() {
+        let why = format!("the data map has {} that must be gone before", count(gone.len() as u64, "workaround"));
+        return Err(illegal(state, &why, "say in a reason that they are: it is kept under your name"));
+    }
     let mut turn = Turn::by(state, &said.by, now);
     turn.enter(MigrationStatus::CuttingOver, PhaseName::CutOver);
     Ok(turn.changed("cutover", &format!("cuts over{}", because(&said.text))))
@@ -267,14 +274,8 @@ fn cancel(state: &MigrationState, said: &Decision, now: Timestamp) -> Result<Ste
     match status {
         MigrationStatus::Cancelled => return Ok(Turn::of(state, now).unchanged()),
         MigrationStatus::BackedUp => return halt::request(state, said, MigrationStatus::Cancelled, now),
-        MigrationStatus::Draft
-        | MigrationStatus::NeedsDecision
-        | MigrationStatus::PlanFailed
-        | MigrationStatus::Planned
-        | MigrationStatus::Rehearsed
-        | MigrationStatus::Approved
-        | MigrationStatus::BackingUp
-        | MigrationStatus::BackupFailed => {}
+        MigrationStatus::BackingUp => {}
+        status if is_unbegun(status) => {}
         _ => return Err(illegal(state, "only what has changed nothing is called off", what_else(status))),
     }
     let mut turn = Turn::by(state, &said.by, now);

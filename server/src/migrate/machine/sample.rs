@@ -1,6 +1,9 @@
 //! Migrations, people and runners for the tests of the machine.
 
-use stella_protocol::migration::{Backup, Counts, Difference, DualRead, PhaseName, PlanSummary, Verification};
+use stella_protocol::migration::{
+    Backup, Counts, Difference, DualRead, OwnQueries, OwnQuery, PhaseName, PlanSummary, QueryChange, QueryTiming,
+    QueryVerdict, Verification,
+};
 use stella_protocol::{MigrationStatus, MigrationVerb, Role, Text, Timestamp};
 
 use super::super::{Decision, Draft, Event, MigrationState, Refusal, Step};
@@ -32,12 +35,15 @@ pub(super) fn plan(digest: &str, now: i64) -> PlanSummary {
         references: 900,
         users: 38,
         old_ids: 41,
+        aliases: Some(43),
         orphan_ids: 3,
         orphan_documents: 38,
         clashes: 0,
         batches: 31,
         bytes: 1_000_000,
         first_scope: None,
+        elsewhere: Vec::new(),
+        workarounds: Vec::new(),
         misses: 0,
         placeholders: 0,
         archived: 0,
@@ -64,6 +70,16 @@ pub(super) fn found(differences: u64) -> Verification {
         first: (0..differences.min(100)).map(|_| first.clone()).collect(),
         not_checked: Vec::new(),
     }
+}
+
+/// One query that takes so many times as long as before, with little noise.
+pub(super) fn queries(ratio: f64) -> OwnQueries {
+    let timing = |median_ms: f64| Some(QueryTiming { median_ms, calls: 60, users: 20 });
+    let verdict = if ratio > 1.25 { QueryVerdict::TooSlow } else { QueryVerdict::Same };
+    let change = QueryChange { ratio, low: ratio - 0.05, high: ratio + 0.05, users: 20, verdict };
+    let (before, after) = (timing(100.0), timing(100.0 * ratio));
+    let one = OwnQuery { name: "list".into(), before, after, change: Some(change), silent: 0, why_silent: None };
+    OwnQueries { items: vec![one] }
 }
 
 pub(super) fn decision(verb: MigrationVerb) -> Decision {

@@ -10,14 +10,14 @@ use super::words;
 /// A use after so large a part of the soak without one is news by itself.
 const QUIET: i64 = 100;
 
-/// An old id was used. Nobody counts before the cut-over or after the end.
+/// An old id was used. Nobody counts before the copy is verified (until then everybody uses them) or after the end.
 ///
 /// Seen at once when it was quiet before, else whenever their number has doubled: a writer of old ids must not
 /// raise the version every second, under the hands of those who decide.
 pub(super) fn used(state: &MigrationState, times: u64, at: Timestamp, now: Timestamp) -> Step {
     let mut turn = Turn::of(state, now);
-    let cut = matches!(state.migration.status, MigrationStatus::CuttingOver | MigrationStatus::Soaking);
-    if !cut || times == 0 {
+    let counts = [MigrationStatus::Verified, MigrationStatus::CuttingOver, MigrationStatus::Soaking];
+    if !counts.contains(&state.migration.status) || times == 0 {
         return turn.unchanged();
     }
     let (at, before) = (at.min(now), state.migration.last_old_id_use);

@@ -51,7 +51,7 @@ copying                   .       ~       =         =         =      =          
 paused                    .       .       =         =         =      =          .       =     .      .        .        .           .        .       .    =    =    =
 halted                    .       .       =         =         =      =          .       =     =      .        .        .           .        .       .    =    =    =
 verifying                 .       ~       =         =         =      =          =       .     +      =        +        .           .        .       .    =    =    +
-verified                  .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    =    =
+verified                  .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    +    =
 cutting_over              .       ~       =         =         =      =          ~       .     +      =        =        +           .        .       .    =    +    +
 cutting_over_failed       .       .       =         =         =      =          .       .     .      =        =        .           .        .       .    =    +    =
 soaking                   .       .       =         =         =      =          .       .     .      =        =        =           .        .       .    =    +    =

@@ -279,7 +279,7 @@ fn rows_15_and_16_what_was_copied_is_verified_and_any_difference_halts_with_its_
     tale.says(MigrationVerb::Resume);
     tale.claim().does(PhaseName::Verify);
     assert_eq!(tale.status(), MigrationStatus::Verified);
-    assert_eq!(next(&tale), (Some(MigrationVerb::Cutover), "cutover: writes 41 alias documents, then 100 tombstones"));
+    assert_eq!(next(&tale), (Some(MigrationVerb::Cutover), "cutover: writes 43 alias documents, then 100 tombstones"));
 }
 
 #[test]
@@ -301,6 +301,21 @@ fn row_17_a_cut_over_needs_the_last_check_to_be_equal_and_is_tried_again_when_th
     tale.says(MigrationVerb::Retry);
     tale.claim().does(PhaseName::CutOver);
     assert_eq!((tale.status(), row(&tale.state, PhaseName::Soak)), (MigrationStatus::Soaking, PhaseState::Running));
+}
+
+#[test]
+fn workarounds_must_be_stated_to_be_gone_before_a_cut_over_and_who_said_it_is_kept() {
+    let mut tale = Tale::at(MigrationStatus::Verified);
+    let silent = Decision { text: Text::default(), ..decision(MigrationVerb::Cutover) };
+    assert!(step(&tale.state, &Event::Decided(silent.clone()), at(tale.now)).is_ok(), "where there is none");
+    tale.state.migration.plan.as_mut().unwrap().workarounds = vec![Text::from("query by googleUserId: chats.ts")];
+    let blank = Decision { text: Text::from("  "), ..silent.clone() };
+    assert_eq!([silent, blank].map(|said| refused(&tale, said)), [Code::IllegalTransition; 2]);
+    let said = Decision { text: Text::from("removed in v12"), ..decision(MigrationVerb::Cutover) };
+    tale.state = step(&tale.state, &Event::Decided(said), at(tale.now)).unwrap().state;
+    assert_eq!(tale.status(), MigrationStatus::CuttingOver);
+    let kept = tale.state.migration.trail.last().unwrap();
+    assert!(kept.what.raw().contains("removed in v12") && !kept.by.is_empty(), "{kept:?}");
 }
 
 #[test]

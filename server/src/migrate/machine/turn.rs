@@ -17,17 +17,24 @@ pub(super) struct Turn {
     /// When.
     pub now: Timestamp,
     by: Text,
+    /// Who asked for what comes to pass now.
+    asked_by: Option<Text>,
 }
 
 impl Turn {
     /// Begins where the migration stands; caused by nobody.
     pub fn of(state: &MigrationState, now: Timestamp) -> Self {
-        Self { state: state.clone(), now, by: Text::from(SYSTEM) }
+        Self { state: state.clone(), now, by: Text::from(SYSTEM), asked_by: None }
     }
 
     /// The same, caused by somebody.
     pub fn by(state: &MigrationState, by: &Text, now: Timestamp) -> Self {
         Self { by: by.clone(), ..Self::of(state, now) }
+    }
+
+    /// What comes to pass is what this person asked for.
+    pub fn wished_by(&mut self, who: Option<&Text>) {
+        self.asked_by = who.filter(|who| **who != self.by).cloned();
     }
 
     /// It stands here now, and this is for a runner to do. Whoever holds it goes on with it at once.
@@ -97,10 +104,20 @@ impl Turn {
         self.idle();
     }
 
-    /// A phase begins, or goes on.
+    /// A phase begins, or goes on: then the time of its earlier tries is kept.
     pub fn begin(&mut self, name: PhaseName) {
-        let begun =
-            Phase { name, state: PhaseState::Running, started_at: self.now, ended_at: None, note: Text::default() };
+        let now = self.now;
+        let before = self.row(name).filter(|row| row.state != PhaseState::Done);
+        let (tries, before_ms) = before.map_or((1, 0), |row| (row.tries.saturating_add(1), row.worked_ms(now)));
+        let begun = Phase {
+            name,
+            state: PhaseState::Running,
+            started_at: now,
+            tries,
+            before_ms,
+            ended_at: None,
+            note: Text::default(),
+        };
         match self.row(name) {
             Some(row) => *row = begun,
             None => self.state.migration.phases.push(begun),
@@ -112,6 +129,13 @@ impl Turn {
         let now = self.now;
         if let Some(row) = self.row(name).filter(|row| row.state == PhaseState::Running) {
             (row.state, row.ended_at, row.note) = (how, Some(now), words::line(note));
+        }
+    }
+
+    /// Whoever had the phase was heard of last at this moment: what came after was no work.
+    pub fn lost(&mut self, name: PhaseName, heard: Timestamp) {
+        if let Some(row) = self.row(name).filter(|row| row.state == PhaseState::Running) {
+            (row.state, row.ended_at) = (PhaseState::Stopped, Some(heard));
         }
     }
 
@@ -137,7 +161,8 @@ impl Turn {
         if migration.trail.len() >= 2 * TRAIL_END {
             migration.trail.remove(TRAIL_END);
         }
-        migration.trail.push(Trail { at: self.now, by: self.by.clone(), what: words::line(what) });
+        let (by, asked_by) = (self.by.clone(), self.asked_by.clone());
+        migration.trail.push(Trail { at: self.now, by, asked_by, what: words::line(what) });
         self.seen(word)
     }
 
@@ -162,6 +187,7 @@ impl Turn {
     fn refresh(&mut self) {
         let own = own_phase(self.state.migration.status);
         self.state.migration.under_way = self.state.work.wanted.filter(|phase| Some(*phase) != own);
+        self.state.migration.stopping = self.state.work.stop.as_ref().map(|stop| stop.becomes);
         self.state.migration.next = next::of(&self.state);
     }
 }

@@ -1,7 +1,7 @@
 //! Words that come from outside, cut to what a migration may cost on the wire; counts and durations in words.
 
 use stella_protocol::Text;
-use stella_protocol::migration::Verification;
+use stella_protocol::migration::{OwnQueries, Verification};
 
 use crate::words::clip;
 pub(crate) use crate::words::{left, plain};
@@ -31,6 +31,16 @@ pub fn short(found: &Verification) -> Verification {
         within(texts, Text::len);
     }
     short
+}
+
+/// What the application was asked, as it may be sent whenever the migration changes.
+pub fn few(queries: &OwnQueries) -> OwnQueries {
+    let mut few = queries.clone();
+    within(&mut few.items, |one| one.name.len());
+    for query in &mut few.items {
+        query.why_silent = query.why_silent.take().map(|why| line(why.raw()));
+    }
+    few
 }
 
 fn within<T>(items: &mut Vec<T>, bytes: impl Fn(&T) -> usize) {

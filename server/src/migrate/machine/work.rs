@@ -4,13 +4,13 @@
 //! The ledger has what an event says before the event is sent. So whoever takes over after a crash may end a
 //! phase twice, and never writes twice: an event that was taken already is taken for done.
 
-use stella_protocol::migration::{Backup, Counts, PhaseName, PhaseState, PlanSummary, Verification};
+use stella_protocol::migration::{Backup, Counts, OwnQueries, PhaseName, PhaseState, PlanSummary, Verification};
 use stella_protocol::{Code, MigrationStatus, Text, Timestamp};
 
 use super::super::{Event, MigrationState, Refusal, Step, Stop};
 use super::turn::{Turn, own_phase};
 use super::words::{self, count, left, plain};
-use super::{LEASE_MS, fenced, halt, illegal, people, refuse};
+use super::{LEASE_MS, fenced, halt, illegal, people, refuse, slow};
 
 /// More documents left alone than so many, and a person has to look.
 pub(super) const MOST_PARKED: u64 = 100;
@@ -23,6 +23,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
         Event::Claimed { holder, until, fence } => return claimed(state, holder, *until, *fence, now),
         Event::Renewed { fence, .. }
         | Event::Released { fence }
+        | Event::Asked { fence, .. }
         | Event::Checkpoint { fence, .. }
         | Event::Stopped { fence, .. }
         | Event::Broke { fence, .. } => (*fence, None),
@@ -51,6 +52,7 @@ pub(super) fn step(state: &MigrationState, event: &Event, now: Timestamp) -> Res
     Ok(match event {
         Event::Renewed { until, .. } => renewed(state, *until, now),
         Event::Released { .. } => released(state, phase, now),
+        Event::Asked { queries, .. } => asked(state, queries.as_ref(), now),
         Event::Checkpoint { counts, hold, .. } => checkpoint(state, phase, counts, hold.as_ref(), now),
         Event::Stopped { counts, .. } => return halt::stopped(state, phase, counts, now),
         Event::Broke { why, counts, .. } => broke(state, phase, why, counts, now),
@@ -110,6 +112,9 @@ fn claimed(
         people::approved_plan(state)?;
     }
     let mut turn = Turn::of(state, now);
+    // Its lease was renewed last so long before it ended.
+    let heard = state.work.lease_until.map_or(now, |until| until.plus_millis(-LEASE_MS));
+    turn.lost(phase, heard.min(now));
     let work = &mut turn.state.work;
     let again = work.holder.is_some();
     (work.holder, work.fence, work.lease_until) = (Some(holder.clone()), fence, Some(lease(until, now)));
@@ -160,7 +165,7 @@ fn checkpoint(state: &MigrationState, phase: PhaseName, counts: &Counts, hold: O
     let asked = state.work.stop.as_ref().is_some_and(|stop| stop.becomes != MigrationStatus::Paused);
     if let Some(why) = broken_guard(&turn.state, phase).filter(|_| !asked) {
         let what = format!("ends after the writes in flight: {why}");
-        turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
+        turn.state.work.stop = Some(Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why), by: None });
         return turn.changed("guard", &what);
     }
     match slower {
@@ -214,7 +219,7 @@ fn broke(state: &MigrationState, phase: PhaseName, why: &Text, counts: &Counts, 
             let back = halt::goes_back(&turn);
             // Nobody has it any more: the same word again must not break the way back too.
             turn.idle();
-            halt::come_to(&mut turn, &Stop { becomes: back, why: Text::from(why.to_owned()) }, status);
+            halt::come_to(&mut turn, &halt::by_itself(state, back, why), status);
             turn.changed("halt", &format!("{} ended by itself: {why}", phase.word()))
         }
     }
@@ -239,6 +244,7 @@ fn scanned(state: &MigrationState, found: &Result<(PlanSummary, u64), Text>, now
     turn.close(PhaseName::Scan, PhaseState::Done, &note);
     turn.rest(if *open > 0 { MigrationStatus::NeedsDecision } else { MigrationStatus::Planned });
     turn.state.work.accepted = (0, 0);
+    turn.state.work.accepted_slow.clear();
     let migration = &mut turn.state.migration;
     migration.plan = Some(plan.clone());
     migration.open_decisions = *open;
@@ -296,10 +302,22 @@ fn canary(state: &MigrationState, found: &Result<Text, Text>, now: Timestamp) ->
         Err(why) => {
             turn.close(PhaseName::Canary, PhaseState::Failed, why.raw());
             let becomes = halt::goes_back(&turn);
-            halt::come_to(&mut turn, &Stop { becomes, why: why.clone() }, MigrationStatus::BackedUp);
+            halt::come_to(&mut turn, &halt::by_itself(state, becomes, why.raw()), MigrationStatus::BackedUp);
             turn.changed("canary", &format!("canary differs: {}", why.raw()))
         }
     }
+}
+
+/// What the application was asked is evidence: it moves nothing by itself.
+fn asked(state: &MigrationState, queries: Option<&OwnQueries>, now: Timestamp) -> Step {
+    let mut turn = Turn::of(state, now);
+    let queries = queries.map(words::few);
+    if state.migration.own_queries == queries {
+        return turn.unchanged();
+    }
+    turn.state.migration.own_queries = queries;
+    let what = slow::told(&turn.state.migration);
+    turn.changed("ask", &what)
 }
 
 /// Row 15. The last batch may have broken a guard as well as any other.
@@ -310,8 +328,8 @@ fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
     let (done, parked) = (count(counts.done, "document"), counts.parked);
     let note = format!("{done} written, {} skipped, {parked} left alone, {} refused", counts.skipped, counts.failed);
     turn.close(PhaseName::Copy, PhaseState::Done, &note);
-    let guard = broken_guard(&turn.state, PhaseName::Copy)
-        .map(|why| Stop { becomes: MigrationStatus::Halted, why: words::paragraph(&why) });
+    let guard =
+        broken_guard(&turn.state, PhaseName::Copy).map(|why| halt::by_itself(state, MigrationStatus::Halted, &why));
     match turn.state.work.stop.take().or(guard) {
         Some(stop) => halt::come_to(&mut turn, &stop, MigrationStatus::Verifying),
         None => turn.enter(MigrationStatus::Verifying, PhaseName::Verify),
@@ -324,7 +342,9 @@ fn copied(state: &MigrationState, counts: &Counts, now: Timestamp) -> Step {
 fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Step {
     let mut turn = Turn::of(state, now);
     let equal = found.differences == 0;
+    let slow = slow::words(state);
     let note = format!("{} looked at, {}", count(found.documents, "document"), count(found.differences, "difference"));
+    let note = slow.as_ref().map_or(note.clone(), |slow| format!("{note}; {slow}"));
     turn.close(PhaseName::Verify, if equal { PhaseState::Done } else { PhaseState::Failed }, &note);
     turn.state.migration.verification = Some(words::short(found));
     if state.migration.status != MigrationStatus::Verifying {
@@ -335,7 +355,11 @@ fn verified(state: &MigrationState, found: &Verification, now: Timestamp) -> Ste
     let why = format!("{note}{first}; look at them, put them right and resume, or roll back");
     if halt::goes_back(&turn) == MigrationStatus::RollingBack || !equal {
         let becomes = halt::goes_back(&turn);
-        halt::come_to(&mut turn, &Stop { becomes, why: Text::from(why) }, MigrationStatus::Verifying);
+        halt::come_to(&mut turn, &halt::by_itself(state, becomes, &why), MigrationStatus::Verifying);
+    } else if let Some(slow) = slow {
+        let why = format!("no difference, but {slow}; resume lets it go on like that, or roll back");
+        let stop = halt::by_itself(state, MigrationStatus::Halted, &why);
+        halt::come_to(&mut turn, &stop, MigrationStatus::Verifying);
     } else {
         turn.rest(MigrationStatus::Verified);
         turn.say("");

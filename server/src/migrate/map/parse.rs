@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::place::{Place, Step};
-use super::{ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, Mark, OWNER, Rank, Users};
+use super::{Beside, ClashPolicy, Collection, DataMap, Declared, IdPattern, Kind, Mark, OWNER, Rank, Users};
 use crate::documents::shape;
 use crate::migrate::placeholder;
 use crate::toml_source::{Placed, Problem, Section, Source, shown};
 
+/// Most places elsewhere, and most workarounds: they stand in every plan, and people read them.
+const MOST_BESIDE: usize = 20;
+/// Longest text of one, in bytes: a line.
+const LONGEST_BESIDE: usize = 200;
 /// Lowest priority.
 const LAST: i64 = 3;
 
@@ -66,7 +70,26 @@ fn whole(root: &Section<'_>) -> Option<DataMap> {
             root.problem(root.at(), what);
         }
     }
-    Some(DataMap { title: title?.value.to_owned(), users, collections })
+    let elsewhere = beside(root, "elsewhere", ("by", "who sees to the ids there"));
+    let workarounds = beside(root, "workaround", ("at", "where it stands, like `src/chats.ts`"));
+    Some(DataMap { title: title?.value.to_owned(), users, collections, elsewhere, workarounds })
+}
+
+/// What is beside the documents, each with what it is and a second word.
+fn beside(root: &Section<'_>, key: &'static str, (second, want): (&'static str, &str)) -> Vec<Beside> {
+    let sections = root.sections(key);
+    if let Some(beyond) = sections.get(MOST_BESIDE) {
+        beyond.problem(beyond.at(), format!("`[[{key}]]` is there more than {MOST_BESIDE} times; want several in one"));
+    }
+    let read = |section: &Section<'_>| {
+        let (what, by) = (section.need_text("what", "what it is"), section.need_text(second, want));
+        section.finish();
+        for text in [&what, &by].into_iter().flatten().filter(|text| text.value.len() > LONGEST_BESIDE) {
+            section.problem(text.at, format!("it has more than {LONGEST_BESIDE} bytes; want a line"));
+        }
+        Some(Beside { what: what?.value.to_owned(), by: by?.value.to_owned() })
+    };
+    sections.iter().filter_map(read).collect()
 }
 
 fn users(section: &Section<'_>) -> Option<Users> {
@@ -322,6 +345,25 @@ mod tests {
         for bad in ["archived", "status =", "a.b = c", "a = b c", "a = b = c"] {
             let text = format!("{HEAD}[[collection]]\nname = \"a\"\nrefs = \"x\"\narchive = \"{bad}\"\n");
             assert!(problems(&text)[0].contains("is no mark; want a field and its word"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_beside_the_documents_is_named_with_who_does_it_or_where_it_is() {
+        let with = |more: &str| format!("{HEAD}{more}");
+        let good =
+            with("[[elsewhere]]\nwhat = \"tables\"\nby = \"data team\"\n[[workaround]]\nwhat = \"w\"\nat = \"a.ts\"\n");
+        let map = parse("m.toml", &good).unwrap();
+        assert_eq!(map.elsewhere[0].to_string(), "tables: data team");
+        assert_eq!(map.workarounds[0].to_string(), "w: a.ts");
+        for (bad, why) in [
+            ("[[elsewhere]]\nwhat = \"x\"\n".to_owned(), "want who sees to the ids there"),
+            ("[[workaround]]\nat = \"x\"\nby = \"y\"\n".to_owned(), "unknown key `workaround.by`"),
+            (format!("[[workaround]]\nwhat = \"{}\"\nat = \"y\"\n", "x".repeat(LONGEST_BESIDE + 1)), "want a line"),
+            ("[[workaround]]\nwhat = \"x\"\nat = \"y\"\n".repeat(MOST_BESIDE + 1), "want several in one"),
+        ] {
+            let told = problems(&with(&bad));
+            assert!(told.iter().any(|line| line.contains(why)), "{why}: {told:?}");
         }
     }
 

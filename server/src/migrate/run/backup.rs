@@ -7,7 +7,7 @@
 //! rollback never takes an edit back that others made meanwhile.
 //!
 //! Deliberately no judgement of what belongs in it: that is the plan's. All methods but
-//! [`Backup::restore_into`] block; what is held at once are a few parts of 4 MiB.
+//! [`Backup::restore_into`] block; what is held at once are a few parts of 1 MiB.
 
 mod parts;
 mod seal;
@@ -23,13 +23,14 @@ use stella_protocol::migration::Backup as Summary;
 use stella_protocol::{MigrationId, Text, Timestamp};
 
 use super::ledger::{Fold, Image, ImagePart, Ledger, LedgerError, content_digest};
+use super::throttle;
 use crate::documents::{Document, DocumentKey, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written};
 use crate::migrate::plan::hex;
 use parts::{Files, Manifest, PART_BYTES, Part};
 pub use seal::BackupKey;
 
-/// Parts whose text is held, so that documents of several batches in flight do not drive each other out.
-const HELD: usize = 4;
+/// Parts whose text is held: one for each batch in flight, so that they do not drive each other out.
+const HELD: usize = throttle::MOST;
 /// Most bytes of documents that a restore writes at once.
 const RESTORE_BYTES: usize = 3_500_000;
 

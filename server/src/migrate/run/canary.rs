@@ -1,4 +1,5 @@
-//! The canary: a few users first, those with the least to lose, looked at through what the application asks.
+//! The canary: a few users first, those with the least to lose, counted in the store and looked at through the
+//! application's own queries.
 //!
 //! The batches are the plan's; of ids only theirs become others, so that nothing of anybody else is written.
 
@@ -14,6 +15,7 @@ use super::copy::lanes::work_off;
 use super::copy::tally::{Tally, Told};
 use super::ledger::{Owned, Pass, Seen};
 use super::own::make_placeholders;
+use super::queries::{self, Expected};
 use super::site::walk::{PAGE, Page, Walk, is_tombstone};
 use super::site::{Ended, Run, mapping, mapping_to};
 use crate::documents::Document;
@@ -31,11 +33,13 @@ const TOLD: usize = 5;
 pub async fn canary(run: &Run) -> Result<Event, Ended> {
     let plan = run.plan().await?;
     make_placeholders(run, &plan).await?;
-    let chosen = chosen(run, &plan).await?;
+    let owners = owners(run, &plan).await?;
+    let chosen = chosen(run, &owners)?;
     if chosen.is_empty() {
         let found = Ok(Text::from("nobody whose id changes owns a document"));
         return Ok(Event::Canary { fence: run.fence, found });
     }
+    queries::before(run, &plan, &owners, &chosen).await?;
     let hand = Arc::new(Hand {
         map: Arc::clone(&run.site.map),
         mapping: mapping_to(&plan, &chosen)?,
@@ -60,8 +64,8 @@ pub async fn canary(run: &Run) -> Result<Event, Ended> {
     Ok(Event::Canary { fence: run.fence, found: found.map(Text::new).map_err(Text::new) })
 }
 
-/// The users with the fewest documents, but one, and how many each owns.
-async fn chosen(run: &Run, plan: &Plan) -> Result<BTreeMap<String, u64>, Ended> {
+/// Users whose id changes, the smallest owners first, and how many documents each owns.
+async fn owners(run: &Run, plan: &Plan) -> Result<Vec<(u64, String)>, Ended> {
     let mut owners: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     each_owned(run, |row| {
         let Some(to) = becomes(plan, &row.user) else { return };
@@ -73,8 +77,13 @@ async fn chosen(run: &Run, plan: &Plan) -> Result<BTreeMap<String, u64>, Ended> 
     let mut few: Vec<(u64, String)> =
         owners.into_iter().filter(|(_, (_, changes))| *changes).map(|(id, (count, _))| (count, id)).collect();
     few.sort();
+    Ok(few)
+}
+
+/// The users with the fewest documents, at least one, and how many each owns.
+fn chosen(run: &Run, owners: &[(u64, String)]) -> Result<BTreeMap<String, u64>, Ended> {
     let most = usize::try_from(run.state()?.migration.limits.canary).unwrap_or(usize::MAX);
-    Ok(few.into_iter().take(most.max(1)).map(|(count, id)| (id, count)).collect())
+    Ok(owners.iter().take(most.max(1)).map(|(count, id)| (id.clone(), *count)).collect())
 }
 
 fn becomes<'p>(plan: &'p Plan, id: &str) -> Option<&'p str> {
@@ -95,7 +104,7 @@ async fn each_owned(run: &Run, mut tell: impl FnMut(Owned)) -> Result<(), Ended>
 }
 
 /// Documents of the chosen, by owner and collection.
-type Counts = BTreeMap<(String, String), i64>;
+pub type Counts = BTreeMap<(String, String), i64>;
 
 /// What the chosen find now, compared with what they must.
 #[derive(Default)]
@@ -104,7 +113,10 @@ struct Found {
     must: Counts,
     /// Documents of a collection that others changed meanwhile.
     loose: BTreeMap<String, i64>,
-    old: Vec<String>,
+    /// Documents of each that became one with another, or were left alone.
+    fewer: BTreeMap<String, i64>,
+    /// Differences, in words.
+    wrong: Vec<String>,
 }
 
 /// Looks at everything of the chosen. Err: what differs.
@@ -132,7 +144,9 @@ async fn look(
             one_page(run, &looks, page, plan, chosen, &mut found).await?;
         }
     }
-    Ok(found.told(chosen.len()))
+    let shown = queries::canary(run, &found.expected(chosen)).await?;
+    found.wrong.extend(shown.wrong);
+    Ok(found.told(chosen.len()).map(|words| format!("{words}; {}", shown.words)))
 }
 
 async fn one_page(
@@ -178,13 +192,15 @@ impl Found {
     fn take(&mut self, told: &Told, person: Option<&str>, name: &str, (changed, parked): (bool, bool)) {
         let moved = target(&told.document, &told.rewritten).is_some();
         match (&told.deed, person) {
-            (Deed::Write(_) | Deed::Known(_), _) if !changed => self.old.push(told.document.key.path()),
+            (Deed::Write(_) | Deed::Known(_), _) if !changed => {
+                self.wrong.push(format!("{} still holds an old id", told.document.key.path()));
+            }
             // It was left alone, and told so.
-            (Deed::Nothing, Some(person)) if moved && parked => self.add_must(person, name, -1),
+            (Deed::Nothing, Some(person)) if moved && parked => self.one_fewer(person, name),
             // Its copy is counted instead.
             (Deed::Nothing, _) if moved => {}
             // Its like is, and it was one of its own before.
-            (Deed::Skip(true) | Deed::Park(_), Some(person)) => self.add_must(person, name, -1),
+            (Deed::Skip(true) | Deed::Park(_), Some(person)) => self.one_fewer(person, name),
             (_, Some(person)) => *self.now.entry((person.to_owned(), name.to_owned())).or_default() += 1,
             _ => {}
         }
@@ -194,8 +210,23 @@ impl Found {
         *self.must.entry((person.to_owned(), name.to_owned())).or_default() += documents;
     }
 
+    fn one_fewer(&mut self, person: &str, name: &str) {
+        self.add_must(person, name, -1);
+        *self.fewer.entry(person.to_owned()).or_default() += 1;
+    }
+
+    /// What the application has to show the chosen.
+    fn expected(&self, chosen: &BTreeMap<String, u64>) -> Expected {
+        let mut gone = self.fewer.clone();
+        for (key, must) in &self.must {
+            let now = self.now.get(key).copied().unwrap_or(0);
+            *gone.entry(key.0.clone()).or_default() += (must - now).max(0);
+        }
+        Expected { users: chosen.keys().cloned().collect(), now: self.now.clone(), gone, loose: self.loose.clone() }
+    }
+
     fn told(mut self, users: usize) -> Result<String, String> {
-        let mut wrong: Vec<String> = self.old.drain(..).map(|path| format!("{path} still holds an old id")).collect();
+        let mut wrong: Vec<String> = self.wrong.drain(..).collect();
         let keys: std::collections::BTreeSet<_> = self.must.keys().chain(self.now.keys()).cloned().collect();
         for key in keys {
             let (must, now) = (self.must.get(&key).copied().unwrap_or(0), self.now.get(&key).copied().unwrap_or(0));

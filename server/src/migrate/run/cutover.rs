@@ -19,11 +19,14 @@ use super::own::{Own, Piece, batch_of, pieces, write_piece};
 use super::site::reach::Put;
 use super::site::walk::{MOVED_TO, PAGE, RUN, Walk, is_tombstone};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
-use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave, shape};
+use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
+use crate::migrate::plan::is_aliased;
 use crate::migrate::{Event, Rewritten};
 
 /// Names the run that was cut over last.
 const CURRENT: &str = "_current";
+/// So many documents name the run.
+const CURRENTS: u64 = 1;
 /// Documents that are written together.
 const TOGETHER: usize = 500;
 /// Tries of a tombstone that others are faster than.
@@ -44,6 +47,8 @@ pub fn tombstone(moved_to: &DocumentKey, run: &MigrationId) -> Fields {
 /// When the store, the ledger or the backup does not answer: what was written until then is known.
 pub async fn cut_over(run: &Run) -> Result<Event, Ended> {
     let plan = run.plan().await?;
+    let moves = run.state()?.migration.plan.as_ref().map_or(0, |plan| plan.moves);
+    run.voice.expect(plan.aliases().count() as u64 + CURRENTS + moves);
     let hand = Arc::new(Hand {
         map: Arc::clone(&run.site.map),
         mapping: mapping(&plan)?,
@@ -97,7 +102,7 @@ async fn next_aliases(run: &Run, place: &mut Place) -> Result<Option<Piece>, End
         *place = page.next.map_or(Place::End, Place::Behind);
         let pairs = page.items.iter().filter(|row| row.from != row.to).map(|row| (row.from.raw(), row.to.raw()));
         let made = pairs.map(|(old, new)| (DocumentKey::new(ALIASES, old), alias(run, new)));
-        let made: Piece = made.filter(|(key, _)| shape::key(key).is_ok()).collect();
+        let made: Piece = made.filter(|(key, _)| is_aliased(&key.id)).collect();
         if !made.is_empty() {
             return Ok(Some(made));
         }
@@ -121,6 +126,8 @@ async fn tombstones(run: &Run, hand: &Arc<Hand>) -> Result<u64, Ended> {
         })
         .await?;
     }
+    // From here on the ledger knows all there is to do.
+    run.voice.expect(0);
     loop {
         run.check()?;
         let undone = run.ask(move |ledger| ledger.undone(pass, 0, 1)).await?;

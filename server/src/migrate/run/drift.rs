@@ -1,45 +1,118 @@
-//! The watch after a cut-over: says which old ids log lines are looked through for, and walks the declared
-//! collections again and again for documents that somebody wrote with old ids, and for owners who had documents
-//! and have none.
+//! The watch over documents and lines. From the end of a migration's copy on it walks the declared collections again
+//! and again for documents that somebody wrote with old ids, and for owners who had documents and have none; from the
+//! cut-over on it says which old ids log lines are looked through for. Where no migration was, or the last one was
+//! taken back, it looks for owners who lost everything, and, where the settings say that writers know new ids
+//! already, for new documents with old ones. While a migration is at work it waits: what moves then, moves on purpose.
 //!
-//! It holds no lease and writes no document: it reads, tells, and notes in the ledger what it told. What is told
+//! It holds no lease and writes no document: it reads, tells, and notes in a ledger what it told. What is told
 //! is noted only afterwards, so that a crash between both tells it again. One page is in memory, beside the ids
 //! of the plan.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod round;
 
-use stella_protocol::migration::PhaseName;
-use stella_protocol::{MigrationId, MigrationStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stella_protocol::migration::{Phase, PhaseName};
+use stella_protocol::{MigrationId, MigrationStatus, Timestamp};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Ledger, LedgerError, Owned};
-use super::site::walk::{PAGE, is_tombstone};
+use super::ledger::{Ledger, LedgerError};
 use super::site::{Ended, Site, apart, mapping};
-use crate::documents::{Document, DocumentKey};
 use crate::hub::HubError;
-use crate::migrate::check::owner;
+use crate::migrate::drift::Since;
 use crate::migrate::drift::said::OldIds;
-use crate::migrate::drift::{Lost, OldId, Place, Written, old_id};
-use crate::migrate::map::Collection;
 use crate::migrate::{Mapping, MigrationState, Plan};
+use round::{Round, Writers};
 
-/// Owners that are read at once.
-const OWNERS: usize = 500;
+/// What is walked over, and what it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Of {
+    /// A store that nobody migrated since this migration, by its number (0: ever) was taken back.
+    Standing(u64),
+    /// What this migration left: it is verified, and not cut over yet.
+    Copied(MigrationId),
+    /// The same, cut over.
+    CutOver(MigrationId),
+}
+
+impl Of {
+    /// What there is to be watched now.
+    fn now(site: &Site) -> Option<Self> {
+        let states = site.hub.migrations();
+        let ours = || states.iter().rev().map(|state| &state.migration).filter(|one| one.target == site.target);
+        let after = ours().find_map(|migration| match migration.status {
+            MigrationStatus::Verified => Some(Self::Copied(migration.id.clone())),
+            MigrationStatus::CuttingOver | MigrationStatus::Soaking | MigrationStatus::Completed => {
+                Some(Self::CutOver(migration.id.clone()))
+            }
+            _ => None,
+        });
+        let wrote = |phase: &Phase| phase.name == PhaseName::Canary;
+        let last = ours().find(|migration| migration.phases.iter().any(wrote));
+        let standing = || Self::Standing(last.map_or(0, |migration| number(&migration.id)));
+        after.or_else(|| site.pace.standing.map(|_| standing()))
+    }
+
+    fn migration(&self) -> Option<&MigrationId> {
+        match self {
+            Self::Standing(_) => None,
+            Self::Copied(id) | Self::CutOver(id) => Some(id),
+        }
+    }
+
+    fn since(&self) -> Since<'_> {
+        match self {
+            Self::Standing(_) => Since::LastLook,
+            Self::Copied(id) => Since::Copy(id),
+            Self::CutOver(id) => Since::CutOver(id),
+        }
+    }
+
+    /// From the end of one walk to the next.
+    fn every(&self, site: &Site) -> Duration {
+        match self {
+            Self::Standing(_) => site.pace.standing.unwrap_or(site.pace.drift),
+            Self::Copied(_) | Self::CutOver(_) => site.pace.drift,
+        }
+    }
+}
+
+/// The number in an id of a migration.
+fn number(id: &MigrationId) -> u64 {
+    id.as_str().trim_start_matches(MigrationId::PREFIX).parse().unwrap_or(0)
+}
+
+/// A migration moves ids in the store.
+fn is_at_work(site: &Site) -> bool {
+    let is = |state: &Arc<MigrationState>| {
+        let migration = &state.migration;
+        let rests = matches!(migration.status, MigrationStatus::Verified | MigrationStatus::CuttingOver);
+        migration.target == site.target && migration.status.holds_the_store() && !rests
+    };
+    site.hub.migrations().iter().any(is)
+}
 
 /// The watch.
 pub struct Drift {
     site: Arc<Site>,
     /// Of which migration lines are looked through for old ids.
     looks_for: Option<MigrationId>,
-    next_walk: Option<Instant>,
+    walked: Option<(Of, Moment)>,
+}
+
+/// When a walk was.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    clock: Timestamp,
 }
 
 impl Drift {
     /// One that has done nothing yet.
     pub fn new(site: Arc<Site>) -> Self {
-        Self { site, looks_for: None, next_walk: None }
+        Self { site, looks_for: None, walked: None }
     }
 
     /// Watches until it is told to end.
@@ -48,39 +121,133 @@ impl Drift {
             () = shutdown.cancelled() => {}
             () = self.work() => {}
         }
+        if let Err(ended) = self.keep_uses().await {
+            let why = format!("{ended:?}").escape_debug().to_string();
+            tracing::warn!(why, "which old ids were used last is not kept");
+        }
     }
 
     async fn work(&mut self) {
         loop {
-            if let Err(ended) = self.look().await {
-                let why = format!("{ended:?}").escape_debug().to_string();
-                tracing::warn!(why, "the watch after a migration did not get through: it begins again");
-                self.next_walk = Some(Instant::now() + self.site.pace.drift);
+            match self.look().await {
+                // A migration began, or was taken back: the next walk is of what stands then.
+                Ok(()) | Err(Ended::Lost) => {}
+                Err(ended) => {
+                    let why = format!("{ended:?}").escape_debug().to_string();
+                    tracing::warn!(why, "the watch over the documents did not get through: it begins again");
+                }
             }
             sleep(self.site.pace.idle).await;
         }
     }
 
-    async fn look(&mut self) -> Result<(), Ended> {
-        let watched = self.site.hub.migrations().into_iter().rev().find(|state| is_watched(&self.site, state));
-        let id = watched.as_ref().map(|state| state.migration.id.clone());
+    /// Walks, if it is time for it.
+    pub(super) async fn look(&mut self) -> Result<(), Ended> {
+        self.look_for().await?;
+        self.keep_uses().await?;
+        let Some(of) = Of::now(&self.site).filter(|_| !is_at_work(&self.site)) else { return Ok(()) };
+        if self.walked.as_ref().is_some_and(|(walked, when)| same_ledger(walked, &of) && !self.is_due(&of, *when)) {
+            return Ok(());
+        }
+        // Also one that does not get through waits for its turn.
+        self.walked = Some((of.clone(), self.moment()));
+        match &of {
+            Of::Standing(last) => self.walk_standing(&of, *last).await?,
+            Of::Copied(id) | Of::CutOver(id) => {
+                let ledger = ledger(&self.site, id).await?;
+                let plan = plan(&ledger).await?;
+                let mapping = apart(move || mapping(&plan)).await?;
+                let site = Arc::clone(&self.site);
+                Round::begin(site, of.clone(), (ledger, mapping), Writers::Since).await?.walk().await?;
+            }
+        }
+        self.walked = Some((of, self.moment()));
+        Ok(())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: Instant::now(), clock: self.site.clock.now() }
+    }
+
+    /// Where no migration was, a walk is kept for the next process: the clock of both counts.
+    fn is_due(&self, of: &Of, when: Moment) -> bool {
+        match of {
+            Of::Standing(_) => !self.is_fresh(of, when.clock),
+            Of::Copied(_) | Of::CutOver(_) => when.at.elapsed() >= of.every(&self.site),
+        }
+    }
+
+    fn is_fresh(&self, of: &Of, walked: Timestamp) -> bool {
+        let every = i64::try_from(of.every(&self.site).as_millis()).unwrap_or(i64::MAX);
+        (0..every).contains(&self.site.clock.now().since(walked))
+    }
+
+    /// Walks when the last walk, of this process or one before, is long enough ago.
+    async fn walk_standing(&self, of: &Of, last: u64) -> Result<(), Ended> {
+        let site = Arc::clone(&self.site);
+        let ledger = apart(move || Ok(site.standing_ledger()?)).await?;
+        let stood = ask(&ledger, move |ledger| ledger.stands_since(last)).await?;
+        if stood.walked.is_some_and(|walked| self.is_fresh(of, walked)) {
+            return Ok(());
+        }
+        let writers = match (self.site.watch_writers, stood.guarded) {
+            (false, _) => Writers::Unwatched,
+            (true, false) => Writers::Noted,
+            (true, true) => Writers::New,
+        };
+        if writers == Writers::Noted {
+            ask(&ledger, Ledger::forget_told).await?;
+        }
+        Round::begin(Arc::clone(&self.site), of.clone(), (ledger, Mapping::default()), writers).await?.walk().await
+    }
+
+    /// Says which old ids lines are looked through for: those of the migration that was cut over last.
+    async fn look_for(&mut self) -> Result<(), Ended> {
+        let states = self.site.hub.migrations();
+        let cut = states.into_iter().rev().find(|state| is_cut_over(&self.site, state));
+        let id = cut.as_ref().map(|state| state.migration.id.clone());
         if self.looks_for != id {
-            let old_ids = match &watched {
+            let old_ids = match &cut {
                 Some(state) => Some(Arc::new(old_ids(&self.site, state).await?)),
                 None => None,
             };
             self.site.hub.look_for(old_ids);
-            (self.looks_for, self.next_walk) = (id.clone(), None);
+            self.looks_for = id;
         }
-        let Some(id) = id.filter(|_| self.next_walk.is_none_or(|next| next <= Instant::now())) else { return Ok(()) };
-        Round::begin(Arc::clone(&self.site), id).await?.walk().await?;
-        self.next_walk = Some(Instant::now() + self.site.pace.drift);
         Ok(())
     }
 }
 
+impl Drift {
+    /// Keeps which old ids were used since it was asked last.
+    async fn keep_uses(&self) -> Result<(), Ended> {
+        let Some(old_ids) = self.site.hub.old_ids() else { return Ok(()) };
+        let used = Arc::new(old_ids.take_used());
+        if used.is_empty() {
+            return Ok(());
+        }
+        let (known, ids) = (ledger(&self.site, old_ids.migration()).await, Arc::clone(&used));
+        let kept = match known {
+            Ok(ledger) => ask(&ledger, move |ledger| ledger.add_uses(&ids)).await,
+            Err(ended) => Err(ended),
+        };
+        if kept.is_err() {
+            // They are not lost by a moment without a ledger.
+            used.iter().for_each(|(id, used)| old_ids.remember(id, *used));
+        }
+        kept
+    }
+}
+
+fn same_ledger(one: &Of, other: &Of) -> bool {
+    match (one, other) {
+        (Of::Standing(one), Of::Standing(other)) => one == other,
+        _ => one.migration().is_some() && one.migration() == other.migration(),
+    }
+}
+
 /// It was cut over and not taken back.
-fn is_watched(site: &Site, state: &MigrationState) -> bool {
+fn is_cut_over(site: &Site, state: &MigrationState) -> bool {
     let migration = &state.migration;
     let cut = matches!(migration.status, MigrationStatus::Soaking | MigrationStatus::Completed);
     cut && migration.target == site.target
@@ -111,198 +278,6 @@ async fn old_ids(site: &Arc<Site>, state: &MigrationState) -> Result<OldIds, End
     let since = soak.map_or_else(|| site.clock.now(), |phase| phase.started_at);
     let (id, map) = (migration.id.clone(), Arc::clone(&site.map));
     apart(move || Ok(OldIds::new(id, since, &plan, &map))).await
-}
-
-/// One walk.
-struct Round {
-    site: Arc<Site>,
-    id: MigrationId,
-    ledger: Arc<Ledger>,
-    mapping: Arc<Mapping>,
-    /// By the collection's name in the data map.
-    written: BTreeMap<String, Written>,
-    /// Collections to be read, the next one last.
-    rest: Vec<(String, Option<String>)>,
-}
-
-/// A document of a page.
-struct Looked {
-    key: DocumentKey,
-    version: u64,
-    old: OldId,
-}
-
-impl Round {
-    async fn begin(site: Arc<Site>, id: MigrationId) -> Result<Self, Ended> {
-        let ledger = ledger(&site, &id).await?;
-        let plan = plan(&ledger).await?;
-        let mapping = apart(move || Ok(Arc::new(mapping(&plan)?))).await?;
-        ask(&ledger, Ledger::begin_walk).await?;
-        let roots = site.documents.collections(None).await?;
-        let rest = roots.into_iter().rev().map(|name| (name, None)).collect();
-        Ok(Self { site, id, ledger, mapping, written: BTreeMap::new(), rest })
-    }
-
-    async fn walk(mut self) -> Result<(), Ended> {
-        while let Some((path, after)) = self.rest.pop() {
-            self.still_watched()?;
-            let declared = self.site.map.collection(&path).map(|collection| collection.name.clone());
-            let leads_on = leads_on(&self.site, &path);
-            if declared.is_none() && !leads_on {
-                continue;
-            }
-            if leads_on && after.is_none() {
-                self.descend_absent(&path).await?;
-            }
-            let page = self.site.documents.scan(&path, after.as_deref(), PAGE).await?;
-            if let Some(next) = page.next {
-                self.rest.push((path, Some(next)));
-            }
-            if leads_on {
-                self.descend(&page.documents).await?;
-            }
-            if let Some(name) = declared {
-                self.page(&name, page.documents).await?;
-            }
-        }
-        self.lost().await?;
-        ask(&self.ledger, Ledger::end_walk).await
-    }
-
-    /// Somebody may have taken it back meanwhile.
-    fn still_watched(&self) -> Result<(), Ended> {
-        let state = self.site.hub.migration(&self.id).ok().flatten();
-        if state.is_some_and(|state| is_watched(&self.site, &state)) { Ok(()) } else { Err(Ended::Lost) }
-    }
-
-    async fn descend(&mut self, documents: &[Document]) -> Result<(), Ended> {
-        let Some(first) = documents.first() else { return Ok(()) };
-        if !self.site.documents.has_below(&first.key.collection).await? {
-            return Ok(());
-        }
-        for document in documents {
-            self.below(&document.key.path()).await?;
-        }
-        Ok(())
-    }
-
-    /// The same for ids at which no document stands.
-    async fn descend_absent(&mut self, collection: &str) -> Result<(), Ended> {
-        let mut after = None;
-        loop {
-            let page = self.site.documents.absent(collection, after.as_deref()).await?;
-            for id in page.ids {
-                self.below(&format!("{collection}/{id}")).await?;
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn below(&mut self, path: &str) -> Result<(), Ended> {
-        let below = self.site.documents.collections(Some(path)).await?;
-        self.rest.extend(below.into_iter().map(|name| (format!("{path}/{name}"), None)));
-        Ok(())
-    }
-
-    async fn page(&mut self, name: &str, mut documents: Vec<Document>) -> Result<(), Ended> {
-        documents.retain(|document| !is_tombstone(&document.fields));
-        let looked = documents.len();
-        let (site, mapping, ledger, of) =
-            (Arc::clone(&self.site), Arc::clone(&self.mapping), Arc::clone(&self.ledger), name.to_owned());
-        let news = apart(move || {
-            let Some(collection) = site.map.collections.iter().find(|one| one.name == of) else {
-                return Ok(Vec::new());
-            };
-            ledger.add_sight(&seen(&site, collection, &documents, &mapping))?;
-            Ok(news(&ledger, looks(&site, collection, documents, &mapping))?)
-        })
-        .await?;
-        let written = self.written.entry(name.to_owned()).or_default();
-        written.looked(looked);
-        for one in &news {
-            written.add(&one.key.path(), &one.old.path, one.old.user.clone());
-        }
-        let place = place(&self.site, &self.id, name);
-        let Some(finding) = written.finding(place) else { return Ok(()) };
-        self.site.hub.found(vec![finding]).await?;
-        let told: Vec<(DocumentKey, u64)> = news.into_iter().map(|one| (one.key, one.version)).collect();
-        self.site.hub.old_id_used(&self.id, told.len() as u64);
-        ask(&self.ledger, move |ledger| ledger.were_told(&told)).await
-    }
-
-    /// Tells of owners who had documents and have none.
-    async fn lost(&self) -> Result<(), Ended> {
-        let (mut after, mut owners) = (None::<(String, String)>, BTreeMap::<String, Lost>::new());
-        loop {
-            let from = after.clone();
-            let rows = ask(&self.ledger, move |ledger| {
-                let after = from.as_ref().map(|(name, user)| (name.as_str(), user.as_str()));
-                ledger.vanished(least(), after, OWNERS)
-            })
-            .await?;
-            let Some(end) = rows.last() else { break };
-            after = Some((end.name.clone(), end.user.clone()));
-            for row in rows {
-                owners.entry(row.name).or_default().add(&row.user, row.documents);
-            }
-        }
-        let told = owners.into_iter().map(|(name, lost)| lost.finding(place(&self.site, &self.id, &name)));
-        let findings: Vec<_> = told.collect();
-        if !findings.is_empty() {
-            self.site.hub.found(findings).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Fewer documents than these can go without a word, as for what lines say.
-fn least() -> u64 {
-    stella_detect::Rules::default().vanished_from as u64
-}
-
-fn place<'a>(site: &'a Site, id: &'a MigrationId, collection: &'a str) -> Place<'a> {
-    let window_ms = i64::try_from(site.pace.drift.as_millis()).unwrap_or(i64::MAX);
-    Place { migration: id, store: &site.target, collection, window_ms }
-}
-
-/// True when the map declares a collection below documents of this one.
-fn leads_on(site: &Site, path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
-    site.map.collections.iter().any(|collection| {
-        let names: Vec<&str> = collection.name.split('/').collect();
-        let fits = |(place, part): (usize, &&str)| place % 2 == 1 || names[place] == *part;
-        names.len() > parts.len() && parts.iter().enumerate().all(fits)
-    })
-}
-
-fn looks(site: &Site, collection: &Collection, documents: Vec<Document>, mapping: &Mapping) -> Vec<Looked> {
-    let look = |document: Document| {
-        let old = old_id(&site.map, collection, &document, mapping)?;
-        Some(Looked { key: document.key, version: document.version, old })
-    };
-    documents.into_iter().filter_map(look).collect()
-}
-
-fn news(ledger: &Ledger, looked: Vec<Looked>) -> Result<Vec<Looked>, LedgerError> {
-    let keys: Vec<(DocumentKey, u64)> = looked.iter().map(|one| (one.key.clone(), one.version)).collect();
-    let news = ledger.are_news(&keys)?;
-    Ok(looked.into_iter().zip(news).filter_map(|(one, is_news)| is_news.then_some(one)).collect())
-}
-
-/// What owners have of a page, under ids that the application asks with.
-fn seen(site: &Site, collection: &Collection, documents: &[Document], mapping: &Mapping) -> Vec<Owned> {
-    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
-    for document in documents {
-        let owner = owner(&site.map, collection, document, &|id| mapping.knows(id));
-        if let Some(owner) = owner.filter(|owner| mapping.target(owner).is_none()) {
-            *counted.entry(owner).or_default() += 1;
-        }
-    }
-    let of = |(user, documents)| Owned { user, name: collection.name.clone(), documents };
-    counted.into_iter().map(of).collect()
 }
 
 impl From<HubError> for Ended {

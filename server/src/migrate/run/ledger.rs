@@ -10,6 +10,7 @@
 //! holds more than a page, a batch or the plan in memory. All of them block.
 
 mod answers;
+mod asked;
 mod batches;
 mod drift;
 mod findings;
@@ -36,7 +37,9 @@ use serde::de::DeserializeOwned;
 use stella_protocol::MigrationId;
 
 pub use answers::{Answers, Decide};
+pub use asked::Side;
 pub use batches::{Batch, BatchDone, Checkpoint, Pass, Progressed, Reach, Settled};
+pub use drift::Stood;
 pub use findings::{Findings, Miss};
 pub use images::Image;
 pub(crate) use images::ImagePart;
@@ -101,9 +104,21 @@ impl Ledger {
     /// # Errors
     /// When it cannot be made, or what is there is damaged or of a newer server.
     pub fn open(data: &Path, id: &MigrationId) -> Result<Self, LedgerError> {
+        Self::named(data, id.as_str())
+    }
+
+    /// The same of no migration (`migrations/watch.db`): what the watch over a store knows that nobody migrates.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_watch(data: &Path) -> Result<Self, LedgerError> {
+        Self::named(data, "watch")
+    }
+
+    fn named(data: &Path, name: &str) -> Result<Self, LedgerError> {
         let folder = data.join("migrations");
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(&folder).map_err(LedgerError::File)?;
-        let path = folder.join(format!("{id}.db"));
+        let path = folder.join(format!("{name}.db"));
         // Made by us first: the database would give it the rights of any file.
         let made = OpenOptions::new().create(true).append(true).mode(OWNER_ONLY_FILE).open(&path);
         drop(made.map_err(LedgerError::File)?);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use stella_protocol::migration::{
-    Alias, CollectionPage, DecisionPage, DecisionRequest, DualRead, LogPage, MappingPage, MappingRow, OrphanPage,
-    PhaseName, PhaseState, Report, TroublePage, UserCheck,
+    Alias, CollectionPage, DecisionPage, DecisionRequest, DualRead, LogPage, MappingPage, MappingRow, OldIdUse,
+    OrphanPage, PhaseName, PhaseState, Report, TroublePage, UserCheck,
 };
 use stella_protocol::{Code, Migration, MigrationId, MigrationStatus, Principal, Text};
 
@@ -95,7 +95,18 @@ impl Office {
         };
         let sight = self.sight(id).await?;
         let sight = sight.ok_or_else(|| Refusal::new(Code::NotFound, "it was not planned yet"))?;
-        Ok(sight.of(user.raw(), &rows))
+        Ok(self.with_uses(id, vec![sight.of(user.raw(), &rows)]).await?.remove(0))
+    }
+
+    /// The same with the old ids of theirs that were used since the cut-over.
+    async fn with_uses(&self, id: &MigrationId, mut users: Vec<UserCheck>) -> Result<Vec<UserCheck>, Refusal> {
+        let old: Vec<Vec<Text>> = users.iter().map(|user| user.old_ids.clone()).collect();
+        let found = self.ask(id, move |ledger| old.iter().map(|ids| ledger.uses_of(ids)).collect());
+        let found: Vec<Vec<OldIdUse>> = found.await?.unwrap_or_default();
+        for (user, old_id_uses) in users.iter_mut().zip(found) {
+            user.old_id_uses = old_id_uses;
+        }
+        Ok(users)
     }
 
     async fn reported(&self, migration: Migration) -> Result<Report, Refusal> {
@@ -105,7 +116,7 @@ impl Office {
         let troubles = self.ask(&id, |ledger| all(|after| pair(ledger.troubles(after, PAGE)))).await?;
         let mapping = self.ask(&id, |ledger| all(|after| pair(ledger.mapping(after, PAGE)))).await?;
         let users = match self.sight(&id).await? {
-            Some(sight) => sight.all(&mapping.unwrap_or_default()),
+            Some(sight) => self.with_uses(&id, sight.all(&mapping.unwrap_or_default())).await?,
             None => Vec::new(),
         };
         let reconciliation = reconciled(&migration, &users);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::{try_join, try_join_all};
 use stella_protocol::Text;
 use stella_protocol::migration::TroubleKind;
 
@@ -15,6 +16,8 @@ use crate::migrate::Event;
 
 /// Most documents that are put back together.
 const TOGETHER: usize = 500;
+/// Documents that are read at once.
+const AT_ONCE: usize = 16;
 /// Most bytes that are put back together.
 const BYTES: usize = 3_500_000;
 
@@ -23,8 +26,8 @@ const BYTES: usize = 3_500_000;
 /// # Errors
 /// When the store, the ledger or the backup does not answer: what was put back until then is known.
 pub async fn roll_back(run: &Run) -> Result<Event, Ended> {
-    let backup = run.known_backup().await?;
     say(run).await?;
+    let backup = run.known_backup().await?;
     loop {
         run.check_ours()?;
         // One write of the store each, so that it is seen to go.
@@ -58,9 +61,7 @@ async fn together(run: &Run, backup: Option<&Arc<Backup>>, rows: Vec<Standing>) 
     let mut back = WrittenBack { documents: Vec::new(), troubles: Vec::new(), at: run.site.clock.now() };
     let mut ways: Vec<Way> = Vec::new();
     let mut bytes = 0;
-    for row in rows {
-        let before = image(backup, &row).await?;
-        let now = run.get(&row.document.key).await?;
+    for (row, before, now) in looked_at(run, backup, rows).await? {
         match aim(&row, before.as_ref(), now.as_ref()) {
             Aim::Is(how, why) => note(&mut back, &row.document.key, how, why),
             Aim::Write(write) => {
@@ -79,6 +80,22 @@ async fn together(run: &Run, backup: Option<&Arc<Backup>>, rows: Vec<Standing>) 
     }
     put_back(run, ways, &mut back).await?;
     run.ask(move |ledger| ledger.mark_rolled_back(&back)).await
+}
+
+/// The documents as they were, and as they are: some at a time, since a store answers each on its own.
+async fn looked_at(
+    run: &Run,
+    backup: Option<&Arc<Backup>>,
+    rows: Vec<Standing>,
+) -> Result<Vec<(Standing, Option<Document>, Option<Document>)>, Ended> {
+    let mut looked = Vec::with_capacity(rows.len());
+    for some in rows.chunks(AT_ONCE) {
+        run.check_ours()?;
+        let each = some.iter().map(|row| try_join(image(backup, row), run.get(&row.document.key)));
+        let found = try_join_all(each).await?;
+        looked.extend(some.iter().cloned().zip(found).map(|(row, (before, now))| (row, before, now)));
+    }
+    Ok(looked)
 }
 
 async fn put_back(run: &Run, mut ways: Vec<Way>, back: &mut WrittenBack) -> Result<(), Ended> {

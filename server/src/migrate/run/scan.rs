@@ -15,6 +15,7 @@ use super::copy::chart::Chart;
 use super::copy::hand::{Deed, Hand, target};
 use super::copy::tally::{Tally, Told};
 use super::ledger::{Answers, Batch, Findings, Ledger, Miss, NewTrouble, Owned, Pass, Seen, content_digest};
+use super::queries;
 use super::site::walk::{PAGE, Walk, is_tombstone};
 use super::site::{Ended, Run};
 use crate::documents::Document;
@@ -35,14 +36,18 @@ pub async fn scan(run: &Run) -> Result<Event, Ended> {
     run.ask(Ledger::begin_scan).await?;
     run.log("looks at the data").await?;
     let roll = users(run).await?;
-    let report = survey(run, &roll).await?;
+    let mut report = survey(run, &roll).await?;
     let answers = answers(run).await?;
     let resolution = who_is_who(run, &roll, &report, &answers)?;
+    // Who is who follows from both; what is drawn needs neither, and with many users they are the most that is held.
+    drop(roll);
+    report.ids = Vec::new();
     let drawn = draw(run, &resolution, &report).await?;
     let (findings, summary) = findings(run, &report, resolution, drawn)?;
     let open = run.ask(move |ledger| ledger.put_plan(&findings)).await?;
     let writes = summary.changes + summary.moves;
     run.log(format!("looked at {} documents: {writes} to write, {open} questions", summary.documents)).await?;
+    queries::declared(run).await?;
     Ok(Event::Scanned { fence: run.fence, found: Ok((summary, open)) })
 }
 
@@ -268,7 +273,8 @@ fn findings(
         misses: report.missed.len() as u64 + report.not_listed.missed,
     };
     let unfit = |error: serde_json::Error| Ended::broke(format!("failed to write the plan: {error}"));
-    let summary = plan.summary(measured).map_err(unfit)?;
+    let mut summary = plan.summary(measured).map_err(unfit)?;
+    (summary.elsewhere, summary.workarounds) = (report.elsewhere.clone(), report.workarounds.clone());
     let misses = report.missed.iter().map(|miss| Miss {
         collection: miss.collection.clone(),
         path: miss.path.clone(),

@@ -10,7 +10,7 @@ pub mod walk;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stella_protocol::migration::{Counts, Decided, PhaseName};
@@ -18,18 +18,19 @@ use stella_protocol::{MigrationId, Text};
 
 use super::backup::{Backup, BackupError, BackupKey};
 use super::ledger::{Ledger, LedgerError};
+use super::queries::Application;
 use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::documents::{Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::check::Unread;
+pub use crate::migrate::plan::ALIASES;
 use crate::migrate::plan::Plan;
 use crate::migrate::resolve::mapping_of;
 use crate::migrate::{DataMap, Mapping, MigrationState, MintKey};
 use reach::Slots;
 use voice::Voice;
 
-/// Where aliases of old ids stand.
-pub const ALIASES: &str = "user_id_aliases";
 /// Most documents of a batch: what a store takes at once.
 const MOST_DOCUMENTS: usize = 500;
 /// Ledgers that are held open.
@@ -48,8 +49,10 @@ pub struct Pace {
     pub tries: u32,
     /// Most documents of a batch.
     pub batch: usize,
-    /// From the end of one walk over the documents after a cut-over to the next.
+    /// From the end of one walk over the documents after a copy to the next.
     pub drift: Duration,
+    /// The same where no migration was; None: nobody walks there.
+    pub standing: Option<Duration>,
 }
 
 impl Default for Pace {
@@ -61,6 +64,7 @@ impl Default for Pace {
             tries: 7,
             batch: MOST_DOCUMENTS,
             drift: Duration::from_mins(5),
+            standing: None,
         }
     }
 }
@@ -89,19 +93,23 @@ pub struct Site {
     pub soak_ms: i64,
     /// Questions that are decided already, by their names: of a world that comes with its answers.
     pub given: BTreeMap<String, Decided>,
+    /// Asks the application its own queries; None: none is declared.
+    pub application: Option<Arc<dyn Application>>,
     /// Server time.
     pub clock: Clock,
     /// How long it waits.
     pub pace: Pace,
     /// Names this server in leases: another one at every start.
     pub holder: Text,
+    /// The application's writers are said to know new ids alone: a new document with an old one is told.
+    pub watch_writers: bool,
     /// The ledgers that are open, the newest last.
     pub ledgers: Ledgers,
 }
 
 /// Ledgers that are open.
 #[derive(Debug, Default)]
-pub struct Ledgers(Mutex<Vec<(MigrationId, Arc<Ledger>)>>);
+pub struct Ledgers(Mutex<Vec<(MigrationId, Arc<Ledger>)>>, OnceLock<Arc<Ledger>>);
 
 impl Site {
     /// The ledger of a migration; made when there is none. Blocks.
@@ -119,6 +127,18 @@ impl Site {
         }
         open.push((id.clone(), Arc::clone(&ledger)));
         Ok(ledger)
+    }
+
+    /// What the watch knows where no migration was. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub fn standing_ledger(&self) -> Result<Arc<Ledger>, LedgerError> {
+        if let Some(ledger) = self.ledgers.1.get() {
+            return Ok(Arc::clone(ledger));
+        }
+        let ledger = Arc::new(Ledger::of_watch(&self.data)?);
+        Ok(Arc::clone(self.ledgers.1.get_or_init(|| ledger)))
     }
 
     /// The ledger of a migration; None: it was not looked at yet. Blocks.
@@ -161,6 +181,12 @@ impl Ended {
 
 impl From<LedgerError> for Ended {
     fn from(error: LedgerError) -> Self {
+        Self::because(&error)
+    }
+}
+
+impl From<Unread> for Ended {
+    fn from(error: Unread) -> Self {
         Self::because(&error)
     }
 }

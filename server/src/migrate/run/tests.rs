@@ -1,5 +1,6 @@
 //! Whole migrations: a real ledger, a real store of documents, a real hub, and processes that die.
 
+mod asked;
 mod between;
 mod desk;
 mod drift;

@@ -9,11 +9,13 @@ mod cases;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use stella_protocol::Text;
 use stella_protocol::migration::TroubleKind;
 use tokio::sync::mpsc::{self, Sender};
 
 use super::copy::hand::{Fields, Hand, target};
 use super::ledger::{How, Ledger, Seen};
+use super::queries;
 use super::site::walk::{PAGE, Walk};
 use super::site::{ALIASES, Ended, Run, apart, mapping};
 use crate::documents::{Document, DocumentKey};
@@ -57,7 +59,8 @@ pub async fn verify(run: &Run) -> Result<Event, Ended> {
         Err(_) => Ended::Lost,
     });
     let total = sent?;
-    let found = found??;
+    let mut found = found??;
+    found.checks.push(Text::new(queries::after(run, &plan).await?));
     run.voice.at(total, total, "");
     run.log(format!("verified: {} documents, {} differences", found.documents, found.differences)).await?;
     Ok(Event::Verified { fence: run.fence, found })

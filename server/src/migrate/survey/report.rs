@@ -36,6 +36,10 @@ pub struct Report {
     /// Every id that is told one by one, in order: whoever resolves them needs those that are in order too.
     #[serde(skip)]
     pub ids: Vec<SeenId>,
+    /// What the map says is not in the documents, and who sees to it.
+    pub elsewhere: Vec<Text>,
+    /// What the map says must be gone before a cut-over.
+    pub workarounds: Vec<Text>,
     /// Ids without a user, the most used first; dummies are none.
     pub orphans: Vec<Orphan>,
     /// Ids that could be several people's.
@@ -274,6 +278,8 @@ pub(super) fn of(survey: Survey<'_>) -> Report {
         references: forms.iter().map(|form| form.references).sum(),
         forms,
         absent: absent.map(|one| text(&one.name)).collect(),
+        elsewhere: map.elsewhere.iter().map(|one| text(&one.to_string())).collect(),
+        workarounds: map.workarounds.iter().map(|one| text(&one.to_string())).collect(),
         missed: missed(&collections),
         orphans: orphans(roll, &ids),
         ids: ids

@@ -126,6 +126,7 @@ fn intended(state: &FixState, now: Timestamp) -> Result<Step, Refusal> {
         ));
     }
     let mut turn = Turn::of(state, now);
+    turn.state.work.began.get_or_insert(now);
     let step = &mut turn.state.fix.steps[state.work.at];
     step.state = begun;
     step.attempt = step.attempt.saturating_add(1);
@@ -147,6 +148,10 @@ fn performed(state: &FixState, outcome: &Outcome, now: Timestamp) -> Result<Step
     match outcome {
         Outcome::Done(note) => Ok(done(turn, undoing, note)),
         Outcome::Clean(note) => {
+            if state.work.at == 0 && !undoing {
+                // It surely did nothing: what comes of the next try is of that alone.
+                turn.state.work.began = None;
+            }
             let retries = plan_step(state).map_or(0, |step| step.retries);
             let again = state.work.stop.is_none() && state.fix.steps[state.work.at].attempt <= retries;
             Ok(clean(turn, undoing, note, again))

@@ -69,7 +69,8 @@ impl Turn {
         if fix.trail.len() >= 2 * TRAIL_END {
             fix.trail.remove(TRAIL_END);
         }
-        fix.trail.push(Trail { at: self.now, by: self.by, what: words::line(&Text::from(what.to_owned())) });
+        let what = words::line(&Text::from(what.to_owned()));
+        fix.trail.push(Trail { at: self.now, by: self.by, asked_by: None, what });
         self.effects.insert(0, Effect::Changed(word));
         Step { state: self.state, effects: self.effects }
     }

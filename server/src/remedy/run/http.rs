@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Method, Request, Url, redirect};
+use reqwest::{Client, Method, Request, Url};
 use stella_protocol::Text;
 use stella_protocol::fix::{HttpAct, HttpMethod, Stream};
 
 use super::lines::{Deaf, Lines};
 use super::{Call, Output};
+use crate::asking::{Reach, once};
 use crate::remedy::Outcome;
 
 pub use address::{Resolve, SystemResolver};
@@ -114,8 +115,19 @@ impl HttpCaller {
 
     /// Makes a call that reads: what it brought back with a 200; None: nothing.
     pub async fn read(&self, act: &HttpAct) -> Option<Vec<u8>> {
-        let answer = self.ask(act).await.ok()?;
-        answer.body.filter(|_| answer.status == 200)
+        let (status, body) = self.look(act).await.ok()?;
+        body.filter(|_| status == 200)
+    }
+
+    /// The same, whatever the status: that, and the body (None: more than is kept).
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    pub async fn look(&self, act: &HttpAct) -> Result<(u16, Option<Vec<u8>>), String> {
+        match self.ask(act).await {
+            Ok(answer) => Ok((answer.status, answer.body)),
+            Err(Failed::Before(why) | Failed::After(why)) => Err(why),
+        }
     }
 
     /// Makes a call that reads.
@@ -255,27 +267,15 @@ async fn hear(client: &Client, request: Request, lines: &mut Lines, output: &mut
 
 /// A client for one call: it knows the addresses that were checked, and no other.
 fn client(way: &Way<'_>, connect: Duration) -> reqwest::Result<Client> {
-    // A second provider in one process is refused: whoever came first has set the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("stella-server/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
+    let reach = if way.base.is_encrypted() { Reach::Encrypted } else { Reach::Plain };
+    once(reach)
         .no_proxy()
         .no_gzip()
         .http1_only()
         .pool_max_idle_per_host(0)
         .connect_timeout(connect)
-        .dns_resolver(Arc::new(Checked { host: way.base.host_name().map(str::to_owned), to: way.addresses.clone() }));
-    let builder = if way.base.is_encrypted() {
-        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-        builder.tls_certs_merge(roots.filter_map(|root| Certificate::from_der(root).ok()))
-    } else {
-        // Without any certificate the library looks for the system's, and fails where there is none.
-        builder.tls_certs_only([])
-    };
-    builder.build()
+        .dns_resolver(Arc::new(Checked { host: way.base.host_name().map(str::to_owned), to: way.addresses.clone() }))
+        .build()
 }
 
 /// Answers the connection's question with what was checked.

@@ -101,9 +101,11 @@ async fn alert(parts: &Parts, state: &FixState, within: i64) -> Verdict {
     }
 }
 
-/// The alert was quiet when the first step began, and has had no match since: more silence proves nothing.
+/// The alert was quiet when the first step began, and has had no match since: more silence proves nothing. Its first
+/// try counts: that may have helped, though nobody heard of it and it was tried again.
 fn was_quiet(parts: &Parts, watched: &AlertState, state: &FixState) -> bool {
-    let began = state.fix.steps.first().and_then(|step| step.started_at);
+    let last_try = || state.fix.steps.first().and_then(|step| step.started_at);
+    let began = state.work.began.or_else(last_try);
     // Matches are on engine time, which lags in a recording.
     let began = began.map(|began| now(parts).plus_millis(began.since(parts.clock.now())));
     began.zip(watched.quiet_from()).is_some_and(|(began, quiet)| began >= quiet)

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use stella_protocol::migration::Decided;
 
 use super::Settings;
+use crate::documents::place::Place;
+use crate::migrate::queries::Query;
 
 /// Users in the canary, when nobody says.
 const CANARY: u32 = 3;
 /// Days without a use of an old id, when nobody says.
 const SOAK_DAYS: u32 = 7;
+/// Most minutes from one walk of the watch to the next: who looks less often learns of a loss from its owner.
+const LONGEST_WATCH: u32 = 7 * 24 * 60;
 const DAY_MS: i64 = 86_400_000;
 /// What people type to approve, when nobody says.
 const TARGET: &str = "documents";
@@ -29,6 +34,10 @@ pub struct MigrationSettings {
     pub soak_ms: i64,
     /// Asks the application whether it reads both ids; None: people state it.
     pub dual_read: Option<DualReadProbe>,
+    /// The application's own queries: timed before and after, and asked of the canary's users.
+    pub queries: Vec<Query>,
+    /// How the documents are watched.
+    pub watch: WatchSettings,
     /// Questions that are decided already, by their names: of a world that comes with its answers.
     pub given: BTreeMap<String, Decided>,
 }
@@ -41,9 +50,48 @@ impl Default for MigrationSettings {
             canary: CANARY,
             soak_ms: i64::from(SOAK_DAYS) * DAY_MS,
             dual_read: None,
+            queries: Vec::new(),
+            watch: WatchSettings::default(),
             given: BTreeMap::new(),
         }
     }
+}
+
+/// What the settings say of the watch over the documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WatchSettings {
+    /// From one walk to the next.
+    pub every: WatchEvery,
+    /// The application's writers know new ids alone: where no migration was, a new document with an old one is told.
+    pub writers: bool,
+}
+
+/// How often the watch walks over all documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WatchEvery {
+    /// As what a walk costs allows.
+    #[default]
+    Usual,
+    /// So often.
+    Every(Duration),
+    /// Where no migration was, never.
+    AfterMigrations,
+}
+
+/// From the end of one walk of the watch to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// After a migration's copy.
+    pub after: Duration,
+    /// Where no migration was; None: not at all.
+    pub standing: Option<Duration>,
+}
+
+impl Watch {
+    /// Of documents that cost nothing to read: who lost everything is told of within the hour.
+    const FREE: Self = Self { after: Duration::from_mins(5), standing: Some(Duration::from_hours(1)) };
+    /// Of documents whose reading is billed: only where somebody has to look, and no oftener than must be.
+    const BILLED: Self = Self { after: Duration::from_hours(1), standing: None };
 }
 
 /// Where the application says whether it reads both ids: `{"readsBothIds": true}`.
@@ -71,6 +119,12 @@ pub struct MigrationSection {
     pub dual_read_base: Option<String>,
     /// Which path of it.
     pub dual_read_path: Option<String>,
+    /// Read by [`crate::migrate::queries::read`], which tells every mistake with its line.
+    pub query: Option<toml::Value>,
+    /// Minutes from one walk over all documents to the next.
+    pub watch_minutes: Option<u32>,
+    /// As [`WatchSettings::writers`].
+    pub watch_writers: Option<bool>,
 }
 
 impl Settings {
@@ -80,7 +134,7 @@ impl Settings {
     /// Which value cannot be used, and why.
     pub fn with_migration(mut self, section: &MigrationSection) -> Result<Self, String> {
         let usual = MigrationSettings::default();
-        let target = section.target.clone().unwrap_or(usual.target);
+        let target = section.target.clone().unwrap_or_else(|| usual.target.clone());
         let typed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         if target.is_empty() || target.len() > 64 || !target.chars().all(typed) {
             return Err("`migration.target` is typed by people: 1 to 64 letters, digits, `-`, `_` and `.`".to_owned());
@@ -91,9 +145,29 @@ impl Settings {
         }
         let soak_ms = section.soak_days.map_or(usual.soak_ms, |days| i64::from(days) * DAY_MS);
         let dual_read = self.probe(section)?;
-        self.migration =
-            MigrationSettings { target, map: section.map.clone(), canary, soak_ms, dual_read, given: usual.given };
+        let watch = watch(section)?;
+        if watch.writers && watch.every == WatchEvery::Usual && self.usual_watch().standing.is_none() {
+            return Err(
+                "`migration.watch_writers` needs `migration.watch_minutes` here: each walk is billed".to_owned()
+            );
+        }
+        let map = section.map.clone();
+        self.migration = MigrationSettings { target, map, canary, soak_ms, dual_read, watch, ..usual };
         Ok(self)
+    }
+
+    /// How often the watch walks.
+    pub fn watch(&self) -> Watch {
+        let usual = self.usual_watch();
+        match self.migration.watch.every {
+            WatchEvery::Usual => usual,
+            WatchEvery::Every(every) => Watch { after: every, standing: Some(every) },
+            WatchEvery::AfterMigrations => Watch { standing: None, ..usual },
+        }
+    }
+
+    fn usual_watch(&self) -> Watch {
+        if matches!(self.documents, Some(Place::Firestore(_))) { Watch::BILLED } else { Watch::FREE }
     }
 
     fn probe(&self, section: &MigrationSection) -> Result<Option<DualReadProbe>, String> {
@@ -111,11 +185,26 @@ impl Settings {
     }
 }
 
+fn watch(section: &MigrationSection) -> Result<WatchSettings, String> {
+    let every = match section.watch_minutes {
+        None => WatchEvery::Usual,
+        Some(minutes @ 1..=LONGEST_WATCH) => WatchEvery::Every(Duration::from_mins(minutes.into())),
+        Some(_) => return Err(format!("`migration.watch_minutes` is 1 to {LONGEST_WATCH}, which is a week")),
+    };
+    Ok(WatchSettings { every, writers: section.watch_writers.unwrap_or_default() })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::documents::firestore;
     use crate::remedy::settings::Base;
+
+    fn a_firestore() -> firestore::Settings {
+        let credentials = firestore::Credentials::Found;
+        firestore::Settings { project: "p".into(), database: "d".into(), url: "https://f.example".into(), credentials }
+    }
 
     fn settings() -> Settings {
         let base = Base { name: "app".into(), url: "https://app.example".into(), addresses: vec![], secret: None };
@@ -149,5 +238,24 @@ mod tests {
         assert!(refused(MigrationSection { canary: Some(0), ..MigrationSection::default() }).contains("canary"));
         let target = MigrationSection { target: Some("a b".into()), ..MigrationSection::default() };
         assert!(refused(target).contains("target"));
+    }
+
+    #[test]
+    fn a_walk_that_is_billed_is_asked_for_and_one_that_is_not_is_hourly() {
+        let firestore = || Settings { documents: Some(Place::Firestore(a_firestore())), ..settings() };
+        let said = |settings: Settings, minutes, writers| {
+            let section =
+                MigrationSection { watch_minutes: minutes, watch_writers: writers, ..MigrationSection::default() };
+            settings.with_migration(&section).map(|settings| settings.watch())
+        };
+        assert_eq!(said(settings(), None, None), Ok(Watch::FREE));
+        assert_eq!(said(firestore(), None, None), Ok(Watch::BILLED));
+        assert_eq!(firestore().watch(), Watch::BILLED, "nor without a word on migrations");
+        assert_eq!(Watch::BILLED.standing, None);
+        let often = Watch { after: Duration::from_mins(20), standing: Some(Duration::from_mins(20)) };
+        assert_eq!(said(firestore(), Some(20), Some(true)), Ok(often));
+        assert!(said(firestore(), None, Some(true)).unwrap_err().contains("billed"));
+        assert!(said(settings(), Some(0), None).unwrap_err().contains("watch_minutes"));
+        assert!(said(settings(), Some(LONGEST_WATCH + 1), None).unwrap_err().contains("watch_minutes"));
     }
 }

@@ -13,6 +13,7 @@ use stella_protocol::{Code, MigrationId, Role};
 
 use super::{desk, found, migration_id};
 use crate::auth::Session;
+use crate::migrate::drift::said::Used;
 use crate::migrate::run::desk::{MigrationDesk, Place};
 use crate::routes::listing::page;
 use crate::routes::problem::Refusal;
@@ -140,6 +141,9 @@ pub(in crate::routes) async fn alias(
     let found = found.ok_or_else(|| Refusal::new(Code::NotFound, "nobody had this id"))?;
     if session.principal.role == Role::Ingest {
         app.hub.old_id_used(&found.migration, 1);
+        if let Some(old_ids) = app.hub.old_ids().filter(|ids| *ids.migration() == found.migration) {
+            old_ids.remember(&old, Used { times: 1, last: app.clock.now() });
+        }
     }
     Ok(Json(found))
 }

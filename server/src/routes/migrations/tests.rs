@@ -91,7 +91,12 @@ impl MigrationDesk for Desk {
     }
 
     fn check_user<'a>(&'a self, _: &'a MigrationId, who: &'a str) -> Said<'a, UserCheck> {
-        said(Ok(UserCheck { user: Text::new(who.to_owned()), old_ids: Vec::new(), places: Vec::new() }))
+        said(Ok(UserCheck {
+            user: Text::new(who.to_owned()),
+            old_ids: Vec::new(),
+            places: Vec::new(),
+            old_id_uses: Vec::new(),
+        }))
     }
 
     fn report(&self, migration: Migration) -> Said<'_, Report> {

@@ -169,6 +169,10 @@ pub(in crate::cli::migrate) fn check(check: &UserCheck) -> Vec<String> {
         [number(before), number(now), number(expected), word(now == expected).to_owned(), name]
     });
     lines.extend(table(["BEFORE", "-> NOW", "-> EXPECTED", "IS", "COLLECTION"], rows));
+    lines.extend(check.old_id_uses.iter().map(|used| {
+        let times = count(used.times as usize, "time", "times");
+        format!("still seen with {}: {times}, last {}", clean(&used.old_id), moment(used.last_at))
+    }));
     lines
 }
 

@@ -1,10 +1,11 @@
 //! A plan as lines: what the first run by scripts would have covered, and the whole.
 
-use stella_protocol::Migration;
 use stella_protocol::migration::{CollectionRow, Decision, FirstScope, PlanSummary};
+use stella_protocol::{Migration, Text};
 
 use super::lists;
 use crate::cli::words::{clean, count, moment, section};
+use crate::own_queries;
 
 /// `migrate plan`.
 pub(in crate::cli::migrate) fn plan(
@@ -25,6 +26,7 @@ pub(in crate::cli::migrate) fn plan(
         lines.extend(lists::planned(&touched));
     }
     misses(&mut lines, summary, collections);
+    section(&mut lines, own_queries::TITLE, super::own(migration));
     decisions(&mut lines, migration, open);
     lines.push(String::new());
     lines.push(format!("looked at   {} with key {}", moment(summary.scanned_at), clean(&summary.key_id)));
@@ -47,6 +49,10 @@ pub(super) fn blocks(summary: &PlanSummary) -> Vec<String> {
     let mut lines = Vec::new();
     section(&mut lines, "first-migration scope", summary.first_scope.as_ref().map(first).unwrap_or_default());
     section(&mut lines, "whole map", whole(summary));
+    let beside = |texts: &[Text]| texts.iter().map(|text| format!("  - {}", clean(text))).collect::<Vec<_>>();
+    section(&mut lines, "not in the documents: not done here, but by", beside(&summary.elsewhere));
+    let gone = "workarounds that must be gone before the cut-over; --reason states there that they are";
+    section(&mut lines, gone, beside(&summary.workarounds));
     lines
 }
 

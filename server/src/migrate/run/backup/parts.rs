@@ -22,8 +22,9 @@ use super::seal::{BackupKey, Label};
 use crate::documents::{Document, DocumentKey, shape};
 use crate::migrate::plan::hex;
 
-/// Most bytes of a part, before it is packed: what is held of it at once.
-pub(super) const PART_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes of a part, before it is packed: what is held of it at once, several times over while it is packed or
+/// restored. Smaller ones would be files that wait for the disk more than they hold.
+pub(super) const PART_BYTES: usize = 1024 * 1024;
 /// The longest line: a document, its path, and room for another way of writing it.
 const LINE_BYTES: usize = 4 * shape::DOCUMENT_BYTES;
 /// The form of the manifest.

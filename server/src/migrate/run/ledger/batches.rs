@@ -291,14 +291,6 @@ impl Ledger {
         self.read("read the counts", |connection| counts_of(connection, phase, None))
     }
 
-    /// The same of one collection, as the plan names it.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn counts_in(&self, phase: PhaseName, name: &str) -> Result<Counts, LedgerError> {
-        self.read("read the counts", |connection| counts_of(connection, phase, Some(name)))
-    }
-
     /// Keeps how far a phase without batches is.
     ///
     /// # Errors

@@ -74,6 +74,7 @@ impl Ledger {
                 "counts",
                 "checkpoints",
                 "troubles",
+                "asked",
             ] {
                 tx.execute(&format!("DELETE FROM {table}"), [])?;
             }

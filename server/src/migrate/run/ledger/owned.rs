@@ -51,17 +51,14 @@ impl Ledger {
         })
     }
 
-    /// What one id owned, by collection.
+    /// Documents that one id owned, of all collections.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn owned_by(&self, user: &str) -> Result<Vec<Owned>, LedgerError> {
-        self.read("read what people owned", |connection| {
-            let found = connection
-                .prepare_cached("SELECT user, name, documents FROM owned WHERE user = ?1 ORDER BY name")?
-                .query_map([user], owned)?
-                .collect::<Result<_, _>>()?;
-            Ok(found)
+    pub fn owned_by(&self, user: &str) -> Result<u64, LedgerError> {
+        self.read("read what one id owned", |connection| {
+            let sum = "SELECT coalesce(sum(documents), 0) FROM owned WHERE user = ?1";
+            Ok(connection.prepare_cached(sum)?.query_row([user], |row| row.get::<_, i64>(0))? as u64)
         })
     }
 }

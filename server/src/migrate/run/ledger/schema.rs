@@ -202,8 +202,27 @@ ALTER TABLE batches ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// What the application was asked, on which side of the migration; that a document of which a copy was made is found
+/// by its path; and which old ids were used since the cut-over.
+const FIFTH: &str = "
+CREATE TABLE asked (
+    side TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (side, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX written_source ON written (source) WHERE source IS NOT NULL;
+
+CREATE TABLE used (
+    old TEXT PRIMARY KEY,
+    times INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH)])
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up(FOURTH), M::up(FIFTH)])
         .to_latest(connection)
         .map_err(LedgerError::Tables)
 }

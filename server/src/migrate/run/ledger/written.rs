@@ -94,14 +94,6 @@ impl Ledger {
         self.read("read a document written", |connection| one(connection, key))
     }
 
-    /// The same for several, in their order.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn written_of(&self, keys: &[DocumentKey]) -> Result<Vec<Option<Standing>>, LedgerError> {
-        self.read("read documents written", |connection| keys.iter().map(|key| one(connection, key)).collect())
-    }
-
     /// Documents of a collection that stand as we left them or as others changed them since, from one id to
     /// another; as many as there are.
     ///

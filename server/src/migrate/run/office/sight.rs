@@ -114,6 +114,7 @@ impl Sight {
             user: Text::new(user.to_owned()),
             old_ids: olds.iter().map(|id| Text::new((*id).to_owned())).collect(),
             places: names.into_iter().map(place).collect(),
+            old_id_uses: Vec::new(),
         }
     }
 

@@ -23,6 +23,8 @@ const KEPT: Duration = Duration::from_secs(1);
 struct Gauge {
     done: u64,
     total: u64,
+    /// What the plan says that there is at least.
+    expected: u64,
     batches: (u64, u64),
     collection: Option<Text>,
     kept_at: Option<Timestamp>,
@@ -57,6 +59,11 @@ impl Voice {
         let mut gauge = self.gauge();
         (gauge.done, gauge.total) = (done.min(total), total);
         gauge.collection = Some(Text::new(collection.to_owned()));
+    }
+
+    /// There is so much to do of it at least: the ledger knows a part only when its batches are made.
+    pub fn expect(&self, total: u64) {
+        self.gauge().expected = total;
     }
 
     /// So many batches of so many are in the ledger, since then.
@@ -103,6 +110,7 @@ impl Run {
             // Where it stops and goes on again, both say the same: what the canary did is done.
             (gauge.done, gauge.total) = (counts.settled(), counts.planned);
         }
+        gauge.total = gauge.total.max(gauge.expected);
         let hold = gauge.hold.or_else(|| self.throttle().hold().map(str::to_owned)).map(Text::new);
         let at = self.site.clock.now();
         let progress = {

@@ -1,8 +1,10 @@
-//! Somebody goes on writing old ids after the cut-over: it is seen, said once, and counted.
+//! Somebody goes on writing old ids after the copy or the cut-over, or loses everything without any migration: it is
+//! seen, said once, and counted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,12 +13,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::power::{Switched, shared};
-use super::scene::{Process, Scene, TOO_LONG, key};
+use super::scene::{self, Process, Scene, TOO_LONG, key};
 use super::world::{derived, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
 use crate::ingest::BodyKind;
 use crate::lines::{Caps, Lines};
+use crate::migrate::drift::said::Used;
+use crate::migrate::run::desk::MigrationDesk;
 use crate::migrate::run::drift::Drift;
+use crate::migrate::run::office::Office;
 use crate::pipeline::{EngineTimeMode, Pipeline};
 use crate::redact::{Mode, PseudonymKey, Redactor};
 use crate::series::SeriesFile;
@@ -40,12 +45,17 @@ impl Watch {
     }
 }
 
-async fn soaking() -> (Scene, Arc<Switched>, Process) {
+async fn verified() -> (Scene, Arc<Switched>, Process) {
     let scene = Scene::new(31, 1);
     let store = shared(&scene.documents);
     let process = scene.start_with(Arc::clone(&store));
     process.propose(&scene).await;
     process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    (scene, store, process)
+}
+
+async fn soaking() -> (Scene, Arc<Switched>, Process) {
+    let (scene, store, process) = verified().await;
     process.says(&scene, MigrationVerb::Cutover).await.unwrap();
     process.until(|now| now.status == MigrationStatus::Soaking).await;
     (scene, store, process)
@@ -118,17 +128,144 @@ async fn an_owner_who_had_documents_and_has_none_is_an_alert() {
     write(&scene, "badges/other", &document_id(6)).await;
     let watch = Watch::begin(&process);
     walked(&store).await;
-    let mut writes = Vec::new();
-    for path in ["badges/b0", "badges/b1", "badges/b2", "badges/other"] {
-        let now = scene.documents.get(&key(path)).await.unwrap().unwrap();
-        writes.push(DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Nothing });
-    }
-    scene.documents.write(writes).await.unwrap();
+    remove(&scene, &["badges/b0", "badges/b1", "badges/b2", "badges/other"]).await;
     let alert = process.sees("an alert", || alerts(&process, "migration.vanished").pop()).await;
     assert_eq!(alert.title.raw(), "1 owner lost all of badges", "one document less is nobody's loss");
     assert_eq!(alert.affected_users[0].raw(), document_id(2));
     assert_eq!(process.migration().unwrap().old_id_uses, 0);
     watch.end().await;
+    process.end().await;
+}
+
+async fn remove(scene: &Scene, paths: &[&str]) {
+    let mut writes = Vec::new();
+    for path in paths {
+        let now = scene.documents.get(&key(path)).await.unwrap().unwrap();
+        writes.push(DocumentWrite { key: now.key, expect: Expect::Version(now.version), leave: Leave::Nothing });
+    }
+    scene.documents.write(writes).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_of_old_ids_is_told_before_the_cut_over_and_what_the_copy_left_is_not() {
+    let (scene, store, process) = verified().await;
+    let watch = Watch::begin(&process);
+    walked(&store).await;
+    assert_eq!(alerts(&process, "migration.drift"), [], "documents that were copied still stand under their old ids");
+    write(&scene, "messages/late-1", &derived(2)).await;
+    let alert = process.sees("an alert", || alerts(&process, "migration.drift").pop()).await;
+    let evidence = process.hub.evidence(&alert.id).unwrap().unwrap();
+    assert!(evidence.summary.raw().starts_with("since the copy of mig-1 1 document"), "{:?}", evidence.summary);
+    let now = process.until(|now| now.old_id_uses == 1).await;
+    assert_eq!(now.status, MigrationStatus::Verified, "it is said before it is too late, and stops nothing");
+    walked(&store).await;
+    assert_eq!(alerts(&process, "migration.drift")[0].occurrences, 1);
+    process.says(&scene, MigrationVerb::Cutover).await.unwrap();
+    process.until(|now| now.status == MigrationStatus::Soaking).await;
+    walked(&store).await;
+    assert_eq!(
+        alerts(&process, "migration.drift")[0].occurrences,
+        1,
+        "nor is it told again, nor what the cut-over left"
+    );
+    watch.end().await;
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_old_id_a_session_still_has_is_told_with_its_last_use() {
+    let (scene, _store, process) = soaking().await;
+    let mut watch = Drift::new(Arc::clone(&process.site));
+    watch.look().await.unwrap();
+    let old_ids = process.hub.old_ids().unwrap();
+    let last = scene.clock.now();
+    old_ids.remember(&derived(2).to_uppercase(), Used { times: 2, last });
+    watch.look().await.unwrap();
+    // Nothing that was used last is lost at the end.
+    old_ids.remember(&derived(2), Used { times: 1, last });
+    let ending = CancellationToken::new();
+    ending.cancel();
+    watch.run(ending).await;
+    let office = Office::new(Arc::clone(&process.site), None);
+    let check = office.check_user(&scene::id(), &document_id(2)).await.unwrap();
+    let used: Vec<_> = check.old_id_uses.iter().map(|used| (used.old_id.raw(), used.times, used.last_at)).collect();
+    assert_eq!(used, [(derived(2).as_str(), 3, last)]);
+    let report = office.report(process.migration().unwrap()).await.unwrap();
+    let all: Vec<_> = report.users.iter().flat_map(|user| &user.old_id_uses).collect();
+    assert_eq!(all, check.old_id_uses.iter().collect::<Vec<_>>(), "and of nobody else");
+    drop(office);
+    process.end().await;
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// An owner with three badges, before any migration.
+async fn standing(writers: bool) -> (Scene, Process) {
+    let mut scene = Scene::new(31, 1);
+    (scene.standing, scene.watch_writers) = (Some(Duration::from_hours(1)), writers);
+    for number in 0..3 {
+        write(&scene, &format!("badges/b{number}"), &derived(2)).await;
+    }
+    let process = scene.start();
+    Drift::new(Arc::clone(&process.site)).look().await.unwrap();
+    (scene, process)
+}
+
+const BADGES: [&str; 3] = ["badges/b0", "badges/b1", "badges/b2"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_everything_without_any_migration_is_told_also_by_the_next_process_and_once() {
+    let (scene, process) = standing(false).await;
+    remove(&scene, &BADGES).await;
+    write(&scene, "messages/late-1", &derived(2)).await;
+    let mut next = Drift::new(Arc::clone(&process.site));
+    next.look().await.unwrap();
+    assert_eq!(alerts(&process, "migration.vanished"), [], "it walks once an hour, also after a restart");
+    for _ in 0..2 {
+        scene.pass(HOUR_MS);
+        next.look().await.unwrap();
+        let told = alerts(&process, "migration.vanished");
+        assert_eq!((told.len(), told[0].occurrences, told[0].affected_users[0].raw()), (1, 1, derived(2).as_str()));
+        assert_eq!((told[0].labels["collection"].raw(), told[0].labels.get("migration")), ("badges", None));
+    }
+    assert_eq!(alerts(&process, "migration.drift"), [], "everybody still writes old ids");
+    drop(next);
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_documents_with_old_ids_are_told_where_writers_are_said_to_know_new_ones() {
+    let (scene, process) = standing(true).await;
+    let mut watch = Drift::new(Arc::clone(&process.site));
+    write(&scene, "badges/b0", &document_id(2)).await;
+    write(&scene, "messages/late-1", &derived(2)).await;
+    for _ in 0..2 {
+        scene.pass(HOUR_MS);
+        watch.look().await.unwrap();
+        let told = alerts(&process, "migration.drift");
+        assert_eq!(told.len(), 1, "what stood there before is known: {told:?}");
+        assert_eq!((told[0].occurrences, told[0].labels["collection"].raw()), (1, "messages"));
+    }
+    drop(watch);
+    process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_migration_moves_and_takes_back_is_no_loss() {
+    let (scene, process) = standing(true).await;
+    let mut watch = Drift::new(Arc::clone(&process.site));
+    process.propose(&scene).await;
+    process.drive(&scene, &[MigrationStatus::Verified], None).await;
+    process.says(&scene, MigrationVerb::Rollback).await.unwrap();
+    process.until(|now| now.status == MigrationStatus::RolledBack).await;
+    remove(&scene, &BADGES).await;
+    for _ in 0..2 {
+        scene.pass(HOUR_MS);
+        watch.look().await.unwrap();
+    }
+    let (lost, written) = (alerts(&process, "migration.vanished"), alerts(&process, "migration.drift"));
+    assert_eq!((lost, written), (vec![], vec![]), "what was before it is forgotten");
+    drop(watch);
     process.end().await;
 }
 

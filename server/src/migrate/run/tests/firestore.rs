@@ -1,4 +1,4 @@
-//! Migrations of documents in a Firestore: on the emulator, where there is one, else on a double of the service.
+//! Migrations of documents in a Firestore: on a double of the service, and on the emulator where there is one.
 
 use std::sync::Arc;
 
@@ -8,20 +8,44 @@ use super::scene::{Contents, Process, Scene, key};
 use super::sweep::differs;
 use crate::documents::firestore::Firestore;
 use crate::documents::firestore::tests::double::{Double, Fault};
-use crate::documents::firestore::tests::{fill, on_a, on_the_emulator};
+use crate::documents::firestore::tests::emulator::Emulator;
+use crate::documents::firestore::tests::{fill, on_a};
 use crate::documents::tour;
 use crate::migrate::machine::LEASE_MS;
 
 /// Commits of a copy that are let through before the process is killed.
 const COMMITS: usize = 9;
 
-/// The store, and the double that it is on; None: it is on the emulator.
-async fn store_for(test: &str) -> (Firestore, Option<Double>) {
-    if let Some(store) = on_the_emulator(test) {
-        return (store, None);
+/// What a store is on.
+enum Service {
+    Double(Double),
+    Emulator(Emulator),
+}
+
+impl Service {
+    async fn double() -> Self {
+        Self::Double(Double::start().await)
     }
-    let double = Double::start().await;
-    (on_a(&double), Some(double))
+
+    /// None: there is none, which is said.
+    fn emulator(test: &str) -> Option<Self> {
+        Emulator::find(test).map(Self::Emulator)
+    }
+
+    fn store(&self) -> Firestore {
+        match self {
+            Self::Double(double) => on_a(double),
+            Self::Emulator(emulator) => emulator.store(),
+        }
+    }
+
+    /// The double, which can be asked and held up.
+    fn as_double(&self) -> Option<&Double> {
+        match self {
+            Self::Double(double) => Some(double),
+            Self::Emulator(_) => None,
+        }
+    }
 }
 
 async fn contents(store: &Firestore) -> Contents {
@@ -62,7 +86,18 @@ async fn killed_in_the_middle(scene: &Scene, process: Process, double: Option<&D
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demos_world_is_migrated_killed_in_the_middle_resumed_verified_and_taken_back() {
-    let (store, double) = store_for("the_demos_world_is_migrated").await;
+    the_demos_world(Service::double().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_world_is_migrated_killed_resumed_verified_and_taken_back_on_the_emulator_too() {
+    if let Some(service) = Service::emulator("the_demos_world_is_migrated_on_the_emulator_too") {
+        the_demos_world(service).await;
+    }
+}
+
+async fn the_demos_world(service: Service) {
+    let (store, double) = (service.store(), service.as_double());
     let scene = Scene::of_demo();
     let before = scene.contents();
     filled(&store, &scene).await;
@@ -70,13 +105,13 @@ async fn the_demos_world_is_migrated_killed_in_the_middle_resumed_verified_and_t
 
     let process = scene.start_with(Arc::new(store.clone()));
     process.propose(&scene).await;
-    let seeded = double.as_ref().map(Double::asked);
+    let seeded = double.map(Double::asked);
     let rehearsed = process.drive(&scene, &[MigrationStatus::Rehearsed], None).await;
-    assert_eq!(double.as_ref().map(|double| double.asked().commits), seeded.map(|asked| asked.commits), "0 writes");
+    assert_eq!(double.map(|double| double.asked().commits), seeded.map(|asked| asked.commits), "0 writes");
     let plan = rehearsed.plan.unwrap();
     assert!(plan.changes + plan.moves > 500, "{plan:?}");
 
-    killed_in_the_middle(&scene, process, double.as_ref()).await;
+    killed_in_the_middle(&scene, process, double).await;
     let half = contents(&store).await;
     assert!(half != before, "it was in the middle");
 
@@ -105,7 +140,18 @@ async fn the_demos_world_is_migrated_killed_in_the_middle_resumed_verified_and_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn through_cut_over_and_soak_it_ends_as_on_the_embedded_store() {
-    let (store, _double) = store_for("through_cut_over_and_soak").await;
+    through_cut_over_and_soak(Service::double().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_cut_over_and_soak_on_the_emulator_too() {
+    if let Some(service) = Service::emulator("through_cut_over_and_soak_on_the_emulator_too") {
+        through_cut_over_and_soak(service).await;
+    }
+}
+
+async fn through_cut_over_and_soak(service: Service) {
+    let store = service.store();
     let (scene, other) = (Scene::new(61, 1), Scene::new(61, 1));
     filled(&store, &scene).await;
     let process = scene.start_with(Arc::new(store.clone()));
@@ -159,7 +205,18 @@ async fn on_a_bad_line_it_ends_the_same_and_the_ledger_says_what_the_service_hol
 /// Documents below an id without one are migrated like all others.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_below_a_missing_document_is_migrated_too() {
-    let (store, _double) = store_for("what_is_below_a_missing_document").await;
+    what_is_below_a_missing_document(Service::double().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_below_a_missing_document_is_migrated_on_the_emulator_too() {
+    if let Some(service) = Service::emulator("what_is_below_a_missing_document_is_migrated_on_the_emulator_too") {
+        what_is_below_a_missing_document(service).await;
+    }
+}
+
+async fn what_is_below_a_missing_document(service: Service) {
+    let store = service.store();
     let scene = Scene::new(63, 1);
     filled(&store, &scene).await;
     let below = key("agents/nobody knows/shares/s9");

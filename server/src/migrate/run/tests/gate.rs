@@ -74,6 +74,11 @@ impl Gate {
         waited.expect("no more writes came to the gate").expect("the gate is there");
     }
 
+    /// How many writes went through since it got its rule.
+    pub fn let_through(&self) -> u64 {
+        *self.passed.borrow()
+    }
+
     /// Goes through, as soon as that is possible.
     pub async fn pass(&self, call: Call) {
         let mut word = self.word.subscribe();

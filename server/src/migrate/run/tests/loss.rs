@@ -105,10 +105,7 @@ async fn dark_at(version: u64) -> (Contents, usize) {
     }
     let lost = process.lose_power(&scene).await;
     drop(store);
-    scene.pass(LEASE_MS + 1);
-    let next = scene.start();
-    next.drive(&scene, &[MigrationStatus::Completed], None).await;
-    next.end().await;
+    scene.goes_on(MigrationStatus::Completed).await;
     (scene.contents(), lost)
 }
 

@@ -15,7 +15,6 @@ use super::scene::{Contents, Process, Scene, admin, data, id, key};
 use super::sweep::differs;
 use super::world::{NOBODY, document_id};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
-use crate::migrate::machine::LEASE_MS;
 use crate::migrate::reference::ARCHIVED;
 use crate::migrate::run::desk::{MigrationDesk, Place};
 use crate::migrate::run::office::Office;
@@ -174,10 +173,7 @@ async fn killed(seed: u64, point: u64) -> Contents {
     planned(&scene, &process, &BOTH).await;
     process.drive(&scene, &[MigrationStatus::Completed], Some(&store.dead)).await;
     process.die().await;
-    scene.pass(LEASE_MS + 1);
-    let next = scene.start();
-    next.drive(&scene, &[MigrationStatus::Completed], None).await;
-    next.end().await;
+    scene.goes_on(MigrationStatus::Completed).await;
     scene.contents()
 }
 
@@ -209,10 +205,7 @@ async fn back_from(status: MigrationStatus, point: Option<u64>) {
     process.drive(&scene, &[MigrationStatus::RolledBack], Some(&store.dead)).await;
     if store.dead.is_cancelled() {
         process.die().await;
-        scene.pass(LEASE_MS + 1);
-        let next = scene.start();
-        next.drive(&scene, &[MigrationStatus::RolledBack], None).await;
-        next.end().await;
+        scene.goes_on(MigrationStatus::RolledBack).await;
     } else {
         process.end().await;
     }

@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::{BoxFuture, pending};
+use futures_util::future::pending;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::{Call, Gate};
 use super::world::Dice;
+use crate::documents::before::{Answer, Before, Read};
 use crate::documents::embedded::Embedded;
-use crate::documents::{
-    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
-};
+use crate::documents::{Capabilities, DocumentWrite, Documents, DocumentsError, Written};
 
 /// A store of documents with switches.
 pub(super) struct Switched {
     pub inner: Embedded,
+    /// Most documents of a write; None: as many as the one behind it takes.
+    pub most: Option<usize>,
     /// From this point on nothing comes back. A point stands before and after every write.
     pub dies_at: Option<u64>,
     pub points: AtomicU64,
@@ -42,6 +43,7 @@ impl Switched {
     pub fn new(inner: Embedded) -> Self {
         Self {
             inner,
+            most: None,
             dies_at: None,
             points: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -90,6 +92,7 @@ impl Switched {
     }
 
     async fn put(&self, writes: Vec<DocumentWrite>) -> Result<Vec<Written>, DocumentsError> {
+        assert!(writes.len() <= self.promises().batch, "{}", writes.len());
         self.writes.fetch_add(1, Ordering::SeqCst);
         let others = std::mem::take(&mut *self.others.lock().unwrap());
         if !others.is_empty() {
@@ -122,47 +125,25 @@ impl Switched {
     }
 }
 
-impl Documents for Switched {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+impl Before for Switched {
+    fn behind(&self) -> &dyn Documents {
+        &self.inner
     }
 
-    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
-        Box::pin(async move {
-            if under.is_none() {
-                self.walks.send_modify(|walks| *walks += 1);
-            }
-            self.alive(self.inner.collections(under)).await
-        })
+    fn promises(&self) -> Capabilities {
+        let inner = self.inner.capabilities();
+        Capabilities { batch: self.most.unwrap_or(inner.batch), ..inner }
     }
 
-    fn scan<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
-        Box::pin(self.alive(self.inner.scan(collection, after, limit)))
+    fn reads<'a, T: Send + 'a>(&'a self, what: Read<'a>, answer: Answer<'a, T>) -> Answer<'a, T> {
+        if what == Read::Collections(None) {
+            self.walks.send_modify(|walks| *walks += 1);
+        }
+        if what == Read::Count { answer } else { Box::pin(self.alive(answer)) }
     }
 
-    fn absent<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
-        Box::pin(self.alive(self.inner.absent(collection, after)))
-    }
-
-    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
-        Box::pin(self.alive(self.inner.get(key)))
-    }
-
-    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+    fn writes(&self, writes: Vec<DocumentWrite>) -> Answer<'_, Vec<Written>> {
         Box::pin(self.put(writes))
-    }
-
-    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
-        Box::pin(self.inner.count(collection))
     }
 }
 

@@ -28,10 +28,12 @@ use crate::documents::embedded::Embedded;
 use crate::documents::firestore::tests::as_it_says;
 use crate::documents::{DocumentKey, Documents, DocumentsError};
 use crate::hub::Hub;
+use crate::migrate::machine::LEASE_MS;
 use crate::migrate::map::shipped;
 use crate::migrate::run::backup::BackupKey;
 use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::ledger::Ledger;
+use crate::migrate::run::queries::Application;
 use crate::migrate::run::site::{Ledgers, Pace, Site};
 use crate::migrate::{DataMap, Decision, Draft, MintKey};
 use crate::store::{SqliteStore, Store};
@@ -50,6 +52,11 @@ pub(super) struct Scene {
     pub clock: Clock,
     map: Arc<DataMap>,
     given: BTreeMap<String, Decided>,
+    /// Whom it asks its own queries.
+    pub application: Option<Arc<dyn Application>>,
+    /// How often the watch walks where no migration was.
+    pub standing: Option<Duration>,
+    pub watch_writers: bool,
     data: TempDir,
     _documents: TempDir,
     /// Keys of a person's requests.
@@ -90,7 +97,18 @@ impl Scene {
         let clock = Clock::scripted(Timestamp::from_millis(START));
         let documents = Embedded::open(place.path(), clock.clone()).unwrap();
         documents.import(lines.as_bytes()).unwrap();
-        Self { documents, clock, map: Arc::new(map), given, data, _documents: place, keys: AtomicU64::new(0) }
+        Self {
+            documents,
+            clock,
+            map: Arc::new(map),
+            given,
+            application: None,
+            standing: None,
+            watch_writers: false,
+            data,
+            _documents: place,
+            keys: AtomicU64::new(0),
+        }
     }
 
     fn store(&self) -> SqliteStore {
@@ -111,8 +129,18 @@ impl Scene {
             canary: 2,
             soak_ms: SOAK_MS,
             given: self.given.clone(),
+            application: self.application.clone(),
             clock: self.clock.clone(),
-            pace: Pace { idle: 5 * moment, again: moment, retry: moment, tries: 20, batch: 12, drift: 2 * moment },
+            pace: Pace {
+                idle: 5 * moment,
+                again: moment,
+                retry: moment,
+                tries: 20,
+                batch: 12,
+                drift: 2 * moment,
+                standing: self.standing,
+            },
+            watch_writers: self.watch_writers,
             holder: Text::new(holder.to_owned()),
             ledgers: Ledgers::default(),
         })
@@ -130,6 +158,14 @@ impl Scene {
         let (ending, life) = (CancellationToken::new(), Life::begin());
         let conductor = life.spawn(Conductor::new(Arc::clone(&site)).run(ending.clone()));
         Process { hub, site, thread, ending, conductor, life }
+    }
+
+    /// Another process takes it up as soon as the lease of the one that died is over, and works until it stands so.
+    pub async fn goes_on(&self, end: MigrationStatus) {
+        self.pass(LEASE_MS + 1);
+        let next = self.start();
+        next.drive(self, &[end], None).await;
+        next.end().await;
     }
 
     pub fn pass(&self, millis: i64) {

@@ -10,7 +10,6 @@ use stella_protocol::MigrationStatus;
 
 use super::power::{Switched, shared};
 use super::scene::{Contents, Process, Scene};
-use crate::migrate::machine::LEASE_MS;
 
 /// Worlds at the same time.
 pub(super) const AT_ONCE: usize = 4;
@@ -50,10 +49,7 @@ pub(super) async fn dying(scene: &Scene, point: Option<u64>, version: Option<u64
 async fn killed(point: Option<u64>, version: Option<u64>) -> Contents {
     let scene = Scene::new(SEED, 1);
     dying(&scene, point, version).await.die().await;
-    scene.pass(LEASE_MS + 1);
-    let next = scene.start();
-    next.drive(&scene, &[MigrationStatus::Completed], None).await;
-    next.end().await;
+    scene.goes_on(MigrationStatus::Completed).await;
     scene.contents()
 }
 

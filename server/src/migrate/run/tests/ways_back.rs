@@ -13,7 +13,6 @@ use super::scene::{Scene, key};
 use super::sweep::differs;
 use super::world::{derived, document_id, google};
 use crate::documents::{DocumentWrite, Documents, Expect, Leave};
-use crate::migrate::machine::LEASE_MS;
 
 /// Writes of the copy that are let through before it is met.
 const WRITES: u64 = 3;
@@ -102,10 +101,7 @@ async fn a_rollback_that_is_killed_anywhere_goes_on_to_the_same_end() {
         dying.drive(&scene, &[MigrationStatus::RolledBack], Some(&store.dead)).await;
         let died = store.dead.is_cancelled();
         dying.die().await;
-        scene.pass(LEASE_MS + 1);
-        let last = scene.start_with(shared(&scene.documents));
-        last.drive(&scene, &[MigrationStatus::RolledBack], None).await;
-        last.end().await;
+        scene.goes_on(MigrationStatus::RolledBack).await;
         let after = scene.contents();
         assert!(before == after, "killed at {point}: {:?}", differs(&before, &after));
         if !died {

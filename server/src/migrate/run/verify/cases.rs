@@ -11,10 +11,10 @@ use super::BEHIND_ALL;
 use crate::clock::Clock;
 use crate::documents::{Document, DocumentKey};
 use crate::migrate::Rewritten;
-use crate::migrate::check::{Case, Content, Copied, Ids, Judge, Left, Others, Verdict, Was};
+use crate::migrate::check::{Case, Content, Copied, Ids, Judge, Left, Others, Unread, Verdict, Was};
 use crate::migrate::run::copy::hand::{Fields, Hand};
 use crate::migrate::run::cutover::tombstone;
-use crate::migrate::run::ledger::{How, NewTrouble, Seen, WrittenDocument, content_digest};
+use crate::migrate::run::ledger::{How, LedgerError, NewTrouble, Seen, WrittenDocument, content_digest};
 use crate::migrate::run::site::Ended;
 use crate::migrate::run::site::walk::PAGE;
 
@@ -62,14 +62,19 @@ pub struct Bar {
 }
 
 impl Others for Bar {
-    fn copied(&self, copy: &DocumentKey) -> Option<Copied> {
-        let row = self.hand.ledger.written(copy).ok().flatten().filter(|row| row.back.is_none())?;
-        Some(Copied { source: row.document.source?, version: row.document.source_version? })
+    fn copied(&self, copy: &DocumentKey) -> Result<Option<Copied>, Unread> {
+        let row = self.hand.ledger.written(copy).map_err(unread)?.filter(|row| row.back.is_none());
+        let made_of = row.and_then(|row| row.document.source.zip(row.document.source_version));
+        Ok(made_of.map(|(source, version)| Copied { source, version }))
     }
 
-    fn was_seen(&self, key: &DocumentKey) -> bool {
-        self.hand.ledger.seen_one(key).ok().flatten().is_some()
+    fn was_seen(&self, key: &DocumentKey) -> Result<bool, Unread> {
+        Ok(self.hand.ledger.seen_one(key).map_err(unread)?.is_some())
     }
+}
+
+fn unread(error: LedgerError) -> Unread {
+    Unread(Box::new(error))
 }
 
 impl Bar {
@@ -88,7 +93,7 @@ impl Bar {
                     self.page(&mut judge, (&collection, range), &documents, &there, &mut troubles)?;
                 }
                 Item::Gone(key) => self.case(&mut judge, &key, None, (None, None), &mut troubles)?,
-                Item::Alias { row, now } => alias(&mut judge, &row, now.as_ref(), &mut troubles),
+                Item::Alias { row, now } => alias(&mut judge, &row, now.as_ref(), &mut troubles)?,
             }
             let keep = KEPT.saturating_sub(told).min(troubles.len() as u64);
             told += keep;
@@ -179,7 +184,7 @@ impl Bar {
             replaced: replaced.as_ref(),
             there,
             now: now.map(|now| (now, content_digest(&now.fields))),
-        });
+        })?;
         note(key, verdict, troubles);
         Ok(())
     }
@@ -192,7 +197,12 @@ impl Bar {
     }
 }
 
-fn alias(judge: &mut Judge<'_>, row: &WrittenDocument, now: Option<&Document>, troubles: &mut Vec<NewTrouble>) {
+fn alias(
+    judge: &mut Judge<'_>,
+    row: &WrittenDocument,
+    now: Option<&Document>,
+    troubles: &mut Vec<NewTrouble>,
+) -> Result<(), Ended> {
     let same = now.filter(|now| now.version == row.version).map(|now| &now.fields);
     let none = Fields::new();
     let content = Content::Exactly(same.unwrap_or(&none));
@@ -205,8 +215,9 @@ fn alias(judge: &mut Judge<'_>, row: &WrittenDocument, now: Option<&Document>, t
         replaced: None,
         there: None,
         now: now.map(|now| (now, content_digest(&now.fields))),
-    });
+    })?;
     note(&row.key, verdict, troubles);
+    Ok(())
 }
 
 fn note(key: &DocumentKey, verdict: Verdict, troubles: &mut Vec<NewTrouble>) {

@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use stella_protocol::Text;
 use stella_protocol::fix::Stream;
 
 use super::super::{DocumentRunner, Runner};
 use crate::Clock;
+use crate::documents::before::{Answer, Before};
 use crate::documents::embedded::Embedded;
-use crate::documents::{
-    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Expect,
-    Leave, Written,
-};
+use crate::documents::{Capabilities, DocumentKey, DocumentWrite, Documents, DocumentsError, Expect, Leave, Written};
 use crate::remedy::run::{Call, Output};
 use crate::remedy::{BeforeImage, Outcome, Said};
 
@@ -84,42 +81,17 @@ pub(super) async fn foreign(store: &Embedded, key: &DocumentKey) {
     assert!(matches!(store.write(vec![write]).await.unwrap()[0], Written::Done(_)));
 }
 
-impl Documents for Line {
-    fn capabilities(&self) -> Capabilities {
+impl Before for Line {
+    fn behind(&self) -> &dyn Documents {
+        &self.store
+    }
+
+    fn promises(&self) -> Capabilities {
         Capabilities { batch: 3, ..self.store.capabilities() }
     }
 
-    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
-        self.store.collections(under)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
-        self.store.scan(collection, after, limit)
-    }
-
-    fn absent<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
-        self.store.absent(collection, after)
-    }
-
-    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
-        self.store.get(key)
-    }
-
-    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
+    fn writes(&self, writes: Vec<DocumentWrite>) -> Answer<'_, Vec<Written>> {
         Box::pin(self.broken_write(writes))
-    }
-
-    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
-        self.store.count(collection)
     }
 }
 

@@ -11,10 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::power::Power;
 use super::scene::{Process, Scene, TOO_LONG, definition};
+use crate::documents::Documents;
+use crate::documents::before::{Answer, Before, Read};
 use crate::documents::embedded::Embedded;
-use crate::documents::{
-    AbsentPage, Capabilities, Document, DocumentKey, DocumentPage, DocumentWrite, Documents, DocumentsError, Written,
-};
 use crate::remedy::machine::LEASE_MS;
 use crate::remedy::run::executor::Executor;
 use crate::remedy::run::{Call, Output, Runner};
@@ -165,43 +164,15 @@ async fn what_breaks_its_dry_run_twice_is_invalid() {
 /// Documents that break whoever asks for `alpha`.
 struct Snare(Embedded);
 
-impl Documents for Snare {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+impl Before for Snare {
+    fn behind(&self) -> &dyn Documents {
+        &self.0
     }
 
-    fn collections<'a>(&'a self, under: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, DocumentsError>> {
-        self.0.collections(under)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<DocumentPage, DocumentsError>> {
-        self.0.scan(collection, after, limit)
-    }
-
-    fn absent<'a>(
-        &'a self,
-        collection: &'a str,
-        after: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<AbsentPage, DocumentsError>> {
-        self.0.absent(collection, after)
-    }
-
-    fn get<'a>(&'a self, key: &'a DocumentKey) -> BoxFuture<'a, Result<Option<Document>, DocumentsError>> {
-        assert!(!key.path().ends_with("/alpha"), "as the test wants it");
-        self.0.get(key)
-    }
-
-    fn write(&self, writes: Vec<DocumentWrite>) -> BoxFuture<'_, Result<Vec<Written>, DocumentsError>> {
-        self.0.write(writes)
-    }
-
-    fn count<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<u64, DocumentsError>> {
-        self.0.count(collection)
+    fn reads<'a, T: Send + 'a>(&'a self, what: Read<'a>, answer: Answer<'a, T>) -> Answer<'a, T> {
+        let is_alpha = matches!(what, Read::Document(key) if key.path().ends_with("/alpha"));
+        assert!(!is_alpha, "as the test wants it");
+        answer
     }
 }
 

@@ -11,6 +11,7 @@ use stella_protocol::{AlertType, FixStatus, LineId, Principal, Role, Status, Tex
 
 use super::power::Power;
 use super::scene::{Process, Scene, definition};
+use super::target::Mood;
 use crate::alerts::sample::finding;
 use crate::remedy::FixState;
 use crate::remedy::policy::watch_gate;
@@ -96,6 +97,25 @@ async fn what_people_approve_is_done_for_a_quiet_alert_and_said_to_be_unwatched(
     assert!(alert().unwrap().status.is_open(), "it resolves nothing");
     assert_eq!((scene.target.counts().len(), record(&process)), (1, (0, 0)));
     process.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_was_tried_again_is_watched_from_the_first_try_that_may_have_helped() {
+    let unwatched = Some(Text::from("its alert was quiet before it began"));
+    for (mood, why) in [(Mood::Losing(1), None), (Mood::Refusing(1), unwatched)] {
+        let scene = Scene::new(definition("approve", "h", true)).await;
+        {
+            let mut desk = scene.target.desk();
+            (desk.mood, desk.passes) = (mood, Some((scene.clock.clone(), 130_000)));
+        }
+        let process = scene.start(Power::until(None));
+        process.finds("f", "alpha");
+        process.approve().await;
+        let done = process.watched_until(&scene, FixStatus::Executed).await;
+        assert_eq!((done.fix.steps[0].attempt, &done.work.unwatched), (2, &why), "{mood:?}");
+        assert_eq!(scene.target.counts().len(), 1);
+        process.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

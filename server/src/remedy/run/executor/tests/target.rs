@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::clock::Clock;
 use crate::remedy::run::rig::{answer, read};
 
 /// What it says to a fence that is too low.
@@ -24,6 +25,8 @@ pub(super) enum Mood {
     Mute,
     /// The same, but it cannot be asked so many times only.
     Dazed(usize),
+    /// So many calls are lost, without a word and an effect.
+    Losing(usize),
     /// It does the first thing late, without a word, and refuses to do it again.
     Late(u32),
 }
@@ -42,6 +45,8 @@ pub(super) struct Desk {
     pub effects: Vec<Effect>,
     /// How often it was asked how things stand.
     pub asked: usize,
+    /// While it hears the first call, so many milliseconds pass.
+    pub passes: Option<(Clock, i64)>,
     /// Fences that it refused.
     pub refused: Vec<u64>,
     /// Paths of the switches that are on.
@@ -115,6 +120,13 @@ impl Desk {
             return Some(answer(409, "", REFUSAL));
         }
         *known = fence;
+        if let Some((clock, millis)) = self.passes.take() {
+            clock.advance_to(clock.now().plus_millis(millis));
+        }
+        if let Mood::Losing(left @ 1..) = self.mood {
+            self.mood = Mood::Losing(left - 1);
+            return None;
+        }
         if let Mood::Refusing(left @ 1..) = self.mood {
             self.mood = Mood::Refusing(left - 1);
             return Some(answer(422, "", "not now"));
@@ -137,7 +149,7 @@ impl Desk {
         match self.mood {
             Mood::Mute | Mood::Dazed(_) => None,
             Mood::Late(_) => Some(answer(422, "", "it is so already")),
-            Mood::Plain | Mood::Refusing(_) => Some(answer(200, "", "{}")),
+            Mood::Plain | Mood::Refusing(_) | Mood::Losing(_) => Some(answer(200, "", "{}")),
         }
     }
 }
