@@ -4,6 +4,16 @@
 //! an address becomes `<*>`. It deliberately does not learn: the same text always has the same
 //! template.
 
+mod bytes;
+mod checkpoint;
+mod grown;
+mod hash;
+mod scan;
+mod tree;
+mod words;
+
+pub use grown::{TemplateId, TemplateRow, Templates};
+
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::key;
