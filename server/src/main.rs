@@ -1,6 +1,6 @@
 //! `stella-server`: arguments in, exit code out. Everything else is the library's.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +14,8 @@ use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::documents::place::Place;
-use stella_server::{admin, auth, demo};
+use stella_server::templates::{TemplatesError, learn};
+use stella_server::{admin, auth, demo, packed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,18 @@ enum Command {
     /// Bring documents in and out, and look at the ids of users in them.
     #[command(subcommand)]
     Documents(Documents),
+    /// Print the template id of each line: one id a line, for every line.
+    Templates {
+        /// A log file, also one packed with gzip or zstd; `-` is stdin.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What to print: text is the ids, json the table of the templates with their counts instead.
+        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        output: Output,
+        /// The table of the templates on stderr at the end: id, count, words.
+        #[arg(long)]
+        table: bool,
+    },
 }
 
 #[derive(Args)]
@@ -230,6 +243,7 @@ fn main() -> ExitCode {
         Command::Token(command) => token(command),
         Command::Fixes(command) => fixes(command),
         Command::Documents(command) => documents(command),
+        Command::Templates { file, output, table } => templates(&file, output, table),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -415,6 +429,23 @@ fn scan(place: &Place, map: Option<&Path>, output: Output) -> anyhow::Result<()>
     }
     anyhow::ensure!(report.is_complete(), "find everything in the data map: it misses places with known ids");
     Ok(())
+}
+
+fn templates(file: &Path, output: Output, table: bool) -> anyhow::Result<()> {
+    let mut source = packed::open(file).with_context(|| format!("open {}", harmless(&file.display().to_string())))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let ids = matches!(output, Output::Text);
+    let learned = learn(&mut source, |id| if ids { writeln!(out, "{id}") } else { Ok(()) });
+    let done = learned.and_then(|learned| {
+        let told = if ids { Ok(()) } else { learned.write_json(&mut out) };
+        let told = told.and_then(|()| out.flush());
+        told.and_then(|()| if table { learned.write_table(&mut std::io::stderr()) } else { Ok(()) })
+            .map_err(TemplatesError::Write)
+    });
+    match done {
+        Err(TemplatesError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.with_context(|| format!("learn from {}", harmless(&file.display().to_string()))),
+    }
 }
 
 type Shown = (Option<Box<Alert>>, Option<Box<Evidence>>);

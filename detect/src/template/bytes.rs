@@ -78,12 +78,66 @@ pub(super) fn is_unit(word: &[u8]) -> bool {
     small(word, |word| {
         matches!(
             word,
-            b"b" | b"kb" | b"mb" | b"gb" | b"tb" | b"pb" | b"kib" | b"mib" | b"gib" | b"tib" | b"bytes" | b"byte"
-                | b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"second" | b"seconds" | b"min" | b"mins"
-                | b"minute" | b"minutes" | b"h" | b"hr" | b"hrs" | b"hour" | b"hours" | b"day" | b"days"
-                | b"msec" | b"msecs" | b"usec" | b"usecs" | b"millis" | b"kbps" | b"mbps" | b"gbps" | b"hz"
-                | b"khz" | b"mhz" | b"ghz" | b"percent" | b"am" | b"pm" | b"utc" | b"gmt" | b"cet" | b"cest"
-                | b"pst" | b"pdt" | b"est" | b"edt" | b"cst" | b"cdt" | b"mst" | b"mdt" | b"bst" | b"ist" | b"jst"
+            b"b" | b"kb"
+                | b"mb"
+                | b"gb"
+                | b"tb"
+                | b"pb"
+                | b"kib"
+                | b"mib"
+                | b"gib"
+                | b"tib"
+                | b"bytes"
+                | b"byte"
+                | b"ns"
+                | b"us"
+                | b"ms"
+                | b"s"
+                | b"sec"
+                | b"secs"
+                | b"second"
+                | b"seconds"
+                | b"min"
+                | b"mins"
+                | b"minute"
+                | b"minutes"
+                | b"h"
+                | b"hr"
+                | b"hrs"
+                | b"hour"
+                | b"hours"
+                | b"day"
+                | b"days"
+                | b"msec"
+                | b"msecs"
+                | b"usec"
+                | b"usecs"
+                | b"millis"
+                | b"kbps"
+                | b"mbps"
+                | b"gbps"
+                | b"hz"
+                | b"khz"
+                | b"mhz"
+                | b"ghz"
+                | b"percent"
+                | b"am"
+                | b"pm"
+                | b"utc"
+                | b"gmt"
+                | b"cet"
+                | b"cest"
+                | b"pst"
+                | b"pdt"
+                | b"est"
+                | b"edt"
+                | b"cst"
+                | b"cdt"
+                | b"mst"
+                | b"mdt"
+                | b"bst"
+                | b"ist"
+                | b"jst"
         )
     })
 }
@@ -93,14 +147,46 @@ pub(super) fn is_calendar(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_uppercase)
         && (matches!(
             word,
-            b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec"
-                | b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"
+            b"Jan"
+                | b"Feb"
+                | b"Mar"
+                | b"Apr"
+                | b"May"
+                | b"Jun"
+                | b"Jul"
+                | b"Aug"
+                | b"Sep"
+                | b"Oct"
+                | b"Nov"
+                | b"Dec"
+                | b"Mon"
+                | b"Tue"
+                | b"Wed"
+                | b"Thu"
+                | b"Fri"
+                | b"Sat"
+                | b"Sun"
         ) || small(word, |word| {
             matches!(
                 word,
-                b"january" | b"february" | b"march" | b"april" | b"june" | b"july" | b"august" | b"september"
-                    | b"october" | b"november" | b"december" | b"monday" | b"tuesday" | b"wednesday" | b"thursday"
-                    | b"friday" | b"saturday" | b"sunday"
+                b"january"
+                    | b"february"
+                    | b"march"
+                    | b"april"
+                    | b"june"
+                    | b"july"
+                    | b"august"
+                    | b"september"
+                    | b"october"
+                    | b"november"
+                    | b"december"
+                    | b"monday"
+                    | b"tuesday"
+                    | b"wednesday"
+                    | b"thursday"
+                    | b"friday"
+                    | b"saturday"
+                    | b"sunday"
             )
         }))
 }
@@ -118,6 +204,9 @@ pub(super) fn introduces_name(before: &[u8], noun: &[u8]) -> bool {
     matches!(noun.first(), Some(b'u' | b'a' | b'h' | b'l' | b'U' | b'A' | b'H' | b'L'))
         && small(noun, |noun| matches!(noun, b"user" | b"username" | b"account" | b"host" | b"hostname" | b"login"))
         && small(before, |word| {
-            matches!(word, b"for" | b"by" | b"from" | b"of" | b"to" | b"as" | b"on" | b"invalid" | b"illegal" | b"unknown")
+            matches!(
+                word,
+                b"for" | b"by" | b"from" | b"of" | b"to" | b"as" | b"on" | b"invalid" | b"illegal" | b"unknown"
+            )
         })
 }

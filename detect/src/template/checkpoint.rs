@@ -80,7 +80,8 @@ fn entry(slot: u32, grown: &Grown) -> Entry {
 
 impl<'de> Deserialize<'de> for Templates {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        restored(Written::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("the templates do not fit together"))
+        restored(Written::deserialize(deserializer)?)
+            .ok_or_else(|| D::Error::custom("the templates do not fit together"))
     }
 }
 

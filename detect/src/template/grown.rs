@@ -18,15 +18,15 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use super::scan::{self, VALUE};
 use super::tree::{Path, Tree};
-use super::words::{self, Lexicon, MOST_WORDS, Places, Span, Word};
-use super::{LONGEST, LONGEST_EXAMPLE, MARK, MOST_EXAMPLES, cut};
+use super::words::{self, Lexicon, Places, Span, Word};
+use super::{LONGEST, LONGEST_EXAMPLE, MARK, MOST_EXAMPLES, head};
 
 /// Templates that differ in one place only before that place is taken for a value. More than there are
 /// methods of HTTP (seven in use) or states of a machine, fewer than there are users.
 const SIBLINGS: usize = 8;
 
 /// Words that siblings must have in common: `failed to <*>` says what failed, `<*> ended` does not.
-const COMMON: u32 = 2;
+const COMMON: usize = 2;
 
 /// Masked forms remembered for each template. Beyond that a form is looked for in the tree again.
 const MOST_FORMS: usize = 16;
@@ -89,12 +89,20 @@ impl Grown {
         for (place, (own, other)) in self.words.iter().zip(words).enumerate() {
             if own != other && !self.is_open(place) {
                 found = match found {
-                    Difference::None if *own != Word::VALUE && *other != Word::VALUE => Difference::At(place),
+                    Difference::None if *own == Word::VALUE || *other == Word::VALUE => Difference::Value(place),
+                    Difference::None => Difference::At(place),
                     _ => return Difference::Many,
                 };
             }
         }
         found
+    }
+
+    /// True when the words but this one say enough to be a template's.
+    fn agrees(&self, place: usize) -> bool {
+        let says = |at: &usize| *at != place && self.words[*at] != Word::VALUE && !self.is_open(*at);
+        let common = (0..self.words.len()).filter(says).count();
+        common >= COMMON && common * 2 >= self.words.len()
     }
 
     /// The template as people read it.
@@ -115,7 +123,10 @@ impl Grown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
     None,
+    /// One place, where both have a word.
     At(usize),
+    /// One place, where one of them has a value.
+    Value(usize),
     Many,
 }
 
@@ -204,7 +215,7 @@ impl Templates {
     pub fn learn(&mut self, message: &str) -> TemplateId {
         self.lines += 1;
         let mut desk = std::mem::take(&mut self.desk);
-        scan::masked(cut(message).as_bytes(), &mut desk.shape);
+        scan::masked(head(message).as_bytes(), &mut desk.shape);
         let form = hash::of(&desk.shape);
         let slot = match self.forms.get(&form) {
             Some(&slot) => slot,
@@ -217,7 +228,7 @@ impl Templates {
     /// The template that the message would fall to now, when there is one; nothing is learned.
     pub fn find(&self, message: &str) -> Option<TemplateId> {
         let mut desk = Desk::default();
-        scan::masked(cut(message).as_bytes(), &mut desk.shape);
+        scan::masked(head(message).as_bytes(), &mut desk.shape);
         let slot = self.forms.get(&hash::of(&desk.shape)).copied().or_else(|| {
             self.read(&mut desk);
             self.same(&desk.words)
@@ -286,7 +297,9 @@ impl Templates {
     #[cold]
     fn place(&mut self, message: &str, form: u64, desk: &mut Desk) -> u32 {
         self.read(desk);
-        let slot = match self.same(&desk.words).or_else(|| self.merge(&desk.words)) {
+        let found = self.same(&desk.words);
+        let found = found.or_else(|| self.value_for_a_word(&desk.words)).or_else(|| self.merge(&desk.words));
+        let slot = match found {
             Some(slot) => {
                 self.to_the_front(slot);
                 slot
@@ -305,32 +318,45 @@ impl Templates {
 
     /// The oldest template with these words.
     fn same(&self, words: &[Word]) -> Option<u32> {
-        let fits = |slot: &u32| self.slots[*slot as usize].as_ref().is_some_and(|grown| grown.differs(words) == Difference::None);
-        self.tree.near(words).filter(fits).min_by_key(|&slot| self.slots[slot as usize].as_ref().map(|grown| grown.ids[0]))
+        let fits = |slot: &u32| {
+            self.slots[*slot as usize].as_ref().is_some_and(|grown| grown.differs(words) == Difference::None)
+        };
+        self.tree
+            .near(words)
+            .filter(fits)
+            .min_by_key(|&slot| self.slots[slot as usize].as_ref().map(|grown| grown.ids[0]))
+    }
+
+    /// The oldest template that has a value where these have a word, or the other way round: a place that
+    /// takes values (`device eth0`) takes a word as well (`device lo`). The first word says what happens.
+    fn value_for_a_word(&mut self, words: &[Word]) -> Option<u32> {
+        let fits = |slot: u32| {
+            let grown = self.slots[slot as usize].as_ref()?;
+            let Difference::Value(place) = grown.differs(words) else { return None };
+            (place > 0 && grown.agrees(place)).then_some((grown.ids[0], slot, place))
+        };
+        let (_, slot, place) = self.tree.near(words).filter_map(fits).min()?;
+        self.unite(slot, &[], place);
+        Some(slot)
     }
 
     /// Makes one of templates that differ from these words in one and the same place, when they are many.
     fn merge(&mut self, words: &[Word]) -> Option<u32> {
-        let mut siblings: [Vec<u32>; MOST_WORDS] = [const { Vec::new() }; MOST_WORDS];
-        for slot in self.tree.near(words) {
-            let difference = self.slots[slot as usize].as_ref().map_or(Difference::Many, |grown| grown.differs(words));
-            if let Difference::At(place) = difference {
-                siblings[place].push(slot);
-            }
-        }
-        // The first place of the longest row.
-        let place = (0..words.len()).rev().max_by_key(|&place| siblings[place].len())?;
-        let mut slots = std::mem::take(&mut siblings[place]);
-        slots.sort_unstable_by_key(|&slot| self.slots[slot as usize].as_ref().map(|grown| grown.ids[0]));
-        let &oldest = slots.first()?;
-        let grown = self.slots[oldest as usize].as_ref()?;
-        let others = |at: usize| at != place && grown.words[at] != Word::VALUE && !grown.is_open(at);
-        let common = (0..words.len()).filter(|&at| others(at)).count() as u32;
-        if slots.len() + 1 < SIBLINGS || common < COMMON || common as usize * 2 < words.len() {
+        let sibling = |slot: u32| {
+            let grown = self.slots[slot as usize].as_ref()?;
+            let Difference::At(place) = grown.differs(words) else { return None };
+            grown.agrees(place).then_some((place, grown.ids[0], slot))
+        };
+        let mut siblings: Vec<(usize, TemplateId, u32)> = self.tree.near(words).filter_map(sibling).collect();
+        if siblings.len() + 1 < SIBLINGS {
             return None;
         }
-        self.unite(oldest, &slots[1..], place);
-        Some(oldest)
+        siblings.sort_unstable();
+        let rows = siblings.chunk_by(|left, right| left.0 == right.0);
+        let row = rows.rev().max_by_key(|row| row.len()).filter(|row| row.len() + 1 >= SIBLINGS)?;
+        let slots: Vec<u32> = row.iter().map(|&(_, _, slot)| slot).collect();
+        self.unite(slots[0], &slots[1..], row[0].0);
+        slots.first().copied()
     }
 
     fn unite(&mut self, oldest: u32, others: &[u32], place: usize) {
@@ -404,7 +430,7 @@ impl Templates {
             path,
             seat: self.seats,
             forms: VecDeque::new(),
-            examples: examples(cut(message)),
+            examples: examples(head(message)),
         });
         slot
     }

@@ -145,7 +145,8 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
 
     /// The end of the run of bytes with one of these bits.
     fn run_of(&self, from: usize, bits: u16) -> usize {
-        let length = self.text[from.min(self.text.len())..].iter().take_while(|&&byte| bytes::of(byte) & bits != 0).count();
+        let length =
+            self.text[from.min(self.text.len())..].iter().take_while(|&&byte| bytes::of(byte) & bits != 0).count();
         from + length
     }
 
@@ -376,12 +377,11 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
         };
         let to = from + length;
         let spaced = memchr::memchr(b' ', &self.text[from..to]).is_some();
-        let assigned = self.out.trim_ascii_end().last() == Some(&b':');
         if !spaced && self.peek(to + 1) == b':' && length > 0 {
             // The key of a JSON member.
             self.fixed(from, to);
             self.at = to + 1;
-        } else if !spaced || assigned {
+        } else if !spaced || !is_request(&self.text[from..to]) {
             self.at = to + 1;
             self.value(from, to);
         } else {
@@ -393,9 +393,10 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
 
     /// `=` and the value that follows it, also when there is none.
     fn assigned(&mut self) {
-        let key = self.at > 0 && self.text[..self.at].trim_ascii_end().last().is_some_and(|&last| {
-            last.is_ascii_alphanumeric() || matches!(last, b'_' | b'-' | b'"' | b']' | b')' | b'>')
-        });
+        let key = self.at > 0
+            && self.text[..self.at].trim_ascii_end().last().is_some_and(|&last| {
+                last.is_ascii_alphanumeric() || matches!(last, b'_' | b'-' | b'"' | b']' | b')' | b'>')
+            });
         self.out.push(b'=');
         self.at += 1;
         self.tail = None;
@@ -409,7 +410,9 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
         if bytes::of(first) & (QUOTE | OPEN) != 0 && !rest.starts_with(WRITTEN) {
             return self.enclosed(start, first);
         }
-        let ends = |byte: u8| bytes::of(byte) & (SPACE | QUOTE | CLOSE | OPEN) != 0 || matches!(byte, b',' | b';' | b'|' | b'&');
+        let ends = |byte: u8| {
+            bytes::of(byte) & (SPACE | QUOTE | CLOSE | OPEN) != 0 || matches!(byte, b',' | b';' | b'|' | b'&')
+        };
         let length = if rest.starts_with(WRITTEN) {
             WRITTEN.len()
         } else {
@@ -467,6 +470,12 @@ fn opened(between: &[u8]) -> Option<usize> {
     usize::try_from(depth).ok()
 }
 
+/// `GET /x HTTP/1.1`: the one quoted text whose first word says what is done.
+fn is_request(quoted: &[u8]) -> bool {
+    let method = quoted.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    method >= 3 && (quoted[method..].starts_with(b" /") || quoted[method..].starts_with(b" http"))
+}
+
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
@@ -486,7 +495,8 @@ fn is_place(word: &[u8], flags: u16) -> bool {
     let rooted = || word.len() > 1 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/"));
     (flags & SLASH != 0 && (rooted() || slashes() >= 2))
         || (flags & AT != 0 && inner(b'@'))
-        || (flags & BACKSLASH != 0 && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
+        || (flags & BACKSLASH != 0
+            && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
 }
 
 /// Names of machines, packages and files: small letters with dots inside.
