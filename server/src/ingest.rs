@@ -118,6 +118,13 @@ pub fn record(record: &str, received: Timestamp) -> LogEvent<'_> {
     text::event(record, received)
 }
 
+/// The words of one line, without what stands in front of them: what its event would say.
+///
+/// For whoever needs nothing but the words: a sentence costs only its header.
+pub fn message_of(line: &str) -> std::borrow::Cow<'_, str> {
+    text::message(line)
+}
+
 #[cfg(test)]
 #[path = "ingest/tests.rs"]
 mod tests;

@@ -16,7 +16,7 @@ use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::documents::place::Place;
-use stella_server::{admin, auth, demo};
+use stella_server::{admin, auth, demo, packed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,8 @@ enum Command {
     Documents(Documents),
     /// Say which alerts there would have been in recordings, or in the lines that a server kept.
     Backtest(cli::backtest::Backtest),
+    /// Print the template id of each line: one id a line, for every line.
+    Templates(cli::templates::Templates),
 }
 
 #[derive(Args)]
@@ -252,6 +254,7 @@ fn main() -> ExitCode {
         Command::Fixes(command) => fixes(command),
         Command::Documents(command) => documents(command),
         Command::Backtest(command) => command.run(),
+        Command::Templates(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,10 @@
-//! Files of log lines as one stream of records, the earliest first.
+//! Files of log lines, packed ones too, as one stream of records, the earliest first.
 //!
 //! Each file keeps its own order: a line without a time, or with an earlier one than the line before it, goes
 //! with that. One record of each file is held.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +14,8 @@ use stella_protocol::{LogEvent, Timestamp};
 use super::BacktestError;
 use crate::clock::Clock;
 use crate::ingest::{self, LineJoiner};
+use crate::packed::{self, STREAM};
 
-/// Stands for stdin.
-const STREAM: &str = "-";
 /// How much is read at once, in bytes.
 const CHUNK: usize = 256 * 1024;
 /// A file's last change is believed to be at most this long before its last line, in milliseconds: clocks
@@ -39,7 +38,8 @@ impl Recordings {
             let (input, length, changed) = open(path).map_err(|error| BacktestError::Open(path.clone(), error))?;
             size = size.zip(length).map(|(sum, length)| sum + length);
             let until = until.unwrap_or(changed.plus_millis(SKEW_MS));
-            let input = Counted { input, read: Arc::clone(&read) };
+            let counted = BufReader::with_capacity(CHUNK, Counted { input, read: Arc::clone(&read) });
+            let input = packed::unpack(counted).map_err(|error| BacktestError::Open(path.clone(), error))?;
             files.push(Recording::new(path.clone(), input, until)?);
         }
         Ok(Self { files, read, size })
@@ -70,7 +70,7 @@ type Input = Box<dyn Read>;
 /// The input, its length and when it was last changed.
 fn open(path: &Path) -> io::Result<(Input, Option<u64>, Timestamp)> {
     if path == Path::new(STREAM) {
-        return Ok((Box::new(io::stdin().lock()), None, Clock::system().now()));
+        return Ok((Box::new(io::stdin()), None, Clock::system().now()));
     }
     let file = File::open(path)?;
     let about = file.metadata()?;
@@ -99,7 +99,7 @@ impl Read for Counted {
 /// One file.
 struct Recording {
     path: PathBuf,
-    input: Box<dyn Read>,
+    input: Box<dyn BufRead>,
     joiner: LineJoiner,
     /// Whole records that wait, the next one last.
     ready: Vec<String>,
@@ -112,10 +112,10 @@ struct Recording {
 }
 
 impl Recording {
-    fn new(path: PathBuf, input: Counted, until: Timestamp) -> Result<Self, BacktestError> {
+    fn new(path: PathBuf, input: Box<dyn BufRead>, until: Timestamp) -> Result<Self, BacktestError> {
         let mut new = Self {
             path,
-            input: Box::new(input),
+            input,
             joiner: LineJoiner::new(),
             ready: Vec::new(),
             ended: false,
@@ -137,15 +137,17 @@ impl Recording {
 
     /// Makes the next record the head.
     fn advance(&mut self) -> Result<(), BacktestError> {
-        let mut chunk = Vec::new();
         while self.ready.is_empty() && !self.ended {
-            chunk.resize(CHUNK, 0);
-            let mut records = match self.input.read(&mut chunk) {
-                Ok(0) => {
+            let mut records = match self.input.fill_buf() {
+                Ok([]) => {
                     self.ended = true;
                     self.joiner.finish()
                 }
-                Ok(read) => self.joiner.push(&chunk[..read]),
+                Ok(chunk) => {
+                    let (records, length) = (self.joiner.push(chunk), chunk.len());
+                    self.input.consume(length);
+                    records
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => {
                     let (path, lines) = (self.path.clone(), self.lines);

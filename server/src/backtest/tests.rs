@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 
 use super::*;
 use crate::lines::{Caps, Lines};
@@ -56,6 +57,21 @@ fn files_are_merged_by_time_whichever_is_named_first() {
     let (whole, turned) = (files(&[early.clone(), late.clone()]).unwrap(), files(&[late, early]).unwrap());
     assert_eq!(whole, turned);
     assert!(!whole.alerts.is_empty());
+}
+
+#[test]
+fn a_packed_file_is_read_as_what_is_in_it_and_a_broken_one_is_told_with_how_far_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, packed, broken) =
+        (dir.path().join("app.log"), dir.path().join("app.log.gz"), dir.path().join("cut.gz"));
+    fs::write(&plain, failing("api", 0..900)).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&fs::read(&plain).unwrap()).unwrap();
+    let bytes = gzip.finish().unwrap();
+    fs::write(&packed, &bytes).unwrap();
+    fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(files(&[plain]).unwrap(), files(&[packed]).unwrap());
+    assert!(matches!(files(&[broken]), Err(BacktestError::Read { lines: 1.., .. })));
 }
 
 #[test]

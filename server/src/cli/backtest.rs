@@ -19,7 +19,7 @@ const TOLD_EVERY: Duration = Duration::from_millis(500);
 /// Which lines, and how to say what was found.
 #[derive(Args)]
 pub struct Backtest {
-    /// Files of log lines, merged by their times; `-` is stdin.
+    /// Files of log lines, also packed with gzip or zstd, merged by their times; `-` is stdin.
     #[arg(value_name = "FILE", required_unless_present = "data", conflicts_with = "data")]
     files: Vec<PathBuf>,
     /// A server's data folder: the lines that it kept, with the times that it gave them.
