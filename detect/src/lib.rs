@@ -30,3 +30,4 @@ pub use engine::Engine;
 pub use finding::{Finding, Phase};
 pub use measure::recompute;
 pub use rules::Rules;
+pub use template::{TemplateId, TemplateRow, Templates};

@@ -4,6 +4,20 @@
 //! an address becomes `<*>`. It deliberately does not learn: the same text always has the same
 //! template.
 
+mod bytes;
+mod checkpoint;
+mod grown;
+mod hash;
+mod scan;
+mod tree;
+mod words;
+
+#[cfg(test)]
+#[path = "template/grown_tests.rs"]
+mod grown_tests;
+
+pub use grown::{TemplateId, TemplateRow, Templates};
+
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::key;
@@ -131,6 +145,15 @@ pub(crate) fn fragment(message: &str) -> Option<&str> {
         .map(|&(from, to)| message[from..to].trim_matches(|letter: char| !letter.is_ascii_alphanumeric()))
         .max_by_key(|text| text.len())?;
     (longest.len() >= SHORTEST).then_some(longest)
+}
+
+/// The part of a message that the tree looks at: whole words, because half a value may not look like one.
+fn head(message: &str) -> &str {
+    let text = cut(message);
+    if text.len() == message.len() {
+        return text;
+    }
+    text.rfind(|letter: char| letter.is_whitespace()).map_or(text, |end| &text[..end])
 }
 
 #[cfg(test)]

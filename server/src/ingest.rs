@@ -113,6 +113,18 @@ pub fn parse(body: &str, kind: BodyKind, received: Timestamp) -> Result<Batch<'_
     Ok(batch)
 }
 
+/// Reads one record of text, as a [`LineJoiner`] gives it; `received` is as in [`parse`].
+pub fn record(record: &str, received: Timestamp) -> LogEvent<'_> {
+    text::event(record, received)
+}
+
+/// The words of one line, without what stands in front of them: what its event would say.
+///
+/// For whoever needs nothing but the words: a sentence costs only its header.
+pub fn message_of(line: &str) -> std::borrow::Cow<'_, str> {
+    text::message(line)
+}
+
 #[cfg(test)]
 #[path = "ingest/tests.rs"]
 mod tests;

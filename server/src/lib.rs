@@ -11,6 +11,7 @@ pub mod admin;
 pub mod alerts;
 mod asking;
 pub mod auth;
+pub mod backtest;
 pub mod base_url;
 #[cfg(test)]
 mod chance;
@@ -26,6 +27,7 @@ pub mod lines;
 mod listener;
 pub mod migrate;
 pub mod notify;
+pub mod packed;
 pub mod pipeline;
 pub mod presence;
 mod problem;
@@ -37,6 +39,7 @@ pub mod secret_place;
 pub mod series;
 mod server;
 pub mod store;
+pub mod templates;
 pub mod toml_source;
 mod words;
 

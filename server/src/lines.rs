@@ -25,9 +25,13 @@ use stella_protocol::{LineId, LogEvent, Text, Timestamp};
 
 pub use block::{Packed, Stamped};
 pub use codec::BadBlock;
+pub use replay::replay_kept;
 pub use search::LineSearch;
 
 use file::{Readers, Writer};
+
+/// The file, in the data folder.
+pub const FILE: &str = "logs.db";
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +100,7 @@ pub struct Lines {
 impl Lines {
     /// Opens `logs.db` in `dir`, which exists, and makes it where there is none.
     pub fn open(dir: &Path, caps: Caps) -> Result<Self, LinesError> {
-        let path = dir.join("logs.db");
+        let path = dir.join(FILE);
         let writer = Writer::open(&path, caps)?;
         Ok(Self { writer: Mutex::new(writer), readers: Readers::new(path) })
     }

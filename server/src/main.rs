@@ -1,5 +1,7 @@
 //! `stella-server`: arguments in, exit code out. Everything else is the library's.
 
+mod cli;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::documents::place::Place;
-use stella_server::{admin, auth, demo};
+use stella_server::{admin, auth, demo, packed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +50,10 @@ enum Command {
     /// Bring documents in and out, and look at the ids of users in them.
     #[command(subcommand)]
     Documents(Documents),
+    /// Say which alerts there would have been in recordings, or in the lines that a server kept.
+    Backtest(cli::backtest::Backtest),
+    /// Print the template id of each line: one id a line, for every line.
+    Templates(cli::templates::Templates),
 }
 
 #[derive(Args)]
@@ -253,6 +259,8 @@ fn main() -> ExitCode {
         Command::Token(command) => token(command),
         Command::Fixes(command) => fixes(command),
         Command::Documents(command) => documents(command),
+        Command::Backtest(command) => command.run(),
+        Command::Templates(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

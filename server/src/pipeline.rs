@@ -9,7 +9,8 @@
 
 mod diagnostic;
 mod group;
-mod time;
+pub(crate) mod pace;
+pub(crate) mod time;
 mod worker;
 
 use std::borrow::Cow;

@@ -3,6 +3,8 @@
 //! Tried in order of certainty: JSON, a Windows event, logfmt, an access log; else a header is peeled
 //! off and what follows is JSON, logfmt or a sentence. There is no line that is refused.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use stella_protocol::{LogEvent, Timestamp};
 
@@ -18,6 +20,22 @@ pub(super) fn event(record: &str, received: Timestamp) -> LogEvent<'_> {
         event.attributes.insert("cut".to_owned(), Value::Bool(true));
     }
     event
+}
+
+/// The message that [`event`] would read, without the rest.
+pub(super) fn message(line: &str) -> Cow<'_, str> {
+    // No time is asked for, so none completes it.
+    let received = Timestamp::default();
+    let record = bounded(line.trim_end());
+    if record.starts_with(['{', '<']) || looks_like_logfmt(record) {
+        return Cow::Owned(read(record, received).message.raw().to_owned());
+    }
+    let head = access::common_log(record, received).unwrap_or_else(|| header::peel(record, received));
+    let message = head.message.unwrap_or(record);
+    if message.starts_with('{') || looks_like_logfmt(message) {
+        return Cow::Owned(read(record, received).message.raw().to_owned());
+    }
+    Cow::Borrowed(message)
 }
 
 fn bounded(record: &str) -> &str {
@@ -55,8 +73,11 @@ fn structured(text: &str) -> Option<json::Pairs<'_>> {
 
 /// Logfmt begins with `key=`; anything else is not worth a try.
 fn logfmt(text: &str) -> Option<json::Pairs<'_>> {
-    let end = memchr::memchr3(b'=', b' ', b'"', text.as_bytes())?;
-    if text.as_bytes()[end] == b'=' { pairs::logfmt(text) } else { None }
+    if looks_like_logfmt(text) { pairs::logfmt(text) } else { None }
+}
+
+fn looks_like_logfmt(text: &str) -> bool {
+    memchr::memchr3(b'=', b' ', b'"', text.as_bytes()).is_some_and(|end| text.as_bytes()[end] == b'=')
 }
 
 fn sentence<'a>(record: &'a str, message: &'a str, mut head: Head<'a>, received: Timestamp) -> LogEvent<'a> {

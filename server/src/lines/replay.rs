@@ -1,28 +1,42 @@
 //! Reads kept lines again in order: what the engine warms up with after a restart.
 
+use std::path::Path;
+
+use rusqlite::Connection;
 use stella_protocol::{LineId, LogEvent};
 
 use super::block::Row;
 use super::codec::BadBlock;
+use super::file::Readers;
 use super::{Lines, LinesError, file};
 
 impl Lines {
     /// Shows `see` every kept line from number `from` on, in order, with its engine time. A damaged
     /// block is left out and said in the log.
     pub fn replay(&self, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
-        self.reading(|connection| {
-            let sql = format!("SELECT {} FROM blocks WHERE last_id >= ?1 ORDER BY first_id", file::COLUMNS);
-            let mut statement = connection.prepare(&sql)?;
-            let mut rows = statement.query([from.0 as i64])?;
-            while let Some(found) = rows.next()? {
-                let row = file::row(found)?;
-                if show(&row, from, see).is_err() {
-                    tracing::warn!(first = row.first.0, last = row.last.0, "a block of raw lines is damaged: left out");
-                }
-            }
-            Ok(())
-        })
+        self.reading(|connection| replay(connection, from, see))
     }
+}
+
+/// The same of all lines in the folder of a server that may be running; nothing is written.
+///
+/// # Errors
+/// When the file is missing or cannot be read.
+pub fn replay_kept(dir: &Path, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
+    Readers::new(dir.join(super::FILE)).with(|connection| replay(connection, LineId(0), see))
+}
+
+fn replay(connection: &Connection, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
+    let sql = format!("SELECT {} FROM blocks WHERE last_id >= ?1 ORDER BY first_id", file::COLUMNS);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([from.0 as i64])?;
+    while let Some(found) = rows.next()? {
+        let row = file::row(found)?;
+        if show(&row, from, see).is_err() {
+            tracing::warn!(first = row.first.0, last = row.last.0, "a block of raw lines is damaged: left out");
+        }
+    }
+    Ok(())
 }
 
 fn show(row: &Row, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), BadBlock> {

@@ -39,7 +39,7 @@ enum Phase {
 
 /// Gives out engine times.
 #[derive(Debug, Clone)]
-pub(super) struct EngineTime {
+pub(crate) struct EngineTime {
     last: Option<Timestamp>,
     phase: Phase,
     /// A leap of a recording that the next line may confirm.
@@ -48,32 +48,32 @@ pub(super) struct EngineTime {
 
 impl EngineTime {
     /// Begins behind `last`, the engine time of the newest kept line.
-    pub(super) fn new(last: Option<Timestamp>) -> Self {
+    pub(crate) fn new(last: Option<Timestamp>) -> Self {
         Self { last, phase: Phase::Fresh, leap: None }
     }
 
     /// The newest engine time given out.
-    pub(super) fn last(&self) -> Option<Timestamp> {
+    pub(crate) fn last(&self) -> Option<Timestamp> {
         self.last
     }
 
     /// True while a recording is read.
-    pub(super) fn is_recording(&self) -> bool {
+    pub(crate) fn is_recording(&self) -> bool {
         self.phase == Phase::Recording
     }
 
     /// True when the clock drives engine time while no line comes.
-    pub(super) fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.phase == Phase::Live
     }
 
     /// From now on the clock drives engine time, as before a restart.
-    pub(super) fn go_live(&mut self) {
+    pub(crate) fn go_live(&mut self) {
         self.phase = Phase::Live;
     }
 
     /// Engine times for the lines of one request received at `received`, which carry the times `own`.
-    pub(super) fn stamp(
+    pub(crate) fn stamp(
         &mut self,
         own: &[Option<Timestamp>],
         mode: &EngineTimeMode,
@@ -98,14 +98,14 @@ impl EngineTime {
     }
 
     /// Lets the clock drive engine time while no line comes; a recording that has ended stays where it is.
-    pub(super) fn pass(&mut self, now: Timestamp) {
+    pub(crate) fn pass(&mut self, now: Timestamp) {
         if let (Phase::Live, Some(last)) = (self.phase, self.last) {
             self.last = Some(last.max(now.plus_millis(-QUIET_LAG_MS)));
         }
     }
 
     /// Engine time was led on to `to`: no line comes before it any more.
-    pub(super) fn lead(&mut self, to: Timestamp) {
+    pub(crate) fn lead(&mut self, to: Timestamp) {
         self.last = self.last.map(|last| last.max(to));
     }
 

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stella_detect::{Engine, Finding, Rules};
+use stella_detect::{Finding, Rules};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
 use stella_protocol::series::MetricsSample;
@@ -18,6 +18,7 @@ use stella_protocol::{FeedEvent, LineId, LogEvent, Timestamp};
 use tokio::sync::oneshot;
 
 use super::group::{Group, gather};
+use super::pace::{Pace, is_at_present};
 use super::time::{EngineTime, NEAR_MS};
 use super::{IngestError, Order, Request, Shared, diagnostic};
 use crate::clock::Clock;
@@ -28,19 +29,8 @@ use crate::series::{Own, SeriesBook, SeriesFile};
 /// Kept lines that are read again after a start: the longest window of the rules, and more than the
 /// widest bucket of the series. Milliseconds of engine time.
 const WARM_UP_MS: i64 = 15 * 60_000;
-/// A hole longer than this at a restart, or before the first live line after a recording, was not
-/// watched: the engine starts afresh, so that nobody is called silent because we were. Milliseconds.
-const UNWATCHED_MS: i64 = 60_000;
-/// The same for the series, whose finest bucket is 5 s. Milliseconds.
+/// A hole longer than this that nobody watched stays one in the series, whose finest bucket is 5 s. Milliseconds.
 const UNWATCHED_SERIES_MS: i64 = 10_000;
-/// Seconds of a hole in a recording that the engine is led through one by one; a longer one is one step.
-const LED_THROUGH_S: i64 = 900;
-/// A problem that lasts speaks each 10 s at the latest (see `stella_detect::Engine`), so after this many
-/// seconds nothing is left unsaid.
-const LAST_WORDS_S: i64 = 11;
-/// Seconds that the end of a recording leads the engine on at most: enough for all problems that it may have
-/// open at the pace that it allows itself, and their last words. A silence that lasts speaks for ever.
-const END_S: i64 = 30;
 /// After a restart a recording that is read on has this long to come before the clock takes over.
 /// Milliseconds.
 const GRACE_MS: i64 = 10_000;
@@ -62,18 +52,10 @@ pub(super) struct Worker {
     clock: Clock,
     rules: Rules,
     shared: Arc<Shared>,
-    engine: Engine,
+    pace: Pace,
     time: EngineTime,
-    /// The last whole second of engine time that the engine was told.
-    second: Option<i64>,
-    /// The second that the end of a recording led the engine on to; it counts while it is ahead of `second`.
-    led: i64,
     /// The last line seen when a recording last ended.
     ended: LineId,
-    /// No step of engine time was taken since the start: the first may bridge a time that nobody watched.
-    starting: bool,
-    /// The last step was at the present, not in a recording.
-    at_present: bool,
     findings: Vec<Finding>,
     /// The last line that the engine saw, and the last that the hub knows to be applied.
     seen: LineId,
@@ -105,12 +87,8 @@ impl Worker {
             lines.newest().map(|newest| newest.engine_time).map(|at| at.max(hub.engine_clock().last.unwrap_or(at)));
         Self {
             time: EngineTime::new(newest),
-            engine: Engine::new(rules.clone()),
-            second: None,
-            led: i64::MIN,
+            pace: Pace::new(rules.clone()),
             ended: applied,
-            starting: true,
-            at_present: true,
             findings: Vec::new(),
             seen: applied,
             applied,
@@ -161,7 +139,7 @@ impl Worker {
         let Some(first) = self.lines.first_since(from)? else { return Ok(()) };
         let first = first.min(LineId(self.applied.0 + 1));
         let lines = Arc::clone(&self.lines);
-        self.starting = false;
+        self.pace.starting = false;
         let applied = self.applied;
         let mut muted = true;
         lines.replay(first, &mut |id, event| {
@@ -172,7 +150,7 @@ impl Worker {
             self.lead_to(event.engine_time, is_at_present(event));
             self.see(id, event);
             if muted {
-                self.engine.drain();
+                self.pace.engine.drain();
             } else {
                 self.hand_over_in_time();
             }
@@ -180,7 +158,7 @@ impl Worker {
         if muted {
             self.end_muted();
         }
-        self.starting = true;
+        self.pace.starting = true;
         self.hand_over();
         self.note_clock(0);
         Ok(())
@@ -188,9 +166,9 @@ impl Worker {
 
     /// Takes the steps that the engine took without lines before the restart: their findings are known too.
     fn end_muted(&mut self) {
-        if let (Some(_), Some(last)) = (self.second, self.hub.engine_clock().last) {
-            self.lead_to(last, self.at_present);
-            self.engine.drain();
+        if let (Some(_), Some(last)) = (self.pace.second(), self.hub.engine_clock().last) {
+            self.lead_to(last, self.pace.is_at_present());
+            self.pace.engine.drain();
         }
     }
 
@@ -208,20 +186,14 @@ impl Worker {
     /// it has said what it held back. Lines that come later get times behind that, so that reading the kept
     /// lines again takes the same steps. At the present the clock brings what is not due yet.
     fn end(&mut self) {
-        let Some(second) = self.second.filter(|_| self.seen != self.ended) else { return };
-        self.ended = self.seen;
-        let patience = if self.time.is_live() { 1 } else { LAST_WORDS_S };
-        let latest = (second + END_S).min(self.clock.now().plus_millis(NEAR_MS).seconds());
-        let (mut at, mut quiet) = (second.max(self.led), 0);
-        while quiet < patience && at < latest {
-            at += 1;
-            self.engine.advance(Timestamp::from_millis(at * 1000));
-            let said = self.engine.drain();
-            quiet = if said.is_empty() { quiet + 1 } else { 0 };
-            self.findings.extend(said);
+        if self.pace.second().is_none() || self.seen == self.ended {
+            return;
         }
-        self.led = at;
-        self.time.lead(Timestamp::from_millis(at * 1000));
+        self.ended = self.seen;
+        let latest = self.clock.now().plus_millis(NEAR_MS).seconds();
+        let (said, at) = self.pace.end(self.time.is_live(), latest);
+        self.findings.extend(said);
+        self.time.lead(at);
         self.note_clock(0);
         self.hand_over();
     }
@@ -266,7 +238,7 @@ impl Worker {
             self.see(*id, event);
             self.hand_over_in_time();
         }
-        self.findings.extend(self.engine.drain());
+        self.findings.extend(self.pace.engine.drain());
         let found = !self.findings.is_empty();
         self.note_clock(events.len() as u64);
         self.hand_over();
@@ -277,50 +249,27 @@ impl Worker {
     }
 
     fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
-        self.engine.observe(id, event);
+        self.pace.engine.observe(id, event);
         book(&self.series).observe(event);
         self.seen = id;
     }
 
     /// Tells engine and series each whole second of engine time up to `now`.
     fn lead_to(&mut self, now: Timestamp, at_present: bool) {
-        let to = now.seconds();
-        let from = self.second.unwrap_or(to - 1);
-        if to <= from {
-            return;
-        }
-        let hole = (to - from) * 1000;
-        let unwatched = self.starting || (at_present && !self.at_present);
-        let afresh = unwatched && hole > UNWATCHED_MS && self.second.is_some();
-        if afresh {
-            self.engine = Engine::new(self.rules.clone());
-        }
-        let stepwise = !afresh && hole <= LED_THROUGH_S * 1000;
         // What nobody watched stays a gap in the series, also when the engine is led through it.
         let warming_up = !self.shared.warm.load(Ordering::Relaxed);
-        let counted = stepwise && !((unwatched || warming_up) && hole > UNWATCHED_SERIES_MS);
-        // Before a jump the engine says what it still had to say of the time before it.
-        let through = match (stepwise, afresh) {
-            (true, _) => to - 1,
-            (false, false) => from + LAST_WORDS_S,
-            (false, true) => from,
-        };
-        for second in (from + 1..=through).chain([to]) {
-            let at = Timestamp::from_millis(second * 1000);
-            // The series were not led on when a recording ended: it has no rate where it has no lines.
-            if afresh || second > self.led {
-                self.engine.advance(at);
+        let (series, sample) = (&self.series, &mut self.sample);
+        self.pace.lead_to(now, at_present, &mut |at, hole| {
+            let unwatched = (hole.is_unwatched || warming_up) && hole.millis > UNWATCHED_SERIES_MS;
+            if (hole.is_stepwise && !unwatched) || at.seconds() == now.seconds() {
+                *sample = book(series).advance(at).or(sample.take());
             }
-            if counted || second == to {
-                self.sample = book(&self.series).advance(at).or(self.sample.take());
-            }
-        }
-        (self.second, self.starting, self.at_present) = (Some(to), false, at_present);
+        });
     }
 
     /// Hands findings over while much is read at once.
     fn hand_over_in_time(&mut self) {
-        let second = self.second.unwrap_or_default();
+        let second = self.pace.second().unwrap_or_default();
         if second - self.handed_over >= HAND_OVER_S {
             self.hand_over();
         }
@@ -328,8 +277,8 @@ impl Worker {
 
     /// Makes what was found durable, and lets time pass for all alerts.
     fn hand_over(&mut self) {
-        self.findings.extend(self.engine.drain());
-        let Some(second) = self.second.map(|second| second.max(self.led)) else { return };
+        self.findings.extend(self.pace.engine.drain());
+        let Some(second) = self.pace.reached() else { return };
         self.handed_over = second;
         let engine_now = Timestamp::from_millis(second * 1000);
         if !self.findings.is_empty() || self.seen != self.applied {
@@ -460,12 +409,6 @@ fn tell_senders(senders: Vec<oneshot::Sender<Result<(), IngestError>>>, what: Re
     for sender in senders {
         let _hung_up = sender.send(what);
     }
-}
-
-/// True when the line was received when it says it was written. Known of a kept line too, so that reading
-/// the kept lines again takes the same steps.
-fn is_at_present(event: &LogEvent<'_>) -> bool {
-    event.received_at.since(event.engine_time) <= NEAR_MS
 }
 
 /// The newest lines that fit, oldest first.

@@ -1,0 +1,149 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+
+use super::*;
+use crate::lines::{Caps, Lines};
+use crate::redact::Mode;
+
+const BEGIN: i64 = 1_780_000_000_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(BEGIN + second * 1000)
+}
+
+/// A call each second; from the 600th on each fails.
+fn failing(service: &str, seconds: std::ops::Range<i64>) -> String {
+    seconds.fold(String::new(), |mut text, second| {
+        let (level, what) = if second >= 600 { ("ERROR", "failed") } else { ("INFO", "done") };
+        let time = at(second);
+        let _ = writeln!(
+            text,
+            r#"{{"timestamp":"{time}","level":"{level}","service":"{service}","operation":"checkout","message":"checkout {what} for order {second}"}}"#
+        );
+        text
+    })
+}
+
+fn files(paths: &[PathBuf]) -> Result<Report, BacktestError> {
+    let source = Source::Files { paths: paths.to_vec(), until: Some(at(86_400)) };
+    run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ())
+}
+
+fn kinds(report: &Report) -> Vec<(&str, &str)> {
+    report.alerts.iter().map(|found| (found.kind.word(), found.service.raw())).collect()
+}
+
+#[test]
+fn what_fails_is_found_and_the_same_bytes_come_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, failing("api", 0..900)).unwrap();
+    let report = files(&[path.clone()]).unwrap();
+    assert_eq!((report.lines, report.from), (900, Some(at(0))));
+    assert!(kinds(&report).contains(&("error_spike", "api")), "{:?}", kinds(&report));
+    assert!(report.alerts.iter().all(|found| found.detected_at >= at(600)), "{:?}", report.alerts);
+    assert_eq!(json(&report).unwrap(), json(&files(&[path]).unwrap()).unwrap());
+}
+
+#[test]
+fn files_are_merged_by_time_whichever_is_named_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (early, late) = (dir.path().join("early"), dir.path().join("late"));
+    fs::write(&early, failing("api", 0..450)).unwrap();
+    fs::write(&late, failing("api", 450..900)).unwrap();
+    let (whole, turned) = (files(&[early.clone(), late.clone()]).unwrap(), files(&[late, early]).unwrap());
+    assert_eq!(whole, turned);
+    assert!(!whole.alerts.is_empty());
+}
+
+#[test]
+fn a_packed_file_is_read_as_what_is_in_it_and_a_broken_one_is_told_with_how_far_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, packed, broken) =
+        (dir.path().join("app.log"), dir.path().join("app.log.gz"), dir.path().join("cut.gz"));
+    fs::write(&plain, failing("api", 0..900)).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&fs::read(&plain).unwrap()).unwrap();
+    let bytes = gzip.finish().unwrap();
+    fs::write(&packed, &bytes).unwrap();
+    fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(files(&[plain]).unwrap(), files(&[packed]).unwrap());
+    assert!(matches!(files(&[broken]), Err(BacktestError::Read { lines: 1.., .. })));
+}
+
+#[test]
+fn a_line_without_a_time_goes_with_the_one_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (timed, bare) = (dir.path().join("timed"), dir.path().join("bare"));
+    fs::write(&timed, failing("api", 100..103)).unwrap();
+    fs::write(&bare, format!("{} INFO other begins\nno time here\n", at(50))).unwrap();
+    let mut merged = recording::Recordings::open(&[timed, bare], Some(at(86_400))).unwrap();
+    let mut seen = Vec::new();
+    while let Some(event) = merged.next().unwrap() {
+        seen.push(event.timestamp);
+    }
+    assert_eq!(seen, [Some(at(50)), None, Some(at(100)), Some(at(101)), Some(at(102))]);
+}
+
+#[test]
+fn kept_lines_are_read_with_the_times_they_were_given_and_are_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, failing("api", 0..900)).unwrap();
+    let of_file = files(&[path.clone()]).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let events: Vec<LogEvent<'_>> = text
+        .lines()
+        .map(|line| crate::ingest::record(line, at(86_400)))
+        .map(|event| LogEvent { engine_time: event.timestamp.unwrap(), ..event })
+        .collect();
+    Lines::open(dir.path(), Caps::default()).unwrap().append(&events).unwrap();
+    let kept = Source::Kept(dir.path().to_owned());
+    let of_kept = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ()).unwrap();
+    assert_eq!(of_kept, of_file);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    assert!(files(&[missing]).unwrap_err().to_string().ends_with("missing"));
+    assert!(matches!(files(&[dir.path().to_owned()]), Err(BacktestError::Open(..))));
+    let kept = Source::Kept(dir.path().to_owned());
+    let nothing = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ());
+    assert!(matches!(nothing, Err(BacktestError::NothingKept(_))));
+    assert!(!dir.path().join(lines::FILE).exists());
+}
+
+#[test]
+fn an_empty_file_is_no_error_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("empty");
+    fs::write(&path, "").unwrap();
+    let report = files(&[path]).unwrap();
+    assert_eq!(report, Report::default());
+    assert_eq!(words(&report)[0].raw(), "no lines: nothing was looked at");
+}
+
+#[test]
+fn an_alert_that_is_over_says_so_and_a_second_episode_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    let mut text = failing("api", 0..700);
+    for second in 700..7200 {
+        let time = at(second);
+        let _ = writeln!(
+            text,
+            r#"{{"timestamp":"{time}","level":"INFO","service":"api","operation":"checkout","message":"checkout done for order {second}"}}"#
+        );
+    }
+    text += &failing("api", 7200..7300);
+    fs::write(&path, text).unwrap();
+    let report = files(&[path]).unwrap();
+    let spikes: Vec<_> = report.alerts.iter().filter(|found| found.kind.word() == "error_spike").collect();
+    let episodes: Vec<_> = spikes.iter().map(|found| (found.episode, found.ended_at.is_some())).collect();
+    assert_eq!(episodes, [(1, true), (2, false)]);
+}
