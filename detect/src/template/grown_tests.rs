@@ -122,15 +122,15 @@ fn within_its_bound(templates: &Templates) {
 }
 
 #[test]
-fn a_million_invented_messages_stay_within_the_bound_and_push_out_nothing_that_is_known() {
+fn invented_messages_stay_within_the_bound_and_push_out_nothing_that_is_known() {
     let mut templates = Templates::new(128);
     let known: Vec<TemplateId> = (0..5).map(|nth| templates.learn(&real(nth))).collect();
     (0..5).for_each(|nth| assert_eq!(templates.learn(&real(nth)), known[nth]));
-    for nth in 0..1_000_000 {
+    for nth in 0..100_000 {
         templates.learn(&invented(nth));
     }
     within_its_bound(&templates);
-    assert!(templates.evicted() > 900_000);
+    assert!(templates.evicted() > 90_000);
     (0..5).for_each(|nth| assert_eq!(templates.learn(&real(nth)), known[nth]));
 }
 
@@ -224,6 +224,8 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_text_has_a_template_that_is_its_own(message in "\\PC{0,60}|[a-zA-Z0-9=:/.,()\\[\\]<>\"'* -]{0,60}|([a-z]{1,6}[ =:(]{1,2}[0-9a-z.\"]{0,4}[ ,)]){0,8}") {
         let mut templates = Templates::new(64);
@@ -243,9 +245,8 @@ proptest! {
 
     #[test]
     fn values_told_stand_in_the_message(message in "\\PC{0,80}") {
-        let mut shape = Vec::new();
         let mut inside = true;
-        scan::mask(message.as_bytes(), &mut shape, &mut |from, to| inside &= message.get(from..to).is_some());
+        scan::values(message.as_bytes(), |from, to| inside &= message.get(from..to).is_some());
         prop_assert!(inside);
     }
 }

@@ -23,17 +23,19 @@ const TELLING: usize = 3;
 /// Letters alone from here on are a number in base 16, if they can be one.
 const LONG_HEX: usize = 8;
 
-/// Writes the masked form of `message` to `out` and tells `seen` where each value stands.
-pub(super) fn mask(message: &[u8], out: &mut Vec<u8>, seen: &mut impl FnMut(usize, usize)) {
+/// Writes the masked form of `message` to `out`.
+pub(super) fn mask(message: &[u8], out: &mut Vec<u8>) {
     if Scan::new(message, out, &mut |_, _| {}, false).run() == 0 {
         // Nothing but values would fall together with every other such line: look inside the words.
-        Scan::new(message, out, seen, true).run();
+        Scan::new(message, out, &mut |_, _| {}, true).run();
     }
 }
 
-/// The same without telling.
-pub(super) fn masked(message: &[u8], out: &mut Vec<u8>) {
-    mask(message, out, &mut |_, _| {});
+/// Tells `seen` where the values stand that [`mask`] takes out.
+pub(super) fn values(message: &[u8], mut seen: impl FnMut(usize, usize)) {
+    let mut out = Vec::with_capacity(message.len());
+    let deep = Scan::new(message, &mut out, &mut |_, _| {}, false).run() == 0;
+    Scan::new(message, &mut out, &mut seen, deep).run();
 }
 
 struct Scan<'a, F> {
@@ -151,6 +153,10 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
     }
 
     fn word(&mut self) {
+        while self.peek(self.at) == b':' {
+            self.literal(self.at, self.at + 1);
+            self.at += 1;
+        }
         let from = self.at;
         let mut flags = 0;
         while let Some(&byte) = self.text.get(self.at) {

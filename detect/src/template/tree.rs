@@ -5,7 +5,9 @@
 //! 2017). Other than there, a word that differs never merges two templates by similarity alone (`disk
 //! full` and `disk fine` are alike); it takes many siblings, see [`super::grown`].
 
-use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::words::Word;
 
@@ -31,6 +33,8 @@ type Branch = FxHashMap<Word, Leaf>;
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     lengths: FxHashMap<u8, FxHashMap<Word, Branch>>,
+    /// Templates by all of their words but the first, or but the second: branches keep apart what differs there only.
+    rows: FxHashMap<u64, Leaf>,
 }
 
 /// The branch of words that are values, or that came when all branches were taken.
@@ -47,14 +51,25 @@ impl Tree {
     }
 
     /// Adds a template at the end of its leaf.
-    pub(super) fn add(&mut self, path: Path, template: u32) {
+    pub(super) fn add(&mut self, path: Path, words: &[Word], template: u32) {
+        for row in rows(words) {
+            self.rows.entry(row).or_default().push(template);
+        }
         let firsts = self.lengths.entry(path.length).or_default();
         let seconds = firsts.entry(path.branches[0]).or_default();
         seconds.entry(path.branches[1]).or_default().push(template);
     }
 
     /// Takes a template out; nodes that hold nothing any more go with it.
-    pub(super) fn remove(&mut self, path: Path, template: u32) {
+    pub(super) fn remove(&mut self, path: Path, words: &[Word], template: u32) {
+        for row in rows(words) {
+            if let Some(leaf) = self.rows.get_mut(&row) {
+                leaf.retain(|&kept| kept != template);
+                if leaf.is_empty() {
+                    self.rows.remove(&row);
+                }
+            }
+        }
         let Some(firsts) = self.lengths.get_mut(&path.length) else { return };
         let Some(seconds) = firsts.get_mut(&path.branches[0]) else { return };
         let Some(leaf) = seconds.get_mut(&path.branches[1]) else { return };
@@ -81,6 +96,22 @@ impl Tree {
         let leaves = seconds.flat_map(move |branch| ways(words.get(1)).filter_map(|second| branch.get(&second)));
         leaves.flat_map(|leaf| leaf.iter().rev().take(MOST_COMPARED).copied())
     }
+
+    /// Templates that may differ from words in the first or in the second place only.
+    pub(super) fn beside(&self, words: &[Word]) -> impl Iterator<Item = u32> {
+        let leaves = rows(words).filter_map(|row| self.rows.get(&row));
+        leaves.flat_map(|leaf| leaf.iter().rev().take(MOST_COMPARED).copied())
+    }
+}
+
+/// The keys of the rows that words stand in.
+fn rows(words: &[Word]) -> impl Iterator<Item = u64> {
+    (0..words.len().min(2)).map(|left_out| {
+        let mut hasher = FxHasher::default();
+        (left_out, words.len()).hash(&mut hasher);
+        words.iter().enumerate().filter(|(at, _)| *at != left_out).for_each(|(_, word)| word.hash(&mut hasher));
+        hasher.finish()
+    })
 }
 
 fn branch<T>(node: Option<&FxHashMap<Word, T>>, word: Option<&Word>) -> Word {
