@@ -7,6 +7,7 @@
 
 use super::bytes::{self, AT, BACKSLASH, BETWEEN, CLOSE, COLON, DIGIT, DOT, LOWER, MARKED, OPEN, QUOTE, SLASH, SPACE};
 use super::bytes::{UNDERSCORE, UPPER, WORD};
+use super::forms::{find, is_dotted, is_label, is_place, is_request};
 
 /// Stands for a value in a masked message: no text in UTF-8 holds this byte.
 pub(super) const VALUE: u8 = 0xff;
@@ -474,41 +475,4 @@ fn opened(between: &[u8]) -> Option<usize> {
         depth += isize::from(class & OPEN != 0) - isize::from(class & CLOSE != 0);
     }
     usize::try_from(depth).ok()
-}
-
-/// `GET /x HTTP/1.1`: the one quoted text whose first word says what is done.
-fn is_request(quoted: &[u8]) -> bool {
-    let method = quoted.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    method >= 3 && (quoted[method..].starts_with(b" /") || quoted[method..].starts_with(b" http"))
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
-}
-
-/// True when what stands before the colon names what follows: `action:7`, not `FF:F2:9F`, `host.net:80`.
-fn is_label(word: &[u8], colon: usize) -> bool {
-    let (name, rest) = (&word[..colon], &word[colon + 1..]);
-    let letters = name.iter().all(|&byte| bytes::of(byte) & (UPPER | LOWER | UNDERSCORE) != 0);
-    let hex = name.iter().all(u8::is_ascii_hexdigit) && rest.contains(&b':');
-    name.len() >= 2 && letters && !hex && !rest.is_empty() && !rest.starts_with(b"//")
-}
-
-/// A path, the address of a page or of a mailbox.
-fn is_place(word: &[u8], flags: u16) -> bool {
-    let slashes = || word.iter().filter(|&&byte| byte == b'/').count();
-    let inner = |byte: u8| word.len() > 2 && word[1..word.len() - 1].contains(&byte);
-    let rooted = || word.len() > 1 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/"));
-    (flags & SLASH != 0 && (rooted() || slashes() >= 2))
-        || (flags & AT != 0 && inner(b'@'))
-        || (flags & BACKSLASH != 0
-            && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
-}
-
-/// Names of machines, packages and files: small letters with dots inside.
-fn is_dotted(word: &[u8]) -> bool {
-    let small = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
-    let mut labels = word.split(|&byte| byte == b'.');
-    let last = word.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-    last.len() >= 2 && word.iter().all(|byte| small(byte) || *byte == b'.') && labels.all(|label| !label.is_empty())
 }

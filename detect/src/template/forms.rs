@@ -1,0 +1,40 @@
+//! What a word or a quoted text is, told by its letters.
+
+use super::bytes::{self, AT, BACKSLASH, LOWER, SLASH, UNDERSCORE, UPPER};
+
+pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// `GET /x HTTP/1.1`: the one quoted text whose first word says what is done.
+pub(super) fn is_request(quoted: &[u8]) -> bool {
+    let method = quoted.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    method >= 3 && (quoted[method..].starts_with(b" /") || quoted[method..].starts_with(b" http"))
+}
+
+/// True when what stands before the colon names what follows: `action:7`, not `FF:F2:9F`, `host.net:80`.
+pub(super) fn is_label(word: &[u8], colon: usize) -> bool {
+    let (name, rest) = (&word[..colon], &word[colon + 1..]);
+    let letters = name.iter().all(|&byte| bytes::of(byte) & (UPPER | LOWER | UNDERSCORE) != 0);
+    let hex = name.iter().all(u8::is_ascii_hexdigit) && rest.contains(&b':');
+    name.len() >= 2 && letters && !hex && !rest.is_empty() && !rest.starts_with(b"//")
+}
+
+/// A path, the address of a page or of a mailbox.
+pub(super) fn is_place(word: &[u8], flags: u16) -> bool {
+    let slashes = || word.iter().filter(|&&byte| byte == b'/').count();
+    let inner = |byte: u8| word.len() > 2 && word[1..word.len() - 1].contains(&byte);
+    let rooted = || word.len() > 1 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/"));
+    (flags & SLASH != 0 && (rooted() || slashes() >= 2))
+        || (flags & AT != 0 && inner(b'@'))
+        || (flags & BACKSLASH != 0
+            && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
+}
+
+/// Names of machines, packages and files: small letters with dots inside.
+pub(super) fn is_dotted(word: &[u8]) -> bool {
+    let small = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
+    let mut labels = word.split(|&byte| byte == b'.');
+    let last = word.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    last.len() >= 2 && word.iter().all(|byte| small(byte) || *byte == b'.') && labels.all(|label| !label.is_empty())
+}
