@@ -5,6 +5,7 @@
 //! 2017). Other than there, a word that differs never merges two templates by similarity alone (`disk
 //! full` and `disk fine` are alike); it takes many siblings, see [`super::grown`].
 
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
@@ -26,7 +27,8 @@ pub(super) struct Path {
 }
 
 /// A leaf keeps its templates in the order in which they came to it.
-type Leaf = Vec<u32>;
+/// Whoever goes is mostly the oldest, and found first.
+type Leaf = VecDeque<u32>;
 type Branch = FxHashMap<Word, Leaf>;
 
 /// Where templates are, by place.
@@ -53,18 +55,18 @@ impl Tree {
     /// Adds a template at the end of its leaf.
     pub(super) fn add(&mut self, path: Path, words: &[Word], template: u32) {
         for row in rows(words) {
-            self.rows.entry(row).or_default().push(template);
+            self.rows.entry(row).or_default().push_back(template);
         }
         let firsts = self.lengths.entry(path.length).or_default();
         let seconds = firsts.entry(path.branches[0]).or_default();
-        seconds.entry(path.branches[1]).or_default().push(template);
+        seconds.entry(path.branches[1]).or_default().push_back(template);
     }
 
     /// Takes a template out; nodes that hold nothing any more go with it.
     pub(super) fn remove(&mut self, path: Path, words: &[Word], template: u32) {
         for row in rows(words) {
             if let Some(leaf) = self.rows.get_mut(&row) {
-                leaf.retain(|&kept| kept != template);
+                take_out(leaf, template);
                 if leaf.is_empty() {
                     self.rows.remove(&row);
                 }
@@ -73,7 +75,7 @@ impl Tree {
         let Some(firsts) = self.lengths.get_mut(&path.length) else { return };
         let Some(seconds) = firsts.get_mut(&path.branches[0]) else { return };
         let Some(leaf) = seconds.get_mut(&path.branches[1]) else { return };
-        leaf.retain(|&kept| kept != template);
+        take_out(leaf, template);
         if leaf.is_empty() {
             seconds.remove(&path.branches[1]);
         }
@@ -112,6 +114,12 @@ fn rows(words: &[Word]) -> impl Iterator<Item = u64> {
         words.iter().enumerate().filter(|(at, _)| *at != left_out).for_each(|(_, word)| word.hash(&mut hasher));
         hasher.finish()
     })
+}
+
+fn take_out(leaf: &mut Leaf, template: u32) {
+    if let Some(at) = leaf.iter().position(|&kept| kept == template) {
+        leaf.remove(at);
+    }
 }
 
 fn branch<T>(node: Option<&FxHashMap<Word, T>>, word: Option<&Word>) -> Word {
