@@ -22,13 +22,12 @@ pub(super) fn is_label(word: &[u8], colon: usize) -> bool {
 
 /// A path, the address of a page or of a mailbox.
 pub(super) fn is_place(word: &[u8], flags: u16) -> bool {
-    let slashes = || word.iter().filter(|&&byte| byte == b'/').count();
+    let slashes = || memchr::memchr_iter(b'/', word).count();
     let inner = |byte: u8| word.len() > 2 && word[1..word.len() - 1].contains(&byte);
     let rooted = || word.len() > 1 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/"));
     (flags & SLASH != 0 && (rooted() || slashes() >= 2))
         || (flags & AT != 0 && inner(b'@'))
-        || (flags & BACKSLASH != 0
-            && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
+        || (flags & BACKSLASH != 0 && (find(word, b":\\").is_some() || memchr::memchr_iter(b'\\', word).count() >= 2))
 }
 
 /// Names of machines, packages and files: small letters with dots inside.

@@ -289,14 +289,14 @@ impl Templates {
         self.read(desk);
         let near = self.near(&desk.words);
         if let Some(&(Difference::None, _, slot)) = near.first() {
-            self.to_the_front(slot);
+            self.seat_first(slot);
             self.remember(slot, form);
             return slot;
         }
         let widened = self.value_for_a_word(&near).or_else(|| self.merge(&near));
         let slot = widened.unwrap_or_else(|| self.make(message, desk));
         if widened.is_some() {
-            self.to_the_front(slot);
+            self.seat_first(slot);
         }
         self.remember(slot, form);
         self.know_its_text(slot);
@@ -387,7 +387,7 @@ impl Templates {
     }
 
     /// Seats a template at the end of its leaf, where it is looked for first.
-    fn to_the_front(&mut self, slot: u32) {
+    fn seat_first(&mut self, slot: u32) {
         let Some(grown) = self.slots[slot as usize].as_mut() else { return };
         self.tree.remove(grown.path, &grown.words, slot);
         let shown: Vec<Word> =

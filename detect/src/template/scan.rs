@@ -26,6 +26,7 @@ const LONG_HEX: usize = 8;
 
 /// Writes the masked form of `message` to `out`.
 pub(super) fn mask(message: &[u8], out: &mut Vec<u8>) {
+    let message = &message[context(message)..];
     if Scan::new(message, out, &mut |_, _| {}, false).run() == 0 {
         // Nothing but values would fall together with every other such line: look inside the words.
         Scan::new(message, out, &mut |_, _| {}, true).run();
@@ -35,8 +36,32 @@ pub(super) fn mask(message: &[u8], out: &mut Vec<u8>) {
 /// Tells `seen` where the values stand that [`mask`] takes out.
 pub(super) fn values(message: &[u8], mut seen: impl FnMut(usize, usize)) {
     let mut out = Vec::with_capacity(message.len());
+    let skipped = context(message);
+    let message = &message[skipped..];
+    let mut seen = |from, to| seen(from + skipped, to + skipped);
     let deep = Scan::new(message, &mut out, &mut |_, _| {}, false).run() == 0;
     Scan::new(message, &mut out, &mut seen, deep).run();
+}
+
+/// The length of the brackets that open a message and hold nothing but values and dashes: a request's ids,
+/// a process, a place in the source. They say in whose course something was said, and not what.
+fn context(message: &[u8]) -> usize {
+    let mut at = 0;
+    while message.get(at) == Some(&b'[')
+        && let Some(length) = memchr::memchr(b']', &message[at..message.len().min(at + REACH)])
+    {
+        let inside = message[at + 1..at + length].split(u8::is_ascii_whitespace);
+        let value = |word: &[u8]| word.is_empty() || word == b"-" || word.iter().any(u8::is_ascii_digit);
+        let end = at + length + 1;
+        let gap = message[end..].iter().take_while(|&&byte| byte == b' ' || byte == b':').count();
+        let says = inside.into_iter().all(value)
+            && message.get(end + gap).is_some_and(|&byte| bytes::of(byte) & WORD != 0 || byte == b'[' || byte == b'"');
+        if !says {
+            break;
+        }
+        at = end + gap;
+    }
+    at
 }
 
 struct Scan<'a, F> {
@@ -119,15 +144,12 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
     fn value(&mut self, from: usize, to: usize) {
         (self.seen)(from, to);
         self.last = [(0, 0); 2];
-        match self.tail.and_then(|end| Some((end, opened(&self.out[end..])?))) {
-            Some((end, opened)) => {
-                self.out.truncate(end);
-                self.swallowed += opened;
-            }
-            None => {
-                self.out.push(VALUE);
-                self.tail = Some(self.out.len());
-            }
+        if let Some((end, opened)) = self.tail.and_then(|end| Some((end, opened(&self.out[end..])?))) {
+            self.out.truncate(end);
+            self.swallowed += opened;
+        } else {
+            self.out.push(VALUE);
+            self.tail = Some(self.out.len());
         }
     }
 
