@@ -1,6 +1,44 @@
 //! What a word or a quoted text is, told by its letters.
 
-use super::bytes::{self, AT, BACKSLASH, LOWER, SLASH, UNDERSCORE, UPPER};
+use super::bytes::{self, AT, BACKSLASH, LOWER, SLASH, UNDERSCORE, UPPER, WORD};
+
+/// Farthest that a closing quote or bracket is looked for, in bytes: a value is not longer.
+pub(super) const REACH: usize = 256;
+
+/// The length of the brackets that open a message and hold nothing but values and dashes: a request's ids,
+/// a process, a place in the source. They say in whose course something was said, and not what.
+pub(super) fn context(message: &[u8]) -> usize {
+    let mut at = place(message);
+    while message.get(at) == Some(&b'[')
+        && let Some(length) = memchr::memchr(b']', &message[at..message.len().min(at + REACH)])
+    {
+        let inside = message[at + 1..at + length].split(u8::is_ascii_whitespace);
+        let value = |word: &[u8]| word.is_empty() || word == b"-" || word.iter().any(u8::is_ascii_digit);
+        let end = at + length + 1;
+        let gap = message[end..].iter().take_while(|&&byte| byte == b' ' || byte == b':').count();
+        let says = inside.into_iter().all(value)
+            && message.get(end + gap).is_some_and(|&byte| bytes::of(byte) & WORD != 0 || byte == b'[' || byte == b'"');
+        if !says {
+            break;
+        }
+        at = end + gap;
+    }
+    at
+}
+
+/// The length of `7 relay.go:12] `, the process and the place that glog puts in front.
+fn place(message: &[u8]) -> usize {
+    let blanks = |from: usize| from + message[from..].iter().take_while(|&&byte| byte == b' ').count();
+    let digits = message.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let start = blanks(digits);
+    let length = message[start..].iter().take_while(|&&byte| bytes::of(byte) & WORD != 0).count();
+    let end = start + length;
+    let mut halves = message[start..end].splitn(2, |&byte| byte == b':');
+    let (file, line) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+    let told = start > digits && digits > 0 && file.contains(&b'.') && !line.is_empty();
+    let told = told && line.iter().all(u8::is_ascii_digit) && message[end..].starts_with(b"] ");
+    if told { blanks(end + 1) } else { 0 }
+}
 
 pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)

@@ -44,6 +44,8 @@ fn values_are_told_by_their_shape() {
         ("digest deadbeefcafe was seen", "digest <*> was seen"),
         ("[req-12ab-9 - - -] [7] said so", "said so"),
         ("[x.c:12]: swept", "swept"),
+        ("7 relay.go:12] said so", "said so"),
+        ("7 relays: 12] said so", "<*> relays: <*>] said so"),
         ("[instance: 7f3a-1] said so", "[instance: <*>] said so"),
         ("[12]", "[<*>]"),
         ("reload7 12", "reload<*>"),

@@ -7,16 +7,13 @@
 
 use super::bytes::{self, AT, BACKSLASH, BETWEEN, CLOSE, COLON, DIGIT, DOT, LOWER, MARKED, OPEN, QUOTE, SLASH, SPACE};
 use super::bytes::{UNDERSCORE, UPPER, WORD};
-use super::forms::{find, is_dotted, is_label, is_place, is_request};
+use super::forms::{REACH, context, find, is_dotted, is_label, is_place, is_request};
 
 /// Stands for a value in a masked message: no text in UTF-8 holds this byte.
 pub(super) const VALUE: u8 = 0xff;
 
 /// How [`VALUE`] is written for people, and read again.
 const WRITTEN: &[u8] = b"<*>";
-
-/// Farthest that a closing quote or bracket is looked for, in bytes: a value is not longer.
-const REACH: usize = 256;
 
 /// Shortest run of letters inside a word with digits that says something by itself.
 const TELLING: usize = 3;
@@ -41,27 +38,6 @@ pub(super) fn values(message: &[u8], mut seen: impl FnMut(usize, usize)) {
     let mut seen = |from, to| seen(from + skipped, to + skipped);
     let deep = Scan::new(message, &mut out, &mut |_, _| {}, false).run() == 0;
     Scan::new(message, &mut out, &mut seen, deep).run();
-}
-
-/// The length of the brackets that open a message and hold nothing but values and dashes: a request's ids,
-/// a process, a place in the source. They say in whose course something was said, and not what.
-fn context(message: &[u8]) -> usize {
-    let mut at = 0;
-    while message.get(at) == Some(&b'[')
-        && let Some(length) = memchr::memchr(b']', &message[at..message.len().min(at + REACH)])
-    {
-        let inside = message[at + 1..at + length].split(u8::is_ascii_whitespace);
-        let value = |word: &[u8]| word.is_empty() || word == b"-" || word.iter().any(u8::is_ascii_digit);
-        let end = at + length + 1;
-        let gap = message[end..].iter().take_while(|&&byte| byte == b' ' || byte == b':').count();
-        let says = inside.into_iter().all(value)
-            && message.get(end + gap).is_some_and(|&byte| bytes::of(byte) & WORD != 0 || byte == b'[' || byte == b'"');
-        if !says {
-            break;
-        }
-        at = end + gap;
-    }
-    at
 }
 
 struct Scan<'a, F> {

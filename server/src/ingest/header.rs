@@ -337,9 +337,6 @@ impl<'a> Peel<'a> {
             return false;
         }
         let (word, after) = first_word(self.rest);
-        if is_place(word) {
-            return self.commit(after);
-        }
         let name = word.strip_suffix(':').unwrap_or(word);
         let ends = word.ends_with(':')
             || after.starts_with(" - ")
@@ -443,14 +440,6 @@ fn program(word: &str) -> Option<&str> {
     let name = &name[..name.find(['[', '(']).unwrap_or(name.len())];
     let name = if name.starts_with('/') { name.rsplit('/').next().unwrap_or(name) } else { name };
     is_name(name).then_some(name)
-}
-
-/// `relay.go:12]`: the place in the source that ends the header of glog.
-fn is_place(word: &str) -> bool {
-    let place = word.strip_suffix(']').and_then(|word| word.split_once(':'));
-    place.is_some_and(|(file, line)| {
-        file.contains('.') && is_name(file) && !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 fn is_host(word: &str) -> bool {
