@@ -5,6 +5,8 @@
 //! the lines a second on one core beside a pass that only looks for the ends of the lines. With a second
 //! word, the groups of that system that are wrong.
 
+#![expect(clippy::print_stdout, reason = "the figures are what this example is for")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;

@@ -6,8 +6,10 @@
 
 mod bytes;
 mod checkpoint;
+mod forms;
 mod grown;
 mod hash;
+mod room;
 mod scan;
 mod tree;
 mod words;

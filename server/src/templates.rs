@@ -177,7 +177,8 @@ mod tests {
             "Jan 31 10:11:12 web-3 relay[811]: ",
             "2024-01-31 10:11:12,123 [main] INFO  o.a.Relay - ",
             "I0131 10:11:12.123456 7 relay.go:12] ",
-            "1706695872 ",
+            "2024-01-31 10:11:12.508 2931 INFO nova.manager [req-9bc3-4f21 1a2b 3c4d - - -] ",
+            "1706695872.25 web-3 ERROR ",
         ] {
             let text = format!("{wanted}\n{header}{wanted}\n");
             let ids = ids(text.as_bytes());

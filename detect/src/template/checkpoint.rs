@@ -132,7 +132,7 @@ fn seat(templates: &mut Templates, entry: Entry) -> Option<()> {
     let lexicon = &mut templates.lexicon;
     let held: Box<[Word]> = spans.iter().map(|span| lexicon.hold(span.of(&shape))).collect();
     let path = super::tree::Path::of(&held, entry.shared);
-    templates.tree.add(path, entry.slot);
+    templates.tree.add(path, &held, entry.slot);
     for &id in &entry.ids {
         templates.ids.insert(id, entry.slot).is_none().then_some(())?;
     }

@@ -4,11 +4,6 @@
 //! walks down the [`Tree`]. It belongs to a template that has the same words; where eight templates
 //! differ in one and the same place, that place is taken for a value and the eight become one. Ids that
 //! were given stay: they all name the one that the templates became.
-//!
-//! What is kept when there is too much: a template is on probation until it was seen twice. Probation
-//! has at least a quarter of the room and empties itself, so invented messages push each other out. A
-//! template that was promoted goes only for another that was seen twice, and only when it has been
-//! silent for longer than it was known: whoever wants it forgotten must talk for longer than it existed.
 
 use std::collections::VecDeque;
 
@@ -33,12 +28,6 @@ const MOST_FORMS: usize = 16;
 
 /// Ids that a template answers to, at most; the oldest ones are forgotten.
 const MOST_IDS: usize = 64;
-
-/// Lines of silence, for each template that fits, that any promoted template is granted.
-const GRACE: u64 = 64;
-
-/// Promoted templates that are looked at for one to give up, at most: the bound of the cost of a line.
-const MOST_ASKED: usize = 8;
 
 /// Fewest templates that a store has room for.
 const FEWEST: usize = 16;
@@ -120,15 +109,19 @@ impl Grown {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In the order of likeness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {
     None,
-    /// One place, where both have a word.
-    At(usize),
     /// One place, where one of them has a value.
     Value(usize),
+    /// One place, where both have a word.
+    At(usize),
     Many,
 }
+
+/// A template that is like some words.
+type Near = (Difference, TemplateId, u32);
 
 fn push(text: &mut String, shape: &[u8]) {
     for (turn, part) in shape.split(|&byte| byte == VALUE).enumerate() {
@@ -215,7 +208,7 @@ impl Templates {
     pub fn learn(&mut self, message: &str) -> TemplateId {
         self.lines += 1;
         let mut desk = std::mem::take(&mut self.desk);
-        scan::masked(head(message).as_bytes(), &mut desk.shape);
+        scan::mask(head(message).as_bytes(), &mut desk.shape);
         let form = hash::of(&desk.shape);
         let slot = match self.forms.get(&form) {
             Some(&slot) => slot,
@@ -228,10 +221,11 @@ impl Templates {
     /// The template that the message would fall to now, when there is one; nothing is learned.
     pub fn find(&self, message: &str) -> Option<TemplateId> {
         let mut desk = Desk::default();
-        scan::masked(head(message).as_bytes(), &mut desk.shape);
+        scan::mask(head(message).as_bytes(), &mut desk.shape);
         let slot = self.forms.get(&hash::of(&desk.shape)).copied().or_else(|| {
             self.read(&mut desk);
-            self.same(&desk.words)
+            let near = self.near(&desk.words).into_iter().next()?;
+            (near.0 == Difference::None).then_some(near.2)
         })?;
         Some(self.slots[slot as usize].as_ref()?.ids[0])
     }
@@ -289,25 +283,35 @@ impl Templates {
         grown.ids[0]
     }
 
-    pub(super) fn most_promoted(&self) -> usize {
-        self.bound - self.bound / 4
-    }
-
     /// A form that was not seen before, or is remembered no longer.
     #[cold]
     fn place(&mut self, message: &str, form: u64, desk: &mut Desk) -> u32 {
         self.read(desk);
-        let found = self.same(&desk.words);
-        let found = found.or_else(|| self.value_for_a_word(&desk.words)).or_else(|| self.merge(&desk.words));
-        let slot = match found {
-            Some(slot) => {
-                self.to_the_front(slot);
-                slot
-            }
-            None => self.make(message, desk),
-        };
+        let near = self.near(&desk.words);
+        if let Some(&(Difference::None, _, slot)) = near.first() {
+            self.seat_first(slot);
+            self.remember(slot, form);
+            return slot;
+        }
+        let widened = self.value_for_a_word(&near).or_else(|| self.merge(&near));
+        let slot = widened.unwrap_or_else(|| self.make(message, desk));
+        if widened.is_some() {
+            self.seat_first(slot);
+        }
         self.remember(slot, form);
+        self.know_its_text(slot);
         slot
+    }
+
+    /// Whoever sends the words of a template means that template, also where its marks hide what they stood for.
+    fn know_its_text(&mut self, slot: u32) {
+        let Some(grown) = self.slots[slot as usize].as_ref() else { return };
+        let mut shape = Vec::with_capacity(LONGEST);
+        scan::mask(head(&grown.text()).as_bytes(), &mut shape);
+        let form = hash::of(&shape);
+        if !self.forms.contains_key(&form) {
+            self.remember(slot, form);
+        }
     }
 
     fn read(&self, desk: &mut Desk) {
@@ -316,47 +320,47 @@ impl Templates {
         desk.words.extend(desk.spans.iter().map(|span| self.lexicon.find(span.of(&desk.shape))));
     }
 
-    /// The oldest template with these words.
-    fn same(&self, words: &[Word]) -> Option<u32> {
-        let fits = |slot: &u32| {
-            self.slots[*slot as usize].as_ref().is_some_and(|grown| grown.differs(words) == Difference::None)
+    /// The templates that differ from these words in one place at most: the most alike first, then the oldest.
+    fn near(&self, words: &[Word]) -> Vec<Near> {
+        let near = |slot: u32| {
+            let grown = self.slots[slot as usize].as_ref()?;
+            let difference = grown.differs(words);
+            let place = match difference {
+                Difference::Many => return None,
+                Difference::None => return Some((difference, grown.ids[0], slot)),
+                Difference::Value(place) | Difference::At(place) => place,
+            };
+            grown.agrees(place).then_some((difference, grown.ids[0], slot))
         };
-        self.tree
-            .near(words)
-            .filter(fits)
-            .min_by_key(|&slot| self.slots[slot as usize].as_ref().map(|grown| grown.ids[0]))
+        let mut found: Vec<Near> = self.tree.near(words).chain(self.tree.beside(words)).filter_map(near).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The oldest template that has a value where these have a word, or the other way round: a place that
     /// takes values (`device eth0`) takes a word as well (`device lo`). The first word says what happens.
-    fn value_for_a_word(&mut self, words: &[Word]) -> Option<u32> {
-        let fits = |slot: u32| {
-            let grown = self.slots[slot as usize].as_ref()?;
-            let Difference::Value(place) = grown.differs(words) else { return None };
-            (place > 0 && grown.agrees(place)).then_some((grown.ids[0], slot, place))
+    fn value_for_a_word(&mut self, near: &[Near]) -> Option<u32> {
+        let fits = |near: &Near| match near {
+            (Difference::Value(place), id, slot) if *place > 0 => Some((*id, *slot, *place)),
+            _ => None,
         };
-        let (_, slot, place) = self.tree.near(words).filter_map(fits).min()?;
+        let (_, slot, place) = near.iter().filter_map(fits).min()?;
         self.unite(slot, &[], place);
         Some(slot)
     }
 
     /// Makes one of templates that differ from these words in one and the same place, when they are many.
-    fn merge(&mut self, words: &[Word]) -> Option<u32> {
-        let sibling = |slot: u32| {
-            let grown = self.slots[slot as usize].as_ref()?;
-            let Difference::At(place) = grown.differs(words) else { return None };
-            grown.agrees(place).then_some((place, grown.ids[0], slot))
-        };
-        let mut siblings: Vec<(usize, TemplateId, u32)> = self.tree.near(words).filter_map(sibling).collect();
-        if siblings.len() + 1 < SIBLINGS {
+    fn merge(&mut self, near: &[Near]) -> Option<u32> {
+        let rows = near.chunk_by(|left, right| left.0 == right.0);
+        let row = rows.filter(|row| matches!(row[0].0, Difference::At(_))).rev().max_by_key(|row| row.len())?;
+        let (Difference::At(place), _, oldest) = row[0] else { return None };
+        if row.len() + 1 < SIBLINGS {
             return None;
         }
-        siblings.sort_unstable();
-        let rows = siblings.chunk_by(|left, right| left.0 == right.0);
-        let row = rows.rev().max_by_key(|row| row.len()).filter(|row| row.len() + 1 >= SIBLINGS)?;
-        let slots: Vec<u32> = row.iter().map(|&(_, _, slot)| slot).collect();
-        self.unite(slots[0], &slots[1..], row[0].0);
-        slots.first().copied()
+        let others: Vec<u32> = row[1..].iter().map(|&(_, _, slot)| slot).collect();
+        self.unite(oldest, &others, place);
+        Some(oldest)
     }
 
     fn unite(&mut self, oldest: u32, others: &[u32], place: usize) {
@@ -383,15 +387,15 @@ impl Templates {
     }
 
     /// Seats a template at the end of its leaf, where it is looked for first.
-    fn to_the_front(&mut self, slot: u32) {
+    fn seat_first(&mut self, slot: u32) {
         let Some(grown) = self.slots[slot as usize].as_mut() else { return };
-        self.tree.remove(grown.path, slot);
+        self.tree.remove(grown.path, &grown.words, slot);
         let shown: Vec<Word> =
             (0..grown.words.len()).map(|at| if grown.is_open(at) { Word::VALUE } else { grown.words[at] }).collect();
         grown.path = self.tree.path(&shown);
         self.seats += 1;
         grown.seat = self.seats;
-        self.tree.add(grown.path, slot);
+        self.tree.add(grown.path, &grown.words, slot);
     }
 
     fn remember(&mut self, slot: u32, form: u64) {
@@ -411,7 +415,7 @@ impl Templates {
         let slot = self.room();
         let words: Box<[Word]> = desk.spans.iter().map(|span| self.lexicon.hold(span.of(&desk.shape))).collect();
         let path = self.tree.path(&words);
-        self.tree.add(path, slot);
+        self.tree.add(path, &words, slot);
         let id = TemplateId(self.next);
         self.next += 1;
         self.seats += 1;
@@ -434,87 +438,6 @@ impl Templates {
         });
         slot
     }
-
-    /// A slot for one more template.
-    fn room(&mut self) -> u32 {
-        if let Some(slot) = self.free.pop() {
-            return slot;
-        }
-        if self.slots.len() < self.bound {
-            self.slots.push(None);
-            return self.slots.len() as u32 - 1;
-        }
-        for _ in 0..MOST_ASKED {
-            let Some(slot) = self.oldest_on_probation() else { break };
-            let deserves = self.slots[slot as usize].as_ref().is_some_and(|grown| grown.count > 1);
-            match self.losable().filter(|_| deserves) {
-                Some(silent) => {
-                    self.promote(slot);
-                    self.forget(silent);
-                }
-                None => self.forget(slot),
-            }
-            if let Some(slot) = self.free.pop() {
-                return slot;
-            }
-        }
-        // Nobody is on probation: cannot be while a quarter of the room is its own, and costs one template if it is.
-        self.forget(0);
-        self.free.pop().unwrap_or(0)
-    }
-
-    fn oldest_on_probation(&mut self) -> Option<u32> {
-        while let Some((slot, id)) = self.probation.pop_front() {
-            let holds = |grown: &Grown| grown.ids[0] == id && !grown.promoted;
-            if self.slots[slot as usize].as_ref().is_some_and(holds) {
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    /// A promoted template that has been silent for longer than it was known.
-    fn losable(&mut self) -> Option<u32> {
-        let grace = GRACE * self.bound as u64;
-        for _ in 0..MOST_ASKED {
-            self.hand = (self.hand + 1) % self.slots.len();
-            let silent = |grown: &Grown| self.lines - grown.last > (grown.last - grown.first).max(grace);
-            if self.slots[self.hand].as_ref().is_some_and(|grown| grown.promoted && silent(grown)) {
-                return Some(self.hand as u32);
-            }
-        }
-        None
-    }
-
-    fn promote(&mut self, slot: u32) {
-        if let Some(grown) = self.slots[slot as usize].as_mut() {
-            grown.promoted = true;
-            self.promoted += 1;
-        }
-    }
-
-    fn forget(&mut self, slot: u32) {
-        let Some(grown) = self.take(slot) else { return };
-        self.evicted += 1;
-        for id in grown.ids {
-            self.ids.remove(&id);
-        }
-    }
-
-    /// Takes a template out of everything but its ids.
-    fn take(&mut self, slot: u32) -> Option<Grown> {
-        let grown = self.slots[slot as usize].take()?;
-        self.free.push(slot);
-        self.promoted -= usize::from(grown.promoted);
-        self.tree.remove(grown.path, slot);
-        for &word in &grown.words {
-            self.lexicon.release(word);
-        }
-        for form in &grown.forms {
-            self.forms.remove(form);
-        }
-        Some(grown)
-    }
 }
 
 fn row(grown: &Grown) -> TemplateRow<'_> {
@@ -523,8 +446,7 @@ fn row(grown: &Grown) -> TemplateRow<'_> {
 
 fn examples(message: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut shape = Vec::with_capacity(LONGEST);
-    scan::mask(message.as_bytes(), &mut shape, &mut |from, to| {
+    scan::values(message.as_bytes(), |from, to| {
         if found.len() < MOST_EXAMPLES && from < to {
             let value = message.get(from..to).unwrap_or_default();
             found.push(value[..value.floor_char_boundary(LONGEST_EXAMPLE)].to_owned());

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use proptest::prelude::*;
 
 use super::grown::{TemplateId, Templates};
@@ -40,6 +42,12 @@ fn values_are_told_by_their_shape() {
         ("waiting for data from upstream", "waiting for data from upstream"),
         ("host db.internal.example is gone", "host <*> is gone"),
         ("digest deadbeefcafe was seen", "digest <*> was seen"),
+        ("[req-12ab-9 - - -] [7] said so", "said so"),
+        ("[x.c:12]: swept", "swept"),
+        ("7 relay.go:12] said so", "said so"),
+        ("7 relays: 12] said so", "<*> relays: <*>] said so"),
+        ("[instance: 7f3a-1] said so", "[instance: <*>] said so"),
+        ("[12]", "[<*>]"),
         ("reload7 12", "reload<*>"),
         ("tried <*> times", "tried <*> times"),
     ] {
@@ -122,15 +130,15 @@ fn within_its_bound(templates: &Templates) {
 }
 
 #[test]
-fn a_million_invented_messages_stay_within_the_bound_and_push_out_nothing_that_is_known() {
+fn invented_messages_stay_within_the_bound_and_push_out_nothing_that_is_known() {
     let mut templates = Templates::new(128);
     let known: Vec<TemplateId> = (0..5).map(|nth| templates.learn(&real(nth))).collect();
     (0..5).for_each(|nth| assert_eq!(templates.learn(&real(nth)), known[nth]));
-    for nth in 0..1_000_000 {
+    for nth in 0..100_000 {
         templates.learn(&invented(nth));
     }
     within_its_bound(&templates);
-    assert!(templates.evicted() > 900_000);
+    assert!(templates.evicted() > 90_000);
     (0..5).for_each(|nth| assert_eq!(templates.learn(&real(nth)), known[nth]));
 }
 
@@ -196,7 +204,7 @@ fn what_was_written_down_goes_on_as_if_nothing_had_happened() {
     let mut whole = Templates::new(64);
     replay(&messages[..3_000], &mut whole);
     let bytes = serde_json::to_vec(&whole).unwrap_or_default();
-    let mut restored: Templates = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    let mut restored: Templates = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(serde_json::to_vec(&restored).unwrap_or_default(), bytes);
     assert_eq!(replay(&messages[3_000..], &mut restored), replay(&messages[3_000..], &mut whole));
     assert_eq!(serde_json::to_vec(&restored).unwrap_or_default(), serde_json::to_vec(&whole).unwrap_or_default());
@@ -224,6 +232,8 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_text_has_a_template_that_is_its_own(message in "\\PC{0,60}|[a-zA-Z0-9=:/.,()\\[\\]<>\"'* -]{0,60}|([a-z]{1,6}[ =:(]{1,2}[0-9a-z.\"]{0,4}[ ,)]){0,8}") {
         let mut templates = Templates::new(64);
@@ -243,9 +253,8 @@ proptest! {
 
     #[test]
     fn values_told_stand_in_the_message(message in "\\PC{0,80}") {
-        let mut shape = Vec::new();
         let mut inside = true;
-        scan::mask(message.as_bytes(), &mut shape, &mut |from, to| inside &= message.get(from..to).is_some());
+        scan::values(message.as_bytes(), |from, to| inside &= message.get(from..to).is_some());
         prop_assert!(inside);
     }
 }

@@ -7,6 +7,7 @@
 
 use super::bytes::{self, AT, BACKSLASH, BETWEEN, CLOSE, COLON, DIGIT, DOT, LOWER, MARKED, OPEN, QUOTE, SLASH, SPACE};
 use super::bytes::{UNDERSCORE, UPPER, WORD};
+use super::forms::{REACH, context, find, is_dotted, is_label, is_place, is_request};
 
 /// Stands for a value in a masked message: no text in UTF-8 holds this byte.
 pub(super) const VALUE: u8 = 0xff;
@@ -14,26 +15,29 @@ pub(super) const VALUE: u8 = 0xff;
 /// How [`VALUE`] is written for people, and read again.
 const WRITTEN: &[u8] = b"<*>";
 
-/// Farthest that a closing quote or bracket is looked for, in bytes: a value is not longer.
-const REACH: usize = 256;
-
 /// Shortest run of letters inside a word with digits that says something by itself.
 const TELLING: usize = 3;
 
 /// Letters alone from here on are a number in base 16, if they can be one.
 const LONG_HEX: usize = 8;
 
-/// Writes the masked form of `message` to `out` and tells `seen` where each value stands.
-pub(super) fn mask(message: &[u8], out: &mut Vec<u8>, seen: &mut impl FnMut(usize, usize)) {
+/// Writes the masked form of `message` to `out`.
+pub(super) fn mask(message: &[u8], out: &mut Vec<u8>) {
+    let message = &message[context(message)..];
     if Scan::new(message, out, &mut |_, _| {}, false).run() == 0 {
         // Nothing but values would fall together with every other such line: look inside the words.
-        Scan::new(message, out, seen, true).run();
+        Scan::new(message, out, &mut |_, _| {}, true).run();
     }
 }
 
-/// The same without telling.
-pub(super) fn masked(message: &[u8], out: &mut Vec<u8>) {
-    mask(message, out, &mut |_, _| {});
+/// Tells `seen` where the values stand that [`mask`] takes out.
+pub(super) fn values(message: &[u8], mut seen: impl FnMut(usize, usize)) {
+    let mut out = Vec::with_capacity(message.len());
+    let skipped = context(message);
+    let message = &message[skipped..];
+    let mut seen = |from, to| seen(from + skipped, to + skipped);
+    let deep = Scan::new(message, &mut out, &mut |_, _| {}, false).run() == 0;
+    Scan::new(message, &mut out, &mut seen, deep).run();
 }
 
 struct Scan<'a, F> {
@@ -116,15 +120,12 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
     fn value(&mut self, from: usize, to: usize) {
         (self.seen)(from, to);
         self.last = [(0, 0); 2];
-        match self.tail.and_then(|end| Some((end, opened(&self.out[end..])?))) {
-            Some((end, opened)) => {
-                self.out.truncate(end);
-                self.swallowed += opened;
-            }
-            None => {
-                self.out.push(VALUE);
-                self.tail = Some(self.out.len());
-            }
+        if let Some((end, opened)) = self.tail.and_then(|end| Some((end, opened(&self.out[end..])?))) {
+            self.out.truncate(end);
+            self.swallowed += opened;
+        } else {
+            self.out.push(VALUE);
+            self.tail = Some(self.out.len());
         }
     }
 
@@ -151,6 +152,10 @@ impl<'a, F: FnMut(usize, usize)> Scan<'a, F> {
     }
 
     fn word(&mut self) {
+        while self.peek(self.at) == b':' {
+            self.literal(self.at, self.at + 1);
+            self.at += 1;
+        }
         let from = self.at;
         let mut flags = 0;
         while let Some(&byte) = self.text.get(self.at) {
@@ -468,41 +473,4 @@ fn opened(between: &[u8]) -> Option<usize> {
         depth += isize::from(class & OPEN != 0) - isize::from(class & CLOSE != 0);
     }
     usize::try_from(depth).ok()
-}
-
-/// `GET /x HTTP/1.1`: the one quoted text whose first word says what is done.
-fn is_request(quoted: &[u8]) -> bool {
-    let method = quoted.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    method >= 3 && (quoted[method..].starts_with(b" /") || quoted[method..].starts_with(b" http"))
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
-}
-
-/// True when what stands before the colon names what follows: `action:7`, not `FF:F2:9F`, `host.net:80`.
-fn is_label(word: &[u8], colon: usize) -> bool {
-    let (name, rest) = (&word[..colon], &word[colon + 1..]);
-    let letters = name.iter().all(|&byte| bytes::of(byte) & (UPPER | LOWER | UNDERSCORE) != 0);
-    let hex = name.iter().all(u8::is_ascii_hexdigit) && rest.contains(&b':');
-    name.len() >= 2 && letters && !hex && !rest.is_empty() && !rest.starts_with(b"//")
-}
-
-/// A path, the address of a page or of a mailbox.
-fn is_place(word: &[u8], flags: u16) -> bool {
-    let slashes = || word.iter().filter(|&&byte| byte == b'/').count();
-    let inner = |byte: u8| word.len() > 2 && word[1..word.len() - 1].contains(&byte);
-    let rooted = || word.len() > 1 && (word[0] == b'/' || word.starts_with(b"./") || word.starts_with(b"~/"));
-    (flags & SLASH != 0 && (rooted() || slashes() >= 2))
-        || (flags & AT != 0 && inner(b'@'))
-        || (flags & BACKSLASH != 0
-            && (find(word, b":\\").is_some() || word.iter().filter(|&&byte| byte == b'\\').count() >= 2))
-}
-
-/// Names of machines, packages and files: small letters with dots inside.
-fn is_dotted(word: &[u8]) -> bool {
-    let small = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
-    let mut labels = word.split(|&byte| byte == b'.');
-    let last = word.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-    last.len() >= 2 && word.iter().all(|byte| small(byte) || *byte == b'.') && labels.all(|label| !label.is_empty())
 }

@@ -5,7 +5,10 @@
 //! 2017). Other than there, a word that differs never merges two templates by similarity alone (`disk
 //! full` and `disk fine` are alike); it takes many siblings, see [`super::grown`].
 
-use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::words::Word;
 
@@ -24,13 +27,16 @@ pub(super) struct Path {
 }
 
 /// A leaf keeps its templates in the order in which they came to it.
-type Leaf = Vec<u32>;
+/// Whoever goes is mostly the oldest, and found first.
+type Leaf = VecDeque<u32>;
 type Branch = FxHashMap<Word, Leaf>;
 
 /// Where templates are, by place.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     lengths: FxHashMap<u8, FxHashMap<Word, Branch>>,
+    /// Templates by all of their words but the first, or but the second: branches keep apart what differs there only.
+    rows: FxHashMap<u64, Leaf>,
 }
 
 /// The branch of words that are values, or that came when all branches were taken.
@@ -47,18 +53,29 @@ impl Tree {
     }
 
     /// Adds a template at the end of its leaf.
-    pub(super) fn add(&mut self, path: Path, template: u32) {
+    pub(super) fn add(&mut self, path: Path, words: &[Word], template: u32) {
+        for row in rows(words) {
+            self.rows.entry(row).or_default().push_back(template);
+        }
         let firsts = self.lengths.entry(path.length).or_default();
         let seconds = firsts.entry(path.branches[0]).or_default();
-        seconds.entry(path.branches[1]).or_default().push(template);
+        seconds.entry(path.branches[1]).or_default().push_back(template);
     }
 
     /// Takes a template out; nodes that hold nothing any more go with it.
-    pub(super) fn remove(&mut self, path: Path, template: u32) {
+    pub(super) fn remove(&mut self, path: Path, words: &[Word], template: u32) {
+        for row in rows(words) {
+            if let Some(leaf) = self.rows.get_mut(&row) {
+                take_out(leaf, template);
+                if leaf.is_empty() {
+                    self.rows.remove(&row);
+                }
+            }
+        }
         let Some(firsts) = self.lengths.get_mut(&path.length) else { return };
         let Some(seconds) = firsts.get_mut(&path.branches[0]) else { return };
         let Some(leaf) = seconds.get_mut(&path.branches[1]) else { return };
-        leaf.retain(|&kept| kept != template);
+        take_out(leaf, template);
         if leaf.is_empty() {
             seconds.remove(&path.branches[1]);
         }
@@ -80,6 +97,28 @@ impl Tree {
         let seconds = ways(words.first()).filter_map(move |first| firsts?.get(&first));
         let leaves = seconds.flat_map(move |branch| ways(words.get(1)).filter_map(|second| branch.get(&second)));
         leaves.flat_map(|leaf| leaf.iter().rev().take(MOST_COMPARED).copied())
+    }
+
+    /// Templates that may differ from words in the first or in the second place only.
+    pub(super) fn beside(&self, words: &[Word]) -> impl Iterator<Item = u32> {
+        let leaves = rows(words).filter_map(|row| self.rows.get(&row));
+        leaves.flat_map(|leaf| leaf.iter().rev().take(MOST_COMPARED).copied())
+    }
+}
+
+/// The keys of the rows that words stand in.
+fn rows(words: &[Word]) -> impl Iterator<Item = u64> {
+    (0..words.len().min(2)).map(|left_out| {
+        let mut hasher = FxHasher::default();
+        (left_out, words.len()).hash(&mut hasher);
+        words.iter().enumerate().filter(|(at, _)| *at != left_out).for_each(|(_, word)| word.hash(&mut hasher));
+        hasher.finish()
+    })
+}
+
+fn take_out(leaf: &mut Leaf, template: u32) {
+    if let Some(at) = leaf.iter().position(|&kept| kept == template) {
+        leaf.remove(at);
     }
 }
 

@@ -114,15 +114,12 @@ impl Lexicon {
             return word;
         }
         let entry = (text.into(), 1);
-        let word = match self.free.pop() {
-            Some(word) => {
-                self.held[word.0 as usize - 1] = entry;
-                word
-            }
-            None => {
-                self.held.push(entry);
-                Word(self.held.len() as u32)
-            }
+        let word = if let Some(word) = self.free.pop() {
+            self.held[word.0 as usize - 1] = entry;
+            word
+        } else {
+            self.held.push(entry);
+            Word(self.held.len() as u32)
         };
         self.numbers.insert(text.into(), word);
         word

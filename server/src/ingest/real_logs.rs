@@ -135,3 +135,45 @@ fn every_line_of_eight_systems_is_taken_with_its_time_and_origin() {
         assert!(named >= 95, "{name}: service {named} %");
     }
 }
+
+/// The share of lines whose group holds exactly the lines of their true template.
+fn accuracy(truth: &[&str], found: &[String]) -> f64 {
+    let mut by_truth: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut by_found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (line, (truth, found)) in truth.iter().zip(found).enumerate() {
+        by_truth.entry(truth).or_default().push(line);
+        by_found.entry(found).or_default().push(line);
+    }
+    let right = by_found.values().filter(|group| by_truth[truth[group[0]]] == **group).map(Vec::len);
+    right.sum::<usize>() as f64 / truth.len().max(1) as f64
+}
+
+fn grouped(input: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    let learned = crate::templates::learn(&mut input.as_bytes(), |id| {
+        ids.push(id.to_string());
+        Ok(())
+    });
+    assert!(learned.is_ok());
+    ids
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are what this test is for")]
+fn lines_of_eight_systems_are_grouped_as_people_grouped_them_with_their_headers_and_without() {
+    let Some(root) = data("loghub-dev") else { return };
+    let (mut whole, mut bare, mut systems) = (0.0, 0.0, 0.0);
+    for folder in folders(&root) {
+        let log = log_of(&folder);
+        let truth = fs::read(folder.join("truth.tsv")).unwrap_or_default();
+        let truth = String::from_utf8_lossy(&truth);
+        let (names, messages): (Vec<&str>, Vec<&str>) = truth.lines().filter_map(|line| line.split_once('\t')).unzip();
+        let (of_lines, of_messages) = (grouped(&log), grouped(&messages.join("\n")));
+        assert_eq!((of_lines.len(), of_messages.len()), (names.len(), names.len()));
+        let (with, without) = (accuracy(&names, &of_lines), accuracy(&names, &of_messages));
+        println!("{}: {with:.3} of whole lines, {without:.3} of messages", folder.display());
+        (whole, bare, systems) = (whole + with, bare + without, systems + 1.0);
+    }
+    println!("mean of {systems} systems: {:.3} of whole lines, {:.3} of messages", whole / systems, bare / systems);
+    assert!(whole / systems >= 0.9 && bare / systems >= 0.9);
+}

@@ -31,11 +31,18 @@ pub(super) fn message(line: &str) -> Cow<'_, str> {
         return Cow::Owned(read(record, received).message.raw().to_owned());
     }
     let head = access::common_log(record, received).unwrap_or_else(|| header::peel(record, received));
-    let message = head.message.unwrap_or(record);
+    let message = head.message.filter(|_| !is_count(&head, record)).unwrap_or(record);
     if message.starts_with('{') || looks_like_logfmt(message) {
         return Cow::Owned(read(record, received).message.raw().to_owned());
     }
     Cow::Borrowed(message)
+}
+
+/// True when all that was taken for a header is one number of ten digits: a time as well as a count.
+fn is_count(head: &Head<'_>, record: &str) -> bool {
+    let digits = record.bytes().take_while(u8::is_ascii_digit).count();
+    let more = head.level.is_some() || head.host.is_some() || head.service.is_some() || head.address.is_some();
+    digits == 10 && !more && head.message.is_some_and(|message| message.len() + digits + 1 == record.len())
 }
 
 fn bounded(record: &str) -> &str {
