@@ -21,9 +21,13 @@ use crate::rules::errors::Spikes;
 use crate::rules::friction::{self, People};
 use crate::rules::new_error::Errors;
 use crate::rules::performance::{Said, Slowness};
+use crate::rules::probe::Probes;
 use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
 use crate::rules::{Rules, errors, health, performance};
+
+/// What a line about somebody signing in has at least one of.
+const LOGINS: Flags = Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT);
 
 /// Log events in, findings out.
 ///
@@ -42,6 +46,7 @@ pub struct Engine {
     signs: Signs,
     owners: Owners,
     errors: Errors,
+    probes: Probes,
     pulses: Pulses,
     /// Who failed before, and who failed to sign in before.
     failed: Gate,
@@ -62,6 +67,7 @@ impl Engine {
             signs: Signs::new(&rules),
             owners: Owners::new(&rules),
             errors: Errors::new(&rules),
+            probes: Probes::new(&rules),
             pulses: Pulses::new(&rules),
             failed: Gate::new(rules.slow_window_ms),
             knocked: Gate::new(rules.security_window_ms),
@@ -74,7 +80,7 @@ impl Engine {
     pub fn observe(&mut self, line: LineId, event: &LogEvent<'_>) {
         let Self { rules, budget, recent, desk, doors, pulses, knocked, .. } = self;
         let (mark, place) = recent.take(line, event, rules);
-        let speaks_of_login = mark.flags.any(Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT));
+        let speaks_of_login = mark.flags.any(LOGINS);
         budget.count(Kind::Silence);
         if speaks_of_login {
             budget.count(Kind::Security);
@@ -94,7 +100,9 @@ impl Engine {
 
     /// A line whose operation can be named.
     fn observe_operation(&mut self, line: LineId, event: &LogEvent<'_>, place: Place, mark: &Mark) {
-        let Self { rules, budget, recent, desk, slowness, spikes, people, signs, owners, errors, failed, .. } = self;
+        let Self {
+            rules, budget, recent, desk, slowness, spikes, people, signs, owners, errors, probes, failed, ..
+        } = self;
         if mark.duration.is_finite() {
             let said = slowness.observe(desk, recent, rules, budget, (place, mark));
             if said == Said::Slow {
@@ -113,6 +121,9 @@ impl Engine {
         }
         if event.user_id.is_some() && !mark.flags.has(Flags::LOGIN_FAILED) {
             people.observe(desk, near, failed, mark, event);
+        }
+        if event.remote_addr.is_some() && !mark.flags.any(LOGINS) {
+            probes.observe(desk, near, failed, mark, event);
         }
         if often {
             friction::observe_retry(desk, near, mark);
@@ -205,6 +216,7 @@ impl Engine {
         self.signs.keep(to);
         self.owners.keep(to);
         self.errors.keep(to);
+        self.probes.keep(to);
         self.pulses.keep(to);
         self.failed.keep(to);
         self.knocked.keep(to);
@@ -222,6 +234,7 @@ impl Engine {
             signs: Keep::wake(from)?,
             owners: Keep::wake(from)?,
             errors: Keep::wake(from)?,
+            probes: Keep::wake(from)?,
             pulses: Keep::wake(from)?,
             failed: Keep::wake(from)?,
             knocked: Keep::wake(from)?,
@@ -255,9 +268,11 @@ fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -
         Subject::SpikeEverywhere => errors::is_over_everywhere(recent),
         Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,
         Subject::Friction { .. } | Subject::Retries(_) | Subject::NewError { .. } => silent_ms > rules.slow_window_ms,
-        Subject::Address { .. } | Subject::Account { .. } | Subject::LockedOut(_) => {
-            silent_ms > rules.security_window_ms
-        }
-        Subject::Contradiction { .. } | Subject::Vanished { .. } => silent_ms > rules.security_window_ms,
+        Subject::Address { .. }
+        | Subject::Account { .. }
+        | Subject::LockedOut(_)
+        | Subject::Probe { .. }
+        | Subject::Contradiction { .. }
+        | Subject::Vanished { .. } => silent_ms > rules.security_window_ms,
     }
 }

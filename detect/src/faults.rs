@@ -12,13 +12,14 @@ const PRIOR: Prior = Prior { share: 0.01, worth: 50.0 };
 const RETRIED_PRIOR: Prior = Prior { share: 0.005, worth: 50.0 };
 /// Share of calls more than usual that fail: the least that is worth waking somebody for, and one that
 /// is found in fewer calls.
-const MORE: [f64; 2] = [0.08, 0.4];
+const MORE: [f64; 2] = [0.08, 0.6];
 /// The same for everything together, where a few in a hundred are many people.
 const MORE_OF_ALL: f64 = 0.03;
 /// The same for calls that are retried too often.
 const MORE_RETRIED: f64 = 0.3;
-/// For a minute after a deploy failures may be so many times as frequent, and so much more.
-const GRACE: (f64, f64) = (3.0, 0.05);
+/// For a minute after a deploy failures may be so many times as frequent, and so much more: two calls in a
+/// hundred are lost while instances change places.
+const GRACE: (f64, f64) = (3.0, 0.02);
 /// An alert that lasts so long is how things are now.
 const NEW_NORMAL_MS: i64 = 2 * 3_600_000;
 
@@ -84,6 +85,11 @@ impl Faults {
     /// Share of failures since the suspicion began.
     pub(crate) fn lately(&self) -> f64 {
         f64::from(self.failed) / f64::from(self.calls.max(1))
+    }
+
+    /// Failures and calls since the suspicion began.
+    pub(crate) fn since(&self) -> (u32, u32) {
+        (self.failed, self.calls)
     }
 
     /// Failures since the suspicion began.

@@ -27,9 +27,9 @@ const REFRESH_PART: i64 = 10;
 /// Most findings in a second of engine time, so that an attacker with many names cannot buy the
 /// engine's time; what is over waits for the next second and is counted.
 const FINDINGS_A_SECOND: u32 = 50;
-/// Most problems of a kind that somebody is told of at once, as many as a small screen shows; the rest is
-/// counted.
-const MOST_TOLD: usize = 20;
+/// Of the problems that may be on at once, the part (one in so many) of one kind that somebody is told of, so
+/// that no kind crowds out the others; the rest is counted.
+const TOLD_PART: usize = 2;
 /// What ended is the same problem for so long when it begins again, in milliseconds.
 const REST_MS: i64 = 15 * 60_000;
 /// What began within five minutes of a problem, in milliseconds, is named; and how many of those are.
@@ -221,7 +221,7 @@ impl Desk {
         if incident.told || incident.breached {
             return true;
         }
-        let full = self.told_of(finding.kind).count() >= MOST_TOLD;
+        let full = self.told_of(finding.kind).count() >= self.cap.div_ceil(TOLD_PART);
         !full && !self.lessons.hides(&finding.fingerprint, incident.lines, now)
     }
 

@@ -15,7 +15,7 @@ fn rank(subject: &Subject) -> u8 {
     match subject {
         Subject::Unwell { .. } | Subject::Silent(_) => 4,
         Subject::SlowEverywhere | Subject::SpikeEverywhere | Subject::LoginsEverywhere => 3,
-        Subject::Slow(_) | Subject::Spike(_) | Subject::Address { .. } => 2,
+        Subject::Slow(_) | Subject::Spike(_) | Subject::Address { .. } | Subject::Probe { .. } => 2,
         Subject::NewError { .. } | Subject::Account { .. } => 1,
         _ => 0,
     }

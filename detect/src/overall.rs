@@ -30,10 +30,18 @@ pub(crate) struct Overall {
 pub(crate) struct Weighed {
     /// Operations that say so themselves: twenty to one, each.
     pub(crate) saying: u32,
-    /// Operations that were called often enough to say something.
-    pub(crate) busy: u32,
+    /// Their calls, and those of all, since the suspicion began.
+    said: u32,
+    calls: u32,
     /// The sum without the operation that says most.
     pub(crate) rest: f64,
+}
+
+impl Weighed {
+    /// True when they make up half of what goes on.
+    pub(crate) fn is_half(&self) -> bool {
+        self.said.saturating_mul(2) >= self.calls
+    }
 }
 
 impl Overall {
@@ -75,12 +83,15 @@ impl Overall {
         self.page.score >= needed && std::mem::replace(&mut self.weighed_at, second) != second
     }
 
-    /// Weighs the parts; one with fewer than `fewest` calls is not busy.
-    pub(crate) fn weigh<'a>(&self, parts: impl Iterator<Item = &'a Part>, fewest: u32) -> Weighed {
+    /// Weighs the parts.
+    pub(crate) fn weigh<'a>(&self, parts: impl Iterator<Item = &'a Part>) -> Weighed {
         let (mut weighed, mut most) = (Weighed::default(), 0.0_f64);
         for part in parts.filter(|part| part.epoch == self.epoch) {
-            weighed.saying += u32::from(self.says(part));
-            weighed.busy += u32::from(part.calls >= fewest);
+            if self.says(part) {
+                weighed.saying += 1;
+                weighed.said += part.calls;
+            }
+            weighed.calls += part.calls;
             most = most.max(part.score);
         }
         weighed.rest = self.page.score - most;
@@ -105,8 +116,9 @@ mod tests {
         let (mut overall, mut parts) = (Overall::default(), [Part::default(); 4]);
         (0..10).for_each(|at| overall.add(&mut parts[0], 2.0, at));
         (0..3).for_each(|at| overall.add(&mut parts[1], -0.5, at));
-        let weighed = overall.weigh(parts.iter(), 3);
-        assert_eq!((weighed.saying, weighed.busy), (1, 2));
+        let weighed = overall.weigh(parts.iter());
+        assert_eq!((weighed.saying, weighed.said, weighed.calls), (1, 10, 13));
+        assert!(weighed.is_half());
         assert!(weighed.rest < 0.0 && overall.without(&parts[1]) > 15.0);
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod friction;
 pub(crate) mod health;
 pub(crate) mod new_error;
 pub(crate) mod performance;
+pub(crate) mod probe;
 pub(crate) mod security;
 pub(crate) mod silence;
 
@@ -172,7 +173,7 @@ pub(crate) fn rule_named(name: &str) -> Option<&'static str> {
         .chain(friction::RULES)
         .chain(security::RULES)
         .chain(data::RULES)
-        .chain([health::RULE, silence::RULE, new_error::RULE])
+        .chain([health::RULE, silence::RULE, new_error::RULE, probe::RULE])
         .find(|rule| *rule == name)
 }
 
@@ -203,6 +204,7 @@ pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
         Subject::Account { op, user } => security::tell_account(case, op, user),
         Subject::LockedOut(op) => security::tell_locked_out(case, op),
         Subject::LoginsEverywhere => security::tell_everywhere(case),
+        Subject::Probe { op, addr } => probe::tell(case, op, addr),
         Subject::Contradiction { op, sign } => data::tell(case, op, *sign),
         Subject::Vanished { op, user, had, field } => data::tell_vanished(case, op, user, *had, field),
         Subject::Unwell { service, component, down } => health::tell(case, service, component, *down, phase),

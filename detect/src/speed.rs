@@ -29,6 +29,8 @@ pub(crate) struct Speed {
     lately: f64,
     sum: f64,
     count: u32,
+    /// The part of the last calls that took longer than halfway to what is looked for.
+    longer: f64,
     /// Engine time at which there was enough evidence; 0: there is not.
     pub(crate) ready_at: i64,
 }
@@ -62,6 +64,8 @@ impl Speed {
                 self.watch.add([against.evidence(sought.ratio), against.evidence(sought.great)], at);
                 let shift = against.shift.clamp(-longest, longest);
                 self.lately += (shift - self.lately) / LATELY;
+                let longer = f64::from(u8::from(shift > sought.ratio.ln() / 2.0));
+                self.longer += (longer - self.longer) / LATELY;
                 (self.sum, self.count) =
                     if self.watch.suspects() { (self.sum + shift, self.count + 1) } else { (0.0, 0) };
             }
@@ -81,9 +85,10 @@ impl Speed {
         self.watch.score() >= needed && self.watch.best().count >= fewest && self.is_seen(ratio)
     }
 
-    /// True when calls were seen to take about `ratio` times as long as usual.
+    /// True when calls were seen to take about `ratio` times as long as usual, and not a few of them alone: a
+    /// longer tail leaves the median where it is.
     pub(crate) fn is_seen(&self, ratio: f64) -> bool {
-        self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
+        self.longer >= 0.5 && self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
     }
 
     /// The usual duration in milliseconds; None before it is known.
@@ -112,4 +117,4 @@ fn neat(value: f64) -> f64 {
     if value >= 10.0 { value.round() } else { (value * 10.0).round() / 10.0 }
 }
 
-keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, ready_at });
+keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, longer, ready_at });

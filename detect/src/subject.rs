@@ -26,6 +26,7 @@ pub(crate) enum Subject {
     Unwell { service: Box<str>, component: Box<str>, down: bool },
     Silent(Source),
     NewError { op: OpName, error: ErrorName },
+    Probe { op: OpName, addr: Box<str> },
 }
 
 impl Subject {
@@ -35,9 +36,11 @@ impl Subject {
             Self::Slow(_) | Self::SlowEverywhere => AlertType::PerformanceDegradation,
             Self::Spike(_) | Self::SpikeEverywhere => AlertType::ErrorSpike,
             Self::Friction { .. } | Self::Retries(_) => AlertType::UserFriction,
-            Self::Address { .. } | Self::Account { .. } | Self::LockedOut(_) | Self::LoginsEverywhere => {
-                AlertType::SecurityAnomaly
-            }
+            Self::Address { .. }
+            | Self::Account { .. }
+            | Self::LockedOut(_)
+            | Self::LoginsEverywhere
+            | Self::Probe { .. } => AlertType::SecurityAnomaly,
             Self::Contradiction { .. } | Self::Vanished { .. } => AlertType::DataInconsistency,
             Self::Unwell { .. } => AlertType::Health,
             Self::Silent(_) => AlertType::Silence,
@@ -63,6 +66,7 @@ impl Subject {
             Self::Unwell { .. } => 12,
             Self::Silent(_) => 13,
             Self::NewError { .. } => 14,
+            Self::Probe { .. } => 15,
         }
     }
 }
@@ -73,7 +77,10 @@ impl Keep for Subject {
         match self {
             Self::SlowEverywhere | Self::SpikeEverywhere | Self::LoginsEverywhere => {}
             Self::Slow(op) | Self::Spike(op) | Self::Retries(op) | Self::LockedOut(op) => op.keep(to),
-            Self::Friction { op, user: name } | Self::Account { op, user: name } | Self::Address { op, addr: name } => {
+            Self::Friction { op, user: name }
+            | Self::Account { op, user: name }
+            | Self::Address { op, addr: name }
+            | Self::Probe { op, addr: name } => {
                 op.keep(to);
                 name.keep(to);
             }
@@ -122,6 +129,7 @@ impl Keep for Subject {
             12 => Self::Unwell { service: Keep::wake(from)?, component: Keep::wake(from)?, down: Keep::wake(from)? },
             13 => Self::Silent(Keep::wake(from)?),
             14 => Self::NewError { op: Keep::wake(from)?, error: Keep::wake(from)? },
+            15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
             _ => return None,
         })
     }

@@ -18,7 +18,7 @@ use crate::key;
 use crate::mark::Mark;
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent};
-use crate::rules::Rules;
+use crate::rules::{Rules, probe};
 use crate::scope::{OpName, Scope};
 
 mod story;
@@ -36,8 +36,6 @@ const FIXED_RATIO: f64 = 3.0;
 const USUAL_LINES: u32 = 50;
 /// Share of failing lines, in percent, from which more than that is usual no more.
 const MOST_PERCENT: f64 = 50.0;
-/// One problem, when at least this part (one in so many) of the busy operations fails more.
-const EVERYWHERE_PART: u32 = 3;
 /// Of the evidence that an alert needs, what must be left for one of everything without the operation
 /// that says most.
 const REST_PART: f64 = 0.5;
@@ -132,9 +130,10 @@ impl Spikes {
         let (marks, _) = recent.walk(&Scope::of_op(&name).errors(), recent.span_from(began));
         let same = commonest(&marks).map_or(0, |(_, count)| count);
         let (first, errors) = (marks.first().map_or(now, |mark| mark.at), marks.len() as u64);
-        // The one who failed most counts once.
-        let without =
-            faults.watch.score() - f64::from(of_one_person(&marks).saturating_sub(1)) * faults.weight_of_one();
+        // The one who failed most counts once, and whoever is known to try what is not theirs not at all.
+        let probing = marks.iter().filter(|mark| desk.get(probe::key_of(mark.addr)).is_some()).count() as u32;
+        let explained = of_one_person(&marks).saturating_sub(1).max(probing);
+        let without = faults.watch.score() - f64::from(explained) * faults.weight_of_one();
         let enough = without >= needed || counted && of_one_person(&marks) < errors as u32;
         if same < rules.spike_same_type || !enough {
             return;
@@ -153,11 +152,11 @@ impl Spikes {
     /// Opens the alert of everything when enough operations say so for themselves, and not one of them alone.
     fn open_everywhere(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
         let (now, needed) = (recent.now, budget.needed(Kind::Errors));
-        let weighed = self.overall.weigh(recent.ops.iter().map(|(_, cell)| &cell.faults.part), rules.spike_errors);
+        let weighed = self.overall.weigh(recent.ops.iter().map(|(_, cell)| &cell.faults.part));
         let overall = self.overall;
         let says = |cell: &OpCell| cell.faults.failing || overall.says(&cell.faults.part);
         let saying = recent.ops.iter().filter(|(_, cell)| says(cell)).count() as u32;
-        let shared = saying >= rules.slow_everywhere && saying * EVERYWHERE_PART >= weighed.busy;
+        let shared = saying >= rules.slow_everywhere && weighed.is_half();
         if !shared || weighed.rest < needed * REST_PART {
             return;
         }

@@ -164,16 +164,24 @@ impl People {
     }
 }
 
-/// The share of failures that others meet at an operation just now: an outage explains friction.
+/// The share of failures that others meet at an operation just now: an outage explains friction. In the last
+/// minute, or since the operation began to fail more, whichever is more.
 fn others(near: Near<'_>, op: u64, person: &Person, usual: f64) -> f64 {
-    let (recent, window_ms) = (near.recent, near.rules.slow_window_ms);
+    let (recent, window_ms) = (near.recent, near.rules.window_ms);
     let Some(cell) = recent.ops.get(op) else { return usual };
     let sum = cell.history.sum(span_start(recent.now, window_ms), recent.now);
-    let own = (person.failures.sum(recent.now, window_ms), person.successes.sum(recent.now, window_ms));
-    // The line under way is in the sum, and in the person's own count only later.
-    let failed = f64::from(sum.failed.saturating_sub(own.0 + 1));
-    let calls = f64::from(sum.calls.saturating_sub(own.0 + own.1 + 1));
-    usual.max((failed + usual * OTHERS_WORTH) / (calls + OTHERS_WORTH)).min(1.0 - f64::EPSILON)
+    // The line under way is among the operation's, and among the person's own only later; so is the one that
+    // the gate saw.
+    let unseen = if person.at == 0 { 2 } else { 1 };
+    let share = |(failed, calls): (u32, u32), since_ms: i64| {
+        let own = person.failures.sum(recent.now, since_ms) + unseen;
+        let all = own + person.successes.sum(recent.now, since_ms);
+        let (failed, calls) = (failed.saturating_sub(own), calls.saturating_sub(all));
+        (f64::from(failed) + usual * OTHERS_WORTH) / (f64::from(calls) + OTHERS_WORTH)
+    };
+    let now = share((sum.failed, sum.calls), window_ms);
+    let since = share(cell.faults.since(), near.rules.security_window_ms);
+    usual.max(now).max(since).min(1.0 - f64::EPSILON)
 }
 
 /// A line that was retried too often.

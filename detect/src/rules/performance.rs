@@ -175,13 +175,13 @@ impl Slowness {
     fn open_everywhere(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
         let (now, needed) = (recent.now, budget.needed(Kind::Slow));
         let parts = recent.ops.iter().map(|(_, cell)| &cell.speed.part);
-        let weighed = self.overall.weigh(parts, rules.slow_calls);
+        let weighed = self.overall.weigh(parts);
         let overall = self.overall;
         let says = |cell: &OpCell| {
             cell.speed.slow || overall.says(&cell.speed.part) && cell.speed.is_seen(rules.everywhere_ratio)
         };
         let saying = recent.ops.iter().filter(|(_, cell)| says(cell)).count() as u32;
-        let shared = saying >= rules.slow_everywhere && saying * EVERYWHERE_PART >= weighed.busy;
+        let shared = saying >= rules.slow_everywhere && weighed.is_half();
         if !shared || weighed.rest < needed * REST_PART {
             return;
         }

@@ -59,7 +59,7 @@ const REMEMBERED: usize = 4;
 
 /// Sign-ins from an address, or on an account.
 #[derive(Debug, Default)]
-struct Door {
+pub(crate) struct Door {
     page: Page,
     at: i64,
     /// Failures since the suspicion began.
@@ -73,8 +73,26 @@ struct Door {
 }
 
 impl Door {
+    /// Evidence of an attack, since when, and of how many failures.
+    pub(crate) fn score(&self) -> f64 {
+        self.page.score
+    }
+
+    pub(crate) fn began(&self) -> i64 {
+        self.page.began
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Counterparties that are remembered.
+    pub(crate) fn counterparties(&self) -> usize {
+        self.others.iter().filter(|other| **other != key::NONE).count()
+    }
+
     /// Notes a counterparty; true when it was one of the last.
-    fn knows(&mut self, other: u64) -> bool {
+    pub(crate) fn knows(&mut self, other: u64) -> bool {
         if let Some(place) = self.others.iter().position(|known| *known == other) {
             self.others[..=place].rotate_right(1);
             return true;
@@ -84,7 +102,8 @@ impl Door {
         false
     }
 
-    fn fail(&mut self, llr: f64, at: i64) {
+    /// A failure.
+    pub(crate) fn fail(&mut self, llr: f64, at: i64) {
         self.page.fade(at - self.at, HALF_MS);
         self.failures = if self.page.suspects() { self.failures + 1 } else { 1 };
         self.page.add(llr, at);
@@ -92,7 +111,7 @@ impl Door {
     }
 
     /// A success; says how many failures it ended.
-    fn succeed(&mut self, llr: f64, user: u64, at: i64) -> u32 {
+    pub(crate) fn succeed(&mut self, llr: f64, user: u64, at: i64) -> u32 {
         let same = std::mem::replace(&mut self.succeeded, user) == user;
         self.page.fade(at - self.at, HALF_MS);
         self.page.add(if same { llr / SAME_AGAIN } else { llr }, at);

@@ -205,13 +205,13 @@ fn who_fails_at_half_of_their_calls_every_day_is_not_stuck() {
 #[test]
 fn failures_right_after_a_deploy_count_for_less() {
     let blip = |deploys: bool| {
-        let mut shop = Shop::new(8);
+        let mut shop = Shop::new(9);
         shop.calm(3000);
         if deploys {
             shop.stream.line(LogEvent { message: "deploy of api 2.0 finished".into(), ..LogEvent::default() });
         }
-        for _ in 0..150 {
-            shop.call(|_| 1.0, |name| if name == "save" { 0.35 } else { 0.005 });
+        for _ in 0..250 {
+            shop.call(|_| 1.0, |name| if name == "save" { 0.15 } else { 0.005 });
         }
         for _ in 0..600 {
             shop.call(|_| 1.0, |_| 0.005);
@@ -305,4 +305,36 @@ fn what_is_said_all_day_is_no_impossible_fact_but_a_burst_of_it_is() {
     assert_eq!(alerts(&stream), before, "three an hour are usual by now");
     stream.lines(12, 2000, |_| said());
     assert_eq!(alerts(&stream), before + 1);
+}
+
+#[test]
+fn an_address_that_tries_a_list_of_things_is_named_and_an_outage_behind_one_address_is_not() {
+    let lost = |nth: usize, addr: &'static str| LogEvent {
+        remote_addr: Some(addr.into()),
+        ..error("open", "NotFound", user(nth))
+    };
+    let at_office = |event: LogEvent<'static>| LogEvent { remote_addr: Some("192.0.2.7".into()), ..event };
+    let calm = |stream: &mut Stream| {
+        stream
+            .lines(2000, 200, |nth| at_office(LogEvent { user_id: Some(user(nth % 40).into()), ..call("open", 80.0) }));
+    };
+    let mut stream = Stream::new();
+    calm(&mut stream);
+    for nth in 0..40 {
+        stream.line(lost(nth + 100, "203.0.113.9")).wait(1000);
+        stream.lines(10, 100, |nth| at_office(LogEvent { user_id: Some(user(nth % 40).into()), ..call("open", 80.0) }));
+    }
+    assert!(stream.fired().contains(&"probe.address"), "{:?}", stream.fired());
+    assert_eq!(stream.last("probe.address").labels["addr"].raw(), "203.0.113.9");
+
+    let mut outage = Stream::new();
+    calm(&mut outage);
+    outage.lines(300, 200, |nth| match nth % 10 {
+        0 => call("open", 80.0),
+        place if place < 5 => at_office(lost(nth % 40, "")),
+        _ => lost(nth % 40, "198.51.100.3"),
+    });
+    let fired = outage.fired();
+    assert!(fired.contains(&"errors"), "{fired:?}");
+    assert!(!fired.contains(&"probe.address") && !fired.contains(&"friction"), "{fired:?}");
 }
