@@ -86,7 +86,9 @@ impl Keep for Finding {
         self.rule_id.to_owned().keep(to);
         self.rule_version.keep(to);
         keep_wire(&(self.kind, self.category, self.severity), to);
-        [&self.title, &self.description, &self.service].into_iter().for_each(|text| text.keep(to));
+        for text in [&self.title, &self.description, &self.service] {
+            text.keep(to);
+        }
         self.operation.keep(to);
         self.labels.keep(to);
         self.suggested_actions.keep(to);

@@ -141,7 +141,9 @@ impl<T: Keep> Keep for Box<T> {
 impl<T: Keep> Keep for Vec<T> {
     fn keep(&self, to: &mut Vec<u8>) {
         self.len().keep(to);
-        self.iter().for_each(|value| value.keep(to));
+        for value in self {
+            value.keep(to);
+        }
     }
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {
@@ -157,7 +159,9 @@ impl<T: Keep> Keep for Vec<T> {
 impl<T: Keep> Keep for VecDeque<T> {
     fn keep(&self, to: &mut Vec<u8>) {
         self.len().keep(to);
-        self.iter().for_each(|value| value.keep(to));
+        for value in self {
+            value.keep(to);
+        }
     }
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {
@@ -167,7 +171,9 @@ impl<T: Keep> Keep for VecDeque<T> {
 
 impl<T: Keep + Copy + Default, const N: usize> Keep for [T; N] {
     fn keep(&self, to: &mut Vec<u8>) {
-        self.iter().for_each(|value| value.keep(to));
+        for value in self {
+            value.keep(to);
+        }
     }
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {

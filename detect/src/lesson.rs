@@ -52,17 +52,12 @@ pub(crate) struct Lessons {
 impl Lessons {
     /// Notes how large a problem is that is told of.
     pub(crate) fn told(&mut self, fingerprint: &str, lines: u64, at: i64) {
-        match self.sizes.get_mut(fingerprint) {
-            Some(size) => *size = (lines, at),
-            None => {
-                if self.sizes.len() >= MOST {
-                    let oldest = self.sizes.iter().min_by_key(|(name, (_, at))| (*at, name.as_str()));
-                    let oldest = oldest.map(|(name, _)| name.clone());
-                    oldest.map(|name| self.sizes.remove(&name));
-                }
-                self.sizes.insert(fingerprint.to_owned(), (lines, at));
-            }
+        if !self.sizes.contains_key(fingerprint) && self.sizes.len() >= MOST {
+            let oldest = self.sizes.iter().min_by_key(|(name, (_, at))| (*at, name.as_str()));
+            let oldest = oldest.map(|(name, _)| name.clone());
+            oldest.map(|name| self.sizes.remove(&name));
         }
+        self.sizes.insert(fingerprint.to_owned(), (lines, at));
     }
 
     /// It was false. False: nothing is known of it.

@@ -112,12 +112,12 @@ impl Spikes {
                 desk.touch(key_of(mark.op), now);
             }
         } else if is_spike(cell, now, needed, rules) || is_spike_by_count(cell, now, rules) {
-            self.open(desk, recent, rules, budget, mark.op, needed);
+            Self::open(desk, recent, rules, budget, mark.op, needed);
         }
     }
 
     /// Opens the alert of an operation, unless one person or many different errors make it up.
-    fn open(&self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget, op: u64, needed: f64) {
+    fn open(desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget, op: u64, needed: f64) {
         let (now, second) = (recent.now, recent.now.div_euclid(1000));
         let Some(cell) = recent.ops.touch(op) else { return };
         if std::mem::replace(&mut cell.faults.weighed_at, second) == second {

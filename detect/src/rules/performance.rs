@@ -115,7 +115,7 @@ impl Slowness {
         }
         let limit = cell.limit_ms.filter(|limit| mark.duration > *limit);
         if limit.is_some() && is_over_limit(cell, now, rules) {
-            self.open(desk, recent, rules, budget, mark.op, limit);
+            Self::open(desk, recent, rules, budget, mark.op, limit);
             return Said::Slow;
         }
         let page = cell.speed.watch.best();
@@ -125,7 +125,7 @@ impl Slowness {
         if cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio)
             && self.may_open(desk, recent, place, needed)
         {
-            self.open(desk, recent, rules, budget, mark.op, None);
+            Self::open(desk, recent, rules, budget, mark.op, None);
         }
         Said::Slow
     }
@@ -142,15 +142,7 @@ impl Slowness {
     }
 
     /// An operation is slow: an alert of its own, or one more of those of the alert of all.
-    fn open(
-        &self,
-        desk: &mut Desk,
-        recent: &mut Recent,
-        rules: &Rules,
-        budget: &Budget,
-        op: u64,
-        limit_ms: Option<f64>,
-    ) {
+    fn open(desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget, op: u64, limit_ms: Option<f64>) {
         let now = recent.now;
         let Some(cell) = recent.ops.touch(op) else { return };
         let began = if limit_ms.is_some() { now - window(cell, now, rules).0 } else { cell.speed.watch.best().began };
@@ -164,7 +156,7 @@ impl Slowness {
         let (marks, _) = recent.walk(&scope, recent.span_from(began));
         let (first, lines) = (marks.first().map_or(now, |mark| mark.at), marks.len().max(1) as u64);
         if is_everywhere(recent, rules) {
-            self.open_all(desk, recent, rules, budget, first, lines);
+            Self::open_all(desk, recent, rules, budget, first, lines);
         } else {
             let near = Near { recent, rules, budget };
             desk.open(near, key_of(op), Subject::Slow(name), first, lines);
@@ -189,10 +181,10 @@ impl Slowness {
         for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| says(cell) && !cell.speed.slow) {
             cell.speed.turn_on(now, rules.everywhere_ratio, None);
         }
-        self.open_all(desk, recent, rules, budget, began, u64::from(saying));
+        Self::open_all(desk, recent, rules, budget, began, u64::from(saying));
     }
 
-    fn open_all(&self, desk: &mut Desk, recent: &Recent, rules: &Rules, budget: &Budget, first: i64, lines: u64) {
+    fn open_all(desk: &mut Desk, recent: &Recent, rules: &Rules, budget: &Budget, first: i64, lines: u64) {
         desk.explain(|subject| matches!(subject, Subject::Slow(_)));
         let near = Near { recent, rules, budget };
         desk.open(near, everywhere_key(), Subject::SlowEverywhere, first, lines);
@@ -221,7 +213,7 @@ impl Slowness {
             }
         }
         for op in waiting {
-            self.open(desk, recent, rules, budget, op, None);
+            Self::open(desk, recent, rules, budget, op, None);
         }
         if still < 2 && desk.get(everywhere_key()).is_some() {
             recent.ops.iter_mut().filter(|(_, cell)| cell.speed.slow).for_each(|(_, cell)| cell.speed.turn_off());
