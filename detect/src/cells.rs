@@ -6,6 +6,8 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::keep::{Keep, Reader, keep_fields};
+
 /// End of a list.
 const END: u32 = u32::MAX;
 
@@ -32,6 +34,10 @@ impl List {
     const EMPTY: Self = Self { newest: END, oldest: END, length: 0 };
 }
 
+/// Where a value is, without looking for its key again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
 /// At most `cap` values by key.
 #[derive(Debug)]
 pub(crate) struct Cells<T> {
@@ -55,6 +61,11 @@ impl<T> Cells<T> {
         self.evicted
     }
 
+    /// True while there is no value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     pub(crate) fn get(&self, key: u64) -> Option<&T> {
         self.places.get(&key).map(|&place| &self.slots[place as usize].value)
     }
@@ -68,14 +79,24 @@ impl<T> Cells<T> {
 
     /// The value, made on probation when there is none.
     pub(crate) fn touch_or(&mut self, key: u64, make: impl FnOnce() -> T) -> &mut T {
-        let place = match self.places.get(&key) {
+        let place = self.place_or(key, make);
+        self.at_mut(place)
+    }
+
+    /// Where the value is until another key is put in, made on probation when there is none.
+    pub(crate) fn place_or(&mut self, key: u64, make: impl FnOnce() -> T) -> Place {
+        match self.places.get(&key) {
             Some(&place) => {
                 self.refresh(place);
-                place
+                Place(place)
             }
-            None => self.insert(key, make()),
-        };
-        &mut self.slots[place as usize].value
+            None => Place(self.insert(key, make())),
+        }
+    }
+
+    /// The value at a place, to be changed.
+    pub(crate) fn at_mut(&mut self, place: Place) -> &mut T {
+        &mut self.slots[place.0 as usize].value
     }
 
     /// Protects the value from invented keys.
@@ -153,6 +174,40 @@ impl<T> Cells<T> {
             self.slots[before as usize].newer = place;
         }
         (self.slots[place as usize].newer, self.slots[place as usize].older) = (END, before);
+    }
+}
+
+keep_fields!(List { newest, oldest, length });
+
+impl<T: Keep> Keep for Cells<T> {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.cap.keep(to);
+        self.slots.len().keep(to);
+        for cell in &self.slots {
+            (cell.key, (cell.newer, (cell.older, cell.protected))).keep(to);
+            cell.value.keep(to);
+        }
+        self.lists[0].keep(to);
+        self.lists[1].keep(to);
+        self.evicted.keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        let cap = usize::wake(from)?;
+        let (count, mut slots, mut places) = (usize::wake(from)?, Vec::new(), FxHashMap::default());
+        for place in 0..count {
+            let (key, (newer, (older, protected))) = <(u64, (u32, (u32, bool)))>::wake(from)?;
+            places.insert(key, u32::try_from(place).ok()?);
+            slots.push(Cell { key, newer, older, protected, value: T::wake(from)? });
+        }
+        let lists = [List::wake(from)?, List::wake(from)?];
+        // A list that leads out of its cells must not be followed.
+        let held = |place: u32| place == END || (place as usize) < count;
+        let sound = slots.iter().all(|cell| held(cell.newer) && held(cell.older))
+            && lists.iter().all(|list| held(list.newest) && held(list.oldest))
+            && places.len() == count
+            && count <= cap;
+        sound.then_some(Self { cap, places, slots, lists, evicted: bool::wake(from)? })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use stella_protocol::{Point, Timestamp, series::Spread};
 
+use crate::keep::keep_fields;
+
 /// Width of an operation's bucket, in milliseconds.
 pub(crate) const STEP_MS: i64 = 10_000;
 /// Buckets of an operation: half an hour.
@@ -179,6 +181,10 @@ impl Minutes {
 pub(crate) fn span_start(now: i64, window_ms: i64) -> i64 {
     (now.div_euclid(STEP_MS) - window_ms / STEP_MS + 1) * STEP_MS
 }
+
+keep_fields!(Bucket { calls, failed, timed, slow, sum, least, most });
+keep_fields!(History { buckets, newest });
+keep_fields!(Minutes { newest, counts });
 
 #[cfg(test)]
 mod tests {

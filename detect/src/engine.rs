@@ -5,14 +5,22 @@
 
 use stella_protocol::{LineId, LogEvent, Timestamp, Untrusted};
 
+use crate::budget::{Budget, Kind};
+use crate::cells::Place;
+use crate::checkpoint::{Checkpoint, Refused};
 use crate::finding::Finding;
-use crate::incident::{Desk, Incident, Subject};
+use crate::gate::Gate;
+use crate::incident::{Desk, Incident, Near, Subject};
+use crate::keep::{Keep, Reader};
 use crate::key;
-use crate::mark::Flags;
+use crate::lesson::Lesson;
+use crate::mark::{Flags, Mark};
 use crate::recent::Recent;
-use crate::rules::data::{self, Owners};
+use crate::rules::data::{Owners, Signs};
+use crate::rules::errors::Spikes;
 use crate::rules::friction::{self, People};
 use crate::rules::new_error::Errors;
+use crate::rules::performance::{Said, Slowness};
 use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
 use crate::rules::{Rules, errors, health, performance};
@@ -24,26 +32,39 @@ use crate::rules::{Rules, errors, health, performance};
 #[derive(Debug)]
 pub struct Engine {
     rules: Rules,
+    budget: Budget,
     recent: Recent,
     desk: Desk,
+    slowness: Slowness,
+    spikes: Spikes,
     people: People,
     doors: Doors,
+    signs: Signs,
     owners: Owners,
     errors: Errors,
     pulses: Pulses,
+    /// Who failed before, and who failed to sign in before.
+    failed: Gate,
+    knocked: Gate,
 }
 
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(rules: Rules) -> Self {
         Self {
+            budget: Budget::new(rules.sensitivity),
             recent: Recent::new(&rules),
             desk: Desk::new(&rules),
+            slowness: Slowness::default(),
+            spikes: Spikes::default(),
             people: People::new(&rules),
             doors: Doors::new(&rules),
+            signs: Signs::new(&rules),
             owners: Owners::new(&rules),
             errors: Errors::new(&rules),
             pulses: Pulses::new(&rules),
+            failed: Gate::new(rules.slow_window_ms),
+            knocked: Gate::new(rules.security_window_ms),
             rules,
         }
     }
@@ -51,58 +72,164 @@ impl Engine {
     /// Takes a line in; lines come in the order of their ids. A problem that begins with this line is
     /// in the next [`drain`](Self::drain).
     pub fn observe(&mut self, line: LineId, event: &LogEvent<'_>) {
-        let Self { rules, recent, desk, people, doors, owners, errors, pulses } = self;
-        let (mark, slow) = recent.take(line, event, rules);
-        pulses.observe(desk, recent, rules, &mark, event);
+        let Self { rules, budget, recent, desk, doors, pulses, knocked, .. } = self;
+        let (mark, place) = recent.take(line, event, rules);
+        let speaks_of_login = mark.flags.any(Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT));
+        budget.count(Kind::Silence);
+        if speaks_of_login {
+            budget.count(Kind::Security);
+        }
+        let near = Near { recent, rules, budget };
+        pulses.observe(desk, near, &mark, event);
         if mark.flags.has(Flags::METRIC) {
             return;
         }
-        if mark.flags.any(Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT)) {
-            doors.observe(desk, recent, rules, &mark, event);
+        if speaks_of_login {
+            doors.observe(desk, near, knocked, &mark, event);
         }
-        if !is_named(event) {
-            return;
+        if is_named(event) {
+            self.observe_operation(line, event, place, &mark);
         }
-        if slow {
-            performance::observe(desk, recent, rules, &mark);
+    }
+
+    /// A line whose operation can be named.
+    fn observe_operation(&mut self, line: LineId, event: &LogEvent<'_>, place: Place, mark: &Mark) {
+        let Self { rules, budget, recent, desk, slowness, spikes, people, signs, owners, errors, failed, .. } = self;
+        if mark.duration.is_finite() {
+            let said = slowness.observe(desk, recent, rules, budget, (place, mark));
+            if said == Said::Slow {
+                recent.keep(line, event);
+            }
         }
+        if !mark.flags.has(Flags::LOGIN_FAILED) {
+            spikes.observe(desk, recent, rules, budget, (place, mark));
+        }
+        let often = mark.retries >= rules.retries;
+        recent.ops.at_mut(place).faults.take_retry(often, mark.at);
+        budget.count(Kind::Friction);
+        let near = Near { recent, rules, budget };
         if mark.is_error() {
-            errors::observe(desk, recent, rules, &mark);
-            errors.observe(desk, recent, rules, &mark, event);
+            errors.observe(desk, near, mark, event);
         }
-        people.observe(desk, recent, rules, &mark, event);
-        if mark.retries >= rules.retries {
-            friction::observe_retry(desk, recent, rules, &mark);
+        if event.user_id.is_some() && !mark.flags.has(Flags::LOGIN_FAILED) {
+            people.observe(desk, near, failed, mark, event);
+        }
+        if often {
+            friction::observe_retry(desk, near, mark);
         }
         if mark.flags.any(Flags::CONTRADICTION) {
-            data::observe(desk, recent, &mark, rules, event);
-        }
-        if !event.attributes.is_empty() {
-            owners.observe(desk, recent, rules, &mark, event);
+            signs.observe(desk, near, mark, event);
         }
         if event.health.is_some() {
-            health::observe(desk, recent, rules, &mark, event);
+            health::observe(desk, near, mark, event);
+        }
+        if !event.attributes.is_empty() {
+            owners.observe(desk, recent, (rules, budget), mark, event);
+        }
+        if mark.is_error() {
+            budget.count(Kind::NewError);
         }
     }
 
     /// Time passes, to a whole second of engine time: absences are noticed, problems that last say how
     /// they stand, at most once a second each, and those that are over are let go.
     pub fn advance(&mut self, now: Timestamp) {
-        let Self { rules, recent, desk, pulses, .. } = self;
+        let Self { rules, budget, recent, desk, slowness, spikes, doors, pulses, .. } = self;
         recent.now = recent.now.max(now.millis());
         if recent.lines == 0 {
             return;
         }
-        pulses.advance(desk, recent, rules);
-        performance::advance(desk, recent, rules);
-        for key in desk.next_second() {
-            let over = desk.get(key).is_some_and(|incident| is_over(incident, recent, rules));
+        budget.advance(recent.now);
+        pulses.advance(desk, Near { recent, rules, budget });
+        slowness.advance(desk, recent, rules, budget);
+        spikes.advance(desk, recent, rules);
+        doors.advance(desk);
+        for key in desk.next_second(recent.now) {
+            let over = desk.get(key).is_some_and(|incident| is_over(incident, recent, rules, doors));
+            let near = Near { recent, rules, budget };
             if over {
-                desk.close((recent, rules), key);
+                desk.close(near, key);
             } else {
-                desk.refresh((recent, rules), key);
+                desk.refresh(near, key);
             }
         }
+    }
+
+    /// Somebody called a problem false at `at`: that fingerprint, and no other, needs more from now on (see
+    /// [`Lesson`]). False: no such problem was told of lately.
+    pub fn mark_false(&mut self, fingerprint: &str, at: Timestamp) -> bool {
+        self.desk.mark_false(fingerprint, at)
+    }
+
+    /// Takes such a mark back. False: there is none.
+    pub fn unmark(&mut self, fingerprint: &str) -> bool {
+        self.desk.lessons_mut().undo(fingerprint)
+    }
+
+    /// Takes in a mark that was kept elsewhere.
+    pub fn learn(&mut self, lesson: Lesson) {
+        self.desk.lessons_mut().learn(lesson);
+    }
+
+    /// All marks, by fingerprint.
+    pub fn lessons(&self) -> impl Iterator<Item = &Lesson> {
+        self.desk.lessons().all()
+    }
+
+    /// The whole state, for whoever keeps it. An engine [`restored`](Self::restore) from it says the same
+    /// bytes as this one.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::of(self)
+    }
+
+    /// An engine in the state that was kept. Thresholds are those of `rules`, whatever they were.
+    ///
+    /// # Errors
+    /// When the state is damaged, of another edition, or kept with other bounds: begin afresh then.
+    pub fn restore(rules: Rules, checkpoint: &Checkpoint) -> Result<Self, Refused> {
+        checkpoint.engine(rules)
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn keep_state(&self, to: &mut Vec<u8>) {
+        self.budget.keep(to);
+        self.recent.keep(to);
+        self.desk.keep(to);
+        self.slowness.keep(to);
+        self.spikes.keep(to);
+        self.people.keep(to);
+        self.doors.keep(to);
+        self.signs.keep(to);
+        self.owners.keep(to);
+        self.errors.keep(to);
+        self.pulses.keep(to);
+        self.failed.keep(to);
+        self.knocked.keep(to);
+    }
+
+    pub(crate) fn wake_state(rules: Rules, from: &mut Reader<'_>) -> Option<Self> {
+        let mut engine = Self {
+            budget: Keep::wake(from)?,
+            recent: Keep::wake(from)?,
+            desk: Keep::wake(from)?,
+            slowness: Keep::wake(from)?,
+            spikes: Keep::wake(from)?,
+            people: Keep::wake(from)?,
+            doors: Keep::wake(from)?,
+            signs: Keep::wake(from)?,
+            owners: Keep::wake(from)?,
+            errors: Keep::wake(from)?,
+            pulses: Keep::wake(from)?,
+            failed: Keep::wake(from)?,
+            knocked: Keep::wake(from)?,
+            rules,
+        };
+        engine.budget.set(engine.rules.sensitivity);
+        engine.recent.set_limits(&engine.rules);
+        Some(engine)
     }
 
     /// What was found since the last time, in order.
@@ -117,14 +244,16 @@ fn is_named(event: &LogEvent<'_>) -> bool {
     event.service.len().max(operation) <= key::LONGEST_NAME
 }
 
-/// True when a problem has not been heard of for the window of its rule.
-fn is_over(incident: &Incident, recent: &Recent, rules: &Rules) -> bool {
+/// True when a problem has not been heard of for the window of its rule, or evidence says that it is over.
+fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -> bool {
     let silent_ms = recent.now - incident.last_at;
     match &incident.subject {
         Subject::Slow(op) => performance::is_over(recent, op),
         Subject::SlowEverywhere => performance::is_over_everywhere(recent),
         Subject::Unwell { .. } | Subject::Silent(_) => false,
-        Subject::Spike(op) => errors::is_over(recent, rules, op),
+        Subject::Spike(op) => errors::is_over(recent, op),
+        Subject::SpikeEverywhere => errors::is_over_everywhere(recent),
+        Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,
         Subject::Friction { .. } | Subject::Retries(_) | Subject::NewError { .. } => silent_ms > rules.slow_window_ms,
         Subject::Address { .. } | Subject::Account { .. } | Subject::LockedOut(_) => {
             silent_ms > rules.security_window_ms

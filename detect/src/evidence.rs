@@ -14,9 +14,11 @@ use stella_protocol::{
     Timestamp,
 };
 
+use crate::budget::{Budget, Kind};
 use crate::counts::{STEP_MS, span_start};
 use crate::finding::{Finding, Phase};
 use crate::incident::Incident;
+use crate::keep::keep_fields;
 use crate::kept::Line;
 use crate::mark::{Flags, Mark};
 use crate::recent::{Recent, Span, link};
@@ -86,6 +88,7 @@ pub(crate) struct Story {
 pub(crate) struct Case<'a> {
     pub(crate) recent: &'a Recent,
     pub(crate) rules: &'a Rules,
+    pub(crate) budget: &'a Budget,
     pub(crate) incident: &'a Incident,
     /// What is told is told as of this time: of the last match while it is on, else of now.
     pub(crate) at: i64,
@@ -175,6 +178,12 @@ impl Case<'_> {
         }
     }
 
+    /// How far what was seen is from chance; None: no sum of evidence stands behind it.
+    pub(crate) fn chance(&self, kind: Kind, score: f64) -> Option<Reason> {
+        let text = format!("chance alone brings as much as this {}", self.budget.rarity(kind, score));
+        (score >= self.budget.needed(kind)).then(|| self.reason(0.5, text, Vec::new()))
+    }
+
     /// Whether somebody deployed before the onset.
     pub(crate) fn deploys(&self) -> Option<Reason> {
         let figure = self.count("deploy lines", &Scope::default().needing(Flags::DEPLOY), self.before())?;
@@ -261,6 +270,8 @@ pub(crate) fn finding(case: &Case<'_>, phase: Phase) -> (Finding, Option<Usual>,
         brief: brief(&evidence, story.chart.map(|chart| chart.spark).unwrap_or_default()),
         evidence: Box::new(evidence),
         phase,
+        parent: None,
+        held_back: 0,
     };
     (finding, story.usual, lines)
 }
@@ -382,3 +393,5 @@ fn brief(evidence: &Evidence, spark: Vec<Option<f64>>) -> Brief {
         evidence_version: evidence.version,
     }
 }
+
+keep_fields!(Usual { figure, sample });

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use stella_protocol::{AlertType, Brief, Category, Evidence, Severity, Text, Timestamp};
 
+use crate::keep::{Keep, Reader, keep_wire, wake_wire};
+use crate::rules::rule_named;
+
 /// Whether the problem is there or over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,9 +69,73 @@ pub struct Finding {
     pub evidence: Box<Evidence>,
     /// Whether it is there or over.
     pub phase: Phase,
+    /// Fingerprint of the greater problem that began together with it and has the same cause.
+    pub parent: Option<String>,
+    /// Problems of its kind that are on and that nobody was told of, because there are too many.
+    pub held_back: u64,
 }
 
 impl Finding {
     /// Most users that a finding names.
     pub const MOST_USERS: usize = 20;
+}
+
+impl Keep for Finding {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.fingerprint.keep(to);
+        self.rule_id.to_owned().keep(to);
+        self.rule_version.keep(to);
+        keep_wire(&(self.kind, self.category, self.severity), to);
+        [&self.title, &self.description, &self.service].into_iter().for_each(|text| text.keep(to));
+        self.operation.keep(to);
+        self.labels.keep(to);
+        self.suggested_actions.keep(to);
+        self.affected_users.keep(to);
+        (self.affected_user_count, self.matches).keep(to);
+        ((self.first_at, self.last_at), self.detected_at).keep(to);
+        self.window_ms.keep(to);
+        keep_wire(&self.brief, to);
+        keep_wire(&self.evidence, to);
+        (self.phase == Phase::Recovered).keep(to);
+        self.parent.keep(to);
+        self.held_back.keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        let fingerprint = Keep::wake(from)?;
+        let rule_id = rule_named(&String::wake(from)?)?;
+        let rule_version = Keep::wake(from)?;
+        let (kind, category, severity) = wake_wire(from)?;
+        let (title, description, service) = (Keep::wake(from)?, Keep::wake(from)?, Keep::wake(from)?);
+        let (operation, labels) = (Keep::wake(from)?, Keep::wake(from)?);
+        let (suggested_actions, affected_users) = (Keep::wake(from)?, Keep::wake(from)?);
+        let (affected_user_count, matches) = Keep::wake(from)?;
+        let ((first_at, last_at), detected_at) = Keep::wake(from)?;
+        Some(Self {
+            fingerprint,
+            rule_id,
+            rule_version,
+            kind,
+            category,
+            severity,
+            title,
+            description,
+            service,
+            operation,
+            labels,
+            suggested_actions,
+            affected_users,
+            affected_user_count,
+            matches,
+            first_at,
+            last_at,
+            detected_at,
+            window_ms: Keep::wake(from)?,
+            brief: wake_wire(from)?,
+            evidence: wake_wire(from)?,
+            phase: if bool::wake(from)? { Phase::Recovered } else { Phase::Firing },
+            parent: Keep::wake(from)?,
+            held_back: Keep::wake(from)?,
+        })
+    }
 }

@@ -3,15 +3,22 @@
 //! A problem that lasts speaks at most once a second, and less often the longer it lasts; its first
 //! word comes at once. Which lines offend, and when it is over, is for the rules.
 
-use rustc_hash::FxHashMap;
-use stella_protocol::Timestamp;
+use std::collections::BTreeMap;
 
-use crate::evidence::{Case, Usual, finding};
+use rustc_hash::FxHashMap;
+use stella_protocol::evidence::Correlated;
+use stella_protocol::{AlertType, Text, Timestamp};
+
+use crate::budget::Budget;
+use crate::evidence::{Case, Usual, finding, reason_at};
 use crate::finding::{Finding, Phase};
+use crate::keep::keep_fields;
 use crate::kept::Line;
+use crate::kin;
+use crate::lesson::Lessons;
 use crate::recent::Recent;
 use crate::rules::{self, Rules};
-use crate::scope::OpName;
+pub(crate) use crate::subject::Subject;
 
 /// Shortest and longest time between two findings of a problem, in milliseconds.
 const REFRESH_MS: (i64, i64) = (1000, 10_000);
@@ -20,25 +27,23 @@ const REFRESH_PART: i64 = 10;
 /// Most findings in a second of engine time, so that an attacker with many names cannot buy the
 /// engine's time; what is over waits for the next second and is counted.
 const FINDINGS_A_SECOND: u32 = 50;
+/// Most problems of a kind that somebody is told of at once, as many as a small screen shows; the rest is
+/// counted.
+const MOST_TOLD: usize = 20;
+/// What ended is the same problem for so long when it begins again, in milliseconds.
+const REST_MS: i64 = 15 * 60_000;
+/// What began within five minutes of a problem, in milliseconds, is named; and how many of those are.
+const NEAR_MS: i64 = 5 * 60_000;
+const MOST_CORRELATED: usize = 10;
 /// First lines that a problem holds on to.
 const FIRST_LINES: usize = 3;
 
-/// What a problem is about.
-#[derive(Debug, Clone)]
-pub(crate) enum Subject {
-    Slow(OpName),
-    SlowEverywhere,
-    Spike(OpName),
-    Friction { op: OpName, user: Box<str> },
-    Retries(OpName),
-    Address { op: OpName, addr: Box<str> },
-    Account { op: OpName, user: Box<str> },
-    LockedOut(OpName),
-    Contradiction { op: OpName, sign: rules::data::Sign },
-    Vanished { op: OpName, user: Box<str>, had: f64, field: Box<str> },
-    Unwell { service: Box<str>, component: Box<str>, down: bool },
-    Silent(rules::silence::Source),
-    NewError { op: OpName, error: rules::new_error::ErrorName },
+/// What surrounds a problem.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Near<'a> {
+    pub(crate) recent: &'a Recent,
+    pub(crate) rules: &'a Rules,
+    pub(crate) budget: &'a Budget,
 }
 
 /// A problem that is on.
@@ -62,21 +67,27 @@ pub(crate) struct Incident {
     pub(crate) explained: bool,
     /// What it said last while its rule held, where it can outlast that.
     held: Option<Box<Finding>>,
-    opened: u64,
+    pub(crate) opened: u64,
     due: i64,
+    /// All its offending lines.
+    lines: u64,
+    /// Its fingerprint and title, once it has told its story.
+    known_as: Option<(String, Text)>,
+    /// Somebody was told of it.
+    told: bool,
 }
 
 impl Incident {
     /// The problem as of its last match (or of now, when it is over). None: it was over before it said a word.
-    fn say(&mut self, near: (&Recent, &Rules), phase: Phase) -> Option<Finding> {
-        if !rules::holds(self, near.0, near.1) {
+    fn say(&mut self, near: Near<'_>, phase: Phase) -> Option<Finding> {
+        if !rules::holds(self, near.recent, near.rules) {
             let held = self.held.as_deref()?;
             let last_at = Timestamp::from_millis(self.last_at);
             return Some(Finding { matches: self.pending, last_at, ..held.clone() });
         }
         self.version += 1;
-        let at = if phase == Phase::Firing { self.last_at } else { near.0.now };
-        let case = Case { recent: near.0, rules: near.1, incident: self, at };
+        let at = if phase == Phase::Firing { self.last_at } else { near.recent.now };
+        let case = Case { recent: near.recent, rules: near.rules, budget: near.budget, incident: self, at };
         let (finding, usual, lines) = finding(&case, phase);
         self.usual = usual;
         if self.first.is_empty() {
@@ -97,11 +108,29 @@ pub(crate) struct Desk {
     cap: usize,
     spoken: u32,
     findings: Vec<Finding>,
+    lessons: Lessons,
+    /// What ended lately: begun again, it is the same problem, and what was usual before it is known.
+    resting: BTreeMap<u64, Rest>,
+}
+
+/// A problem that ended lately.
+#[derive(Debug)]
+struct Rest {
+    ended_at: i64,
+    usual: Option<Usual>,
 }
 
 impl Desk {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { open: FxHashMap::default(), opened: 0, cap: rules.incidents.max(1), spoken: 0, findings: Vec::new() }
+        Self {
+            open: FxHashMap::default(),
+            opened: 0,
+            cap: rules.incidents.max(1),
+            spoken: 0,
+            findings: Vec::new(),
+            lessons: Lessons::default(),
+            resting: BTreeMap::new(),
+        }
     }
 
     /// The findings since the last time, in the order in which they were made.
@@ -117,6 +146,7 @@ impl Desk {
     pub(crate) fn touch(&mut self, key: u64, at: i64) -> bool {
         let Some(incident) = self.open.get_mut(&key) else { return false };
         incident.pending += 1;
+        incident.lines += 1;
         incident.last_at = at;
         true
     }
@@ -130,16 +160,8 @@ impl Desk {
     }
 
     /// A new problem, with the offending lines that made the rule sure; speaks at once, unless too many do.
-    pub(crate) fn open(&mut self, near: (&Recent, &Rules), key: u64, subject: Subject, first_at: i64, lines: u64) {
-        if self.insert(key, subject, first_at, near.0.now, lines) && self.may_speak() {
-            self.speak(near, key, Phase::Firing);
-        }
-    }
-
-    /// A new problem that begins with somebody getting in.
-    pub(crate) fn open_breached(&mut self, near: (&Recent, &Rules), key: u64, subject: Subject, first_at: i64) {
-        if self.insert(key, subject, first_at, near.0.now, 1) {
-            self.worsen(key, |incident| incident.breached = true);
+    pub(crate) fn open(&mut self, near: Near<'_>, key: u64, subject: Subject, first_at: i64, lines: u64) {
+        if self.insert(key, subject, first_at, near.recent.now, lines) && self.may_speak() {
             self.speak(near, key, Phase::Firing);
         }
     }
@@ -154,7 +176,7 @@ impl Desk {
             last_at: now,
             detected_at: now,
             pending: lines,
-            usual: None,
+            usual: self.resting.remove(&key).and_then(|rest| rest.usual),
             first: Vec::new(),
             breached: false,
             version: 0,
@@ -162,6 +184,9 @@ impl Desk {
             held: None,
             opened: self.opened,
             due: now,
+            lines,
+            known_as: None,
+            told: false,
         };
         self.opened += 1;
         self.open.insert(key, incident);
@@ -175,15 +200,99 @@ impl Desk {
         self.open.remove(&key).is_some()
     }
 
-    fn speak(&mut self, near: (&Recent, &Rules), key: u64, phase: Phase) {
-        let Some(incident) = self.open.get_mut(&key) else { return };
-        let Some(finding) = incident.say(near, phase) else { return };
+    fn speak(&mut self, near: Near<'_>, key: u64, phase: Phase) {
+        let now = near.recent.now;
+        let Some(mut incident) = self.open.remove(&key) else { return };
+        let said = incident.say(near, phase);
+        let age = now - incident.first_at;
+        let (shortest, longest) = REFRESH_MS;
+        incident.due = now + (age / REFRESH_PART).clamp(shortest, longest);
+        if let Some(finding) = said {
+            incident.known_as = Some((finding.fingerprint.clone(), finding.title.clone()));
+            if self.may_be_told(&incident, &finding, now) {
+                self.tell(&mut incident, finding, now);
+            }
+        }
+        self.open.insert(key, incident);
+    }
+
+    /// False while what people called false hides it, or while so many of its kind are told of already.
+    fn may_be_told(&self, incident: &Incident, finding: &Finding, now: i64) -> bool {
+        if incident.told || incident.breached {
+            return true;
+        }
+        let full = self.told_of(finding.kind).count() >= MOST_TOLD;
+        !full && !self.lessons.hides(&finding.fingerprint, incident.lines, now)
+    }
+
+    /// Problems of a kind that somebody was told of.
+    fn told_of(&self, kind: AlertType) -> impl Iterator<Item = &Incident> {
+        let told = move |incident: &&Incident| incident.told && !incident.explained;
+        self.open.values().filter(told).filter(move |incident| incident.subject.kind() == kind)
+    }
+
+    fn tell(&mut self, incident: &mut Incident, mut finding: Finding, now: i64) {
         self.spoken += 1;
         incident.pending = 0;
-        let age = near.0.now - incident.first_at;
-        let (shortest, longest) = REFRESH_MS;
-        incident.due = near.0.now + (age / REFRESH_PART).clamp(shortest, longest);
+        incident.told = true;
+        finding.parent = self.parent_of(incident);
+        finding.held_back = self.held_back(finding.kind);
+        if finding.held_back > 0 {
+            let more = format!(" {} more of this kind are counted and not shown.", finding.held_back);
+            finding.description = Text::from(finding.description.raw().to_owned() + &more);
+        }
+        self.correlate(incident, &mut finding);
+        if self.lessons.knows(&finding.fingerprint) {
+            let text = "called a false positive before: more than then was asked for";
+            finding.evidence.reasons.push(reason_at(incident.last_at, -0.2, text.to_owned(), Vec::new()));
+            finding.evidence.reasons.sort_by_key(|reason| reason.at);
+            finding.brief.reasons_against += 1;
+        }
+        self.lessons.told(&finding.fingerprint, incident.lines, now);
         self.findings.push(finding);
+    }
+
+    /// The fingerprint of the greater problem that began together with this one.
+    fn parent_of(&self, incident: &Incident) -> Option<String> {
+        let parents = self.open.values().filter(|other| other.told && kin::is_parent(other, incident));
+        let parent = parents.min_by_key(|other| kin::preference(other))?;
+        parent.known_as.as_ref().map(|(fingerprint, _)| fingerprint.clone())
+    }
+
+    /// Problems of a kind that there is no room to tell of.
+    fn held_back(&self, kind: AlertType) -> u64 {
+        let held = |incident: &&Incident| {
+            let known = incident.known_as.as_ref();
+            let hidden =
+                known.is_some_and(|(fingerprint, _)| self.lessons.hides(fingerprint, incident.lines, incident.last_at));
+            !incident.told && !incident.explained && incident.known_as.is_some() && !hidden
+        };
+        self.open.values().filter(held).filter(|incident| incident.subject.kind() == kind).count() as u64
+    }
+
+    /// What else began about then.
+    fn correlate(&self, incident: &Incident, finding: &mut Finding) {
+        let near = |other: &&Incident| other.told && (other.first_at - incident.first_at).abs() <= NEAR_MS;
+        let mut others: Vec<&Incident> = self.open.values().filter(near).collect();
+        others.sort_by_key(|other| ((other.first_at - incident.first_at).abs(), other.opened));
+        let named = others.into_iter().filter_map(|other| {
+            let (_, title) = other.known_as.as_ref()?;
+            Some(Correlated { text: title.clone(), alert: None, offset_ms: other.first_at - incident.first_at })
+        });
+        finding.evidence.correlated = named.take(MOST_CORRELATED).collect();
+    }
+
+    /// Somebody called a problem false; false: nothing is known of it.
+    pub(crate) fn mark_false(&mut self, fingerprint: &str, at: Timestamp) -> bool {
+        self.lessons.mark(fingerprint, at)
+    }
+
+    pub(crate) fn lessons(&self) -> &Lessons {
+        &self.lessons
+    }
+
+    pub(crate) fn lessons_mut(&mut self) -> &mut Lessons {
+        &mut self.lessons
     }
 
     fn may_speak(&self) -> bool {
@@ -192,8 +301,9 @@ impl Desk {
 
     /// A new second: everybody may speak again. Keys of the problems, in the order in which they are
     /// due, and then in which they were opened.
-    pub(crate) fn next_second(&mut self) -> Vec<u64> {
+    pub(crate) fn next_second(&mut self, now: i64) -> Vec<u64> {
         self.spoken = 0;
+        self.resting.retain(|_, rest| now - rest.ended_at <= REST_MS);
         let mut keys: Vec<(i64, u64, u64)> =
             self.open.iter().map(|(&key, incident)| (incident.due, incident.opened, key)).collect();
         keys.sort_unstable();
@@ -201,30 +311,40 @@ impl Desk {
     }
 
     /// Lets a problem speak if it has something to say and its time has come.
-    pub(crate) fn refresh(&mut self, near: (&Recent, &Rules), key: u64) {
-        let due = |incident: &Incident| incident.pending > 0 && !incident.explained && incident.due <= near.0.now;
+    pub(crate) fn refresh(&mut self, near: Near<'_>, key: u64) {
+        let due = |incident: &Incident| incident.pending > 0 && !incident.explained && incident.due <= near.recent.now;
         if self.may_speak() && self.open.get(&key).is_some_and(due) {
             self.speak(near, key, Phase::Firing);
         }
     }
 
     /// The problem is over by itself, once what it still had to say is said.
-    pub(crate) fn close(&mut self, near: (&Recent, &Rules), key: u64) {
+    pub(crate) fn close(&mut self, near: Near<'_>, key: u64) {
         if self.open.get(&key).is_some_and(|incident| incident.pending > 0 && !incident.explained) {
             if !self.may_speak() {
                 return;
             }
             self.speak(near, key, Phase::Firing);
         }
-        self.open.remove(&key);
+        self.end(key, near.recent.now);
+    }
+
+    fn end(&mut self, key: u64, now: i64) {
+        let Some(incident) = self.open.remove(&key) else { return };
+        if let Some((fingerprint, _)) = incident.known_as.as_ref().filter(|_| incident.told) {
+            self.lessons.goes_on(fingerprint, incident.lines);
+        }
+        if self.resting.len() < self.cap {
+            self.resting.insert(key, Rest { ended_at: now, usual: incident.usual });
+        }
     }
 
     /// The problem is over and somebody said so.
-    pub(crate) fn recover(&mut self, near: (&Recent, &Rules), key: u64) {
-        if self.open.get(&key).is_some_and(|incident| incident.version > 0) {
+    pub(crate) fn recover(&mut self, near: Near<'_>, key: u64) {
+        if self.open.get(&key).is_some_and(|incident| incident.told) {
             self.speak(near, key, Phase::Recovered);
         }
-        self.open.remove(&key);
+        self.end(key, near.recent.now);
     }
 
     /// Changes what a problem is about; when that changed something, it says so at the next second.
@@ -240,7 +360,7 @@ impl Desk {
     pub(crate) fn still_silent(&mut self, still_ms: i64, now: i64) {
         let silences = self.open.values_mut().filter(|incident| matches!(incident.subject, Subject::Silent(_)));
         for incident in silences.filter(|incident| now - incident.last_at >= still_ms) {
-            (incident.last_at, incident.pending) = (now, incident.pending + 1);
+            (incident.last_at, incident.pending, incident.lines) = (now, incident.pending + 1, incident.lines + 1);
         }
     }
 
@@ -252,3 +372,24 @@ impl Desk {
             .for_each(|incident| incident.explained = true);
     }
 }
+
+keep_fields!(Rest { ended_at, usual });
+keep_fields!(Incident {
+    subject,
+    first_at,
+    last_at,
+    detected_at,
+    pending,
+    usual,
+    first,
+    breached,
+    version,
+    explained,
+    held,
+    opened,
+    due,
+    lines,
+    known_as,
+    told,
+});
+keep_fields!(Desk { open, opened, cap, spoken, findings, lessons, resting });

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use stella_protocol::{LineId, LogEvent, Text, Untrusted};
 
+use crate::keep::keep_fields;
+
 /// A kept line.
 pub(crate) type Line = (LineId, Arc<LogEvent<'static>>);
 
@@ -109,6 +111,8 @@ fn shrunk(event: &LogEvent<'_>) -> LogEvent<'static> {
         ..LogEvent::default()
     }
 }
+
+keep_fields!(Kept { cap, lines, floor });
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! line ─> Mark (keys and flags) ─> Recent: tape of marks, kept lines, half hours of operations
-//!           └─> rules/* ─> Desk of problems ─> Story (what the rule tells) ─> evidence ─> Finding
+//!           └─> rules/*: baseline (what is usual) ─> llr (how much likelier if something changed)
+//!                 └─ enough for the budget ─> Desk of problems ─> Story ─> evidence ─> Finding
 //! ```
 //!
 //! Every number in the evidence is a [`Figure`](stella_protocol::Figure): [`recompute`] counts it
@@ -10,23 +11,37 @@
 //!
 //! Architecture Invariant: nothing here knows where lines come from or where findings go.
 
+mod baseline;
+mod budget;
 mod cells;
+mod checkpoint;
 mod counts;
 mod engine;
 mod evidence;
+mod faults;
 mod finding;
+mod gate;
 mod incident;
+mod keep;
 mod kept;
 mod key;
+mod kin;
+mod lesson;
+mod llr;
 mod mark;
 mod measure;
+mod overall;
 mod recent;
 mod rules;
 mod scope;
+mod speed;
+mod subject;
 mod tape;
 mod template;
 
+pub use checkpoint::{Checkpoint, Refused};
 pub use engine::Engine;
 pub use finding::{Finding, Phase};
+pub use lesson::Lesson;
 pub use measure::recompute;
 pub use rules::Rules;

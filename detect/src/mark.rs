@@ -3,6 +3,7 @@
 use stella_protocol::log::{Category, ComponentHealth, Login};
 use stella_protocol::{Level, LogEvent};
 
+use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::measure::Facts;
 
@@ -207,6 +208,33 @@ impl Mark {
         }
     }
 }
+
+impl Keep for Flags {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        u32::wake(from).map(Self)
+    }
+}
+
+keep_fields!(Mark {
+    line,
+    at,
+    duration,
+    service,
+    op,
+    user,
+    addr,
+    error,
+    template,
+    component,
+    retries,
+    flags,
+    back_op,
+    back_rare,
+});
 
 #[cfg(test)]
 mod tests {

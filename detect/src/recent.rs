@@ -5,14 +5,17 @@
 
 use stella_protocol::{Figure, LineId, LogEvent, LogLink, Measure, Text, Timestamp, Untrusted};
 
-use crate::cells::Cells;
+use crate::cells::{Cells, Place};
 use crate::counts::History;
+use crate::faults::Faults;
+use crate::keep::keep_fields;
 use crate::kept::Kept;
 use crate::key;
 use crate::mark::{Flags, Mark};
 use crate::measure::Tally;
 use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
+use crate::speed::Speed;
 use crate::tape::{Seq, Tape, Thread};
 use crate::template;
 
@@ -23,20 +26,24 @@ const MOST_NAMED: usize = 64;
 /// Calls after which an operation is no invention.
 const ESTABLISHED_CALLS: u64 = 32;
 
+/// So long after a deploy failures and slow calls count for less, in milliseconds; and so long no line
+/// may have spoken of one before.
+const GRACE_MS: i64 = 60_000;
+/// Before all time, without leaving the numbers.
+const NEVER: i64 = i64::MIN / 2;
+
 /// What is known of an operation.
 #[derive(Debug)]
 pub(crate) struct OpCell {
     pub(crate) name: OpName,
-    pub(crate) limit_ms: f64,
-    pub(crate) own_limit: bool,
+    /// The fixed limit that somebody set for it.
+    pub(crate) limit_ms: Option<f64>,
     pub(crate) history: History,
-    /// Its alert for slowness is on, or it is part of one.
-    pub(crate) slow: bool,
-    /// Second in which its errors were last weighed in vain.
-    pub(crate) weighed_at: i64,
+    pub(crate) speed: Speed,
+    pub(crate) faults: Faults,
     born: i64,
     last: Option<Seq>,
-    calls: u64,
+    pub(crate) calls: u64,
 }
 
 impl OpCell {
@@ -44,12 +51,11 @@ impl OpCell {
         let operation = event.operation.as_ref().map(Untrusted::raw).filter(|name| *name != "-");
         let word = operation.unwrap_or_default();
         Self {
-            limit_ms: rules.limit_ms(word),
-            own_limit: rules.has_own_limit(word),
+            limit_ms: rules.fixed_limit_ms(word),
             name: OpName { service: event.service.raw().into(), operation: operation.map(Into::into) },
             history: History::default(),
-            slow: false,
-            weighed_at: i64::MIN,
+            speed: Speed::default(),
+            faults: Faults::default(),
             born: at,
             last: None,
             calls: 0,
@@ -74,6 +80,9 @@ pub(crate) struct Recent {
     pub(crate) last_line_at: i64,
     pub(crate) first_line_at: i64,
     pub(crate) lines: u64,
+    /// When the last deploy showed, and the last line that spoke of one.
+    deployed_at: i64,
+    deploy_line_at: i64,
     tape: Tape,
     kept: Kept,
     /// Counts by user are whole from here on.
@@ -90,6 +99,8 @@ impl Recent {
             last_line_at: i64::MIN,
             first_line_at: i64::MIN,
             lines: 0,
+            deployed_at: NEVER,
+            deploy_line_at: NEVER,
             tape: Tape::new(rules.remembered_lines),
             kept: Kept::new(rules.kept_lines),
             users_floor: i64::MIN,
@@ -97,23 +108,33 @@ impl Recent {
         }
     }
 
-    /// Takes a line in. Says what it is and whether it was slow for its operation.
-    pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, bool) {
+    /// Takes the fixed limits of `rules` over.
+    pub(crate) fn set_limits(&mut self, rules: &Rules) {
+        self.retries = rules.retries;
+        for (_, cell) in self.ops.iter_mut() {
+            cell.limit_ms = rules.fixed_limit_ms(cell.name.operation.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// Takes a line in. Says what it is and where its operation is.
+    pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, Place) {
         let at = event.engine_time.millis().max(self.now);
         (self.now, self.last_line, self.last_line_at) = (at, line.0, at);
         self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
         self.lines += 1;
         let mut mark = Mark::of(line.0, at, event);
-        let cell = self.ops.touch_or(mark.op, || OpCell::new(at, event, rules));
-        let slow = mark.duration > cell.limit_ms;
+        if mark.flags.has(Flags::DEPLOY) {
+            self.note_deploy(at);
+        }
+        let place = self.ops.place_or(mark.op, || OpCell::new(at, event, rules));
+        let cell = self.ops.at_mut(place);
         let bucket = cell.history.at(at);
         bucket.calls += 1;
         bucket.failed += u32::from(mark.is_error());
         if mark.duration.is_finite() {
-            bucket.add_duration(mark.duration, slow);
+            bucket.add_duration(mark.duration, cell.limit_ms.is_some_and(|limit| mark.duration > limit));
         }
-        if slow
-            || mark.retries >= self.retries
+        if mark.retries >= self.retries
             || mark.flags.any(Flags::FAILED.and(Flags::LOCKED_OUT).and(Flags::LOGIN_OK))
             || mark.flags.any(Flags::UNWELL.and(Flags::CONTRADICTION).and(Flags::DEPLOY))
         {
@@ -129,7 +150,20 @@ impl Recent {
         if established {
             self.ops.promote(mark.op);
         }
-        (mark, slow)
+        (mark, place)
+    }
+
+    /// A deploy shows in a line or several. What speaks of deploys all the time is no mark of one.
+    fn note_deploy(&mut self, at: i64) {
+        if at - self.deploy_line_at > GRACE_MS {
+            self.deployed_at = at;
+        }
+        self.deploy_line_at = at;
+    }
+
+    /// True for a minute after a deploy: what starts anew may stumble.
+    pub(crate) fn is_deploying(&self) -> bool {
+        self.now - self.deployed_at < GRACE_MS
     }
 
     /// A mark more for each other user that the line names, since a query by user finds it.
@@ -151,9 +185,10 @@ impl Recent {
         }
     }
 
-    /// Keeps a line whole that does not look like trouble by itself.
+    /// Keeps a line whole that does not look like trouble by itself: the newest one.
     pub(crate) fn keep(&mut self, line: LineId, event: &LogEvent<'_>) {
         self.kept.push(line, event);
+        self.tape.name_newest(template::key_of(event.message.raw()));
     }
 
     pub(crate) fn kept(&self) -> &Kept {
@@ -249,3 +284,19 @@ pub(crate) fn link(scope: &Scope, span: Span) -> LogLink {
         up_to: Some(LineId(span.up_to)),
     }
 }
+
+keep_fields!(OpCell { name, limit_ms, history, speed, faults, born, last, calls });
+keep_fields!(Recent {
+    ops,
+    now,
+    last_line,
+    last_line_at,
+    first_line_at,
+    lines,
+    deployed_at,
+    deploy_line_at,
+    tape,
+    kept,
+    users_floor,
+    retries,
+});

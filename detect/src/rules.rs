@@ -1,7 +1,8 @@
 //! Every threshold of the engine in one place, and one room for each rule.
 //!
-//! The numbers here are the fixed rules of the first form: a user may set them. Nothing here looks at
-//! a line; the rooms below do.
+//! By default evidence decides, and the one number that a user needs is [`Rules::sensitivity`]; the
+//! counts here say only what is too little to wake anybody for, whatever the evidence. The fixed rules
+//! of the first form can be switched on besides. Nothing here looks at a line; the rooms below do.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,14 @@ pub(crate) mod silence;
 /// The thresholds. Times are milliseconds of engine time, shares are percent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// Most milliseconds that an operation may take, by its name.
+    /// False alerts an hour that somebody is ready to bear, of all kinds together.
+    pub sensitivity: f64,
+    /// Also the fixed rules of the first form: limits, counts of errors, of failures, of failed logins.
+    pub fixed: bool,
+    /// Limits that a user set for operations: over them is an alert, whatever is usual. Milliseconds.
+    pub fixed_limits_ms: BTreeMap<String, f64>,
+    /// Most milliseconds that an operation may take, by its name, for who reads lines and charts, and for the
+    /// fixed rules.
     pub limits_ms: BTreeMap<String, f64>,
     /// The same for every operation not named above.
     pub default_limit_ms: f64,
@@ -34,9 +42,11 @@ pub struct Rules {
     pub security_window_ms: i64,
     /// Fewest slow calls for an alert, so that one slow call is none.
     pub slow_calls: u32,
-    /// How much slower than usual an operation without a limit of its own must be.
+    /// How many times slower than usual an operation must be to be worth waking somebody for.
     pub slow_ratio: f64,
-    /// Operations that must be slow at once to be one problem.
+    /// The same for everything at once.
+    pub everywhere_ratio: f64,
+    /// Operations that must be slow, or fail, at once to be one problem.
     pub slow_everywhere: u32,
     /// Fewest errors for a spike.
     pub spike_errors: u32,
@@ -62,7 +72,7 @@ pub struct Rules {
     pub silence_arrivals: u32,
     /// Shortest silence worth an alert.
     pub silence_ms: i64,
-    /// How long a service must have been speaking (a heartbeat need not).
+    /// How long a service must have been speaking (a heartbeat need not): a batch is over sooner.
     pub silence_age_ms: i64,
     /// How many times the longest usual gap.
     pub silence_gaps: i64,
@@ -96,12 +106,16 @@ impl Default for Rules {
         ];
         Self {
             limits_ms: limits.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect(),
+            sensitivity: 0.2,
+            fixed: false,
+            fixed_limits_ms: BTreeMap::new(),
             default_limit_ms: 1000.0,
             window_ms: 60_000,
             slow_window_ms: 300_000,
             security_window_ms: 600_000,
             slow_calls: 5,
             slow_ratio: 1.5,
+            everywhere_ratio: 1.4,
             slow_everywhere: 3,
             spike_errors: 5,
             spike_same_type: 3,
@@ -115,8 +129,8 @@ impl Default for Rules {
             vanished_from: 3.0,
             silence_arrivals: 20,
             silence_ms: 60_000,
-            silence_age_ms: 300_000,
-            silence_gaps: 10,
+            silence_age_ms: 900_000,
+            silence_gaps: 3,
             warm_up_lines: 200,
             warm_up_ms: 300_000,
             new_errors: 3,
@@ -131,30 +145,49 @@ impl Default for Rules {
 
 impl Rules {
     /// Edition of the rules, named by every alert.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
+
+    /// How much is remembered at most: a state that was kept with other bounds cannot be taken up.
+    pub(crate) fn bounds(&self) -> [u64; 5] {
+        [self.remembered_lines, self.kept_lines, self.operations, self.people, self.incidents].map(|most| most as u64)
+    }
 
     /// Most milliseconds that `operation` may take.
     pub fn limit_ms(&self, operation: &str) -> f64 {
         self.limits_ms.get(operation).copied().unwrap_or(self.default_limit_ms)
     }
 
-    /// True when `operation` has a limit of its own.
-    pub fn has_own_limit(&self, operation: &str) -> bool {
-        self.limits_ms.contains_key(operation)
+    /// The limit over which `operation` is an alert, whatever is usual for it; None: evidence decides.
+    pub fn fixed_limit_ms(&self, operation: &str) -> Option<f64> {
+        let set = self.fixed_limits_ms.get(operation).copied();
+        set.or_else(|| self.fixed.then(|| self.limit_ms(operation)))
     }
+}
+
+/// The rule of that name, for reading a kept state.
+pub(crate) fn rule_named(name: &str) -> Option<&'static str> {
+    performance::RULES
+        .into_iter()
+        .chain(errors::RULES)
+        .chain(friction::RULES)
+        .chain(security::RULES)
+        .chain(data::RULES)
+        .chain([health::RULE, silence::RULE, new_error::RULE])
+        .find(|rule| *rule == name)
 }
 
 /// True when what the rule would tell now is still the problem; else its last words stand.
 pub(crate) fn holds(incident: &Incident, recent: &Recent, rules: &Rules) -> bool {
     match incident.subject {
         Subject::SlowEverywhere => performance::holds_everywhere(recent, rules),
+        Subject::SpikeEverywhere => errors::holds_everywhere(recent, rules),
         _ => true,
     }
 }
 
 /// True for a problem that can last longer than its rule holds, so that its last words are kept.
 pub(crate) fn may_outlast(subject: &Subject) -> bool {
-    matches!(subject, Subject::SlowEverywhere)
+    matches!(subject, Subject::SlowEverywhere | Subject::SpikeEverywhere)
 }
 
 /// What the rule of a problem has to tell.
@@ -163,11 +196,13 @@ pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
         Subject::Slow(op) => performance::tell(case, op),
         Subject::SlowEverywhere => performance::tell_everywhere(case),
         Subject::Spike(op) => errors::tell(case, op),
+        Subject::SpikeEverywhere => errors::tell_everywhere(case),
         Subject::Friction { op, user } => friction::tell(case, op, user),
         Subject::Retries(op) => friction::tell_retries(case, op),
         Subject::Address { op, addr } => security::tell_address(case, op, addr),
         Subject::Account { op, user } => security::tell_account(case, op, user),
         Subject::LockedOut(op) => security::tell_locked_out(case, op),
+        Subject::LoginsEverywhere => security::tell_everywhere(case),
         Subject::Contradiction { op, sign } => data::tell(case, op, *sign),
         Subject::Vanished { op, user, had, field } => data::tell_vanished(case, op, user, *had, field),
         Subject::Unwell { service, component, down } => health::tell(case, service, component, *down, phase),
@@ -185,6 +220,10 @@ mod tests {
         let rules = Rules::default();
         assert!((rules.limit_ms("get_shared_agents") - 200.0).abs() < f64::EPSILON);
         assert!((rules.limit_ms("export_report") - 1000.0).abs() < f64::EPSILON);
-        assert!(rules.has_own_limit("search_rag") && !rules.has_own_limit("export_report"));
+        assert_eq!(rules.fixed_limit_ms("search_rag"), None);
+        let fixed = Rules { fixed: true, ..Rules::default() };
+        assert_eq!(fixed.fixed_limit_ms("search_rag"), Some(800.0));
+        let set = [("search_rag".to_owned(), 700.0)];
+        assert_eq!(Rules { fixed_limits_ms: set.into(), ..fixed }.fixed_limit_ms("search_rag"), Some(700.0));
     }
 }

@@ -3,6 +3,7 @@
 
 use stella_protocol::query::term;
 
+use crate::keep::keep_fields;
 use crate::key;
 use crate::mark::{Flags, Mark};
 
@@ -30,6 +31,11 @@ impl OpName {
     pub(crate) fn is_name(&self) -> bool {
         let operation = self.operation.as_ref().map_or(0, |name| name.len());
         self.service.len().max(operation) <= key::LONGEST_NAME
+    }
+
+    /// An order among operations that does not depend on who was seen first.
+    pub(crate) fn order(&self) -> (&str, &str) {
+        (&self.service, self.operation.as_deref().unwrap_or_default())
     }
 
     /// The operation, or the service where there is none.
@@ -177,6 +183,8 @@ impl Filter {
             && (self.retries == 0 || mark.retries >= self.retries)
     }
 }
+
+keep_fields!(OpName { service, operation });
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! Walking a thread visits only lines that can matter. What fell off the ring is known to be gone:
 //! nobody counts over a span that the ring does not hold.
 
+use crate::keep::keep_fields;
 use crate::mark::Mark;
 
 /// A place on the tape; rises by one with every mark.
@@ -39,6 +40,14 @@ impl Tape {
     pub(crate) fn get(&self, seq: Seq) -> Option<&Mark> {
         let held = seq < self.next && self.next - seq <= self.marks.len() as u64;
         held.then(|| &self.marks[(seq % self.cap as u64) as usize])
+    }
+
+    /// Gives the newest mark its template.
+    pub(crate) fn name_newest(&mut self, template: u64) {
+        let Some(newest) = self.next.checked_sub(1) else { return };
+        if let Some(mark) = self.marks.get_mut((newest % self.cap as u64) as usize) {
+            mark.template = template;
+        }
     }
 
     /// Adds a mark behind `last_op`, the one before of its operation.
@@ -83,6 +92,8 @@ pub(crate) enum Thread {
     /// The rare ones of all.
     Rare,
 }
+
+keep_fields!(Tape { cap, marks, next, floor, last_rare });
 
 #[cfg(test)]
 mod tests {

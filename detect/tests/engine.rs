@@ -4,8 +4,12 @@
 
 #[path = "engine/bounds.rs"]
 mod bounds;
+#[path = "engine/evidence.rs"]
+mod evidence;
 #[path = "engine/figures.rs"]
 mod figures;
+#[path = "engine/life.rs"]
+mod life;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/stream.rs"]

@@ -1,14 +1,18 @@
 //! Stored data that contradict themselves: somebody says so, or an owner who had things has none.
 //!
-//! A single impossible fact is worth an alert. A search that finds nothing is not one, nor is the
-//! deletion of the last few things.
+//! A single impossible fact is worth an alert, unless it is said so often that it is usual. A search that
+//! finds nothing is not one, nor is the deletion of the last few things.
 
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity};
 
+use crate::baseline::{Prior, Share, faded};
+use crate::budget::{Budget, Kind, LEAST};
 use crate::cells::Cells;
 use crate::evidence::{Card, Case, Story, number, several};
-use crate::incident::{Desk, Subject};
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
+use crate::llr::{Page, outcome};
 use crate::mark::{CONTRADICTIONS, Flags, Mark};
 use crate::recent::Recent;
 use crate::rules::{Rules, errors};
@@ -16,6 +20,8 @@ use crate::scope::{OpName, Scope};
 
 const SAID: Card = Card { id: "data", kind: AlertType::DataInconsistency, category: Category::Data };
 const VANISHED: Card = Card { id: "data.vanished", ..SAID };
+/// Its rules.
+pub(crate) const RULES: [&str; 2] = [SAID.id, VANISHED.id];
 
 /// Attributes that count what an owner has.
 const COUNTS: [&str; 5] = ["itemCount", "documentCount", "resultCount", "count", "total"];
@@ -42,31 +48,93 @@ impl Sign {
     }
 }
 
-/// A loud line that speaks of contradicting data.
-pub(crate) fn observe(desk: &mut Desk, recent: &Recent, mark: &Mark, rules: &Rules, event: &LogEvent<'_>) {
-    let filed_elsewhere = event.category.is_some_and(|category| category != Category::Data);
-    if event.login.is_some() || filed_elsewhere {
-        return;
+/// A burst that is worth waking somebody for, in lines a second: six in five minutes.
+const BURST: f64 = 0.02;
+/// Before anything is seen, data are believed to be said to contradict themselves once a week: a single
+/// such line is then evidence enough.
+const WEEK_S: f64 = 604_800.0;
+/// Half-life of what is known of how often that is said, in milliseconds: a day; and the longest time, in
+/// seconds, that this leaves.
+const SAID_HALF_MS: f64 = 86_400_000.0;
+const LONGEST_S: f64 = 124_650.0;
+/// An alert that lasts so long is how things are now.
+const NEW_NORMAL_MS: i64 = 2 * 3_600_000;
+
+/// How often an operation says one of the signs.
+#[derive(Debug, Default)]
+struct Rate {
+    page: Page,
+    /// Lines (of an alert only the first), faded.
+    said: f64,
+    faded_at: i64,
+    at: i64,
+    since: i64,
+}
+
+/// Every operation that says such things.
+#[derive(Debug)]
+pub(crate) struct Signs {
+    cells: Cells<Rate>,
+}
+
+impl Signs {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { cells: Cells::new(rules.operations) }
     }
-    let sign = Sign::of(mark.flags);
-    let key = key::join(&[key::of(SAID.id), mark.op, key::of(sign.word)]);
-    if desk.touch(key, mark.at) {
-        return;
-    }
-    if let Some(cell) = recent.ops.get(mark.op) {
-        desk.open((recent, rules), key, Subject::Contradiction { op: cell.name.clone(), sign }, mark.at, 1);
+
+    /// A loud line that speaks of contradicting data.
+    pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
+        let filed_elsewhere = event.category.is_some_and(|category| category != Category::Data);
+        if event.login.is_some() || filed_elsewhere {
+            return;
+        }
+        let sign = Sign::of(mark.flags);
+        let key = key::join(&[key::of(SAID.id), mark.op, key::of(sign.word)]);
+        let (recent, at) = (near.recent, mark.at);
+        let rate = self.cells.touch_or(key, Rate::default);
+        let left = faded(&mut rate.faded_at, at, SAID_HALF_MS);
+        rate.said *= left;
+        let watched_s = ((at - recent.first_line_at) as f64 / 1000.0).min(LONGEST_S);
+        let usual = (1.0 + rate.said) / (WEEK_S + watched_s);
+        // A Poisson process of the greater rate against one of the usual: what a line says, less what the time
+        // before it says.
+        let greater = BURST.max(usual * 5.0);
+        let waited_s = if rate.page.suspects() { (at - rate.at) as f64 / 1000.0 } else { 0.0 };
+        rate.page.add((greater / usual).ln() - (greater - usual) * waited_s, at);
+        rate.at = at;
+        if desk.touch(key, at) {
+            rate.said += f64::from(u8::from(at - rate.since > NEW_NORMAL_MS));
+            return;
+        }
+        rate.said += 1.0;
+        if !near.rules.fixed && !near.budget.is_enough(Kind::Data, &rate.page) {
+            return;
+        }
+        (rate.since, rate.page) = (at, Page::default());
+        if let Some(cell) = recent.ops.get(mark.op) {
+            self.cells.promote(key);
+            desk.open(near, key, Subject::Contradiction { op: cell.name.clone(), sign }, at, 1);
+        }
     }
 }
+
+/// Of reads that counted something before, one in two thousand is believed to find nothing any more, and
+/// two hundred outweigh the belief; where filters make that common, one is no sign.
+const FALLS: Prior = Prior { share: 0.0005, worth: 200.0 };
+/// Where data vanish, they do so for most of those who look.
+const VANISH: f64 = 0.8;
 
 /// What owners had when they were last seen.
 #[derive(Debug)]
 pub(crate) struct Owners {
     cells: Cells<f64>,
+    /// How often counts fall to nothing, by operation and field.
+    falls: Cells<Share>,
 }
 
 impl Owners {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.people) }
+        Self { cells: Cells::new(rules.people), falls: Cells::new(rules.operations) }
     }
 
     /// A line of a user that may count what the user has.
@@ -74,7 +142,7 @@ impl Owners {
         &mut self,
         desk: &mut Desk,
         recent: &mut Recent,
-        rules: &Rules,
+        (rules, budget): (&Rules, &mut Budget),
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
@@ -87,7 +155,14 @@ impl Owners {
         }
         let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);
         let had = std::mem::replace(self.cells.touch_or(key, || count), count);
-        if count != 0.0 || had < rules.vanished_from {
+        if had < rules.vanished_from {
+            return;
+        }
+        budget.count(Kind::Data);
+        let falls = self.falls.touch_or(key::join(&[mark.op, key::of(field)]), Share::default);
+        let usual = falls.usual(FALLS);
+        falls.teach(u32::from(count == 0.0), 1, mark.at);
+        if count != 0.0 || outcome(true, usual, VANISH) < LEAST {
             return;
         }
         recent.keep(stella_protocol::LineId(mark.line), event);
@@ -97,7 +172,7 @@ impl Owners {
         if let Some(cell) = recent.ops.get(mark.op) {
             let (op, field) = (cell.name.clone(), field.as_str().into());
             let subject = Subject::Vanished { op, user: user.raw().into(), had, field };
-            desk.open((&*recent, rules), key, subject, mark.at, 1);
+            desk.open(Near { recent, rules, budget }, key, subject, mark.at, 1);
         }
     }
 }
@@ -205,5 +280,19 @@ pub(crate) fn tell_vanished(case: &Case<'_>, op: &OpName, user: &str, had: f64, 
         usual,
         threshold: None,
         reasons,
+    }
+}
+
+keep_fields!(Rate { page, said, faded_at, at, since });
+keep_fields!(Signs { cells });
+keep_fields!(Owners { cells, falls });
+
+impl Keep for Sign {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.flag.keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        Flags::wake(from).map(Self::of)
     }
 }

@@ -1,36 +1,54 @@
-//! More errors than usual in an operation (or in a service, where no operation is named).
+//! More errors than usual: in an operation (or a service, where no operation is named), or a few in a
+//! hundred of everything.
 //!
-//! Failed logins are left to the security rules, one person's failures to friction.
+//! Each call says something for or against; the sum decides. Failed logins are left to the security
+//! rules, one person's failures to friction: without the user who failed most often there must be
+//! evidence enough all the same.
 
 use rustc_hash::FxHashMap;
-use stella_protocol::{AlertType, Category, Measure, Severity};
+use stella_protocol::{AlertType, Category};
 
-use crate::counts::{Bucket, Drawn, span_start};
-use crate::evidence::{Card, Case, Chart, Story, number, several, words};
-use crate::incident::{Desk, Subject};
+use crate::budget::{Budget, Kind};
+use crate::cells::Place;
+use crate::counts::{Bucket, span_start};
+use crate::evidence::Card;
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::keep_fields;
 use crate::key;
-use crate::mark::{Flags, Mark};
+use crate::mark::Mark;
+use crate::overall::Overall;
 use crate::recent::{OpCell, Recent};
 use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
 
-const CARD: Card = Card { id: "errors", kind: AlertType::ErrorSpike, category: Category::Performance };
+mod story;
 
-/// Times the usual share that a spike must be, where that is known.
-const SPIKE_RATIO: f64 = 3.0;
+pub(crate) use story::{tell, tell_everywhere};
+
+const CARD: Card = Card { id: "errors", kind: AlertType::ErrorSpike, category: Category::Performance };
+const EVERYWHERE: Card = Card { id: "errors.everywhere", ..CARD };
+/// Its rules.
+pub(crate) const RULES: [&str; 2] = [CARD.id, EVERYWHERE.id];
+
+/// Times the usual share that a spike must be by the fixed rule, where that is known.
+const FIXED_RATIO: f64 = 3.0;
 /// Lines before a span from which the usual share is known.
 const USUAL_LINES: u32 = 50;
-/// Share of failing lines, in percent, from which a spike is high, and critical.
-const HIGH_PERCENT: f64 = 20.0;
-const CRITICAL_PERCENT: f64 = 50.0;
-/// Errors for critical.
-const CRITICAL_ERRORS: f64 = 10.0;
-/// Points of the chart: half an hour.
-const CHART_STEPS: i64 = 180;
+/// Share of failing lines, in percent, from which more than that is usual no more.
+const MOST_PERCENT: f64 = 50.0;
+/// One problem, when at least this part (one in so many) of the busy operations fails more.
+const EVERYWHERE_PART: u32 = 3;
+/// Of the evidence that an alert needs, what must be left for one of everything without the operation
+/// that says most.
+const REST_PART: f64 = 0.5;
 
 /// The key of a spike of an operation.
 pub(crate) fn key_of(op: u64) -> u64 {
     key::join(&[key::of(CARD.id), op])
+}
+
+pub(crate) fn everywhere_key() -> u64 {
+    key::of(EVERYWHERE.id)
 }
 
 /// What identifies an operation.
@@ -50,47 +68,148 @@ fn window(cell: &OpCell, now: i64, rules: &Rules) -> (i64, Bucket) {
     }
 }
 
-fn is_spike(cell: &OpCell, now: i64, rules: &Rules) -> bool {
+/// The rule of the first form: so many errors, and a share of failing lines.
+fn is_spike_by_count(cell: &OpCell, now: i64, rules: &Rules) -> bool {
     let (window_ms, sum) = window(cell, now, rules);
-    if sum.failed < rules.spike_errors {
+    if !rules.fixed || sum.failed < rules.spike_errors {
         return false;
     }
     let before = cell.history.sum(i64::MIN / 2, span_start(now, window_ms) - 1);
     let usual = if before.calls >= USUAL_LINES { before.failed_percent().unwrap_or(0.0) } else { 0.0 };
-    sum.failed_percent()
-        .is_some_and(|share| share >= rules.spike_percent.max(usual * SPIKE_RATIO).min(CRITICAL_PERCENT))
+    sum.failed_percent().is_some_and(|share| share >= rules.spike_percent.max(usual * FIXED_RATIO).min(MOST_PERCENT))
 }
 
-/// A line that failed.
-pub(crate) fn observe(desk: &mut Desk, recent: &mut Recent, rules: &Rules, mark: &Mark) {
-    let (key, now) = (key_of(mark.op), recent.now);
-    if desk.touch(key, now) {
-        return;
-    }
-    let Some(cell) = recent.ops.touch(mark.op) else { return };
-    let second = now.div_euclid(1000);
-    if cell.weighed_at == second || !is_spike(cell, now, rules) {
-        return;
-    }
-    let name = cell.name.clone();
-    let window_ms = window(cell, now, rules).0;
-    let scope = Scope::of_op(&name).errors();
-    let (marks, _) = recent.walk(&scope, recent.span(window_ms));
-    let same = commonest(&marks).map_or(0, |(_, count)| count);
-    let (first, errors) = (marks.first().map_or(now, |mark| mark.at), marks.len() as u64);
-    if same < rules.spike_same_type || is_one_person(&marks) {
-        if let Some(cell) = recent.ops.touch(mark.op) {
-            cell.weighed_at = second;
+/// The suspicion that everything fails more.
+#[derive(Debug, Default)]
+pub(crate) struct Spikes {
+    overall: Overall,
+}
+
+impl Spikes {
+    /// A line of an operation, failed or not; failed logins are none.
+    pub(crate) fn observe(
+        &mut self,
+        desk: &mut Desk,
+        recent: &mut Recent,
+        rules: &Rules,
+        budget: &mut Budget,
+        (place, mark): (Place, &Mark),
+    ) {
+        budget.count(Kind::Errors);
+        let (now, needed, deploying) = (recent.now, budget.needed(Kind::Errors), recent.is_deploying());
+        let cell = recent.ops.at_mut(place);
+        let failed = mark.is_error();
+        let llr = cell.faults.take(failed, now, deploying);
+        self.overall.add(&mut cell.faults.part, llr, now);
+        if !failed {
+            return;
         }
-        return;
+        if self.overall.is_due(needed, now) && desk.get(everywhere_key()).is_none() {
+            self.open_everywhere(desk, recent, rules, budget);
+        }
+        let cell = recent.ops.at_mut(place);
+        let all = desk.touch(everywhere_key(), now);
+        if cell.faults.failing {
+            if !all {
+                desk.touch(key_of(mark.op), now);
+            }
+        } else if is_spike(cell, now, needed, rules) || is_spike_by_count(cell, now, rules) {
+            self.open(desk, recent, rules, budget, mark.op, needed);
+        }
     }
-    recent.ops.promote(mark.op);
-    let op = mark.op;
+
+    /// Opens the alert of an operation, unless one person or many different errors make it up.
+    fn open(&self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget, op: u64, needed: f64) {
+        let (now, second) = (recent.now, recent.now.div_euclid(1000));
+        let Some(cell) = recent.ops.touch(op) else { return };
+        if std::mem::replace(&mut cell.faults.weighed_at, second) == second {
+            return;
+        }
+        let faults = cell.faults;
+        let counted = is_spike_by_count(cell, now, rules);
+        let began = if counted { now - window(cell, now, rules).0 } else { faults.watch.best().began };
+        let name = cell.name.clone();
+        let (marks, _) = recent.walk(&Scope::of_op(&name).errors(), recent.span_from(began));
+        let same = commonest(&marks).map_or(0, |(_, count)| count);
+        let (first, errors) = (marks.first().map_or(now, |mark| mark.at), marks.len() as u64);
+        // The one who failed most counts once.
+        let without =
+            faults.watch.score() - f64::from(of_one_person(&marks).saturating_sub(1)) * faults.weight_of_one();
+        let enough = without >= needed || counted && of_one_person(&marks) < errors as u32;
+        if same < rules.spike_same_type || !enough {
+            return;
+        }
+        recent.ops.promote(op);
+        if let Some(cell) = recent.ops.touch(op) {
+            cell.faults.turn_on(now);
+        }
+        if desk.get(everywhere_key()).is_some() {
+            return;
+        }
+        explain_people(desk, op);
+        desk.open(Near { recent, rules, budget }, key_of(op), Subject::Spike(name), first, errors);
+    }
+
+    /// Opens the alert of everything when enough operations say so for themselves, and not one of them alone.
+    fn open_everywhere(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
+        let (now, needed) = (recent.now, budget.needed(Kind::Errors));
+        let weighed = self.overall.weigh(recent.ops.iter().map(|(_, cell)| &cell.faults.part), rules.spike_errors);
+        let overall = self.overall;
+        let says = |cell: &OpCell| cell.faults.failing || overall.says(&cell.faults.part);
+        let saying = recent.ops.iter().filter(|(_, cell)| says(cell)).count() as u32;
+        let shared = saying >= rules.slow_everywhere && saying * EVERYWHERE_PART >= weighed.busy;
+        if !shared || weighed.rest < needed * REST_PART {
+            return;
+        }
+        let began = self.overall.page().began;
+        let (marks, _) = recent.walk(&Scope::default().errors(), recent.span_from(began));
+        let (first, errors) = (marks.first().map_or(now, |mark| mark.at), marks.len() as u32);
+        if of_one_person(&marks) * 2 > errors {
+            return;
+        }
+        for (op, cell) in recent.ops.iter_mut().filter(|(_, cell)| says(cell)) {
+            if !cell.faults.failing {
+                cell.faults.turn_on(now);
+            }
+            explain_people(desk, op);
+        }
+        desk.explain(|subject| matches!(subject, Subject::Spike(_)));
+        let near = Near { recent, rules, budget };
+        desk.open(near, everywhere_key(), Subject::SpikeEverywhere, first, u64::from(errors));
+    }
+
+    /// Notes which operations work again, or are not called any more.
+    pub(crate) fn advance(&mut self, desk: &Desk, recent: &mut Recent, rules: &Rules) {
+        let (now, mut still) = (recent.now, 0);
+        for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| cell.faults.failing) {
+            let sum = cell.history.sum(span_start(now, rules.slow_window_ms), now);
+            if sum.failed == 0 || cell.faults.watch.is_calm() {
+                cell.faults.turn_off();
+            }
+            still += u32::from(cell.faults.failing);
+        }
+        if still < 2 && desk.get(everywhere_key()).is_some() {
+            recent.ops.iter_mut().filter(|(_, cell)| cell.faults.failing).for_each(|(_, cell)| cell.faults.turn_off());
+            self.overall.clear();
+        }
+    }
+}
+
+/// True when there is enough evidence of a share of failures that is worth waking somebody for.
+fn is_spike(cell: &OpCell, now: i64, needed: f64, rules: &Rules) -> bool {
+    let faults = &cell.faults;
+    faults.watch.score() >= needed
+        && faults.failed() >= rules.spike_errors
+        && window(cell, now, rules).1.failed >= rules.spike_errors
+        && faults.lately() * 100.0 >= rules.spike_percent
+}
+
+/// An outage explains what happens to each of its users.
+fn explain_people(desk: &mut Desk, op: u64) {
     desk.explain(|subject| match subject {
         Subject::Friction { op: of, .. } | Subject::Retries(of) => of.key() == op,
         _ => false,
     });
-    desk.open((&*recent, rules), key, Subject::Spike(name), first, errors);
 }
 
 /// The type (or template, where no type is named) of most of the lines.
@@ -103,112 +222,28 @@ fn commonest<'a>(marks: &[&'a Mark]) -> Option<(&'a Mark, u32)> {
     counts.into_values().max_by_key(|(mark, count)| (*count, std::cmp::Reverse(mark.line)))
 }
 
-fn is_one_person(marks: &[&Mark]) -> bool {
-    let mut users = marks.iter().map(|mark| mark.user);
-    let first = users.next().unwrap_or(key::NONE);
-    first != key::NONE && users.all(|user| user == first)
+/// How many lines are those of the one user who has most.
+fn of_one_person(marks: &[&Mark]) -> u32 {
+    let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
+    for mark in marks.iter().filter(|mark| mark.user != key::NONE) {
+        *counts.entry(mark.user).or_default() += 1;
+    }
+    counts.into_values().max().unwrap_or(0)
 }
 
-/// True when a spike that is on is over.
-pub(crate) fn is_over(recent: &Recent, rules: &Rules, op: &OpName) -> bool {
-    let Some(cell) = recent.ops.get(op.key()) else { return true };
-    let sum = cell.history.sum(span_start(recent.now, rules.slow_window_ms), recent.now);
-    let near = cell.history.sum(span_start(recent.now, rules.window_ms), recent.now);
-    sum.failed == 0 || near.calls > 0 && near.failed_percent().unwrap_or(0.0) < rules.spike_percent / 2.0
+/// True when a spike that was on is over.
+pub(crate) fn is_over(recent: &Recent, op: &OpName) -> bool {
+    recent.ops.get(op.key()).is_none_or(|cell| !cell.faults.failing)
 }
 
-/// An operation that fails more than it should.
-pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
-    let cell = case.recent.ops.get(op.key());
-    let window_ms = cell.map_or(case.rules.window_ms, |cell| window(cell, case.now(), case.rules).0);
-    let span = case.span(window_ms);
-    let all = Scope::of_op(op).lacking(Flags::LOGIN_FAILED);
-    let errors = all.clone().needing(Flags::FAILED);
-    let share = case.figure("failing lines", Measure::FailurePercent, &all, span);
-    let count = case.count("errors", &errors, span);
-    let usual = case.usual(Measure::FailurePercent, &all, &all, USUAL_LINES);
-    let percent = share.as_ref().map_or(0.0, |share| share.value);
-    let many = count.as_ref().map_or(0.0, |count| count.value);
-    let mut reasons = Vec::new();
-    if let (Some(share), Some(count)) = (&share, &count) {
-        let text = format!("{} of the lines fail: {}", words(share), several(count.value, "error", "errors"));
-        reasons.push(case.reason(0.6, text, vec![share.clone(), count.clone()]));
-    }
-    let kind = kind(case, &errors, span);
-    if let Some((name, figure)) = &kind {
-        let text = format!("{} of one kind", several(figure.value, "of them is", "of them are"));
-        reasons.push(case.reason(
-            0.3,
-            if name.is_empty() { text } else { format!("{text}: {name}") },
-            vec![figure.clone()],
-        ));
-    }
-    if let Some(users) = case.figure("users who saw an error", Measure::DistinctUsers, &errors, span) {
-        let weight = if users.value > 1.0 { 0.2 } else { -0.1 };
-        reasons.push(case.reason(
-            weight,
-            format!("{} saw one", several(users.value, "user", "different users")),
-            vec![users],
-        ));
-    }
-    if let Some(median) = case.figure("median duration", Measure::MedianDuration, &all, span) {
-        let slow = median.value > case.rules.limit_ms(op.operation.as_deref().unwrap_or_default());
-        let (weight, side) = if slow { (0.2, "over the limit") } else { (-0.1, "under the limit, so not an overload") };
-        reasons.push(case.reason(weight, format!("median duration {}: {side}", words(&median)), vec![median]));
-    }
-    reasons.push(case.against_usual(percent, usual.as_ref()));
-    reasons.extend(case.deploys());
-    let severity = match percent {
-        percent if percent >= CRITICAL_PERCENT && many >= CRITICAL_ERRORS => Severity::Critical,
-        percent if percent >= HIGH_PERCENT => Severity::High,
-        _ => Severity::Medium,
-    };
-    let word = op.word();
-    let named = kind.map(|(name, _)| name).filter(|name| !name.is_empty());
-    Story {
-        card: CARD,
-        severity,
-        title: format!("{word}: {} % of calls fail ({})", number(percent), several(many, "error", "errors")),
-        summary: match &named {
-            Some(name) => format!("{} % of the lines of {word} fail, most of them with {name}.", number(percent)),
-            None => format!("{} % of the lines of {word} fail, most of them alike.", number(percent)),
-        },
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: labels(op),
-        actions: vec![
-            format!("Read the first errors of {word} and what changed just before them"),
-            "Roll back the last deploy if it came just before the onset".into(),
-            "Check the services and stores that the operation calls".into(),
-        ],
-        window_ms,
-        scope: errors,
-        q: None,
-        observed: share,
-        usual,
-        threshold: Some(case.rules.spike_percent),
-        reasons,
-        chart: cell.map(|cell| Chart {
-            title: format!("{word} failing lines"),
-            unit: "%",
-            points: cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent),
-            spark: cell.history.spark(case.now(), Drawn::FailedPercent),
-            limit: Some(case.rules.spike_percent),
-        }),
-    }
+/// True while as many operations fail as it takes to be one problem.
+pub(crate) fn holds_everywhere(recent: &Recent, rules: &Rules) -> bool {
+    recent.ops.iter().filter(|(_, cell)| cell.faults.failing).count() >= rules.slow_everywhere as usize
 }
 
-/// The commonest error type with its figure; an empty name: the lines without a type.
-fn kind(case: &Case<'_>, errors: &Scope, span: crate::recent::Span) -> Option<(String, stella_protocol::Figure)> {
-    let (marks, _) = case.recent.walk(errors, span);
-    let (mark, _) = commonest(&marks)?;
-    let name = if mark.error == key::NONE {
-        String::new()
-    } else {
-        let (_, event) = case.recent.kept().get(mark.line)?;
-        event.error_type.as_ref().filter(|name| !name.is_empty() && name.len() <= key::LONGEST_NAME)?.raw().to_owned()
-    };
-    let scope = Scope { error: Some(name.as_str().into()), ..errors.clone() };
-    let figure = case.count("errors of the commonest type", &scope, span)?;
-    Some((name, figure))
+/// True when no operation fails more than usual any more.
+pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
+    recent.ops.iter().all(|(_, cell)| !cell.faults.failing)
 }
+
+keep_fields!(Spikes { overall });

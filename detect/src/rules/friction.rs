@@ -1,17 +1,22 @@
 //! One person who cannot get on: the same operation fails for them again and again, or has to be
 //! tried again and again.
 //!
-//! When the operation fails for others too, that is an outage and explains the friction: no alert.
+//! Each failure is weighed against what others meet at the operation just now, and against what this
+//! person is used to: an outage explains friction, and so does a clumsy hand.
 
 use stella_protocol::{AlertType, Category, Measure, Severity};
 
+use crate::baseline::{Prior, Share};
+use crate::budget::Kind;
 use crate::cells::Cells;
 use crate::counts::{Minutes, span_start};
 use crate::evidence::{Card, Case, Story, several, words};
-use crate::incident::{Desk, Subject};
+use crate::gate::Gate;
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::keep_fields;
 use crate::key;
+use crate::llr::{Page, outcome};
 use crate::mark::{Flags, Mark};
-use crate::recent::Recent;
 use crate::rules::{Rules, errors};
 use crate::scope::{OpName, Scope};
 
@@ -19,26 +24,80 @@ use stella_protocol::LogEvent;
 
 const CARD: Card = Card { id: "friction", kind: AlertType::UserFriction, category: Category::UserFriction };
 const RETRIES: Card = Card { id: "retries", ..CARD };
+/// Its rules.
+pub(crate) const RULES: [&str; 2] = [CARD.id, RETRIES.id];
 
-/// Failures for each success that are still little success.
-const FAILURES_PER_SUCCESS: u32 = 2;
 /// Failures from which it is high.
 const HIGH_FAILURES: f64 = 8.0;
-/// Calls retried too often before they are a problem, and users from which it is medium.
-const RETRIED_CALLS: usize = 3;
+/// Users who must retry from which it is medium.
 const MEDIUM_USERS: f64 = 3.0;
+
+/// Share of a person's calls that fail when they are stuck: who gets through one time in ten gets on.
+const STUCK: f64 = 0.95;
+/// What is believed, before it is seen, of how often a failure follows a failure of the same person (one time
+/// in twenty, five times as often as any failure), and how many failures that is worth.
+const AGAIN: Prior = Prior { share: 0.05, worth: 20.0 };
+/// Calls that the usual share of an operation is worth against what others meet just now, and against what
+/// a person is used to.
+const OTHERS_WORTH: f64 = 10.0;
+const OWN_WORTH: f64 = 5.0;
+/// Nobody is used to more than that.
+const MOST_USED_TO: f64 = 0.6;
+/// Lines retried too often before they are a problem.
+const RETRIED_LINES: usize = 3;
 
 /// A person at an operation.
 #[derive(Debug, Default)]
 struct Person {
+    page: Page,
+    at: i64,
+    /// Failures in a row.
+    run: u32,
     failures: Minutes,
     successes: Minutes,
+    /// What they are used to, failures of calls, and what is under suspicion.
+    used_to: (f32, f32),
+    pending: (f32, f32),
+}
+
+impl Person {
+    /// The share of failures that this person is used to.
+    fn used_to(&self, usual: f64) -> f64 {
+        let (failed, all) = self.used_to;
+        ((f64::from(failed) + usual * OWN_WORTH) / (f64::from(all) + OWN_WORTH)).min(MOST_USED_TO)
+    }
+
+    /// Takes in a call, with the shares of failures that are usual for a first one and for one after a failure.
+    fn take(&mut self, failed: bool, at: i64, first: f64, again: f64, half_ms: i64) {
+        let llr = match (failed, self.run) {
+            (false, _) => outcome(false, first, STUCK),
+            (true, 0) => outcome(true, first, STUCK),
+            (true, _) => outcome(true, again.max(first), STUCK),
+        };
+        self.page.fade(at - self.at, half_ms as f64);
+        // Who is used to failing more often than a stuck person fails is never called stuck.
+        self.page.add(if failed { llr.max(0.0) } else { llr.min(0.0) }, at);
+        self.at = at;
+        self.pending = (self.pending.0 + f32::from(u8::from(failed)), self.pending.1 + 1.0);
+        if !self.page.suspects() {
+            self.used_to = (self.used_to.0 + self.pending.0, self.used_to.1 + self.pending.1);
+            self.pending = (0.0, 0.0);
+        }
+        if failed {
+            self.run += 1;
+            self.failures.add(at);
+        } else {
+            self.successes.add(at);
+        }
+    }
 }
 
 /// Everybody who failed lately.
 #[derive(Debug)]
 pub(crate) struct People {
     cells: Cells<Person>,
+    /// How often a failure follows a failure.
+    again: Share,
 }
 
 fn key_of(op: u64, user: u64) -> u64 {
@@ -47,72 +106,92 @@ fn key_of(op: u64, user: u64) -> u64 {
 
 impl People {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.people) }
+        Self { cells: Cells::new(rules.people), again: Share::default() }
     }
 
     /// A line of a user.
     pub(crate) fn observe(
         &mut self,
         desk: &mut Desk,
-        recent: &Recent,
-        rules: &Rules,
+        near: Near<'_>,
+        gate: &mut Gate,
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
+        let Near { recent, rules, budget } = near;
         let Some(user) = &event.user_id else { return };
+        let failed = mark.is_error();
+        if !failed && self.cells.is_empty() {
+            return;
+        }
         let (key, now) = (key_of(mark.op, mark.user), recent.now);
-        if !mark.is_error() {
-            if let Some(person) = self.cells.touch(key) {
-                person.successes.add(now);
-            }
-            return;
-        }
-        let person = self.cells.touch_or(key, Person::default);
-        person.failures.add(now);
-        let (failures, successes) =
-            (person.failures.sum(now, rules.slow_window_ms), person.successes.sum(now, rules.slow_window_ms));
-        if failures >= 2 {
-            self.cells.promote(key);
-        }
-        let stuck = failures >= rules.friction_errors && failures >= successes * FAILURES_PER_SUCCESS;
-        if desk.touch(key, now) || !stuck || user.len() > key::LONGEST_NAME {
-            return;
-        }
-        if outage(desk, recent, rules, mark.op, failures, failures + successes) {
-            return;
-        }
         let Some(cell) = recent.ops.get(mark.op) else { return };
+        let usual = cell.faults.expected(recent.is_deploying());
+        if !failed {
+            let Some(person) = self.cells.touch(key) else { return };
+            if person.run > 0 {
+                let again = std::mem::take(&mut person.run) - 1;
+                self.again.teach(again, again, now);
+            }
+            let first = usual.max(person.used_to(usual));
+            person.take(false, now, first, first, rules.slow_window_ms);
+            return;
+        }
+        if self.cells.get(key).is_none() && !gate.knows(key, now) {
+            self.again.teach(0, 1, now);
+            return;
+        }
+        let again = self.again.usual(AGAIN);
+        let person = self.cells.touch_or(key, Person::default);
+        let first = others(near, mark.op, person, usual).max(person.used_to(usual));
+        if person.at == 0 {
+            person.take(true, now, first, again, rules.slow_window_ms);
+        }
+        person.take(true, now, first, again, rules.slow_window_ms);
+        let failures = person.failures.sum(now, rules.slow_window_ms);
+        let counted = rules.fixed && failures >= rules.friction_errors;
+        let stuck = failures >= rules.friction_errors && person.page.score >= budget.needed(Kind::Friction);
+        let began = person.page.began;
+        self.cells.promote(key);
+        if desk.touch(key, now) || !(stuck || counted) || user.len() > key::LONGEST_NAME {
+            return;
+        }
         let scope = Scope::of_op(&cell.name).errors().by_user(user.raw());
-        let (marks, _) = recent.walk(&scope, recent.span(rules.slow_window_ms));
+        let (marks, _) = recent.walk(&scope, recent.span_from(began.min(now - rules.slow_window_ms)));
         let first = marks.first().map_or(now, |mark| mark.at);
         let subject = Subject::Friction { op: cell.name.clone(), user: user.raw().into() };
-        desk.open((recent, rules), key, subject, first, u64::from(failures));
+        desk.open(near, key, subject, first, marks.len() as u64);
     }
 }
 
-/// True when the operation fails for others too.
-fn outage(desk: &Desk, recent: &Recent, rules: &Rules, op: u64, failures: u32, calls: u32) -> bool {
-    if desk.get(errors::key_of(op)).is_some() {
-        return true;
-    }
-    let Some(cell) = recent.ops.get(op) else { return false };
-    let sum = cell.history.sum(span_start(recent.now, rules.slow_window_ms), recent.now);
-    let (others_failed, others) = (sum.failed.saturating_sub(failures), sum.calls.saturating_sub(calls));
-    others_failed > 0 && f64::from(others_failed) * 100.0 >= f64::from(others) * rules.outage_percent
+/// The share of failures that others meet at an operation just now: an outage explains friction.
+fn others(near: Near<'_>, op: u64, person: &Person, usual: f64) -> f64 {
+    let (recent, window_ms) = (near.recent, near.rules.slow_window_ms);
+    let Some(cell) = recent.ops.get(op) else { return usual };
+    let sum = cell.history.sum(span_start(recent.now, window_ms), recent.now);
+    let own = (person.failures.sum(recent.now, window_ms), person.successes.sum(recent.now, window_ms));
+    // The line under way is in the sum, and in the person's own count only later.
+    let failed = f64::from(sum.failed.saturating_sub(own.0 + 1));
+    let calls = f64::from(sum.calls.saturating_sub(own.0 + own.1 + 1));
+    usual.max((failed + usual * OTHERS_WORTH) / (calls + OTHERS_WORTH)).min(1.0 - f64::EPSILON)
 }
 
 /// A line that was retried too often.
-pub(crate) fn observe_retry(desk: &mut Desk, recent: &Recent, rules: &Rules, mark: &Mark) {
+pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
+    let Near { recent, rules, budget } = near;
     let key = key::join(&[key::of(RETRIES.id), mark.op]);
-    if desk.touch(key, recent.now) || desk.get(errors::key_of(mark.op)).is_some() {
+    let Some(cell) = recent.ops.get(mark.op) else { return };
+    if desk.touch(key, recent.now) || cell.faults.failing {
         return;
     }
-    let Some(cell) = recent.ops.get(mark.op) else { return };
+    if !budget.is_enough(Kind::Friction, cell.faults.retries()) {
+        return;
+    }
     let scope = Scope::of_op(&cell.name).retried(rules.retries);
     let (marks, _) = recent.walk(&scope, recent.span(rules.slow_window_ms));
-    if marks.len() >= RETRIED_CALLS || mark.is_error() {
+    if marks.len() >= RETRIED_LINES {
         let first = marks.first().map_or(recent.now, |mark| mark.at);
-        desk.open((recent, rules), key, Subject::Retries(cell.name.clone()), first, marks.len() as u64);
+        desk.open(near, key, Subject::Retries(cell.name.clone()), first, marks.len() as u64);
     }
 }
 
@@ -244,3 +323,6 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
         reasons,
     }
 }
+
+keep_fields!(Person { page, at, run, failures, successes, used_to, pending });
+keep_fields!(People { cells, again });

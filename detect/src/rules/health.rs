@@ -7,17 +7,17 @@ use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untruste
 
 use crate::evidence::{Card, Case, Story, several};
 use crate::finding::Phase;
-use crate::incident::{Desk, Subject};
+use crate::incident::{Desk, Near, Subject};
 use crate::key;
 use crate::mark::{Flags, Mark};
-use crate::recent::Recent;
-use crate::rules::Rules;
 use crate::scope::Scope;
 
 const CARD: Card = Card { id: "health", kind: AlertType::Health, category: Category::Performance };
+/// Its rule.
+pub(crate) const RULE: &str = CARD.id;
 
 /// A line in which a component speaks of its health.
-pub(crate) fn observe(desk: &mut Desk, recent: &Recent, rules: &Rules, mark: &Mark, event: &LogEvent<'_>) {
+pub(crate) fn observe(desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
     let component = event.component.as_ref().map_or("", Untrusted::raw);
     let service = event.service.raw();
     if component.len() > key::LONGEST_NAME || service.len() > key::LONGEST_NAME {
@@ -26,10 +26,10 @@ pub(crate) fn observe(desk: &mut Desk, recent: &Recent, rules: &Rules, mark: &Ma
     let key = key::join(&[key::of(CARD.id), mark.service, mark.component]);
     let down = event.health == Some(ComponentHealth::Down);
     if event.health == Some(ComponentHealth::Healthy) {
-        desk.recover((recent, rules), key);
+        desk.recover(near, key);
     } else if mark.flags.has(Flags::UNWELL) && !desk.touch(key, mark.at) {
         let subject = Subject::Unwell { service: service.into(), component: component.into(), down };
-        desk.open((recent, rules), key, subject, mark.at, 1);
+        desk.open(near, key, subject, mark.at, 1);
     } else if mark.flags.has(Flags::UNWELL) {
         desk.reword(key, |subject| match subject {
             Subject::Unwell { down: was, .. } => std::mem::replace(was, down) != down,

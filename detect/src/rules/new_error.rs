@@ -5,17 +5,22 @@
 
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untrusted};
 
+use crate::baseline::{Prior, Share};
+use crate::budget::Kind;
 use crate::cells::Cells;
 use crate::evidence::{Card, Case, Story, several};
-use crate::incident::{Desk, Subject};
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
+use crate::llr::{Page, outcome};
 use crate::mark::Mark;
-use crate::recent::Recent;
 use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
 use crate::template;
 
 const CARD: Card = Card { id: "new_error", kind: AlertType::NewError, category: Category::Performance };
+/// Its rule.
+pub(crate) const RULE: &str = CARD.id;
 
 /// Errors and users from which it is high.
 const HIGH_ERRORS: f64 = 10.0;
@@ -53,11 +58,20 @@ impl ErrorName {
     }
 }
 
+/// Share of an operation's calls that a new error is looked for in: five in a hundred.
+const SOUGHT: f64 = 0.05;
+/// How often an error never seen is followed by another of its kind, as believed before it is seen.
+const RECURS: Prior = Prior { share: 0.05, worth: 20.0 };
+
 /// An error and when it came first.
 #[derive(Debug)]
 struct Known {
+    page: Page,
     first_at: i64,
     count: u32,
+    user: u64,
+    /// Calls of the operation at the last one.
+    calls: u64,
     is_new: bool,
 }
 
@@ -65,39 +79,64 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Errors {
     cells: Cells<Known>,
+    /// How often what was new came again: where new errors are many, each of them says less.
+    recurs: Share,
 }
 
 impl Errors {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.operations * 8) }
+        Self { cells: Cells::new(rules.operations * 8), recurs: Share::default() }
     }
 
     /// A line that failed.
-    pub(crate) fn observe(
-        &mut self,
-        desk: &mut Desk,
-        recent: &Recent,
-        rules: &Rules,
-        mark: &Mark,
-        event: &LogEvent<'_>,
-    ) {
+    pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
+        let Near { recent, rules, budget } = near;
         let name = if mark.error == key::NONE { mark.template } else { mark.error };
         let key = key::join(&[key::of(CARD.id), mark.service, name]);
         let warm = recent.lines > rules.warm_up_lines && mark.at - recent.first_line_at >= rules.warm_up_ms;
-        let known = self.cells.touch_or(key, || Known { first_at: mark.at, count: 0, is_new: warm });
+        let Some(cell) = recent.ops.get(mark.op) else { return };
+        let known = self.cells.touch_or(key, || Known {
+            page: Page::default(),
+            first_at: mark.at,
+            count: 0,
+            user: key::NONE,
+            calls: cell.calls,
+            is_new: warm,
+        });
         known.count = known.count.saturating_add(1);
-        known.is_new &= mark.at - known.first_at <= rules.slow_window_ms;
+        if known.is_new && mark.at - known.first_at > rules.slow_window_ms {
+            known.is_new = false;
+            self.recurs.teach(0, 1, mark.at);
+        }
+        let same = mark.user != key::NONE && known.user == mark.user;
+        let llr = says(&mut known.calls, cell.calls, recent.lines, self.recurs.usual(RECURS));
+        // The same user's next one says nothing more: one person's input is not yet a fault, but friction.
+        known.page.add(if same { llr.min(0.0) } else { llr }, mark.at);
+        known.user = mark.user;
         if desk.touch(key, mark.at) || !known.is_new || known.count < rules.new_errors {
+            return;
+        }
+        if !rules.fixed && !budget.is_enough(Kind::NewError, &known.page) {
             return;
         }
         known.is_new = false;
         let (first, count) = (known.first_at, known.count);
+        self.recurs.teach(1, 1, mark.at);
         self.cells.promote(key);
-        if let (Some(error), Some(cell)) = (ErrorName::of(event), recent.ops.get(mark.op)) {
+        if let Some(error) = ErrorName::of(event) {
             let subject = Subject::NewError { op: cell.name.clone(), error };
-            desk.open((recent, rules), key, subject, first, u64::from(count));
+            desk.open(near, key, subject, first, u64::from(count));
         }
     }
+}
+
+/// What one more of a kind says that none of so many lines was of, and what the calls between say against it.
+fn says(last: &mut u64, calls: u64, lines: u64, recurs: f64) -> f64 {
+    // Laplace's rule of succession, for a kind never seen in so many lines.
+    let never_seen = 1.0 / (lines as f64 + 2.0);
+    let p0 = never_seen.max(recurs * SOUGHT / 10.0).min(SOUGHT / 2.0);
+    let between = calls.saturating_sub(std::mem::replace(last, calls)).saturating_sub(1);
+    outcome(true, p0, SOUGHT) + between as f64 * outcome(false, p0, SOUGHT)
 }
 
 /// An error never seen before.
@@ -149,5 +188,20 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, error: &ErrorName) -> Story {
         usual,
         threshold: Some(f64::from(case.rules.new_errors)),
         reasons,
+    }
+}
+
+keep_fields!(Known { page, first_at, count, user, calls, is_new });
+keep_fields!(Errors { cells, recurs });
+
+impl Keep for ErrorName {
+    fn keep(&self, to: &mut Vec<u8>) {
+        matches!(self, Self::Type(_)).keep(to);
+        self.text().to_owned().keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        let (is_type, text) = <(bool, Box<str>)>::wake(from)?;
+        Some(if is_type { Self::Type(text) } else { Self::Words(text) })
     }
 }

@@ -1,49 +1,118 @@
 //! Somebody trying to get in: many failed logins from one address, or on one account from many
-//! addresses, what the service itself calls locked out, and a success after a run of failures.
+//! addresses, or from everywhere; what the service itself calls locked out; and a success after all that.
 //!
-//! An address that many people share is known by its successes. Nothing is looked up: an address is
-//! a text, an account is a text.
+//! An address that many people share is known by its successes: each of another account speaks against
+//! an attack as loudly as a failure speaks for one. Nothing is looked up: an address is a text, an
+//! account is a text.
 
-use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untrusted};
+use rustc_hash::FxHashMap;
+use stella_protocol::{AlertType, Category, LogEvent, Untrusted};
 
+use crate::baseline::{Prior, Share};
+use crate::budget::Kind;
 use crate::cells::Cells;
-use crate::counts::Minutes;
-use crate::evidence::{Card, Case, Story, several};
-use crate::incident::{Desk, Subject};
+use crate::evidence::Card;
+use crate::gate::Gate;
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::keep_fields;
 use crate::key;
+use crate::llr::{Page, Watch, outcome};
 use crate::mark::{Flags, Mark};
-use crate::recent::Recent;
-use crate::rules::{Rules, errors};
+use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
+
+mod story;
+
+pub(crate) use story::{tell_account, tell_address, tell_everywhere, tell_locked_out};
 
 const ADDRESS: Card = Card { id: "login.address", kind: AlertType::SecurityAnomaly, category: Category::Security };
 const ACCOUNT: Card = Card { id: "login.account", ..ADDRESS };
+const EVERYWHERE: Card = Card { id: "login.everywhere", ..ADDRESS };
 const LOCKED_OUT: Card = Card { id: "login.locked_out", ..ADDRESS };
+/// Its rules.
+pub(crate) const RULES: [&str; 4] = [ADDRESS.id, ACCOUNT.id, EVERYWHERE.id, LOCKED_OUT.id];
 
-/// Successes for each failure from which an address is one that many people share.
-const SHARED_SUCCESSES: u32 = 1;
 /// Failures, accounts or lock-outs from which an attack is high.
 const HIGH_FAILURES: f64 = 10.0;
 const HIGH_ACCOUNTS: f64 = 3.0;
 const HIGH_LOCK_OUTS: f64 = 3.0;
 /// Failures before that are needed for a comparison.
 const USUAL_FAILURES: u32 = 1;
+/// Share of an attacker's logins that fail.
+const ATTACK: f64 = 0.95;
+/// What is believed, before it is seen, of how often a login fails (people mistype one time in twenty), and
+/// of how often a failure follows a failure on the same account (one in five); each worth twenty logins.
+const FAILS: Prior = Prior { share: 0.05, worth: 20.0 };
+const AGAIN: Prior = Prior { share: 0.2, worth: 20.0 };
+/// Whatever was seen: nobody's logins fail more often than that, or they would have no use for them.
+const MOST_FAILS: f64 = 0.3;
+const MOST_AGAIN: f64 = 0.5;
+/// Evidence fades by half in half an hour: the slowest attack that is looked for lasts as long.
+const HALF_MS: f64 = 1_800_000.0;
+/// The same account's next success says a third: whoever has one account of their own must not be able to
+/// wipe out the failures on those of others with it.
+const SAME_AGAIN: f64 = 3.0;
+/// Of all logins so many more than usual must fail to be one attack from many addresses.
+const MORE_OF_ALL: f64 = 0.3;
+/// Counterparties of a door that are remembered.
+const REMEMBERED: usize = 4;
 
 /// Sign-ins from an address, or on an account.
 #[derive(Debug, Default)]
 struct Door {
-    failures: Minutes,
-    successes: Minutes,
+    page: Page,
+    at: i64,
+    /// Failures since the suspicion began.
+    failures: u32,
     /// Failures since the last success.
     run: u32,
-    run_since: i64,
+    /// Accounts that were tried from the address, or addresses from which the account was, the newest first.
+    others: [u64; REMEMBERED],
+    /// Whose login succeeded last.
+    succeeded: u64,
 }
 
-/// Every address and account with sign-ins lately.
+impl Door {
+    /// Notes a counterparty; true when it was one of the last.
+    fn knows(&mut self, other: u64) -> bool {
+        if let Some(place) = self.others.iter().position(|known| *known == other) {
+            self.others[..=place].rotate_right(1);
+            return true;
+        }
+        self.others.rotate_right(1);
+        self.others[0] = other;
+        false
+    }
+
+    fn fail(&mut self, llr: f64, at: i64) {
+        self.page.fade(at - self.at, HALF_MS);
+        self.failures = if self.page.suspects() { self.failures + 1 } else { 1 };
+        self.page.add(llr, at);
+        (self.at, self.run) = (at, self.run.saturating_add(1));
+    }
+
+    /// A success; says how many failures it ended.
+    fn succeed(&mut self, llr: f64, user: u64, at: i64) -> u32 {
+        let same = std::mem::replace(&mut self.succeeded, user) == user;
+        self.page.fade(at - self.at, HALF_MS);
+        self.page.add(if same { llr / SAME_AGAIN } else { llr }, at);
+        self.at = at;
+        std::mem::take(&mut self.run)
+    }
+}
+
+/// Every address and account with failures lately, and what is usual for all.
 #[derive(Debug)]
 pub(crate) struct Doors {
     addresses: Cells<Door>,
     accounts: Cells<Door>,
+    /// How often logins fail, and whether they do more now.
+    fails: Share,
+    watch: Watch,
+    /// How often a failure follows a failure on the same account.
+    again: Share,
+    weighed_at: i64,
+    attacked: bool,
 }
 
 fn address_key(addr: u64) -> u64 {
@@ -54,62 +123,50 @@ fn account_key(user: u64) -> u64 {
     key::join(&[key::of(ACCOUNT.id), user])
 }
 
-/// What a sign-in made of its door.
-struct Passed {
-    failures: u32,
-    successes: u32,
-    /// The run of failures that a success ended.
-    broken_run: u32,
+fn everywhere_key() -> u64 {
+    key::of(EVERYWHERE.id)
 }
 
-fn pass(doors: &mut Cells<Door>, key: u64, mark: &Mark, rules: &Rules) -> Passed {
-    let window = rules.security_window_ms;
-    let door = doors.touch_or(key, Door::default);
-    if mark.at - door.run_since > window {
-        door.run = 0;
-    }
-    let mut broken_run = 0;
-    if mark.flags.has(Flags::LOGIN_OK) {
-        door.successes.add(mark.at);
-        broken_run = std::mem::take(&mut door.run);
-    } else {
-        door.failures.add(mark.at);
-        door.run = door.run.saturating_add(1);
-        door.run_since = mark.at;
-    }
-    let (failures, successes) = (door.failures.sum(mark.at, window), door.successes.sum(mark.at, window));
-    if failures >= 2 {
-        doors.promote(key);
-    }
-    Passed { failures, successes, broken_run }
+/// A login, with whatever it names.
+#[derive(Debug, Clone, Copy)]
+struct Login<'a> {
+    mark: &'a Mark,
+    op: &'a OpName,
+    addr: Option<&'a str>,
+    user: Option<&'a str>,
 }
 
 impl Doors {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { addresses: Cells::new(rules.people), accounts: Cells::new(rules.people) }
+        let (addresses, accounts) = (Cells::new(rules.people), Cells::new(rules.people));
+        let (fails, again) = (Share::default(), Share::default());
+        Self { addresses, accounts, fails, watch: Watch::default(), again, weighed_at: 0, attacked: false }
     }
 
     /// A line that speaks of somebody signing in.
     pub(crate) fn observe(
         &mut self,
         desk: &mut Desk,
-        recent: &Recent,
-        rules: &Rules,
+        near: Near<'_>,
+        gate: &mut Gate,
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
-        let name = recent.ops.get(mark.op).map(|cell| &cell.name).filter(|name| name.is_name());
+        let name = near.recent.ops.get(mark.op).map(|cell| &cell.name).filter(|name| name.is_name());
         let op = name.cloned().unwrap_or_else(OpName::nobody);
         let addr = event.remote_addr.as_ref().map(Untrusted::raw).filter(|addr| addr.len() <= key::LONGEST_NAME);
         let user = event.user_id.as_ref().map(Untrusted::raw).filter(|user| user.len() <= key::LONGEST_NAME);
-        let near = (recent, rules);
+        let login = Login { mark, op: &op, addr, user };
+        let usual = self.fails.usual(FAILS).min(MOST_FAILS);
         if let Some(addr) = addr {
-            self.address(desk, near, mark, &op, addr);
+            self.address(desk, near, gate, login, (addr, usual));
         }
         if let Some(user) = user {
-            self.account(desk, near, mark, &op, user, addr.is_some());
+            self.account(desk, near, gate, login, (user, usual));
         }
-        if name.is_some() && addr.is_none() && user.is_none() && mark.flags.has(Flags::LOCKED_OUT) {
+        if !mark.flags.has(Flags::LOCKED_OUT) {
+            self.everybody(desk, near, login);
+        } else if name.is_some() && addr.is_none() && user.is_none() {
             let key = key::join(&[key::of(LOCKED_OUT.id), mark.op]);
             if !desk.touch(key, mark.at) {
                 desk.open(near, key, Subject::LockedOut(op), mark.at, 1);
@@ -117,254 +174,191 @@ impl Doors {
         }
     }
 
-    fn address(&mut self, desk: &mut Desk, near: (&Recent, &Rules), mark: &Mark, op: &OpName, addr: &str) {
-        let (key, rules) = (address_key(mark.addr), near.1);
-        let passed = pass(&mut self.addresses, mark.addr, mark, rules);
+    fn address(
+        &mut self,
+        desk: &mut Desk,
+        near: Near<'_>,
+        gate: &mut Gate,
+        login: Login<'_>,
+        (addr, usual): (&str, f64),
+    ) {
+        let (mark, rules) = (login.mark, near.rules);
+        let key = address_key(mark.addr);
+        let subject = || Subject::Address { op: login.op.clone(), addr: addr.into() };
         if mark.flags.has(Flags::LOGIN_OK) {
-            let attack = desk.get(key).is_some() || passed.failures > passed.successes * SHARED_SUCCESSES;
-            if passed.broken_run >= rules.failed_logins && attack {
-                breach(desk, near, key, mark, || Subject::Address { op: op.clone(), addr: addr.into() });
+            let Some(door) = self.addresses.touch(mark.addr) else { return };
+            let run = door.succeed(outcome(false, usual, ATTACK), mark.user, mark.at);
+            if run > 0 && desk.get(key).is_none() {
+                self.again.teach(run - 1, run - 1, mark.at);
+            }
+            if desk.get(key).is_some() && run > 0 {
+                breach(desk, key, mark);
             }
             return;
         }
-        if desk.touch(key, mark.at) {
+        let locked = mark.flags.has(Flags::LOCKED_OUT);
+        let pair = gate.knows(key::join(&[key, mark.user]), mark.at);
+        let again = self.again.usual(AGAIN).min(MOST_AGAIN).max(usual);
+        let known = gate.knows(key, mark.at) || locked;
+        if self.addresses.get(mark.addr).is_none() && !known {
+            self.again.teach(0, 1, mark.at);
             return;
         }
-        let shared = passed.successes > 0 && passed.successes * SHARED_SUCCESSES >= passed.failures;
-        if mark.flags.has(Flags::LOCKED_OUT) || passed.failures >= rules.failed_logins && !shared {
+        let door = self.addresses.touch_or(mark.addr, Door::default);
+        if door.at == 0 && !locked {
+            // The failure that the gate saw.
+            door.fail(outcome(true, usual, ATTACK), mark.at);
+        }
+        let same = door.knows(mark.user) || pair || mark.user == key::NONE;
+        door.fail(outcome(true, if same { again } else { usual }, ATTACK), mark.at);
+        let (failures, began) = (door.failures, door.page.began);
+        let enough = door.page.score >= near.budget.needed(Kind::Security) || rules.fixed;
+        self.addresses.promote(mark.addr);
+        if !desk.touch(key, mark.at) && (locked || enough && failures >= rules.failed_logins) {
             let scope = Scope::default().needing(Flags::LOGIN_FAILED).at_addr(addr);
-            let first = first_at(near, &scope);
-            let subject = Subject::Address { op: op.clone(), addr: addr.into() };
-            desk.open(near, key, subject, first, u64::from(passed.failures));
+            let (first, lines) = since(near, &scope, began);
+            desk.open(near, key, subject(), first, lines);
         }
     }
 
     fn account(
         &mut self,
         desk: &mut Desk,
-        near: (&Recent, &Rules),
-        mark: &Mark,
-        op: &OpName,
-        user: &str,
-        has_addr: bool,
+        near: Near<'_>,
+        gate: &mut Gate,
+        login: Login<'_>,
+        (user, usual): (&str, f64),
     ) {
-        let (key, rules) = (account_key(mark.user), near.1);
-        let passed = pass(&mut self.accounts, mark.user, mark, rules);
-        let subject = || Subject::Account { op: op.clone(), user: user.into() };
+        let (mark, rules) = (login.mark, near.rules);
+        let key = account_key(mark.user);
+        let subject = || Subject::Account { op: login.op.clone(), user: user.into() };
+        let has_addr = login.addr.is_some();
         let explained = has_addr && desk.get(address_key(mark.addr)).is_some();
         if mark.flags.has(Flags::LOGIN_OK) {
-            if passed.broken_run >= rules.failed_logins && !explained {
-                breach(desk, near, key, mark, subject);
+            let Some(door) = self.accounts.touch(mark.user) else { return };
+            let run = door.succeed(outcome(false, usual, ATTACK), mark.addr, mark.at);
+            if desk.get(key).is_some() && !explained && run > 0 {
+                breach(desk, key, mark);
             }
             return;
         }
+        let locked = mark.flags.has(Flags::LOCKED_OUT);
+        if self.accounts.get(mark.user).is_none() && !gate.knows(key, mark.at) && !locked {
+            return;
+        }
+        let again = self.again.usual(AGAIN).min(MOST_AGAIN).max(usual);
+        let door = self.accounts.touch_or(mark.user, Door::default);
+        if door.at == 0 && !locked {
+            door.fail(outcome(true, usual, ATTACK), mark.at);
+        }
+        // From the same address again is the address's affair; without one, it is the account's.
+        let llr = match (has_addr, door.knows(mark.addr)) {
+            (true, true) => 0.0,
+            (true, false) => outcome(true, usual, ATTACK),
+            (false, _) => outcome(true, again, ATTACK),
+        };
+        door.fail(llr, mark.at);
+        let (failures, began) = (door.failures, door.page.began);
+        let enough = door.page.score >= near.budget.needed(Kind::Security) || rules.fixed;
+        self.accounts.promote(mark.user);
         if desk.touch(key, mark.at) || explained {
             return;
         }
         let scope = Scope::default().needing(Flags::LOGIN_FAILED).by_user(user);
-        let locked = mark.flags.has(Flags::LOCKED_OUT) && !has_addr;
-        let many =
-            passed.failures >= rules.failed_logins && (!has_addr || addresses(near, &scope) >= rules.account_addresses);
-        if locked || many {
-            desk.open(near, key, subject(), first_at(near, &scope), u64::from(passed.failures));
+        let many = enough && failures >= rules.failed_logins;
+        if locked && !has_addr || many && (!has_addr || addresses(near, &scope) >= rules.account_addresses) {
+            let (first, lines) = since(near, &scope, began);
+            desk.open(near, key, subject(), first, lines);
         }
+    }
+
+    /// Whether more logins fail than usual, wherever they come from: an attack that uses each address and
+    /// each account once is seen only so.
+    fn everybody(&mut self, desk: &mut Desk, near: Near<'_>, login: Login<'_>) {
+        let (mark, needed) = (login.mark, near.budget.needed(Kind::Security));
+        let failed = !mark.flags.has(Flags::LOGIN_OK);
+        let addr_on = login.addr.is_some() && desk.get(address_key(mark.addr)).is_some();
+        if addr_on || login.user.is_some() && desk.get(account_key(mark.user)).is_some() {
+            return;
+        }
+        let usual = self.fails.usual(FAILS);
+        let says = |more: f64| outcome(failed, usual, usual + more * (1.0 - usual)) / self.fails.factor();
+        self.watch.add([says(MORE_OF_ALL), says(MORE_OF_ALL * 2.0)], mark.at);
+        self.fails.take(failed, mark.at, self.watch.suspects() || self.watch.on, FAILS);
+        if !failed || desk.touch(everywhere_key(), mark.at) {
+            return;
+        }
+        let second = mark.at.div_euclid(1000);
+        if self.watch.score() < needed || std::mem::replace(&mut self.weighed_at, second) == second {
+            return;
+        }
+        let (first, lines, rest) = unexplained(desk, near, self.watch.best().began);
+        if f64::from(rest) * says_of_one(usual) >= needed && rest >= near.rules.failed_logins {
+            self.watch.turn_on(mark.at);
+            self.attacked = true;
+            desk.open(near, everywhere_key(), Subject::LoginsEverywhere, first, lines);
+        }
+    }
+
+    /// Notes that logins are as usual again.
+    pub(crate) fn advance(&mut self, desk: &Desk) {
+        if self.attacked && (self.watch.is_calm() || desk.get(everywhere_key()).is_none()) {
+            self.attacked = false;
+            self.watch.turn_off();
+            self.fails.condemn();
+        }
+    }
+
+    /// True while more logins fail than usual.
+    pub(crate) fn are_attacked(&self) -> bool {
+        self.attacked
     }
 }
 
-/// Somebody got in after a run of failures.
-fn breach(desk: &mut Desk, near: (&Recent, &Rules), key: u64, mark: &Mark, subject: impl FnOnce() -> Subject) {
-    if desk.get(key).is_none() {
-        let subject = subject();
-        let first = match &subject {
-            Subject::Address { addr, .. } => {
-                first_at(near, &Scope::default().needing(Flags::LOGIN_FAILED).at_addr(addr))
-            }
-            Subject::Account { user, .. } => {
-                first_at(near, &Scope::default().needing(Flags::LOGIN_FAILED).by_user(user))
-            }
-            _ => mark.at,
-        };
-        desk.open_breached(near, key, subject, first);
-        return;
+/// What one failure says for more failures of all.
+fn says_of_one(usual: f64) -> f64 {
+    outcome(true, usual, usual + MORE_OF_ALL * (1.0 - usual))
+}
+
+/// The first failed login since `began`, how many there were, and how many of them no address and no account
+/// explains: those of an alert do not count, nor do those of the address that has most.
+fn unexplained(desk: &Desk, near: Near<'_>, began: i64) -> (i64, u64, u32) {
+    let scope = Scope::default().needing(Flags::LOGIN_FAILED);
+    let (marks, _) = near.recent.walk(&scope, near.recent.span_from(began));
+    let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut rest = 0;
+    for mark in &marks {
+        let door = if mark.addr == key::NONE { mark.user } else { mark.addr };
+        if desk.get(address_key(mark.addr)).is_some() || desk.get(account_key(mark.user)).is_some() {
+            continue;
+        }
+        rest += 1;
+        *counts.entry(door).or_default() += 1;
     }
+    let most = counts.into_values().max().unwrap_or(0);
+    (marks.first().map_or(near.recent.now, |mark| mark.at), marks.len() as u64, rest - most)
+}
+
+/// Somebody got in after a run of failures.
+fn breach(desk: &mut Desk, key: u64, mark: &Mark) {
     desk.touch(key, mark.at);
     desk.worsen(key, |incident| incident.breached = true);
 }
 
-fn first_at(near: (&Recent, &Rules), scope: &Scope) -> i64 {
-    let (marks, _) = near.0.walk(scope, near.0.span(near.1.security_window_ms));
-    marks.first().map_or(near.0.now, |mark| mark.at)
+/// The first line of `scope` since `began` (or in the window: the gate saw one before), and how many there are.
+fn since(near: Near<'_>, scope: &Scope, began: i64) -> (i64, u64) {
+    let window = near.recent.now - near.rules.security_window_ms;
+    let (marks, _) = near.recent.walk(scope, near.recent.span_from(began.min(window)));
+    (marks.first().map_or(near.recent.now, |mark| mark.at), marks.len().max(1) as u64)
 }
 
-fn addresses(near: (&Recent, &Rules), scope: &Scope) -> u32 {
-    let (marks, _) = near.0.walk(scope, near.0.span(near.1.security_window_ms));
+fn addresses(near: Near<'_>, scope: &Scope) -> u32 {
+    let (marks, _) = near.recent.walk(scope, near.recent.span(near.rules.security_window_ms));
     let mut addresses: Vec<u64> = marks.iter().map(|mark| mark.addr).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses.len() as u32
 }
 
-/// What address and account have in common.
-struct Attempts {
-    story: Story,
-    failures: f64,
-}
-
-fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measure) -> Attempts {
-    let span = case.span(case.rules.security_window_ms);
-    let failed = own.clone().needing(Flags::LOGIN_FAILED);
-    let count = case.count("failed logins", &failed, span);
-    let failures = count.as_ref().map_or(0.0, |count| count.value);
-    let all = Scope::default().needing(Flags::LOGIN_FAILED);
-    let usual = case.usual(Measure::Count, &failed, &all, USUAL_FAILURES);
-    let mut reasons = Vec::new();
-    if let Some(count) = &count {
-        reasons.push(case.reason(0.6, several(count.value, "failed login", "failed logins"), vec![count.clone()]));
-    }
-    let mut high = failures >= HIGH_FAILURES;
-    let (one, what) = if other == Measure::DistinctUsers { ("account", "accounts") } else { ("address", "addresses") };
-    if let Some(figure) = case.figure(what, other, &failed, span) {
-        high |= figure.value >= HIGH_ACCOUNTS;
-        let weight = if figure.value > 1.0 { 0.3 } else { -0.1 };
-        reasons.push(case.reason(weight, several(figure.value, one, &format!("different {what}")), vec![figure]));
-    }
-    if let Some(locked) = case.count("lock-outs", &own.clone().needing(Flags::LOCKED_OUT), span) {
-        high |= locked.value >= HIGH_LOCK_OUTS;
-        let weight = if locked.value > 0.0 { 0.4 } else { -0.05 };
-        reasons.push(case.reason(
-            weight,
-            several(locked.value, "line says locked out", "lines say locked out"),
-            vec![locked],
-        ));
-    }
-    if let Some(successes) = case.count("successful logins", &own.clone().needing(Flags::LOGIN_OK), span) {
-        let (weight, side) = match (case.incident.breached, successes.value > 0.0) {
-            (true, _) => (0.9, "after a run of failures"),
-            (false, true) => (-0.3, "between: somebody who belongs here"),
-            (false, false) => (-0.1, "so nobody got in"),
-        };
-        let logins = several(successes.value, "successful login", "successful logins");
-        reasons.push(case.reason(weight, format!("{logins}, {side}"), vec![successes]));
-    }
-    reasons.push(case.against_usual(failures, usual.as_ref()));
-    let severity = match (case.incident.breached, high) {
-        (true, _) => Severity::Critical,
-        (false, true) => Severity::High,
-        (false, false) => Severity::Medium,
-    };
-    let story = Story {
-        card,
-        severity,
-        title: String::new(),
-        summary: String::new(),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: Vec::new(),
-        actions: Vec::new(),
-        window_ms: case.rules.security_window_ms,
-        chart: Some(case.count_chart("failed logins", &failed)),
-        q: Some(format!("{} (login=failed or login=succeeded or login=locked_out)", own.q())),
-        scope: failed,
-        observed: count,
-        usual,
-        threshold: Some(f64::from(case.rules.failed_logins)),
-        reasons,
-    };
-    Attempts { story, failures }
-}
-
-/// `login` where no operation is named.
-fn word(op: &OpName) -> &str {
-    op.operation.as_deref().unwrap_or("login")
-}
-
-/// Failures from one address.
-pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
-    let own = Scope::default().at_addr(addr);
-    let Attempts { story, failures } = attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
-    let (count, word) = (several(failures, "failure", "failures"), word(op));
-    let title = if case.incident.breached {
-        format!("{word}: success after {count} from {addr}")
-    } else {
-        format!("{word}: {count} from {addr}")
-    };
-    Story {
-        summary: format!("{} from {addr} failed in ten minutes.", several(failures, "login", "logins")),
-        title,
-        labels: vec![("addr", addr.to_owned())],
-        actions: vec![
-            format!("Block {addr} at the edge if nobody who belongs here sits behind it"),
-            "Look for successful logins from this address and end their sessions".into(),
-            "Ask the owners of the tried accounts to change their passwords".into(),
-        ],
-        ..story
-    }
-}
-
-/// Failures on one account.
-pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
-    let own = Scope::default().by_user(user);
-    let Attempts { story, failures } = attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
-    let (count, word) = (several(failures, "failure", "failures"), word(op));
-    let title = if case.incident.breached {
-        format!("{word}: success after {count} for {user}")
-    } else {
-        format!("{word}: {count} for {user}")
-    };
-    Story {
-        summary: format!("{} of {user} failed in ten minutes.", several(failures, "login", "logins")),
-        title,
-        labels: vec![("user", user.to_owned())],
-        actions: vec![
-            format!("Ask {user} by another way whether that was them"),
-            "End the account's sessions and have the password changed".into(),
-            "Require a second factor for this account".into(),
-        ],
-        ..story
-    }
-}
-
-/// Lock-outs that name nobody.
-pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
-    let span = case.span(case.rules.security_window_ms);
-    let all = Scope::of_op(op);
-    let locked = all.clone().needing(Flags::LOCKED_OUT);
-    let count = case.count("lock-outs", &locked, span);
-    let many = count.as_ref().map_or(0.0, |count| count.value);
-    let usual = case.usual(Measure::Count, &locked, &all, 1);
-    let mut reasons = Vec::new();
-    if let Some(count) = &count {
-        reasons.push(case.reason(
-            0.6,
-            several(count.value, "line says locked out", "lines say locked out"),
-            vec![count.clone()],
-        ));
-    }
-    if let Some(successes) = case.count("successful logins", &all.needing(Flags::LOGIN_OK), span) {
-        let text = several(successes.value, "successful login here", "successful logins here");
-        reasons.push(case.reason(-0.1, text, vec![successes]));
-    }
-    reasons.push(case.against_usual(many, usual.as_ref()));
-    let word = op.word();
-    Story {
-        card: LOCKED_OUT,
-        severity: if many >= HIGH_LOCK_OUTS { Severity::High } else { Severity::Medium },
-        title: format!("{word}: {}", several(many, "lock-out", "lock-outs")),
-        summary: format!("{word} locked somebody out {} without saying whom.", several(many, "time", "times")),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: errors::labels(op),
-        actions: vec![
-            "Read the lines around the lock-outs for addresses and accounts".into(),
-            format!("Have {word} log the address and the account"),
-        ],
-        window_ms: case.rules.security_window_ms,
-        chart: Some(case.count_chart("lock-outs", &locked)),
-        scope: locked,
-        q: None,
-        observed: count,
-        usual,
-        threshold: Some(1.0),
-        reasons,
-    }
-}
+keep_fields!(Door { page, at, failures, run, others, succeeded });
+keep_fields!(Doors { addresses, accounts, fails, watch, again, weighed_at, attacked });

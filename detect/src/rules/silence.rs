@@ -8,17 +8,27 @@ use stella_protocol::{
     AlertType, Category, Figure, LineId, LogEvent, LogLink, Measure, Severity, Text, Timestamp, Untrusted,
 };
 
+use crate::budget::Kind;
 use crate::cells::Cells;
 use crate::evidence::{Card, Case, Story, number, several, words};
 use crate::finding::Phase;
-use crate::incident::{Desk, Subject};
+use crate::incident::{Desk, Near, Subject};
+use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::mark::{Flags, Mark};
-use crate::recent::Recent;
 use crate::rules::Rules;
 use crate::scope::Scope;
 
 const CARD: Card = Card { id: "silence", kind: AlertType::Silence, category: Category::Performance };
+/// Its rule.
+pub(crate) const RULE: &str = CARD.id;
+
+/// Average of the last gaps: one in so many each. About the number from which a rhythm is known, so that
+/// the evening's slower one is followed.
+const LATELY: f64 = 20.0;
+/// How regular a rhythm is believed to be at most and at least: the shape of the gamma distribution of its
+/// gaps (1: arrivals at random; 4: a heartbeat with a little jitter).
+const SHAPES: (f64, f64) = (0.25, 4.0);
 
 /// Arrivals after which the longest gap of before the last as many is forgotten.
 const GENERATION: u64 = 1000;
@@ -36,11 +46,12 @@ pub(crate) enum Speaker {
 /// A silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
-    speaker: Speaker,
+    pub(crate) speaker: Speaker,
     last_at: i64,
     last_line: u64,
-    /// The longest usual gap, in milliseconds.
+    /// The longest usual gap, and how long a silence was allowed, in milliseconds.
     longest: i64,
+    limit: i64,
 }
 
 /// The rhythm of a source.
@@ -54,6 +65,9 @@ struct Pulse {
     longest: [i64; 2],
     /// All learned gaps together, in milliseconds.
     spoken: i64,
+    /// Mean of the last gaps, and of their squares.
+    mean: f64,
+    square: f64,
     silences: u32,
     silent: bool,
 }
@@ -67,6 +81,9 @@ impl Pulse {
         self.longest[0] = self.longest[0].max(gap);
         self.spoken = self.spoken.saturating_add(gap);
         self.arrivals += 1;
+        let (gap, part) = (gap as f64, 1.0 / LATELY.min(self.arrivals as f64));
+        self.mean += (gap - self.mean) * part;
+        self.square += (gap * gap - self.square) * part;
         if self.arrivals.is_multiple_of(GENERATION) {
             self.longest = [0, self.longest[0]];
         }
@@ -85,8 +102,18 @@ impl Pulse {
         self.longest() as f64 <= 2.0 * arrivals.ln() * (self.spoken as f64 / arrivals)
     }
 
-    fn limit(&self, rules: &Rules) -> i64 {
-        rules.silence_ms.max(self.longest() * rules.silence_gaps)
+    /// How long it may be silent, in milliseconds: until chance makes so long a gap as seldom as the budget
+    /// says, by the tail of a gamma distribution with the mean and the regularity of the last gaps (Chernoff's
+    /// bound: shape times (t - 1 - ln t), t in means), and never less than some of its longest gaps.
+    fn limit(&self, rules: &Rules, needed: f64) -> i64 {
+        let variance = (self.square - self.mean * self.mean).max(0.0);
+        let (least, most) = SHAPES;
+        let shape = if variance > 0.0 { (self.mean * self.mean / variance).clamp(least, most) } else { most };
+        let wanted = needed / shape;
+        // A fixed point of t = wanted + 1 + ln t; eight rounds from above are more than exact enough.
+        let means = (0..8).fold(2.0 * (wanted + 1.0), |means: f64, _| wanted + 1.0 + means.ln());
+        let by_rhythm = (means * self.mean).min(i64::MAX as f64 / 4.0) as i64;
+        rules.silence_ms.max(by_rhythm).max(self.longest().saturating_mul(rules.silence_gaps))
     }
 }
 
@@ -122,40 +149,26 @@ impl Pulses {
     }
 
     /// A line: its service spoke, and its component.
-    pub(crate) fn observe(
-        &mut self,
-        desk: &mut Desk,
-        recent: &Recent,
-        rules: &Rules,
-        mark: &Mark,
-        event: &LogEvent<'_>,
-    ) {
-        self.watch(mark.at, rules);
+    pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
+        self.watch(mark.at, near.rules);
         if desk.get(everybody()).is_some() {
-            desk.recover((recent, rules), everybody());
+            desk.recover(near, everybody());
             self.resumed_at = mark.at;
             self.cells.iter_mut().for_each(|(_, pulse)| pulse.silent = false);
         }
         let service = event.service.raw();
         if !service.is_empty() && service.len() <= key::LONGEST_NAME {
-            self.heard(desk, (recent, rules), mark, mark.service, || Speaker::Service(service.into()));
+            self.heard(desk, near, mark, mark.service, || Speaker::Service(service.into()));
         }
         if let Some(component) = event.component.as_ref().map(Untrusted::raw)
             && component.len() <= key::LONGEST_NAME
         {
             let key = key::join(&[mark.component, 1]);
-            self.heard(desk, (recent, rules), mark, key, || Speaker::Component(component.into()));
+            self.heard(desk, near, mark, key, || Speaker::Component(component.into()));
         }
     }
 
-    fn heard(
-        &mut self,
-        desk: &mut Desk,
-        near: (&Recent, &Rules),
-        mark: &Mark,
-        source: u64,
-        speaker: impl FnOnce() -> Speaker,
-    ) {
+    fn heard(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, source: u64, speaker: impl FnOnce() -> Speaker) {
         let pulse = self.cells.touch_or(source, || Pulse {
             speaker: speaker(),
             first_at: mark.at,
@@ -164,6 +177,8 @@ impl Pulses {
             arrivals: 0,
             longest: [0; 2],
             spoken: 0,
+            mean: 0.0,
+            square: 0.0,
             silences: 0,
             silent: false,
         });
@@ -181,7 +196,8 @@ impl Pulses {
     }
 
     /// Looks for those who should have spoken.
-    pub(crate) fn advance(&mut self, desk: &mut Desk, recent: &Recent, rules: &Rules) {
+    pub(crate) fn advance(&mut self, desk: &mut Desk, near: Near<'_>) {
+        let Near { recent, rules, budget } = near;
         let now = recent.now;
         self.watch(now, rules);
         desk.still_silent(STILL_MS, now);
@@ -190,10 +206,14 @@ impl Pulses {
         }
         let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
         let all = known > 1 && now - recent.last_line_at > rules.silence_ms / 2;
-        let resumed_at = self.resumed_at;
+        let (resumed_at, needed) = (self.resumed_at, budget.needed(Kind::Silence));
         for (source, pulse) in self.cells.iter_mut() {
-            let overdue = now - pulse.last_at.max(resumed_at) > pulse.limit(rules);
-            if pulse.silent || !overdue || !pulse.is_known(rules) {
+            let silent_ms = now - pulse.last_at.max(resumed_at);
+            if pulse.silent || silent_ms <= rules.silence_ms || !pulse.is_known(rules) {
+                continue;
+            }
+            let limit = pulse.limit(rules, needed);
+            if silent_ms <= limit {
                 continue;
             }
             pulse.silent = true;
@@ -202,8 +222,8 @@ impl Pulses {
             let (last_at, last_line) =
                 if all { (recent.last_line_at, recent.last_line) } else { (pulse.last_at, pulse.last_line) };
             if desk.get(key).is_none() {
-                let silence = Source { speaker, last_at, last_line, longest: pulse.longest() };
-                desk.open((recent, rules), key, Subject::Silent(silence), last_at, 1);
+                let silence = Source { speaker, last_at, last_line, longest: pulse.longest(), limit };
+                desk.open(near, key, Subject::Silent(silence), last_at, 1);
             }
         }
     }
@@ -280,12 +300,48 @@ pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
         window_ms: case.rules.silence_ms,
         scope: own,
         q: None,
-        threshold: Some(
-            source.longest.saturating_mul(case.rules.silence_gaps).max(case.rules.silence_ms) as f64 / 1000.0,
-        ),
+        threshold: Some(source.limit as f64 / 1000.0),
         observed: Some(silent),
         usual: None,
         reasons,
         chart: None,
+    }
+}
+
+keep_fields!(Source { speaker, last_at, last_line, longest, limit });
+keep_fields!(Pulse {
+    speaker,
+    first_at,
+    last_at,
+    last_line,
+    arrivals,
+    longest,
+    spoken,
+    mean,
+    square,
+    silences,
+    silent,
+});
+keep_fields!(Pulses { cells, watched_at, resumed_at });
+
+impl Keep for Speaker {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let (kind, name) = match self {
+            Self::Service(name) => (0_u8, name.as_ref()),
+            Self::Component(name) => (1, name.as_ref()),
+            Self::Everybody => (2, ""),
+        };
+        kind.keep(to);
+        name.to_owned().keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        let (kind, name) = <(u8, Box<str>)>::wake(from)?;
+        match kind {
+            0 => Some(Self::Service(name)),
+            1 => Some(Self::Component(name)),
+            2 => Some(Self::Everybody),
+            _ => None,
+        }
     }
 }

@@ -21,9 +21,9 @@ const MESSAGES: [&str; 6] = [
 ];
 
 /// One line in numbers: what, who, how long, which outcome, and how long until the next.
-type Raw = ((u8, u8, u8, u8), (u8, u16, u8, u8), u16);
+pub type Raw = ((u8, u8, u8, u8), (u8, u16, u8, u8), u16);
 
-fn event(nth: usize, raw: &Raw) -> LogEvent<'static> {
+pub fn event(nth: usize, raw: &Raw) -> LogEvent<'static> {
     let ((operation, service, user, message), (outcome, duration, extra, error), _) = *raw;
     let pick = |list: &[&'static str], nth: u8| list[nth as usize % list.len()];
     let failed = outcome % 3 == 0;
@@ -36,7 +36,7 @@ fn event(nth: usize, raw: &Raw) -> LogEvent<'static> {
         success: (outcome < 20).then_some(!failed),
         error_type: (failed && error < 8).then(|| pick(&ERRORS, error).into()),
         user_id: (user < 6).then(|| format!("user-{user}").into()),
-        remote_addr: (user < 7).then(|| format!("192.0.2.{}", user % 3).into()),
+        remote_addr: (user < 7 && extra % 6 != 5).then(|| format!("192.0.2.{}", user % 3).into()),
         retry_count: (extra % 4 == 1).then_some(u32::from(extra) % 6),
         component: (extra % 7 == 2).then(|| "embedder".into()),
         ..LogEvent::default()
@@ -60,7 +60,7 @@ fn raw() -> impl Strategy<Value = Raw> {
 }
 
 /// A stretch of one kind of line between mixed ones, so that rules do fire.
-fn lines() -> impl Strategy<Value = Vec<Raw>> {
+pub fn lines() -> impl Strategy<Value = Vec<Raw>> {
     let stretch = (raw(), 1..25_usize).prop_map(|(raw, times)| vec![raw; times]);
     proptest::collection::vec(stretch, 5..45).prop_map(|parts| parts.concat())
 }

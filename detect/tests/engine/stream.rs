@@ -7,7 +7,7 @@ use stella_protocol::{LineId, LogEvent, Timestamp};
 pub const START: i64 = 1_764_000_000_000;
 
 pub struct Stream {
-    engine: Engine,
+    pub engine: Engine,
     pub lines: Vec<(LineId, LogEvent<'static>)>,
     pub findings: Vec<Finding>,
     pub now: i64,
@@ -105,5 +105,30 @@ pub fn login(outcome: stella_protocol::log::Login, addr: String, user: String) -
         remote_addr: Some(addr.into()),
         user_id: Some(user.into()),
         ..LogEvent::default()
+    }
+}
+
+/// Chance, the same in every run of a seed.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Between nothing and one.
+    pub fn share(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as f64 / f64::from(1_u32 << 31)
+    }
+
+    pub fn below(&mut self, most: usize) -> usize {
+        (self.share() * most as f64) as usize
+    }
+
+    /// A duration whose logarithm is normal: about `middle`, spread by `spread`.
+    pub fn duration(&mut self, middle: f64, spread: f64) -> f64 {
+        let normal = (0..12).map(|_| self.share()).sum::<f64>() - 6.0;
+        (middle * (spread * normal).exp()).round()
     }
 }

@@ -33,6 +33,8 @@ pub(crate) fn finding(fingerprint: &str, at: i64) -> Finding {
         brief: Brief::default(),
         evidence: Box::new(evidence(at)),
         phase: Phase::Firing,
+        parent: None,
+        held_back: 0,
     }
 }
 

@@ -210,6 +210,8 @@ fn of(place: Place<'_>, story: Story) -> Finding {
         brief,
         evidence: Box::new(evidence),
         phase: Phase::Firing,
+        parent: None,
+        held_back: 0,
     }
 }
 

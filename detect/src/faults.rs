@@ -1,0 +1,113 @@
+//! How often an operation fails: what is usual, and what speaks for its failing more now.
+
+use crate::baseline::{Prior, Share};
+use crate::keep::keep_fields;
+use crate::llr::{Page, Watch, outcome};
+use crate::overall::Part;
+
+/// Of an operation nobody has seen yet one call in a hundred is believed to fail; fifty calls outweigh
+/// the belief.
+const PRIOR: Prior = Prior { share: 0.01, worth: 50.0 };
+/// Of its calls one in two hundred is believed to be tried three times or more.
+const RETRIED_PRIOR: Prior = Prior { share: 0.005, worth: 50.0 };
+/// Share of calls more than usual that fail: the least that is worth waking somebody for, and one that
+/// is found in fewer calls.
+const MORE: [f64; 2] = [0.08, 0.4];
+/// The same for everything together, where a few in a hundred are many people.
+const MORE_OF_ALL: f64 = 0.03;
+/// The same for calls that are retried too often.
+const MORE_RETRIED: f64 = 0.3;
+/// For a minute after a deploy failures may be so many times as frequent, and so much more.
+const GRACE: (f64, f64) = (3.0, 0.05);
+/// An alert that lasts so long is how things are now.
+const NEW_NORMAL_MS: i64 = 2 * 3_600_000;
+
+/// The failures of an operation.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Faults {
+    share: Share,
+    pub(crate) watch: Watch,
+    pub(crate) part: Part,
+    /// Its alert is on, or it is part of one.
+    pub(crate) failing: bool,
+    /// Calls and failures since the suspicion began.
+    calls: u32,
+    failed: u32,
+    /// Engine second in which its errors were last weighed in vain.
+    pub(crate) weighed_at: i64,
+    /// Engine time at which there was enough evidence; 0: there is not.
+    pub(crate) ready_at: i64,
+    retried: Share,
+    retries: Page,
+}
+
+impl Faults {
+    /// Takes a call in; what it says for a change of everything.
+    pub(crate) fn take(&mut self, failed: bool, at: i64, deploying: bool) -> f64 {
+        let p0 = self.expected(deploying);
+        let factor = self.share.factor();
+        let says = |more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
+        self.watch.add(MORE.map(says), at);
+        if self.watch.suspects() {
+            (self.calls, self.failed) = (self.calls + 1, self.failed + u32::from(failed));
+        } else {
+            (self.calls, self.failed) = (0, 0);
+        }
+        let lasts = self.watch.on && at - self.watch.since > NEW_NORMAL_MS;
+        self.share.take(failed, at, (self.watch.suspects() || self.watch.on) && !lasts, PRIOR);
+        says(MORE_OF_ALL)
+    }
+
+    /// Takes in whether a call was retried too often.
+    pub(crate) fn take_retry(&mut self, often: bool, at: i64) {
+        let p0 = self.retried.usual(RETRIED_PRIOR);
+        self.retries.add(outcome(often, p0, p0 + MORE_RETRIED * (1.0 - p0)), at);
+        self.retried.take(often, at, self.retries.suspects(), RETRIED_PRIOR);
+    }
+
+    pub(crate) fn retries(&self) -> &Page {
+        &self.retries
+    }
+
+    /// The share of failures that would be usual now.
+    pub(crate) fn expected(&self, deploying: bool) -> f64 {
+        let usual = self.usual();
+        let (times, more) = GRACE;
+        if deploying { (usual * times + more).min(0.5).max(usual) } else { usual }
+    }
+
+    /// The usual share of failures.
+    pub(crate) fn usual(&self) -> f64 {
+        self.share.usual(PRIOR)
+    }
+
+    /// Share of failures since the suspicion began.
+    pub(crate) fn lately(&self) -> f64 {
+        f64::from(self.failed) / f64::from(self.calls.max(1))
+    }
+
+    /// Failures since the suspicion began.
+    pub(crate) fn failed(&self) -> u32 {
+        self.failed
+    }
+
+    /// What one failure says.
+    pub(crate) fn weight_of_one(&self) -> f64 {
+        let p0 = self.usual();
+        outcome(true, p0, p0 + MORE[0] * (1.0 - p0)) / self.share.factor()
+    }
+
+    pub(crate) fn turn_on(&mut self, at: i64) {
+        (self.failing, self.ready_at) = (true, 0);
+        self.share.condemn();
+        self.watch.turn_on(at);
+    }
+
+    pub(crate) fn turn_off(&mut self) {
+        (self.failing, self.ready_at, self.calls, self.failed) = (false, 0, 0, 0);
+        self.share.condemn();
+        self.watch.turn_off();
+    }
+}
+
+keep_fields!(Faults { share, watch, part, failing, calls, failed, weighed_at, ready_at, retried, retries });

@@ -1,0 +1,121 @@
+//! What all operations say together: a change too small, or too thin, to be seen in any one of them,
+//! or one that they share.
+//!
+//! Each call counts against its own operation's baseline, so a change of the traffic mix is no change
+//! at all. Each operation's part is remembered, since what one of them says alone is its own affair.
+
+use crate::keep::keep_fields;
+use crate::llr::{CLIP, Page};
+
+/// What one operation adds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Part {
+    epoch: u32,
+    score: f64,
+    calls: u32,
+}
+
+/// The sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Overall {
+    page: Page,
+    /// One more with each fresh suspicion; parts of an older one are void.
+    epoch: u32,
+    /// Engine second in which the parts were last weighed.
+    weighed_at: i64,
+}
+
+/// How the parts make up the sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Weighed {
+    /// Operations that say so themselves: twenty to one, each.
+    pub(crate) saying: u32,
+    /// Operations that were called often enough to say something.
+    pub(crate) busy: u32,
+    /// The sum without the operation that says most.
+    pub(crate) rest: f64,
+}
+
+impl Overall {
+    /// Takes in what a call of an operation says.
+    pub(crate) fn add(&mut self, part: &mut Part, llr: f64, at: i64) {
+        self.page.add(llr, at);
+        if !self.page.suspects() {
+            self.epoch = self.epoch.wrapping_add(1);
+            return;
+        }
+        if part.epoch != self.epoch {
+            *part = Part { epoch: self.epoch, score: 0.0, calls: 0 };
+        }
+        part.score += llr;
+        part.calls += 1;
+    }
+
+    pub(crate) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// What the others say, without this operation.
+    pub(crate) fn without(&self, part: &Part) -> f64 {
+        self.page.score - self.score_of(part).max(0.0)
+    }
+
+    /// True when the operation itself says so.
+    pub(crate) fn says(&self, part: &Part) -> bool {
+        self.score_of(part) >= CLIP
+    }
+
+    fn score_of(&self, part: &Part) -> f64 {
+        if part.epoch == self.epoch { part.score } else { 0.0 }
+    }
+
+    /// True once in each second of engine time in which the sum is enough.
+    pub(crate) fn is_due(&mut self, needed: f64, now: i64) -> bool {
+        let second = now.div_euclid(1000);
+        self.page.score >= needed && std::mem::replace(&mut self.weighed_at, second) != second
+    }
+
+    /// Weighs the parts; one with fewer than `fewest` calls is not busy.
+    pub(crate) fn weigh<'a>(&self, parts: impl Iterator<Item = &'a Part>, fewest: u32) -> Weighed {
+        let (mut weighed, mut most) = (Weighed::default(), 0.0_f64);
+        for part in parts.filter(|part| part.epoch == self.epoch) {
+            weighed.saying += u32::from(self.says(part));
+            weighed.busy += u32::from(part.calls >= fewest);
+            most = most.max(part.score);
+        }
+        weighed.rest = self.page.score - most;
+        weighed
+    }
+
+    /// Begins anew.
+    pub(crate) fn clear(&mut self) {
+        (self.page, self.epoch) = (Page::default(), self.epoch.wrapping_add(1));
+    }
+}
+
+keep_fields!(Part { epoch, score, calls });
+keep_fields!(Overall { page, epoch, weighed_at });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_operation_says_alone_is_not_overall() {
+        let (mut overall, mut parts) = (Overall::default(), [Part::default(); 4]);
+        (0..10).for_each(|at| overall.add(&mut parts[0], 2.0, at));
+        (0..3).for_each(|at| overall.add(&mut parts[1], -0.5, at));
+        let weighed = overall.weigh(parts.iter(), 3);
+        assert_eq!((weighed.saying, weighed.busy), (1, 2));
+        assert!(weighed.rest < 0.0 && overall.without(&parts[1]) > 15.0);
+    }
+
+    #[test]
+    fn parts_of_an_older_suspicion_are_void() {
+        let (mut overall, mut parts) = (Overall::default(), [Part::default(); 2]);
+        overall.add(&mut parts[0], 9.0, 0);
+        overall.clear();
+        (0..4).for_each(|at| overall.add(&mut parts[1], 1.0, at));
+        assert!(!overall.says(&parts[0]) && overall.says(&parts[1]));
+    }
+}

@@ -1,0 +1,115 @@
+//! How fast an operation is: what is usual, and what speaks for its being slower now.
+
+use crate::baseline::{Against, Level};
+use crate::keep::keep_fields;
+use crate::llr::Watch;
+use crate::overall::Part;
+
+/// Average of the last calls: one in so many each.
+const LATELY: f64 = 12.0;
+/// How much one call may say of how slow an operation is: as if it took four times as long.
+const MOST_RATIO: f64 = 4.0;
+/// Of the change that is looked for (as a logarithm), how much must be seen: the sum alone would in
+/// time notice every tenth.
+const SEEN: f64 = 0.8;
+/// An alert that lasts so long is how things are now: two hours, the half-life of the baseline.
+const NEW_NORMAL_MS: i64 = 2 * 3_600_000;
+
+/// The speed of an operation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Speed {
+    level: Level,
+    pub(crate) watch: Watch,
+    pub(crate) part: Part,
+    /// Its alert is on, or it is part of one.
+    pub(crate) slow: bool,
+    /// While it is slow: a longer call is one of those that make it so. Milliseconds.
+    pub(crate) over_ms: f64,
+    /// Logarithms of how many times longer: of the last calls, and summed since the suspicion began.
+    lately: f64,
+    sum: f64,
+    count: u32,
+    /// Engine time at which there was enough evidence; 0: there is not.
+    pub(crate) ready_at: i64,
+}
+
+/// What is looked for: a call that takes so many times as long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought {
+    /// By little, which is worth waking somebody for.
+    pub(crate) ratio: f64,
+    /// By much, which is found in fewer calls.
+    pub(crate) great: f64,
+    /// Slower than that is still usual just now.
+    pub(crate) grace: f64,
+}
+
+impl Speed {
+    /// Takes a call in. A failed one teaches nothing, and a quick failure is not a quick call. None: nothing
+    /// is known yet to compare it with.
+    pub(crate) fn take(
+        &mut self,
+        duration_ms: f64,
+        failed: bool,
+        at: i64,
+        needed: f64,
+        sought: Sought,
+    ) -> Option<Against> {
+        let against = self.level.against(duration_ms, sought.grace);
+        let longest = MOST_RATIO.ln();
+        match against {
+            Some(against) if !failed || against.shift > 0.0 => {
+                self.watch.add([against.evidence(sought.ratio), against.evidence(sought.great)], at);
+                let shift = against.shift.clamp(-longest, longest);
+                self.lately += (shift - self.lately) / LATELY;
+                (self.sum, self.count) =
+                    if self.watch.suspects() { (self.sum + shift, self.count + 1) } else { (0.0, 0) };
+            }
+            _ => {}
+        }
+        let lasts = self.watch.on && at - self.watch.since > NEW_NORMAL_MS;
+        // A quarter of what an alert needs is suspicion enough not to learn.
+        let suspected = self.watch.best().score > needed / 4.0 || self.watch.on;
+        if !failed && (!suspected || lasts) {
+            self.level.learn(duration_ms, at);
+        }
+        against.filter(|against| !failed || against.shift > 0.0)
+    }
+
+    /// True when there is enough evidence of a change that is great enough.
+    pub(crate) fn is_slower(&self, needed: f64, fewest: u32, ratio: f64) -> bool {
+        self.watch.score() >= needed && self.watch.best().count >= fewest && self.is_seen(ratio)
+    }
+
+    /// True when calls were seen to take about `ratio` times as long as usual.
+    pub(crate) fn is_seen(&self, ratio: f64) -> bool {
+        self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
+    }
+
+    /// The usual duration in milliseconds; None before it is known.
+    pub(crate) fn usual_ms(&self) -> Option<f64> {
+        self.level.usual_ms()
+    }
+
+    /// It is slow from now on; a call over the limit makes it so, by default one that is likelier to be
+    /// slow by `ratio` than as usual.
+    pub(crate) fn turn_on(&mut self, at: i64, ratio: f64, limit_ms: Option<f64>) {
+        let halfway = self.level.usual_ms().map(|usual| neat(usual * ratio.sqrt()));
+        self.over_ms = limit_ms.or(halfway).unwrap_or(0.0);
+        (self.slow, self.ready_at) = (true, 0);
+        self.watch.turn_on(at);
+    }
+
+    /// It is fast again.
+    pub(crate) fn turn_off(&mut self) {
+        (self.slow, self.ready_at, self.sum, self.count) = (false, 0, 0.0, 0);
+        self.watch.turn_off();
+    }
+}
+
+/// A number of milliseconds that people can read: whole ones from ten on.
+fn neat(value: f64) -> f64 {
+    if value >= 10.0 { value.round() } else { (value * 10.0).round() / 10.0 }
+}
+
+keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, ready_at });
