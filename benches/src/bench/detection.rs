@@ -7,6 +7,7 @@
 mod explain;
 mod found;
 mod keys;
+mod marks;
 mod same;
 mod speed;
 mod table;
@@ -103,11 +104,12 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     Ok(Outcome { tables, explained: options.explain.then_some(explained) })
 }
 
-/// Rows 5, 6 and 12.
+/// Rows 5, 6, 11 and 12.
 fn cost() -> anyhow::Result<Table> {
     let mut table = Table::new("detection: cost", &["engine", "naive"]);
     speed::measure(&mut table);
     keys::measure(&mut table)?;
+    marks::measure(&mut table);
     same::measure(&mut table)?;
     Ok(table)
 }

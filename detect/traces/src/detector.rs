@@ -56,10 +56,7 @@ impl From<Finding> for Notice {
         let mut names: Vec<String> = finding.labels.values().map(|value| value.raw().to_owned()).collect();
         names.extend(operation.clone());
         // Of a broad problem any user may be an example; of these they are what it is about.
-        if matches!(
-            finding.kind,
-            AlertType::UserFriction | AlertType::SecurityAnomaly | AlertType::DataInconsistency
-        ) {
+        if matches!(finding.kind, AlertType::UserFriction | AlertType::SecurityAnomaly | AlertType::DataInconsistency) {
             names.extend(finding.affected_users.iter().map(|user| user.raw().to_owned()));
         }
         Self {

@@ -58,6 +58,8 @@ pub struct False {
     pub at: Timestamp,
     /// Of which type.
     pub kind: AlertType,
+    /// Which problem it spoke of.
+    pub fingerprint: String,
     /// What it said.
     pub title: String,
     /// What benign went on meanwhile.
@@ -198,6 +200,7 @@ impl Score {
                     trace: name.to_owned(),
                     at: told.at,
                     kind: told.notice.kind,
+                    fingerprint: told.notice.fingerprint.clone(),
                     title: told.notice.title.clone(),
                     during: during(told.at, benign),
                 }),

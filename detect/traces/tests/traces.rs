@@ -67,8 +67,10 @@ fn more_traffic_is_more_people_and_the_same_incidents() {
     let labels = |traffic| {
         let trace = Trace::new(town("desk"), 5, traffic, Span::Shift);
         let what = |label: &stella_traces::Label| (label.kind, label.onset, label.strength.clone());
-        let users: std::collections::BTreeSet<_> =
-            Trace::new(town("desk"), 5, traffic, Span::Shift).take(4000).filter_map(|line| line.event.user_id).collect();
+        let users: std::collections::BTreeSet<_> = Trace::new(town("desk"), 5, traffic, Span::Shift)
+            .take(4000)
+            .filter_map(|line| line.event.user_id)
+            .collect();
         (trace.labels().iter().map(what).map(|(kind, onset, _)| (kind, onset)).collect::<Vec<_>>(), users.len())
     };
     let ((once, few), (fivefold, many)) = (labels(1.0), labels(5.0));
@@ -99,7 +101,16 @@ impl Detector for Knowing {
         let kind = self.kind.family();
         let (operation, service) = (self.wrong.then(|| "nothing".to_owned()), String::new());
         let title = String::new();
-        vec![Notice { kind, fingerprint: "one".to_owned(), operation, service, names, critical: false, over: false, title }]
+        vec![Notice {
+            kind,
+            fingerprint: "one".to_owned(),
+            operation,
+            service,
+            names,
+            critical: false,
+            over: false,
+            title,
+        }]
     }
 }
 

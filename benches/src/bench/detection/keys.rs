@@ -54,7 +54,8 @@ pub fn run() -> anyhow::Result<String> {
             engine.observe(LineId(line), &failed(who, ms));
             guessed += 1;
         }
-        let event = failed((format!("u{key}@example.org"), format!("2001:db8::{:x}:{:x}", key >> 16, key & 0xffff)), ms);
+        let event =
+            failed((format!("u{key}@example.org"), format!("2001:db8::{:x}:{:x}", key >> 16, key & 0xffff)), ms);
         line += 1;
         let begun = Instant::now();
         engine.observe(LineId(line), &event);
@@ -65,9 +66,9 @@ pub fn run() -> anyhow::Result<String> {
         }
         for finding in engine.drain() {
             let addr = finding.labels.get("addr").map(|addr| addr.raw().to_owned());
-            found.extend(addr.filter(|addr| {
-                finding.kind == AlertType::SecurityAnomaly && addr.starts_with("203.0.113.")
-            }));
+            found.extend(
+                addr.filter(|addr| finding.kind == AlertType::SecurityAnomaly && addr.starts_with("203.0.113.")),
+            );
         }
     }
     let memory_mib = process::resident_mib(std::process::id())? - before - (KEYS * 8) as f64 / f64::from(1 << 20);

@@ -1,8 +1,8 @@
-//! Row 12: two runs give the same bytes; and lines read back as they are kept, heard a second at a time as a
-//! backtest does, the same as lines heard one by one.
+//! Row 12: two runs give the same bytes; so do lines read back as they are kept, heard a second at a time as a
+//! backtest does, and so does an engine that is taken up in the middle from its kept state.
 
 use anyhow::Context;
-use stella_detect::{Engine, Rules};
+use stella_detect::{Checkpoint, Engine, Rules};
 use stella_protocol::{LogEvent, Timestamp};
 use stella_traces::{Line, Span, TOWNS, Trace};
 
@@ -14,6 +14,8 @@ use crate::figures::Bound;
 enum Asked {
     AfterEachLine,
     EachSecond,
+    /// As the first, by an engine that is kept and taken up again half-way.
+    AcrossARestart,
 }
 
 /// Measures: the number of traces of daily work whose findings differ.
@@ -22,13 +24,14 @@ enum Asked {
 /// When an event has no JSON form.
 pub fn measure(table: &mut Table) -> anyhow::Result<()> {
     let towns = TOWNS.iter().filter(|town| !town.held_out);
-    let (mut runs, mut backtest, mut n) = (0, 0, 0);
+    let (mut runs, mut backtest, mut restarts, mut n) = (0, 0, 0, 0);
     for town in towns {
         let lines: Vec<Line> = Trace::new(town, 1, 1.0, Span::Shift).take(120_000).collect();
         let live = findings(&lines, Asked::AfterEachLine)?;
         runs += usize::from(findings(&lines, Asked::AfterEachLine)? != live);
         let kept = lines.iter().map(kept).collect::<anyhow::Result<Vec<Line>>>()?;
         backtest += usize::from(findings(&kept, Asked::EachSecond)? != live);
+        restarts += usize::from(findings(&lines, Asked::AcrossARestart)? != live);
         n += 1;
     }
     let mut row = |what: &str, differ: usize| {
@@ -37,6 +40,7 @@ pub fn measure(table: &mut Table) -> anyhow::Result<()> {
     };
     row("12 differ between two runs", runs);
     row("12 differ between live and backtest", backtest);
+    row("12 differ across a restart", restarts);
     Ok(())
 }
 
@@ -50,7 +54,7 @@ fn kept(line: &Line) -> anyhow::Result<Line> {
 fn findings(lines: &[Line], asked: Asked) -> anyhow::Result<Vec<u8>> {
     let (mut engine, mut said) = (Engine::new(Rules::default()), Vec::new());
     let mut second = lines.first().map_or(0, |line| line.event.engine_time.seconds());
-    for line in lines {
+    for (nth, line) in lines.iter().enumerate() {
         let at = line.event.engine_time.seconds();
         while second < at {
             second += 1;
@@ -58,8 +62,12 @@ fn findings(lines: &[Line], asked: Asked) -> anyhow::Result<Vec<u8>> {
             said.extend(engine.drain());
         }
         engine.observe(line.id, &line.event);
-        if asked == Asked::AfterEachLine {
+        if asked != Asked::EachSecond {
             said.extend(engine.drain());
+        }
+        if asked == Asked::AcrossARestart && nth == lines.len() / 2 {
+            let kept = Checkpoint::from_bytes(&engine.checkpoint().to_bytes()).context("read the kept state")?;
+            engine = Engine::restore(Rules::default(), &kept).context("take up the kept state")?;
         }
     }
     said.extend(engine.drain());

@@ -124,11 +124,12 @@ mod tests {
     #[test]
     fn a_missed_promise_is_marked_and_a_figure_says_of_how_many_things_it_speaks() {
         let mut table = Table::new("t", &["a", "b", "c"]);
-        table.row("found", "%", Some(Bound::AtLeast(95.0)), vec![
-            Cell::percent(19, 20),
-            Cell::percent(9, 10),
-            Cell::percent(0, 0),
-        ]);
+        table.row(
+            "found",
+            "%",
+            Some(Bound::AtLeast(95.0)),
+            vec![Cell::percent(19, 20), Cell::percent(9, 10), Cell::percent(0, 0)],
+        );
         let text = table.to_string();
         assert!(text.contains("95.0 (20)") && text.contains("90.0! (10)") && text.trim_end().ends_with('-'), "{text}");
     }

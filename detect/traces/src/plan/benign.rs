@@ -34,9 +34,8 @@ const KINDS: [&str; 18] = [
 ];
 
 /// What a restart makes of calls under way.
-const RESET: Fault = Fault {
-    class: "ConnectionReset", says: "connection to {} was reset by peer", loud: true, takes: 1.2
-};
+const RESET: Fault =
+    Fault { class: "ConnectionReset", says: "connection to {} was reset by peer", loud: true, takes: 1.2 };
 
 /// What new releases say, harmlessly.
 const NEWS: [(Level, &str); 6] = [

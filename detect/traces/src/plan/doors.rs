@@ -150,8 +150,7 @@ impl Draft<'_> {
     }
 
     fn breach(&mut self, at: i64) {
-        let (addr, user, failures) =
-            (people::stranger(&mut self.dice), self.somebody(), self.dice.between(6, 25));
+        let (addr, user, failures) = (people::stranger(&mut self.dice), self.somebody(), self.dice.between(6, 25));
         let gap = self.dice.within(3.0, 10.0);
         let in_at = at + (failures as f64 * gap * 1000.0) as i64;
         let to = in_at + 3 * MINUTE;

@@ -79,12 +79,8 @@ impl Draft<'_> {
     fn failures_everywhere(&mut self, at: i64, most_ms: i64) {
         let share = self.dice.within(0.03, 0.08);
         let to = at + self.dice.between(5 * MINUTE, most_ms.max(6 * MINUTE));
-        let fault = Fault {
-            class: "UpstreamTimeout",
-            says: "upstream did not answer within {} ms",
-            loud: true,
-            takes: 3.0,
-        };
+        let fault =
+            Fault { class: "UpstreamTimeout", says: "upstream did not answer within {} ms", loud: true, takes: 3.0 };
         let strength = format!("{:.1} % {}", share * 100.0, fault.class);
         let cause = self.label(Kind::ErrorsBroad, at, to, About { strength, ..About::default() });
         self.effect(at, to, What::Fail { op: None, share, fault }, cause);

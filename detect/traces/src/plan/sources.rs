@@ -26,7 +26,9 @@ impl Draft<'_> {
         let service = *self.dice.of(&services);
         let to = at + self.dice.between(4 * MINUTE, most_ms.max(5 * MINUTE));
         let mut names = vec![service.to_owned()];
-        names.extend(town.workers.iter().filter(|worker| worker.service == service).map(|worker| worker.component.into()));
+        names.extend(
+            town.workers.iter().filter(|worker| worker.service == service).map(|worker| worker.component.into()),
+        );
         let about = About { service: Some(service), names, strength: "silent".to_owned(), ..About::default() };
         let cause = self.label(Kind::SourceStops, at, to, about);
         self.effect(at, to, What::Mute(service), cause);

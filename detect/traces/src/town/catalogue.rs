@@ -24,7 +24,16 @@ const fn fault(class: &'static str, says: &'static str, loud: bool, takes: f64) 
 /// An operation: its name and service, its usual time and spread, weight, failing share, faults, deed.
 macro_rules! op {
     ($name:literal, $service:literal, $median_ms:literal, $sigma:literal, $weight:literal, $failing:literal, $faults:expr, $deed:expr) => {
-        Op { name: $name, service: $service, median_ms: $median_ms, sigma: $sigma, weight: $weight, failing: $failing, faults: &$faults, deed: $deed }
+        Op {
+            name: $name,
+            service: $service,
+            median_ms: $median_ms,
+            sigma: $sigma,
+            weight: $weight,
+            failing: $failing,
+            faults: &$faults,
+            deed: $deed,
+        }
     };
 }
 
@@ -35,7 +44,15 @@ const fn worker(service: &'static str, component: &'static str, every_s: i64) ->
 /// A series: its service and name, its unit, usual value and spread, its limit, how it lives.
 macro_rules! gauge {
     ($service:literal, $series:literal, $unit:literal, $level:literal, $noise:literal, $limit:literal, $shape:ident) => {
-        Gauge { service: $service, series: $series, unit: $unit, level: $level, noise: $noise, limit: $limit, shape: Shape::$shape }
+        Gauge {
+            service: $service,
+            series: $series,
+            unit: $unit,
+            level: $level,
+            noise: $noise,
+            limit: $limit,
+            shape: Shape::$shape,
+        }
     };
 }
 
@@ -43,8 +60,24 @@ macro_rules! gauge {
 pub const TOWNS: &[Town] = &[DESK, SHOP, CLINIC, BANK, FLEET, SCHOOL, PRESS];
 
 const DESK: Town = Town {
-    name: "desk", held_out: false, sign_in: "login", per_second: 10.0, people: 600, skew: 0.7, offices: (0.4, 2), signs_in: 0.7, mistypes: 0.035, strangers: 6.0, ids: Ids::Email,
-    speech: Speech { names_errors: true, names_categories: true, counts_retries: false, chatter: 0.15, owner: "ownerId" },
+    name: "desk",
+    held_out: false,
+    sign_in: "login",
+    per_second: 10.0,
+    people: 600,
+    skew: 0.7,
+    offices: (0.4, 2),
+    signs_in: 0.7,
+    mistypes: 0.035,
+    strangers: 6.0,
+    ids: Ids::Email,
+    speech: Speech {
+        names_errors: true,
+        names_categories: true,
+        counts_retries: false,
+        chatter: 0.15,
+        owner: "ownerId",
+    },
     ops: &[
         op!("login", "auth", 120.0, 0.3, 0.0, 0.002, [PASSWORD, TIMEOUT], Read),
         op!("get_conversations", "api", 140.0, 0.35, 20.0, 0.006, [TIMEOUT, RESET], Lists("itemCount")),
@@ -55,13 +88,39 @@ const DESK: Town = Town {
         op!("save_settings", "api", 90.0, 0.3, 7.0, 0.03, [VALID, CONFLICT], Writes),
         op!("export_report", "api", 640.0, 0.2, 3.0, 0.01, [TIMEOUT], Reports),
     ],
-    workers: &[worker("jobs", "thumbnail-worker", 5), worker("jobs", "mail-sender", 10), worker("ai", "reranker", 5), worker("store", "replica", 15)],
-    gauges: &[gauge!("store", "pool.agents.in_use", "connections", 9.0, 2.0, 40.0, Traffic), gauge!("jobs", "mail.queue", "messages", 30.0, 8.0, 5000.0, Steady), gauge!("store", "disk.used", "%", 46.0, 0.3, 100.0, Steady), gauge!("ai", "heap.used", "MiB", 700.0, 20.0, 2048.0, Saw)],
+    workers: &[
+        worker("jobs", "thumbnail-worker", 5),
+        worker("jobs", "mail-sender", 10),
+        worker("ai", "reranker", 5),
+        worker("store", "replica", 15),
+    ],
+    gauges: &[
+        gauge!("store", "pool.agents.in_use", "connections", 9.0, 2.0, 40.0, Traffic),
+        gauge!("jobs", "mail.queue", "messages", 30.0, 8.0, 5000.0, Steady),
+        gauge!("store", "disk.used", "%", 46.0, 0.3, 100.0, Steady),
+        gauge!("ai", "heap.used", "MiB", 700.0, 20.0, 2048.0, Saw),
+    ],
 };
 
 const SHOP: Town = Town {
-    name: "shop", held_out: false, sign_in: "account_login", per_second: 24.0, people: 6000, skew: 0.5, offices: (0.1, 12), signs_in: 0.2, mistypes: 0.05, strangers: 40.0, ids: Ids::Opaque("cus_"),
-    speech: Speech { names_errors: true, names_categories: false, counts_retries: true, chatter: 0.3, owner: "customerRef" },
+    name: "shop",
+    held_out: false,
+    sign_in: "account_login",
+    per_second: 24.0,
+    people: 6000,
+    skew: 0.5,
+    offices: (0.1, 12),
+    signs_in: 0.2,
+    mistypes: 0.05,
+    strangers: 40.0,
+    ids: Ids::Opaque("cus_"),
+    speech: Speech {
+        names_errors: true,
+        names_categories: false,
+        counts_retries: true,
+        chatter: 0.3,
+        owner: "customerRef",
+    },
     ops: &[
         op!("account_login", "accounts", 95.0, 0.35, 0.0, 0.003, [PASSWORD, RESET], Read),
         op!("home_page", "web", 38.0, 0.45, 30.0, 0.001, [TIMEOUT], Read),
@@ -73,13 +132,37 @@ const SHOP: Town = Town {
         op!("payment_authorize", "payments", 930.0, 0.45, 3.4, 0.045, [DECLINED, TIMEOUT], Read),
         op!("invoice_pdf", "orders", 1500.0, 0.3, 0.8, 0.01, [TIMEOUT], Reports),
     ],
-    workers: &[worker("orders", "order-exporter", 10), worker("catalog", "indexer", 5), worker("payments", "settlement", 30)],
-    gauges: &[gauge!("cart", "redis.memory", "MiB", 820.0, 12.0, 2048.0, Saw), gauge!("orders", "outbox.depth", "messages", 12.0, 4.0, 2000.0, Traffic), gauge!("catalog", "disk.used", "%", 61.0, 0.2, 100.0, Steady)],
+    workers: &[
+        worker("orders", "order-exporter", 10),
+        worker("catalog", "indexer", 5),
+        worker("payments", "settlement", 30),
+    ],
+    gauges: &[
+        gauge!("cart", "redis.memory", "MiB", 820.0, 12.0, 2048.0, Saw),
+        gauge!("orders", "outbox.depth", "messages", 12.0, 4.0, 2000.0, Traffic),
+        gauge!("catalog", "disk.used", "%", 61.0, 0.2, 100.0, Steady),
+    ],
 };
 
 const CLINIC: Town = Town {
-    name: "clinic", held_out: false, sign_in: "sign_on", per_second: 3.2, people: 160, skew: 0.4, offices: (0.85, 4), signs_in: 0.6, mistypes: 0.05, strangers: 1.0, ids: Ids::Device("staff-"),
-    speech: Speech { names_errors: false, names_categories: false, counts_retries: false, chatter: 0.5, owner: "recordOwner" },
+    name: "clinic",
+    held_out: false,
+    sign_in: "sign_on",
+    per_second: 3.2,
+    people: 160,
+    skew: 0.4,
+    offices: (0.85, 4),
+    signs_in: 0.6,
+    mistypes: 0.05,
+    strangers: 1.0,
+    ids: Ids::Device("staff-"),
+    speech: Speech {
+        names_errors: false,
+        names_categories: false,
+        counts_retries: false,
+        chatter: 0.5,
+        owner: "recordOwner",
+    },
     ops: &[
         op!("sign_on", "identity", 180.0, 0.25, 0.0, 0.004, [PASSWORD, BUSY], Read),
         op!("appointments_list", "desk", 160.0, 0.4, 22.0, 0.004, [BUSY, TIMEOUT], Lists("total")),
@@ -90,13 +173,36 @@ const CLINIC: Town = Town {
         op!("image_fetch", "imaging", 2400.0, 0.6, 6.0, 0.02, [TIMEOUT, RESET], Read),
         op!("billing_export", "desk", 6200.0, 0.35, 0.8, 0.03, [DEADLOCK], Reports),
     ],
-    workers: &[worker("imaging", "dicom-gateway", 20), worker("records", "hl7-feed", 15), worker("desk", "printer-spool", 30)],
-    gauges: &[gauge!("imaging", "archive.used", "%", 71.0, 0.2, 100.0, Steady), gauge!("records", "hl7.backlog", "messages", 18.0, 6.0, 4000.0, Traffic)],
+    workers: &[
+        worker("imaging", "dicom-gateway", 20),
+        worker("records", "hl7-feed", 15),
+        worker("desk", "printer-spool", 30),
+    ],
+    gauges: &[
+        gauge!("imaging", "archive.used", "%", 71.0, 0.2, 100.0, Steady),
+        gauge!("records", "hl7.backlog", "messages", 18.0, 6.0, 4000.0, Traffic),
+    ],
 };
 
 const BANK: Town = Town {
-    name: "bank", held_out: false, sign_in: "authenticate", per_second: 12.0, people: 3500, skew: 0.4, offices: (0.25, 8), signs_in: 0.9, mistypes: 0.07, strangers: 25.0, ids: Ids::Number,
-    speech: Speech { names_errors: true, names_categories: true, counts_retries: false, chatter: 0.2, owner: "accountId" },
+    name: "bank",
+    held_out: false,
+    sign_in: "authenticate",
+    per_second: 12.0,
+    people: 3500,
+    skew: 0.4,
+    offices: (0.25, 8),
+    signs_in: 0.9,
+    mistypes: 0.07,
+    strangers: 25.0,
+    ids: Ids::Number,
+    speech: Speech {
+        names_errors: true,
+        names_categories: true,
+        counts_retries: false,
+        chatter: 0.2,
+        owner: "accountId",
+    },
     ops: &[
         op!("authenticate", "gateway", 210.0, 0.3, 0.0, 0.005, [PASSWORD, TIMEOUT], Read),
         op!("balance", "core", 70.0, 0.3, 34.0, 0.002, [TIMEOUT], Read),
@@ -108,13 +214,37 @@ const BANK: Town = Town {
         op!("kyc_check", "kyc", 1300.0, 0.5, 2.5, 0.025, [TIMEOUT, QUOTA], Read),
         op!("statement_pdf", "core", 1900.0, 0.3, 1.5, 0.01, [TIMEOUT], Reports),
     ],
-    workers: &[worker("payments", "sepa-batcher", 15), worker("core", "ledger-replica", 5), worker("kyc", "watchlist-sync", 60)],
-    gauges: &[gauge!("core", "connections.used", "connections", 34.0, 4.0, 120.0, Traffic), gauge!("payments", "sepa.backlog", "payments", 40.0, 9.0, 10_000.0, Steady), gauge!("core", "wal.disk", "%", 38.0, 0.3, 100.0, Steady)],
+    workers: &[
+        worker("payments", "sepa-batcher", 15),
+        worker("core", "ledger-replica", 5),
+        worker("kyc", "watchlist-sync", 60),
+    ],
+    gauges: &[
+        gauge!("core", "connections.used", "connections", 34.0, 4.0, 120.0, Traffic),
+        gauge!("payments", "sepa.backlog", "payments", 40.0, 9.0, 10_000.0, Steady),
+        gauge!("core", "wal.disk", "%", 38.0, 0.3, 100.0, Steady),
+    ],
 };
 
 const FLEET: Town = Town {
-    name: "fleet", held_out: true, sign_in: "device_auth", per_second: 28.0, people: 2400, skew: 0.2, offices: (0.6, 30), signs_in: 0.15, mistypes: 0.01, strangers: 60.0, ids: Ids::Device("dev-"),
-    speech: Speech { names_errors: false, names_categories: false, counts_retries: true, chatter: 0.1, owner: "deviceId" },
+    name: "fleet",
+    held_out: true,
+    sign_in: "device_auth",
+    per_second: 28.0,
+    people: 2400,
+    skew: 0.2,
+    offices: (0.6, 30),
+    signs_in: 0.15,
+    mistypes: 0.01,
+    strangers: 60.0,
+    ids: Ids::Device("dev-"),
+    speech: Speech {
+        names_errors: false,
+        names_categories: false,
+        counts_retries: true,
+        chatter: 0.1,
+        owner: "deviceId",
+    },
     ops: &[
         op!("device_auth", "broker", 45.0, 0.4, 0.0, 0.004, [PASSWORD, RESET], Read),
         op!("telemetry_push", "broker", 18.0, 0.5, 60.0, 0.003, [RESET, PARSE], Writes),
@@ -125,12 +255,32 @@ const FLEET: Town = Town {
         op!("firmware_image", "control", 3800.0, 0.5, 0.9, 0.02, [RESET, TIMEOUT], Reports),
     ],
     workers: &[worker("broker", "mqtt-bridge", 5), worker("geo", "tile-cache", 10), worker("control", "rollout", 20)],
-    gauges: &[gauge!("broker", "sessions.open", "sessions", 1900.0, 60.0, 5000.0, Traffic), gauge!("broker", "spool.disk", "%", 33.0, 0.3, 100.0, Steady), gauge!("geo", "heap.used", "MiB", 410.0, 15.0, 1024.0, Saw)],
+    gauges: &[
+        gauge!("broker", "sessions.open", "sessions", 1900.0, 60.0, 5000.0, Traffic),
+        gauge!("broker", "spool.disk", "%", 33.0, 0.3, 100.0, Steady),
+        gauge!("geo", "heap.used", "MiB", 410.0, 15.0, 1024.0, Saw),
+    ],
 };
 
 const SCHOOL: Town = Town {
-    name: "school", held_out: true, sign_in: "login", per_second: 6.0, people: 1100, skew: 0.3, offices: (0.7, 3), signs_in: 0.8, mistypes: 0.06, strangers: 4.0, ids: Ids::Email,
-    speech: Speech { names_errors: true, names_categories: false, counts_retries: false, chatter: 0.25, owner: "userRef" },
+    name: "school",
+    held_out: true,
+    sign_in: "login",
+    per_second: 6.0,
+    people: 1100,
+    skew: 0.3,
+    offices: (0.7, 3),
+    signs_in: 0.8,
+    mistypes: 0.06,
+    strangers: 4.0,
+    ids: Ids::Email,
+    speech: Speech {
+        names_errors: true,
+        names_categories: false,
+        counts_retries: false,
+        chatter: 0.25,
+        owner: "userRef",
+    },
     ops: &[
         op!("login", "portal", 160.0, 0.3, 0.0, 0.003, [PASSWORD, BUSY], Read),
         op!("lesson_open", "lms", 130.0, 0.4, 30.0, 0.004, [MISSING, TIMEOUT], Read),
@@ -142,12 +292,31 @@ const SCHOOL: Town = Town {
         op!("grades_export", "lms", 5200.0, 0.4, 0.6, 0.02, [DEADLOCK], Reports),
     ],
     workers: &[worker("lms", "grader", 10), worker("media", "transcoder", 15), worker("files", "virus-scan", 20)],
-    gauges: &[gauge!("files", "store.used", "%", 57.0, 0.25, 100.0, Steady), gauge!("media", "transcode.queue", "videos", 9.0, 3.0, 600.0, Traffic)],
+    gauges: &[
+        gauge!("files", "store.used", "%", 57.0, 0.25, 100.0, Steady),
+        gauge!("media", "transcode.queue", "videos", 9.0, 3.0, 600.0, Traffic),
+    ],
 };
 
 const PRESS: Town = Town {
-    name: "press", held_out: true, sign_in: "sign_in", per_second: 18.0, people: 9000, skew: 0.6, offices: (0.15, 20), signs_in: 0.12, mistypes: 0.05, strangers: 50.0, ids: Ids::Opaque("rd-"),
-    speech: Speech { names_errors: false, names_categories: true, counts_retries: false, chatter: 0.4, owner: "readerId" },
+    name: "press",
+    held_out: true,
+    sign_in: "sign_in",
+    per_second: 18.0,
+    people: 9000,
+    skew: 0.6,
+    offices: (0.15, 20),
+    signs_in: 0.12,
+    mistypes: 0.05,
+    strangers: 50.0,
+    ids: Ids::Opaque("rd-"),
+    speech: Speech {
+        names_errors: false,
+        names_categories: true,
+        counts_retries: false,
+        chatter: 0.4,
+        owner: "readerId",
+    },
     ops: &[
         op!("sign_in", "members", 140.0, 0.35, 0.0, 0.004, [PASSWORD, TIMEOUT], Read),
         op!("article_page", "front", 44.0, 0.5, 55.0, 0.002, [MISSING, TIMEOUT], Read),
@@ -158,6 +327,14 @@ const PRESS: Town = Town {
         op!("subscribe", "billing", 760.0, 0.45, 1.5, 0.04, [DECLINED, VALID], Writes),
         op!("edition_pdf", "front", 2600.0, 0.35, 0.9, 0.01, [TIMEOUT], Reports),
     ],
-    workers: &[worker("comments", "moderation", 10), worker("front", "cache-warmer", 30), worker("billing", "dunning", 45)],
-    gauges: &[gauge!("front", "cache.entries", "entries", 52_000.0, 900.0, 200_000.0, Saw), gauge!("comments", "review.queue", "comments", 22.0, 6.0, 3000.0, Traffic), gauge!("archive", "index.disk", "%", 64.0, 0.2, 100.0, Steady)],
+    workers: &[
+        worker("comments", "moderation", 10),
+        worker("front", "cache-warmer", 30),
+        worker("billing", "dunning", 45),
+    ],
+    gauges: &[
+        gauge!("front", "cache.entries", "entries", 52_000.0, 900.0, 200_000.0, Saw),
+        gauge!("comments", "review.queue", "comments", 22.0, 6.0, 3000.0, Traffic),
+        gauge!("archive", "index.disk", "%", 64.0, 0.2, 100.0, Steady),
+    ],
 };
