@@ -1,6 +1,7 @@
 //! The benches, one file each, and what they share.
 
 pub mod demo;
+pub mod detection;
 pub mod fanout;
 pub mod first_frame;
 pub mod glass;

@@ -175,7 +175,7 @@ fn load() -> Option<f64> {
 }
 
 /// At most four significant digits below a thousand, whole numbers above.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         small if small < 1.0 => format!("{value:.3}"),

@@ -2,7 +2,7 @@
 //!
 //! Every figure comes from `stella-tui` and `stella-server` as child processes, over loopback, on a
 //! pseudo-terminal where one is needed, bounded in time and count; but for `migration`, which is the server's
-//! library in this process, on files. It measures and judges; it does not change what it measures, and it is
+//! library in this process, on files, and `detection`, which is the engine's. It measures and judges; it does not change what it measures, and it is
 //! no test: a miss is a row that says so, not an exit code.
 
 mod api;
@@ -12,13 +12,14 @@ mod lines;
 mod process;
 mod screen;
 
+use std::fmt::Display;
 use std::io::Write;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
-use bench::{demo, fanout, first_frame, glass, idle, ingest, limit, memory, migration};
-use figures::Report;
+use bench::{demo, detection, fanout, first_frame, glass, idle, ingest, limit, memory, migration};
 use process::Programs;
 
 /// The server's, so that `migration` measures the library as the server runs it.
@@ -57,19 +58,29 @@ enum Command {
     Ingest(ingest::Options),
     /// CPU of the server for each event delivered to a reader.
     Fanout(fanout::Options),
+    /// What detection finds, misses and says falsely on labelled traces, how fast and in how much memory.
+    Detection(detection::Options),
     /// Documents a second of a migration of user ids, beside the same writes without one.
     Migration(migration::Options),
     /// Memory of the server in a migration of user ids, with a console that watches.
     MigrationMemory(memory::Options),
-    /// Everything above but `migration` and `migration-memory`, with its defaults.
+    /// Everything above but `detection`, `migration` and `migration-memory`, with its defaults.
     All,
     /// A server that reads bodies and throws them away: the limit that `ingest` is held against.
     #[command(hide = true)]
     LimitServer,
+    /// A process of its own for `detection`, so that its memory is its own.
+    #[command(hide = true)]
+    DetectionKeys,
 }
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    match &cli.command {
+        Command::Detection(options) => return say(&detection::run(options)?, cli.output),
+        Command::DetectionKeys => return write!(std::io::stdout(), "{}", detection::keys()?).context("write the keys"),
+        _ => {}
+    }
     let runtime = tokio::runtime::Runtime::new().context("start the async runtime")?;
     if matches!(cli.command, Command::LimitServer) {
         return runtime.block_on(limit::serve());
@@ -86,7 +97,11 @@ fn main() -> anyhow::Result<()> {
         Command::Ingest(options) => ingest::run(&bench, options)?,
         Command::Fanout(options) => fanout::run(&bench, options)?,
         Command::MigrationMemory(options) => memory::run(&bench, options)?,
-        Command::All | Command::Migration(_) | Command::LimitServer => return all(&bench, cli.output),
+        Command::All
+        | Command::Detection(_)
+        | Command::DetectionKeys
+        | Command::Migration(_)
+        | Command::LimitServer => return all(&bench, cli.output),
     };
     say(&report, cli.output)
 }
@@ -102,7 +117,7 @@ fn all(bench: &bench::Bench, output: Output) -> anyhow::Result<()> {
 }
 
 /// A table, or one JSON object on a line.
-fn say(report: &Report, output: Output) -> anyhow::Result<()> {
+fn say(report: &(impl Serialize + Display), output: Output) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match output {
         Output::Json => {
