@@ -23,6 +23,7 @@ mod measure;
 mod recent;
 mod rules;
 mod scope;
+pub mod series;
 mod tape;
 mod template;
 

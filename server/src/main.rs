@@ -1,6 +1,6 @@
 //! `stella-server`: arguments in, exit code out. Everything else is the library's.
 
-use std::io::Write;
+use std::io::{BufWriter, LineWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +14,8 @@ use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::documents::place::Place;
-use stella_server::{admin, auth, demo};
+use stella_server::score::{Form, ScoreError, Tally};
+use stella_server::{admin, auth, demo, packed, score};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,15 @@ enum Command {
     /// Bring documents in and out, and look at the ids of users in them.
     #[command(subcommand)]
     Documents(Documents),
+    /// Say how odd each row of a series is, from the rows before it: a score in 0 to 1 a row.
+    Detect {
+        /// Rows of seconds since the epoch, a tab or a comma, and a value; may be gz or zst; `-` is stdin.
+        #[arg(long, value_name = "FILE")]
+        series: PathBuf,
+        /// In which form; json is an object a row, with what was odd.
+        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        output: Output,
+    },
 }
 
 #[derive(Args)]
@@ -230,6 +240,7 @@ fn main() -> ExitCode {
         Command::Token(command) => token(command),
         Command::Fixes(command) => fixes(command),
         Command::Documents(command) => documents(command),
+        Command::Detect { series, output } => detect(&series, output),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -414,6 +425,26 @@ fn scan(place: &Place, map: Option<&Path>, output: Output) -> anyhow::Result<()>
         Output::Text => admin::documents::words(&report).iter().try_for_each(|line| say(&harmless(line.raw())))?,
     }
     anyhow::ensure!(report.is_complete(), "find everything in the data map: it misses places with known ids");
+    Ok(())
+}
+
+fn detect(series: &Path, output: Output) -> anyhow::Result<()> {
+    let form = match output {
+        Output::Text => Form::Text,
+        Output::Json => Form::Json,
+    };
+    let out = std::io::stdout().lock();
+    let scored = if series == Path::new(packed::STREAM) {
+        // Whoever sends rows one by one waits for their scores.
+        score::file(series, form, LineWriter::new(out))
+    } else {
+        score::file(series, form, BufWriter::new(out))
+    };
+    match scored {
+        Err(ScoreError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+        Ok(Tally { rows, holes }) if holes > 0 => tracing::warn!("{holes} of {rows} rows have no number for a value"),
+        other => _ = other?,
+    }
     Ok(())
 }
 
