@@ -24,7 +24,7 @@ const SCALE_ROWS: f64 = 512.0;
 /// deviations of a normal noise.
 const WINSOR: f64 = 4.0;
 /// Rows before a forecast may be chosen: twice the longest window.
-const PROVED_ROWS: u32 = 128;
+pub(super) const PROVED_ROWS: u32 = 128;
 /// A forecast is chosen when its error is less than this part of the present one's: better by more
 /// than chance makes it.
 const BETTER: f64 = 0.9;

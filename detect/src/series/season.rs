@@ -28,10 +28,15 @@ pub(super) struct Season {
     count: u32,
 }
 
+/// Rows of a day, at most as many as a day has parts.
+pub(super) fn rows_of_a_day(step_ms: i64) -> u32 {
+    (DAY_MS / step_ms.clamp(1, DAY_MS)).min(MOST_PARTS) as u32
+}
+
 impl Season {
     /// For rows that come about every `step_ms`, from `at` on.
     pub(super) fn new(step_ms: i64, at: i64) -> Self {
-        let parts = (DAY_MS / step_ms.clamp(1, DAY_MS)).min(MOST_PARTS);
+        let parts = i64::from(rows_of_a_day(step_ms));
         let part_ms = DAY_MS.div_euclid(parts).max(1);
         let today = at.div_euclid(DAY_MS);
         Self { part_ms, means: vec![NOTHING; (parts * DAYS) as usize], today, part: -1, sum: 0.0, count: 0 }
