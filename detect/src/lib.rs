@@ -34,6 +34,7 @@ mod overall;
 mod recent;
 mod rules;
 mod scope;
+pub mod series;
 mod speed;
 mod subject;
 mod tape;

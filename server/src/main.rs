@@ -16,7 +16,7 @@ use stella_server::admin::fixes::Explain;
 use stella_server::admin::{AdminAnswer, AdminRequest};
 use stella_server::config::{Config, File, Redaction};
 use stella_server::documents::place::Place;
-use stella_server::{admin, auth, demo, packed};
+use stella_server::{admin, auth, demo};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,8 @@ enum Command {
     Backtest(cli::backtest::Backtest),
     /// Print the template id of each line: one id a line, for every line.
     Templates(cli::templates::Templates),
+    /// Say how odd each row of a series is, from the rows before it: a score in 0 to 1 a row.
+    Detect(cli::detect::Detect),
 }
 
 #[derive(Args)]
@@ -261,6 +263,7 @@ fn main() -> ExitCode {
         Command::Documents(command) => documents(command),
         Command::Backtest(command) => command.run(),
         Command::Templates(command) => command.run(),
+        Command::Detect(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

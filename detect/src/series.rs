@@ -1,0 +1,286 @@
+//! One series of numbers: how odd each row is, told from nothing but the rows before it.
+//!
+//! ```text
+//! value ─> door (whole steps: no unit, no offset) ─> channels (how odd, several ways)
+//!            ─> tails (how rare by the channel's own past) ─> rarest, times channels ─> hold ─> Verdict
+//! ```
+//!
+//! No channel has a limit of its own: each is as alarming as it is rare. State is bounded (about
+//! 60 KiB a series at most, and only a series that was seen often has all of it), is told its time, and goes into a checkpoint whole.
+//! It deliberately does not know what a series is about, whether up is bad, or what an alert is.
+
+pub mod burn;
+mod channels;
+mod door;
+pub mod ramp;
+mod season;
+mod shape;
+mod tail;
+
+use serde::{Deserialize, Serialize};
+use stella_protocol::Timestamp;
+
+use channels::Channels;
+use door::Door;
+use tail::Tail;
+
+/// Rows before anything is told of a series: its unit and its step are learned from them.
+const FIRST_ROWS: usize = 64;
+/// Rows of a block whose maximum counts as one witness.
+const BLOCK_ROWS: u32 = 32;
+/// An alert holds for so long after its last odd row, in milliseconds: a day, in which whoever is on
+/// call has seen it. What is less odd than it says nothing new.
+const HOLD_MS: i64 = 86_400_000;
+
+/// What is rarer than what holds is told again when it is rarer by such a step, in powers of ten.
+const HOLD_LEVEL: f64 = 0.5;
+
+/// A way in which a row can be odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Above, below what was expected; above, below the row before.
+    PointHigh,
+    /// Below what was expected.
+    PointLow,
+    /// Jumped up from the row before.
+    JumpUp,
+    /// Jumped down from the row before.
+    JumpDown,
+    /// The mean of eight rows is above what was expected.
+    ShortHigh,
+    /// The mean of eight rows is below it.
+    ShortLow,
+    /// The mean of eight rows is above that of the eight before.
+    ShortUp,
+    /// The mean of eight rows is below that of the eight before.
+    ShortDown,
+    /// The mean of sixty-four rows is above what was expected.
+    LongHigh,
+    /// The mean of sixty-four rows is below it.
+    LongLow,
+    /// The mean of sixty-four rows is above that of the sixty-four before.
+    LongUp,
+    /// The mean of sixty-four rows is below that of the sixty-four before.
+    LongDown,
+    /// Rows move more than usual.
+    Restless,
+    /// Rows move less than usual.
+    Still,
+    /// The same value again and again.
+    Repeats,
+    /// Nothing came for long.
+    Gap,
+    /// The last rows look like none before.
+    Shape,
+}
+
+impl Channel {
+    /// Every channel, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Self::PointHigh,
+        Self::PointLow,
+        Self::JumpUp,
+        Self::JumpDown,
+        Self::ShortHigh,
+        Self::ShortLow,
+        Self::ShortUp,
+        Self::ShortDown,
+        Self::LongHigh,
+        Self::LongLow,
+        Self::LongUp,
+        Self::LongDown,
+        Self::Restless,
+        Self::Still,
+        Self::Repeats,
+        Self::Gap,
+        Self::Shape,
+    ];
+}
+
+/// What is told of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// 0: nothing to tell; nearer to 1: rarer. 0 also while an odder row before holds.
+    pub score: f64,
+    /// The probability that a block of rows like those of the past holds something as rare.
+    pub rarity: f64,
+    /// What was rarest.
+    pub channel: Channel,
+    /// What the row was expected to be.
+    pub expected: f64,
+    /// How far rows usually are from that: the mean absolute deviation.
+    pub spread: f64,
+}
+
+/// A series, as far as it was seen.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Series {
+    first: Vec<(i64, f64)>,
+    known: Option<Known>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Known {
+    door: Door,
+    channels: Channels,
+    tails: Vec<Tail>,
+    block_rows: u32,
+    /// Rows that are still only learned from.
+    quiet_rows: u32,
+    hold: Hold,
+}
+
+/// The oddest row of an alert that lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Hold {
+    surprise: f64,
+    until: i64,
+}
+
+impl Series {
+    /// Takes a row in and says how odd it is. None: nothing can be told yet, or the value is no number.
+    pub fn observe(&mut self, at: Timestamp, value: f64) -> Option<Verdict> {
+        if !value.is_finite() {
+            return None;
+        }
+        let at = at.millis();
+        if let Some(known) = &mut self.known {
+            return Some(known.observe(at, value));
+        }
+        self.first.push((at, value));
+        if self.first.len() == FIRST_ROWS {
+            let first = std::mem::take(&mut self.first);
+            let mut known = Known::new(&first);
+            first.into_iter().for_each(|(at, value)| _ = known.observe(at, value));
+            self.known = Some(known);
+        }
+        None
+    }
+}
+
+impl Known {
+    fn new(first: &[(i64, f64)]) -> Self {
+        let mut steps: Vec<i64> = first.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        steps.sort_unstable();
+        let step_ms = steps.get(steps.len() / 2).copied().unwrap_or(1).max(1);
+        Self {
+            door: Door::of(first.iter().map(|(_, value)| *value)),
+            channels: Channels::new(step_ms, first.first().map_or(0, |(at, _)| *at)),
+            tails: vec![Tail::default(); Channel::ALL.len()],
+            block_rows: 0,
+            quiet_rows: season::rows_of_a_day(step_ms) + channels::PROVED_ROWS,
+            hold: Hold::default(),
+        }
+    }
+
+    fn observe(&mut self, at: i64, value: f64) -> Verdict {
+        let steps = self.door.pass(value);
+        let looked = self.channels.take(at, steps);
+        let mut rarest = (1.0, Channel::PointHigh);
+        for ((tail, strength), channel) in self.tails.iter_mut().zip(looked.strengths).zip(Channel::ALL) {
+            let rarity = tail.take(strength);
+            if rarity < rarest.0 {
+                rarest = (rarity, channel);
+            }
+        }
+        self.block_rows += 1;
+        if self.block_rows == BLOCK_ROWS {
+            self.block_rows = 0;
+            self.tails.iter_mut().for_each(Tail::close_block);
+        }
+        // The rarest of so many: Bonferroni's bound. Before a day was seen and proved as a guess, its
+        // first evening would be odd.
+        let told = self.quiet_rows == 0;
+        self.quiet_rows = self.quiet_rows.saturating_sub(1);
+        let rarity = if told { (rarest.0 * Channel::ALL.len() as f64).min(1.0) } else { 1.0 };
+        let surprise = self.hold.pass(at, -rarity.log10());
+        Verdict {
+            score: rounded(surprise / (1.0 + surprise)),
+            rarity,
+            channel: rarest.1,
+            expected: self.door.value(looked.expected),
+            spread: self.door.value(looked.spread) - self.door.value(0.0),
+        }
+    }
+}
+
+impl Hold {
+    /// The surprise, or 0 while a greater one holds. What is half as surprising keeps it holding.
+    fn pass(&mut self, at: i64, surprise: f64) -> f64 {
+        let holds = at < self.until;
+        if holds && (surprise / HOLD_LEVEL).floor() <= (self.surprise / HOLD_LEVEL).floor() {
+            if (surprise / HOLD_LEVEL).floor() >= (self.surprise / HOLD_LEVEL).floor() {
+                self.until = at + HOLD_MS;
+            }
+            return 0.0;
+        }
+        *self = Self { surprise, until: at + HOLD_MS };
+        surprise
+    }
+}
+
+/// Six digits: what is beyond them is arithmetic and not evidence.
+fn rounded(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A day wave with noise of two decimals, and a level that moves up at row 1500.
+    fn values() -> Vec<f64> {
+        let noise = |row: usize| ((row * 7919 + row * row % 613) % 997) as f64 / 100.0;
+        let wave = |row: usize| 30.0 * (row as f64 / 288.0 * std::f64::consts::TAU).sin();
+        let shift = |row: usize| if row >= 1500 { 60.0 } else { 0.0 };
+        (0..1800).map(|row| ((wave(row) + noise(row) + shift(row)) * 100.0).round() / 100.0).collect()
+    }
+
+    fn scores(values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut series = Series::default();
+        let score = |(row, value): (usize, f64)| {
+            let at = Timestamp::from_millis(row as i64 * 300_000);
+            series.observe(at, value).map_or(0.0, |verdict| verdict.score)
+        };
+        values.enumerate().map(score).collect()
+    }
+
+    #[test]
+    fn a_level_that_moves_is_the_oddest_and_constants_and_holes_are_not_odd() {
+        let found = scores(values().into_iter());
+        let odd = (0..found.len()).max_by(|left, right| found[*left].total_cmp(&found[*right])).unwrap();
+        assert!((1500..1564).contains(&odd), "{odd}");
+        assert!(scores(std::iter::repeat_n(7.0, 1800)).iter().all(|score| *score < 0.5));
+        assert_eq!(Series::default().observe(Timestamp::from_millis(0), f64::NAN), None);
+    }
+
+    #[test]
+    fn a_checkpoint_goes_on_as_if_there_had_been_none() {
+        let (mut whole, values) = (Series::default(), values());
+        let mut kept = Series::default();
+        for (row, value) in values.into_iter().enumerate() {
+            let at = Timestamp::from_millis(row as i64 * 300_000);
+            assert_eq!(whole.observe(at, value), kept.observe(at, value), "row {row}");
+            if row % 450 == 40 {
+                kept = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+            }
+        }
+        assert_eq!(whole, kept);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn scale_and_offset_change_no_score(scale in -9.0..9.0_f64, offset in -1e3..1e3_f64, two in -30..30_i32) {
+            let plain = scores(values().into_iter());
+            let a = 10.0_f64.powf(scale);
+            prop_assert_eq!(&scores(values().into_iter().map(|value| value * a + offset * a)), &plain);
+            prop_assert_eq!(&scores(values().into_iter().map(|value| value * 2.0_f64.powi(two))), &plain);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! How fast an error budget is spent: the multi-window, multi-burn-rate alerts of the "Site Reliability
+//! Workbook" (Beyer and others 2018, chapter 5, table 5-8).
+//!
+//! A window in which nothing happened has no rate, which is not a rate of 0; nothing is told of a
+//! long window before it was watched as long as its short one, nor from fewer failures than a rate
+//! can be made of.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use stella_protocol::Timestamp;
+
+/// Width of a bucket: the shortest window, in milliseconds.
+const BUCKET_MS: i64 = 300_000;
+const HOUR_MS: i64 = 3_600_000;
+/// Buckets of the longest window, three days.
+const BUCKETS: i64 = 72 * HOUR_MS / BUCKET_MS;
+/// Fewest failures in the long window: with less, one user who tries again makes a rate.
+const FEWEST: u64 = 5;
+
+/// How fast it is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// A tenth of a month's budget in three days.
+    Slow,
+    /// A twentieth of it in six hours.
+    Fast,
+    /// A fiftieth of it in an hour.
+    Fastest,
+}
+
+impl Pace {
+    /// Fastest first.
+    const ALL: [Self; 3] = [Self::Fastest, Self::Fast, Self::Slow];
+
+    /// Times the rate that just spends the budget; the long and the short window, in milliseconds.
+    pub fn terms(self) -> (f64, i64, i64) {
+        match self {
+            Self::Fastest => (14.4, HOUR_MS, BUCKET_MS),
+            Self::Fast => (6.0, 6 * HOUR_MS, HOUR_MS / 2),
+            Self::Slow => (1.0, 72 * HOUR_MS, 6 * HOUR_MS),
+        }
+    }
+}
+
+/// A budget that is spent too fast.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Burning {
+    /// How fast.
+    pub pace: Pace,
+    /// Times the rate that just spends the budget, in the long and the short window.
+    pub long: f64,
+    /// In the short window.
+    pub short: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Bucket {
+    index: i64,
+    failed: u64,
+    all: u64,
+}
+
+/// What succeeded and what failed in the last three days, against a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Share that may fail.
+    allowed: f64,
+    buckets: VecDeque<Bucket>,
+    since: Option<i64>,
+}
+
+impl Budget {
+    /// For a target such as 0.999; None when it leaves nothing to fail or nothing to succeed.
+    pub fn new(target: f64) -> Option<Self> {
+        let allowed = 1.0 - target;
+        (target > 0.0 && allowed > 0.0).then(|| Self { allowed, buckets: VecDeque::new(), since: None })
+    }
+
+    /// Counts one event; time does not go back.
+    pub fn observe(&mut self, at: Timestamp, failed: bool) {
+        let index = at.millis().div_euclid(BUCKET_MS);
+        self.since.get_or_insert(at.millis());
+        if self.buckets.back().is_none_or(|last| last.index < index) {
+            self.buckets.push_back(Bucket { index, ..Bucket::default() });
+        }
+        if let Some(last) = self.buckets.back_mut() {
+            last.all += 1;
+            last.failed += u64::from(failed);
+        }
+        while self.buckets.front().is_some_and(|first| first.index <= index - BUCKETS) {
+            self.buckets.pop_front();
+        }
+    }
+
+    /// Failures, and times the rate that just spends the budget, in whole buckets up to `now`; None:
+    /// nothing happened.
+    fn rate(&self, now: i64, window_ms: i64) -> Option<(u64, f64)> {
+        let first = now.div_euclid(BUCKET_MS) - window_ms / BUCKET_MS;
+        let inside = self.buckets.iter().rev().take_while(|bucket| bucket.index >= first);
+        let (failed, all) = inside.fold((0, 0), |(failed, all), one| (failed + one.failed, all + one.all));
+        (all > 0).then(|| (failed, failed as f64 / all as f64 / self.allowed))
+    }
+
+    /// The fastest pace that is too fast, if one is.
+    pub fn burning(&self, now: Timestamp) -> Option<Burning> {
+        let now = now.millis();
+        let watched = now - self.since?;
+        Pace::ALL.into_iter().find_map(|pace| {
+            let (times, long_ms, short_ms) = pace.terms();
+            let ((failed, long), (_, short)) = (self.rate(now, long_ms)?, self.rate(now, short_ms)?);
+            let told = watched >= short_ms && failed >= FEWEST && long >= times && short >= times;
+            told.then_some(Burning { pace, long, short })
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// One event a second for `hours`; of each thousand of the last `bad_minutes`, so many fail.
+    fn told(hours: i64, bad_minutes: i64, failing: i64, quiet_minutes: i64) -> Option<Burning> {
+        let mut budget = Budget::new(0.999).unwrap();
+        let end = hours * 3600;
+        for second in 0..end {
+            let bad = second >= end - bad_minutes * 60 && second % 1000 * 7 % 1000 < failing;
+            budget.observe(Timestamp::from_millis(second * 1000), bad);
+        }
+        budget.burning(Timestamp::from_millis((end + quiet_minutes * 60) * 1000))
+    }
+
+    #[test]
+    fn each_pace_is_told_when_both_its_windows_burn() {
+        assert_eq!(told(24, 60, 100, 0).map(|told| told.pace), Some(Pace::Fastest));
+        assert_eq!(told(24, 360, 10, 0).map(|told| told.pace), Some(Pace::Fast));
+        assert_eq!(told(80, 80 * 60, 2, 0).map(|told| told.pace), Some(Pace::Slow));
+        assert_eq!(told(80, 0, 0, 0), None);
+    }
+
+    #[test]
+    fn what_ended_is_not_told_and_nothing_is_not_zero() {
+        assert_eq!(told(24, 60, 100, 45).filter(|told| told.pace == Pace::Fastest), None);
+        assert_eq!(Budget::new(0.99).unwrap().burning(Timestamp::from_millis(0)), None);
+        assert_eq!((Budget::new(1.0), Budget::new(0.0)), (None, None));
+    }
+
+    #[test]
+    fn three_days_are_the_most_that_is_kept() {
+        let mut budget = Budget::new(0.9).unwrap();
+        (0..10_000).for_each(|nth| budget.observe(Timestamp::from_millis(nth * BUCKET_MS), nth % 2 == 0));
+        assert_eq!(budget.buckets.len() as i64, BUCKETS);
+    }
+}

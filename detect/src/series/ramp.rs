@@ -1,0 +1,256 @@
+//! When a budget runs out: a robust slope over the last minutes, and how sure it is that the limit is
+//! reached within half an hour.
+//!
+//! The slope is the median of all pairwise slopes (Theil 1950; Sen 1968, "Estimates of the regression
+//! coefficient based on Kendall's tau"). How sure: Kendall's S of what is left after taking away the
+//! slope that would just reach the limit, over its deviation, widened by how much neighbours resemble
+//! each other (Hamed and Rao 1998). A height that was reached in an earlier hour without running out
+//! is no forecast: so a daily wave and a collector's sawtooth are not.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use stella_protocol::Timestamp;
+
+/// Width of a point, in milliseconds: two in a minute, so that ten minutes are enough points.
+const POINT_MS: i64 = 30_000;
+/// Points of the two spans that must agree: six minutes and ten. The short one sees a slope that ends.
+const SPANS: [usize; 2] = [12, 20];
+/// How far ahead is looked, in milliseconds.
+const AHEAD_MS: i64 = 1_800_000;
+/// How sure it must be.
+const SURE: f64 = 0.9;
+/// Width and number of the maxima that say what was reached before: hours, of a week.
+const HOUR_MS: i64 = 3_600_000;
+const HOURS: usize = 168;
+
+/// From which side the limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The value rises to it.
+    Above,
+    /// The value falls to it.
+    Below,
+}
+
+/// What is foreseen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Foreseen {
+    /// How sure it is that the limit is reached within half an hour: above 0.9.
+    pub probability: f64,
+    /// Milliseconds until then, by the middle slope.
+    pub in_ms: i64,
+    /// The slope, in units of the value a second.
+    pub slope: f64,
+    /// Milliseconds until then, by the slope that one in twenty pairs exceeds, and by the one that
+    /// nineteen in twenty do; None: never.
+    pub earliest_ms: Option<i64>,
+    /// The other end of the band.
+    pub latest_ms: Option<i64>,
+}
+
+/// The last minutes of a gauge with a limit, and what it reached before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ramp {
+    limit: f64,
+    side: Side,
+    /// Time of the point and its mean, turned so that the limit is above.
+    points: VecDeque<(i64, f64)>,
+    open: (i64, f64, u32),
+    /// Hour and the greatest point in it, the present hour last.
+    hours: VecDeque<(i64, f64)>,
+}
+
+impl Ramp {
+    /// A gauge that should not reach `limit`.
+    pub fn new(limit: f64, side: Side) -> Self {
+        Self { limit, side, points: VecDeque::new(), open: (i64::MIN, 0.0, 0), hours: VecDeque::new() }
+    }
+
+    fn turned(&self, value: f64) -> f64 {
+        match self.side {
+            Side::Above => value,
+            Side::Below => -value,
+        }
+    }
+
+    /// Takes a value in; at the end of each half minute says what is foreseen.
+    pub fn observe(&mut self, at: Timestamp, value: f64) -> Option<Foreseen> {
+        if !value.is_finite() {
+            return None;
+        }
+        let (point, value) = (at.millis().div_euclid(POINT_MS), self.turned(value));
+        let (open, sum, count) = self.open;
+        if point <= open {
+            self.open = (open, sum + value, count + 1);
+            return None;
+        }
+        self.open = (point, value, 1);
+        if count == 0 {
+            return None;
+        }
+        self.close((open + 1) * POINT_MS, sum / f64::from(count));
+        self.foresee()
+    }
+
+    fn close(&mut self, at: i64, mean: f64) {
+        // Over a hole nothing can be said: a slope needs its points.
+        if self.points.back().is_some_and(|(last, _)| at - last > 4 * POINT_MS) {
+            self.points.clear();
+        }
+        if self.points.len() == SPANS[1] {
+            self.points.pop_front();
+        }
+        self.points.push_back((at, mean));
+        let hour = at.div_euclid(HOUR_MS);
+        match self.hours.back_mut() {
+            Some((last, most)) if *last == hour => *most = most.max(mean),
+            _ => self.hours.push_back((hour, mean)),
+        }
+        if self.hours.len() > HOURS {
+            self.hours.pop_front();
+        }
+    }
+
+    /// The greatest height of earlier hours; hours in which it did run out teach nothing.
+    fn reached(&self, first: i64) -> f64 {
+        let (limit, hour) = (self.turned(self.limit), first.div_euclid(HOUR_MS));
+        let before = self.hours.iter().filter(|(at, most)| *at < hour && *most < limit);
+        before.map(|(_, most)| *most).fold(f64::MIN, f64::max)
+    }
+
+    fn foresee(&self) -> Option<Foreseen> {
+        if self.points.len() < SPANS[1] {
+            return None;
+        }
+        let points: Vec<(i64, f64)> = self.points.iter().copied().collect();
+        let whole = Line::of(&points);
+        let left = self.turned(self.limit) - whole.level;
+        if left <= 0.0 || whole.level <= self.reached(points[0].0) {
+            return None;
+        }
+        let needed = left / AHEAD_MS as f64;
+        let sure = SPANS.map(|span| Line::of(&points[SPANS[1] - span..]).probability_of_more_than(needed));
+        let probability = sure.into_iter().fold(1.0, f64::min);
+        let until = |slope: f64| (slope > 0.0).then(|| (left / slope) as i64);
+        let in_ms = until(whole.slope()).filter(|in_ms| *in_ms <= AHEAD_MS)?;
+        let sign = self.turned(1.0);
+        (probability > SURE).then(|| Foreseen {
+            probability,
+            in_ms,
+            slope: sign * whole.slope() * 1000.0,
+            earliest_ms: until(whole.quantile(0.95)),
+            latest_ms: until(whole.quantile(0.05)),
+        })
+    }
+}
+
+/// All pairwise slopes of some points.
+struct Line<'a> {
+    points: &'a [(i64, f64)],
+    slopes: Vec<f64>,
+    /// The height at the last point.
+    level: f64,
+}
+
+impl<'a> Line<'a> {
+    fn of(points: &'a [(i64, f64)]) -> Self {
+        let mut slopes = Vec::with_capacity(points.len() * points.len() / 2);
+        for (nth, (at, value)) in points.iter().enumerate() {
+            slopes.extend(points[..nth].iter().map(|(before, lower)| (value - lower) / (at - before) as f64));
+        }
+        slopes.sort_unstable_by(f64::total_cmp);
+        let mut line = Self { points, slopes, level: 0.0 };
+        let mut heights = line.residuals(line.slope());
+        heights.sort_unstable_by(f64::total_cmp);
+        line.level = heights[heights.len() / 2];
+        line
+    }
+
+    fn quantile(&self, part: f64) -> f64 {
+        self.slopes[((self.slopes.len() - 1) as f64 * part).round() as usize]
+    }
+
+    fn slope(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The points brought to the time of the last one along `slope`.
+    fn residuals(&self, slope: f64) -> Vec<f64> {
+        let now = self.points.last().map_or(0, |(at, _)| *at);
+        self.points.iter().map(|(at, value)| value + slope * (now - at) as f64).collect()
+    }
+
+    /// How sure it is that the slope is more than `slope`.
+    fn probability_of_more_than(&self, slope: f64) -> f64 {
+        let more = self.slopes.iter().filter(|one| **one > slope).count() as f64;
+        let less = self.slopes.iter().filter(|one| **one < slope).count() as f64;
+        let rows = self.points.len() as f64;
+        let variance = rows * (rows - 1.0) * (2.0 * rows + 5.0) / 18.0;
+        let alike = likeness(&self.residuals(self.slope()));
+        normal((more - less) / (variance * (1.0 + alike) / (1.0 - alike)).sqrt())
+    }
+}
+
+/// Correlation of neighbours, from 0 to 0.9: beyond it so few points say nothing.
+fn likeness(rows: &[f64]) -> f64 {
+    let mean = rows.iter().sum::<f64>() / rows.len() as f64;
+    let square: f64 = rows.iter().map(|row| (row - mean).powi(2)).sum();
+    let product: f64 = rows.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    if square > 0.0 { (product / square).clamp(0.0, 0.9) } else { 0.0 }
+}
+
+/// The normal distribution function (Abramowitz and Stegun 1964, 26.2.17; error below 1e-7).
+fn normal(x: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
+    let series = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_530];
+    let polynomial = series.into_iter().fold(0.0, |sum, factor| (sum + factor) * t);
+    let upper = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt() * polynomial;
+    if x > 0.0 { 1.0 - upper } else { upper }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// First alarm of a gauge with limit 100 that is asked every ten seconds, in minutes.
+    fn first(minutes: i64, side: Side, value: impl Fn(f64) -> f64) -> Option<(f64, Foreseen)> {
+        let mut ramp = Ramp::new(if side == Side::Above { 100.0 } else { -100.0 }, side);
+        (0..minutes * 6).find_map(|nth| {
+            let minute = nth as f64 / 6.0;
+            let noise = ((nth * 7919 % 101) as f64 - 50.0) / 50.0;
+            let value = value(minute) + noise;
+            let value = if side == Side::Above { value } else { -value };
+            ramp.observe(Timestamp::from_millis(nth * 10_000), value).map(|foreseen| (minute, foreseen))
+        })
+    }
+
+    #[test]
+    fn a_ramp_of_half_an_hour_is_told_ten_minutes_ahead() {
+        for side in [Side::Above, Side::Below] {
+            let rise = |minute: f64| 40.0 + 2.0 * (minute - 120.0).max(0.0);
+            let (at, foreseen) = first(150, side, rise).unwrap();
+            assert!((120.0..140.0).contains(&at), "{at}");
+            let end = at + foreseen.in_ms as f64 / 60_000.0;
+            assert!((145.0..=156.0).contains(&end), "{end}");
+            assert!(foreseen.earliest_ms.unwrap() <= foreseen.in_ms);
+        }
+    }
+
+    #[test]
+    fn a_sawtooth_and_a_wave_that_turn_in_time_are_no_forecast() {
+        let saw = |minute: f64| 30.0 + 2.0 * (minute % 25.0);
+        let known = first(600, Side::Above, saw).filter(|(at, _)| *at > 60.0);
+        assert_eq!(known.map(|(at, _)| at), None);
+        let wave = |minute: f64| 55.0 - 35.0 * (minute / 1440.0 * std::f64::consts::TAU).cos();
+        assert_eq!(first(3 * 1440, Side::Above, wave).map(|(at, _)| at), None);
+    }
+
+    #[test]
+    fn the_normal_distribution_is_that_of_the_tables() {
+        assert!((normal(1.959_964) - 0.975).abs() < 1e-6 && (normal(-1.0) - 0.158_655).abs() < 1e-6);
+    }
+}
