@@ -78,6 +78,7 @@ impl Board {
             FeedEvent::Migration(migration) => self.migrations.put(*migration),
             FeedEvent::MigrationProgress(progress) => self.migrations.went_on(*progress),
             FeedEvent::Presence(present) => self.presence.replace(present.consoles),
+            FeedEvent::Rule(_) | FeedEvent::Deploy(_) => {}
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }

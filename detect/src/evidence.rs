@@ -329,6 +329,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
         step_ms: STEP_MS,
         points: chart.points.clone(),
         limit: chart.limit,
+        baseline: None,
         onset: Some(onset),
     });
     Evidence {

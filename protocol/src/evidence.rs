@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::series::Baseline;
 use crate::{AlertId, LineId, LogEvent, Point, Text, Timestamp};
 
 /// Kept lines, named by a query (see [`crate::query`]) over a span of engine time.
@@ -145,6 +146,9 @@ pub struct Similar {
     pub at: Timestamp,
     /// How it ended, in words.
     pub outcome: Text,
+    /// What put it right, in words, where that is known: a fix that helped, or what a person wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_by: Option<Text>,
 }
 
 /// The points behind the chart of an alert.
@@ -162,6 +166,9 @@ pub struct EvidenceSeries {
     /// The fixed limit, where the rule has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// What is usual, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// When it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset: Option<Timestamp>,

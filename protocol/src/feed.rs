@@ -9,8 +9,8 @@ use crate::health::EngineClock;
 use crate::migration::Progress;
 use crate::series::MetricsSample;
 use crate::{
-    Alert, AlertCount, Category, Cursor, Fix, FixOutput, Health, LogEvent, Migration, Present, Remedy, Role, Severity,
-    Text, Timestamp,
+    Alert, AlertCount, Category, Cursor, Deploy, Fix, FixOutput, Health, LogEvent, Migration, Present, Remedy, Role,
+    Rule, Severity, Text, Timestamp,
 };
 
 /// First on every connection.
@@ -175,6 +175,10 @@ pub enum FeedEvent {
     Migration(Box<Migration>),
     /// How far a migration is; replaceable.
     MigrationProgress(Box<Progress>),
+    /// A rule that was set anew, whole.
+    Rule(Box<Rule>),
+    /// A new revision of a service.
+    Deploy(Box<Deploy>),
     /// Who looks at what, all of them; replaceable.
     Presence(Box<Present>),
     /// A sample of every series.
@@ -215,6 +219,8 @@ impl FeedEvent {
             Self::Remedy(_) => "remedy",
             Self::Migration(_) => "migration",
             Self::MigrationProgress(_) => "migration_progress",
+            Self::Rule(_) => "rule",
+            Self::Deploy(_) => "deploy",
             Self::Presence(_) => "presence",
             Self::Metrics(_) => "metrics",
             Self::LogLine(_) => "log_line",
@@ -238,6 +244,8 @@ impl FeedEvent {
             Self::Remedy(body) => serde_json::to_string(body),
             Self::Migration(body) => serde_json::to_string(body),
             Self::MigrationProgress(body) => serde_json::to_string(body),
+            Self::Rule(body) => serde_json::to_string(body),
+            Self::Deploy(body) => serde_json::to_string(body),
             Self::Presence(body) => serde_json::to_string(body),
             Self::Metrics(body) => serde_json::to_string(body),
             Self::LogLine(body) => serde_json::to_string(body),
@@ -264,6 +272,8 @@ impl FeedEvent {
             "remedy" => Self::Remedy(serde_json::from_str(body)?),
             "migration" => Self::Migration(serde_json::from_str(body)?),
             "migration_progress" => Self::MigrationProgress(serde_json::from_str(body)?),
+            "rule" => Self::Rule(serde_json::from_str(body)?),
+            "deploy" => Self::Deploy(serde_json::from_str(body)?),
             "presence" => Self::Presence(serde_json::from_str(body)?),
             "metrics" => Self::Metrics(serde_json::from_str(body)?),
             "log_line" => Self::LogLine(serde_json::from_str(body)?),

@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod command;
+pub mod deploy;
 pub mod evidence;
 pub mod feed;
 pub mod fix;
@@ -20,6 +21,7 @@ pub mod presence;
 pub mod principal;
 pub mod problem;
 pub mod query;
+pub mod rule;
 pub mod searchable;
 pub mod series;
 pub mod snapshot;
@@ -28,6 +30,7 @@ pub mod untrusted;
 
 pub use alert::{Activity, Alert, AlertCount, AlertType, Brief, Note, Status};
 pub use command::{ActionRequest, ActionResponse, Outcome, Target, TargetResult, Verb};
+pub use deploy::{Deploy, DeploySource};
 pub use evidence::{Evidence, Figure, LogLink, Measure, Reason, Sample, SampleRole};
 pub use feed::{Envelope, FeedEvent};
 pub use fix::{Fix, FixOutput, FixStatus, FixVerb, Remedy};
@@ -38,6 +41,7 @@ pub use migration::{Migration, MigrationStatus, MigrationVerb};
 pub use presence::{Look, Object, Presence, PresenceRequest, Present, Screen};
 pub use principal::{Principal, Role};
 pub use problem::{Code, Current, Problem, Retry};
+pub use rule::{FalseMark, Rule, RuleChange, RulePreview};
 pub use searchable::AlertView;
 pub use series::{Point, Series};
 pub use snapshot::Snapshot;

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::health::EngineClock;
-use crate::{Alert, Cursor, Fix, Health, LineId, LogEvent, Migration, Presence, Remedy, Series, Timestamp};
+use crate::{
+    Alert, Cursor, Deploy, Fix, Health, LineId, LogEvent, Migration, Presence, Remedy, Rule, Series, Timestamp,
+};
 
 /// `GET /snapshot`: everything a console needs before it follows the feed from `cursor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,12 @@ pub struct Snapshot {
     /// Consoles that are there, in the order in which they came.
     #[serde(default)]
     pub presence: Vec<Presence>,
+    /// Of the last day, newest first.
+    #[serde(default)]
+    pub deploys: Vec<Deploy>,
+    /// By id.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// Every series, the last 30 minutes at one minute.
     #[serde(default)]
     pub series: Vec<Series>,

@@ -197,6 +197,8 @@ pub fn snapshot(alerts: Vec<Alert>, at: Timestamp) -> Snapshot {
         remedy: stella_protocol::Remedy::default(),
         migrations: Vec::new(),
         presence: Vec::new(),
+        deploys: Vec::new(),
+        rules: Vec::new(),
         series: vec![
             series("op.get_shared_agents.p95", "get_shared_agents p95", "ms", Some(200.0), at, 734.0),
             series("errors.percent", "errors", "%", None, at, 1.2),
@@ -359,6 +361,7 @@ pub fn evidence() -> Evidence {
             step_ms: 10_000,
             points: points.collect(),
             limit: Some(200.0),
+            baseline: None,
             onset: Some(Timestamp::from_millis(NOON - 125_000)),
         }),
         reasons: vec![

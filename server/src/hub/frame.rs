@@ -34,10 +34,14 @@ pub enum Kind {
     MigrationProgress = 1024,
     /// Who looks at what.
     Presence = 2048,
+    /// Rules that were set anew.
+    Rule = 4096,
+    /// New revisions of services.
+    Deploy = 8192,
 }
 
 impl Kind {
-    const ALL: [(Self, &str); 11] = [
+    const ALL: [(Self, &str); 13] = [
         (Self::Log, "log"),
         (Self::Alert, "alert"),
         (Self::AlertCounts, "alert_counts"),
@@ -49,6 +53,8 @@ impl Kind {
         (Self::Migration, "migration"),
         (Self::MigrationProgress, "migration_progress"),
         (Self::Presence, "presence"),
+        (Self::Rule, "rule"),
+        (Self::Deploy, "deploy"),
     ];
 
     /// Of an event.
@@ -65,6 +71,8 @@ impl Kind {
             FeedEvent::Migration(_) => Self::Migration,
             FeedEvent::MigrationProgress(_) => Self::MigrationProgress,
             FeedEvent::Presence(_) => Self::Presence,
+            FeedEvent::Rule(_) => Self::Rule,
+            FeedEvent::Deploy(_) => Self::Deploy,
             _ => Self::Control,
         }
     }

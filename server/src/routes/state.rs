@@ -62,7 +62,20 @@ pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
     let server_time = app.clock.now();
-    Json(Snapshot { cursor, server_time, health, engine, alerts, fixes, remedy, migrations, presence, series })
+    Json(Snapshot {
+        cursor,
+        server_time,
+        health,
+        engine,
+        alerts,
+        fixes,
+        remedy,
+        migrations,
+        presence,
+        deploys: Vec::new(),
+        rules: Vec::new(),
+        series,
+    })
 }
 
 /// `GET /dashboard`: the shape of the original application.
