@@ -115,11 +115,21 @@ impl Drift {
         Self { site, looks_for: None, walked: None }
     }
 
-    /// Watches until it is told to end.
+    /// Watches until it is told to end. Only a walk is broken off: uses that were taken are kept first.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = self.work() => {}
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                looked = self.look_for() => tell(looked),
+            }
+            tell(self.keep_uses().await);
+            let idle = self.site.pace.idle;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                () = async { tell(self.walk().await); sleep(idle).await } => {}
+            }
         }
         if let Err(ended) = self.keep_uses().await {
             let why = format!("{ended:?}").escape_debug().to_string();
@@ -127,24 +137,16 @@ impl Drift {
         }
     }
 
-    async fn work(&mut self) {
-        loop {
-            match self.look().await {
-                // A migration began, or was taken back: the next walk is of what stands then.
-                Ok(()) | Err(Ended::Lost) => {}
-                Err(ended) => {
-                    let why = format!("{ended:?}").escape_debug().to_string();
-                    tracing::warn!(why, "the watch over the documents did not get through: it begins again");
-                }
-            }
-            sleep(self.site.pace.idle).await;
-        }
-    }
-
-    /// Walks, if it is time for it.
+    /// Looks at lines and documents once.
+    #[cfg(test)]
     pub(super) async fn look(&mut self) -> Result<(), Ended> {
         self.look_for().await?;
         self.keep_uses().await?;
+        self.walk().await
+    }
+
+    /// Walks, if it is time for it.
+    async fn walk(&mut self) -> Result<(), Ended> {
         let Some(of) = Of::now(&self.site).filter(|_| !is_at_work(&self.site)) else { return Ok(()) };
         if self.walked.as_ref().is_some_and(|(walked, when)| same_ledger(walked, &of) && !self.is_due(&of, *when)) {
             return Ok(());
@@ -236,6 +238,17 @@ impl Drift {
             used.iter().for_each(|(id, used)| old_ids.remember(id, *used));
         }
         kept
+    }
+}
+
+fn tell(looked: Result<(), Ended>) {
+    match looked {
+        // A migration began, or was taken back: the next walk is of what stands then.
+        Ok(()) | Err(Ended::Lost) => {}
+        Err(ended) => {
+            let why = format!("{ended:?}").escape_debug().to_string();
+            tracing::warn!(why, "the watch over the documents did not get through: it begins again");
+        }
     }
 }
 
