@@ -1,8 +1,8 @@
 //! A source that should speak and does not: a service, or a component's heartbeat.
 //!
 //! How often a source speaks is learned from itself, so a rare speaker may be silent for long. Time
-//! that nobody watched (a hole in a recording, a restart) is nobody's silence, and when all are
-//! silent at once that is one problem.
+//! that nobody watched (a hole in a recording, a restart) is nobody's silence. All lines together are a
+//! source too: when that one is silent it is one problem, and nobody is blamed alone.
 
 use stella_protocol::{
     AlertType, Category, Figure, LineId, LogEvent, LogLink, Measure, Severity, Text, Timestamp, Untrusted,
@@ -73,6 +73,52 @@ struct Pulse {
 }
 
 impl Pulse {
+    fn new(speaker: Speaker, mark: &Mark) -> Self {
+        Self {
+            speaker,
+            first_at: mark.at,
+            last_at: mark.at,
+            last_line: mark.line,
+            arrivals: 0,
+            longest: [0; 2],
+            spoken: 0,
+            mean: 0.0,
+            square: 0.0,
+            silences: 0,
+            silent: false,
+        }
+    }
+
+    /// Takes in a line of it. True: a silence is over.
+    fn hear(&mut self, mark: &Mark, resumed_at: i64) -> bool {
+        let (gap, was_silent) = (mark.at - self.last_at, std::mem::take(&mut self.silent));
+        self.silences += u32::from(was_silent);
+        // The first silence was none of its rhythm; who is silent again and again has it in its rhythm.
+        if if was_silent { self.silences > 1 } else { self.last_at >= resumed_at } {
+            self.learn(gap);
+        }
+        (self.last_at, self.last_line) = (mark.at, mark.line);
+        was_silent
+    }
+
+    /// How long it is silent beyond what it may be, once its rhythm is known; None: it is not.
+    fn beyond(&self, resumed_at: i64, now: i64, rules: &Rules, needed: f64) -> Option<Source> {
+        let silent_ms = now - self.last_at.max(resumed_at);
+        if self.silent || silent_ms <= rules.silence_ms || !self.is_known(rules) {
+            return None;
+        }
+        let limit = self.limit(rules, needed);
+        let Self { speaker, last_at, last_line, .. } = self;
+        let source = || Source {
+            speaker: speaker.clone(),
+            last_at: *last_at,
+            last_line: *last_line,
+            longest: self.longest(),
+            limit,
+        };
+        (silent_ms > limit).then(source)
+    }
+
     fn longest(&self) -> i64 {
         self.longest[0].max(self.longest[1])
     }
@@ -121,6 +167,8 @@ impl Pulse {
 #[derive(Debug)]
 pub(crate) struct Pulses {
     cells: Cells<Pulse>,
+    /// All lines together.
+    all: Option<Pulse>,
     watched_at: i64,
     /// Silence counts from here at the earliest.
     resumed_at: i64,
@@ -137,7 +185,7 @@ fn everybody() -> u64 {
 
 impl Pulses {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.operations), watched_at: i64::MIN, resumed_at: i64::MIN }
+        Self { cells: Cells::new(rules.operations), all: None, watched_at: i64::MIN, resumed_at: i64::MIN }
     }
 
     /// Notes that somebody watches; a hole since the last time is nobody's silence.
@@ -151,10 +199,10 @@ impl Pulses {
     /// A line: its service spoke, and its component.
     pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
         self.watch(mark.at, near.rules);
-        if desk.get(everybody()).is_some() {
+        let all = self.all.get_or_insert_with(|| Pulse::new(Speaker::Everybody, mark));
+        if all.hear(mark, self.resumed_at) {
             desk.recover(near, everybody());
             self.resumed_at = mark.at;
-            self.cells.iter_mut().for_each(|(_, pulse)| pulse.silent = false);
         }
         let service = event.service.raw();
         if !service.is_empty() && service.len() <= key::LONGEST_NAME {
@@ -169,30 +217,10 @@ impl Pulses {
     }
 
     fn heard(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, source: u64, speaker: impl FnOnce() -> Speaker) {
-        let pulse = self.cells.touch_or(source, || Pulse {
-            speaker: speaker(),
-            first_at: mark.at,
-            last_at: mark.at,
-            last_line: mark.line,
-            arrivals: 0,
-            longest: [0; 2],
-            spoken: 0,
-            mean: 0.0,
-            square: 0.0,
-            silences: 0,
-            silent: false,
-        });
-        let gap = mark.at - pulse.last_at;
-        if std::mem::take(&mut pulse.silent) {
-            pulse.silences += 1;
-            if pulse.silences > 1 {
-                pulse.learn(gap);
-            }
+        let pulse = self.cells.touch_or(source, || Pulse::new(speaker(), mark));
+        if pulse.hear(mark, self.resumed_at) {
             desk.recover(near, key_of(source));
-        } else if pulse.last_at >= self.resumed_at {
-            pulse.learn(gap);
         }
-        (pulse.last_at, pulse.last_line) = (mark.at, mark.line);
     }
 
     /// Looks for those who should have spoken.
@@ -201,31 +229,37 @@ impl Pulses {
         let now = recent.now;
         self.watch(now, rules);
         desk.still_silent(STILL_MS, now);
-        if desk.get(everybody()).is_some() {
-            return;
-        }
-        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
-        let all = known > 1 && now - recent.last_line_at > rules.silence_ms / 2;
         let (resumed_at, needed) = (self.resumed_at, budget.needed(Kind::Silence));
-        for (source, pulse) in self.cells.iter_mut() {
-            let silent_ms = now - pulse.last_at.max(resumed_at);
-            if pulse.silent || silent_ms <= rules.silence_ms || !pulse.is_known(rules) {
-                continue;
+        let Some(all) = &mut self.all else { return };
+        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
+        if known > 1 {
+            if all.silent {
+                return;
             }
-            let limit = pulse.limit(rules, needed);
-            if silent_ms <= limit {
-                continue;
+            if let Some(source) = all.beyond(resumed_at, now, rules, needed) {
+                all.silent = true;
+                open(desk, near, everybody(), source);
+                return;
             }
-            pulse.silent = true;
-            let speaker = if all { Speaker::Everybody } else { pulse.speaker.clone() };
-            let key = if all { everybody() } else { key_of(source) };
-            let (last_at, last_line) =
-                if all { (recent.last_line_at, recent.last_line) } else { (pulse.last_at, pulse.last_line) };
-            if desk.get(key).is_none() {
-                let silence = Source { speaker, last_at, last_line, longest: pulse.longest(), limit };
-                desk.open(near, key, Subject::Silent(silence), last_at, 1);
+            // While nobody speaks it cannot be told whether one is silent or all are: half of what all may be
+            // silent is waited for, for either.
+            if all.is_known(rules) && now - all.last_at > all.limit(rules, needed) / 2 {
+                return;
             }
         }
+        for (source, pulse) in self.cells.iter_mut() {
+            if let Some(beyond) = pulse.beyond(resumed_at, now, rules, needed) {
+                pulse.silent = true;
+                open(desk, near, key_of(source), beyond);
+            }
+        }
+    }
+}
+
+fn open(desk: &mut Desk, near: Near<'_>, key: u64, source: Source) {
+    if desk.get(key).is_none() {
+        let last_at = source.last_at;
+        desk.open(near, key, Subject::Silent(source), last_at, 1);
     }
 }
 
@@ -322,7 +356,7 @@ keep_fields!(Pulse {
     silences,
     silent,
 });
-keep_fields!(Pulses { cells, watched_at, resumed_at });
+keep_fields!(Pulses { cells, all, watched_at, resumed_at });
 
 impl Keep for Speaker {
     fn keep(&self, to: &mut Vec<u8>) {

@@ -360,6 +360,25 @@ fn when_all_are_silent_that_is_one_problem() {
 }
 
 #[test]
+fn who_is_silent_alone_is_blamed_alone_however_seldom_the_others_speak() {
+    let mut stream = Stream::new();
+    let said =
+        |service: &'static str| LogEvent { service: service.into(), message: "done".into(), ..LogEvent::default() };
+    for nth in 0..600_i64 {
+        stream.wait(5000 + nth % 3 * 100).line(said("nodes"));
+        if nth % 10 == 0 {
+            stream.line(said("names"));
+        }
+    }
+    for gap_ms in [25_000, 50_000, 50_000, 50_000] {
+        stream.wait(gap_ms).line(said("names"));
+    }
+    let prints: std::collections::BTreeSet<_> = stream.findings.iter().map(|finding| &finding.fingerprint).collect();
+    assert_eq!(prints.into_iter().collect::<Vec<_>>(), ["silence|service=nodes"]);
+    assert_eq!(stream.last("silence").severity, Severity::High);
+}
+
+#[test]
 fn an_error_never_seen_is_new_only_after_the_warm_up() {
     let ordinary = |stream: &mut Stream| {
         stream.lines(400, 1000, |_| call("load_messages", 20.0));
