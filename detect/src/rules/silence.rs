@@ -16,7 +16,7 @@ use crate::incident::{Desk, Near, Subject};
 use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::mark::{Flags, Mark};
-use crate::rules::Rules;
+use crate::rules::{Known, Limit, Rules};
 use crate::scope::Scope;
 
 const CARD: Card = Card { id: "silence", kind: AlertType::Silence, category: Category::Performance };
@@ -41,6 +41,16 @@ pub(crate) enum Speaker {
     Service(Box<str>),
     Component(Box<str>),
     Everybody,
+}
+
+impl Speaker {
+    /// Who; nobody in particular is nameless.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Service(name) | Self::Component(name) => name,
+            Self::Everybody => "",
+        }
+    }
 }
 
 /// A silence.
@@ -114,6 +124,22 @@ impl Pulse {
         let means = (0..8).fold(2.0 * (wanted + 1.0), |means: f64, _| wanted + 1.0 + means.ln());
         let by_rhythm = (means * self.mean).min(i64::MAX as f64 / 4.0) as i64;
         rules.silence_ms.max(by_rhythm).max(self.longest().saturating_mul(rules.silence_gaps))
+    }
+}
+
+impl Pulse {
+    /// How long it may be silent, in milliseconds: as somebody set, else by its rhythm. None: it may be so long.
+    fn allowed(&self, near: Near<'_>, silent_ms: i64) -> Option<i64> {
+        let Near { rules, budget, .. } = near;
+        if (silent_ms as f64) < Limit::SilentMs.bounds().0 {
+            return None;
+        }
+        let tuned = rules.tuned(self.speaker.name(), None);
+        if let Some(limit) = tuned.limit_or(Limit::SilentMs, None) {
+            return Some(limit as i64);
+        }
+        let needed = || budget.needed_besides(Kind::Silence, tuned.more(Known::Silence));
+        (silent_ms > rules.silence_ms && self.is_known(rules)).then(|| self.limit(rules, needed()))
     }
 }
 
@@ -197,7 +223,7 @@ impl Pulses {
 
     /// Looks for those who should have spoken.
     pub(crate) fn advance(&mut self, desk: &mut Desk, near: Near<'_>) {
-        let Near { recent, rules, budget } = near;
+        let Near { recent, rules, .. } = near;
         let now = recent.now;
         self.watch(now, rules);
         desk.still_silent(STILL_MS, now);
@@ -206,16 +232,10 @@ impl Pulses {
         }
         let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
         let all = known > 1 && now - recent.last_line_at > rules.silence_ms / 2;
-        let (resumed_at, needed) = (self.resumed_at, budget.needed(Kind::Silence));
-        for (source, pulse) in self.cells.iter_mut() {
+        let resumed_at = self.resumed_at;
+        for (source, pulse) in self.cells.iter_mut().filter(|(_, pulse)| !pulse.silent) {
             let silent_ms = now - pulse.last_at.max(resumed_at);
-            if pulse.silent || silent_ms <= rules.silence_ms || !pulse.is_known(rules) {
-                continue;
-            }
-            let limit = pulse.limit(rules, needed);
-            if silent_ms <= limit {
-                continue;
-            }
+            let Some(limit) = pulse.allowed(near, silent_ms).filter(|limit| silent_ms > *limit) else { continue };
             pulse.silent = true;
             let speaker = if all { Speaker::Everybody } else { pulse.speaker.clone() };
             let key = if all { everybody() } else { key_of(source) };
