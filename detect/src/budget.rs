@@ -8,7 +8,7 @@
 //! So cells that are busy get more of it, cells that nobody uses none, and nobody has to count cells.
 
 use crate::keep::keep_fields;
-use crate::llr::Page;
+use crate::rules::floored;
 
 /// What is looked for, each with the same part of the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +44,14 @@ pub(crate) struct Budget {
     /// Milliseconds over which was counted, faded like the counts.
     over_ms: f64,
     at: i64,
+    /// What each kind would need, were no evidence too little.
     needed: [f64; KINDS],
 }
 
 impl Budget {
     /// A budget of so many false alerts an hour.
     pub(crate) fn new(false_an_hour: f64) -> Self {
-        let needed = [LEAST; KINDS];
+        let needed = [0.0; KINDS];
         let mut budget =
             Self { part: 0.0, fresh: [0; KINDS], counted: [0.0; KINDS], over_ms: 0.0, at: i64::MIN, needed };
         budget.set(false_an_hour);
@@ -59,8 +60,7 @@ impl Budget {
 
     /// Another budget from now on.
     pub(crate) fn set(&mut self, false_an_hour: f64) {
-        // A budget of nothing would need infinite evidence; once in a century is near enough.
-        self.part = false_an_hour.max(1e-6) / KINDS as f64;
+        self.part = floored(false_an_hour) / KINDS as f64;
     }
 
     /// An observation that could have been wrong.
@@ -80,13 +80,19 @@ impl Budget {
         let hours = self.over_ms.max(SHORTEST_MS) / HOUR_MS;
         for kind in 0..KINDS {
             self.counted[kind] = self.counted[kind] * faded + std::mem::take(&mut self.fresh[kind]) as f64;
-            self.needed[kind] = (self.counted[kind] / hours / self.part).max(1.0).ln().max(LEAST);
+            // The smallest number stands for none, whose logarithm would be no number to add to.
+            self.needed[kind] = (self.counted[kind] / hours / self.part).max(f64::MIN_POSITIVE).ln();
         }
     }
 
     /// Evidence that an alert of this kind needs, in nats.
     pub(crate) fn needed(&self, kind: Kind) -> f64 {
-        self.needed[kind as usize]
+        self.needed_besides(kind, 0.0)
+    }
+
+    /// The same where somebody asks for `more`: the logarithm of how many times fewer false alerts they bear.
+    pub(crate) fn needed_besides(&self, kind: Kind, more: f64) -> f64 {
+        (self.needed[kind as usize] + more).max(LEAST)
     }
 
     /// How often chance alone brings this much evidence, for people: no figure, since no line says it.
@@ -100,11 +106,6 @@ impl Budget {
             hours if hours < 24.0 * 365.0 * 100.0 => "once in some years",
             _ => "less than once in a lifetime",
         }
-    }
-
-    /// True when a sum of evidence is enough.
-    pub(crate) fn is_enough(&self, kind: Kind, page: &Page) -> bool {
-        page.score >= self.needed(kind)
     }
 }
 
@@ -135,6 +136,14 @@ mod tests {
     fn a_smaller_budget_needs_more_and_a_kind_without_lines_least() {
         assert!(busy(10, 0.02).needed(Kind::Slow) > busy(10, 0.2).needed(Kind::Slow) + 2.0);
         assert!((busy(10, 0.2).needed(Kind::Data) - LEAST).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_bears_a_tenth_needs_as_much_as_if_all_did_and_never_less_than_least() {
+        let (one, ten) = (busy(10, 0.02), busy(10, 0.2));
+        assert!((ten.needed_besides(Kind::Slow, 10f64.ln()) - one.needed(Kind::Slow)).abs() < 1e-9);
+        assert!((ten.needed_besides(Kind::Slow, -100.0) - LEAST).abs() < 1e-9);
+        assert!((ten.needed_besides(Kind::Data, 10f64.ln()) - LEAST).abs() < 1e-9, "nothing was looked at");
     }
 
     #[test]

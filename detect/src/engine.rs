@@ -166,6 +166,17 @@ impl Engine {
         }
     }
 
+    /// Takes other settings from the next line, or second, on. How much is remembered stays as it was: the bounds
+    /// of `rules` do not count. What is learned stays too, and a problem that is on goes on, unless nobody is to be
+    /// told of it any more.
+    pub fn set_rules(&mut self, rules: Rules) {
+        let rules = rules.bounded_as(&self.rules);
+        self.budget.set(rules.sensitivity);
+        self.recent.set_limits(&rules);
+        self.desk.retune(&rules);
+        self.rules = rules;
+    }
+
     /// Somebody called a problem false at `at`: that fingerprint, and no other, needs more from now on (see
     /// [`Lesson`]). False: no such problem was told of lately.
     pub fn mark_false(&mut self, fingerprint: &str, at: Timestamp) -> bool {

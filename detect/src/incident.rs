@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use stella_protocol::evidence::Correlated;
 use stella_protocol::{AlertType, Text, Timestamp};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Kind};
 use crate::evidence::{Case, Usual, finding, reason_at};
 use crate::finding::{Finding, Phase};
 use crate::keep::keep_fields;
@@ -17,7 +17,7 @@ use crate::kept::Line;
 use crate::kin;
 use crate::lesson::Lessons;
 use crate::recent::Recent;
-use crate::rules::{self, Rules};
+use crate::rules::{self, Known, Rules, Tuned};
 pub(crate) use crate::subject::Subject;
 
 /// Shortest and longest time between two findings of a problem, in milliseconds.
@@ -44,6 +44,18 @@ pub(crate) struct Near<'a> {
     pub(crate) recent: &'a Recent,
     pub(crate) rules: &'a Rules,
     pub(crate) budget: &'a Budget,
+}
+
+impl Near<'_> {
+    /// What holds at an operation, by its key.
+    pub(crate) fn tuned(&self, op: u64) -> &Tuned {
+        self.recent.tuned(op)
+    }
+
+    /// Evidence that a rule needs at an operation, of a kind of problem.
+    pub(crate) fn needed(&self, kind: Kind, rule: Known, op: u64) -> f64 {
+        self.budget.needed_besides(kind, self.tuned(op).more(rule))
+    }
 }
 
 /// A problem that is on.
@@ -203,7 +215,7 @@ impl Desk {
     fn speak(&mut self, near: Near<'_>, key: u64, phase: Phase) {
         let now = near.recent.now;
         let Some(mut incident) = self.open.remove(&key) else { return };
-        let said = incident.say(near, phase);
+        let said = if near.rules.tells(&incident.subject) { incident.say(near, phase) } else { None };
         let age = now - incident.first_at;
         let (shortest, longest) = REFRESH_MS;
         incident.due = now + (age / REFRESH_PART).clamp(shortest, longest);
@@ -280,6 +292,13 @@ impl Desk {
             Some(Correlated { text: title.clone(), alert: None, offset_ms: other.first_at - incident.first_at })
         });
         finding.evidence.correlated = named.take(MOST_CORRELATED).collect();
+    }
+
+    /// Other settings: what nobody is told of from now on is as if nobody had been.
+    pub(crate) fn retune(&mut self, rules: &Rules) {
+        for incident in self.open.values_mut().filter(|incident| !rules.tells(&incident.subject)) {
+            (incident.told, incident.known_as) = (false, None);
+        }
     }
 
     /// Somebody called a problem false; false: nothing is known of it.

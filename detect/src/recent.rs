@@ -13,7 +13,7 @@ use crate::kept::Kept;
 use crate::key;
 use crate::mark::{Flags, Mark};
 use crate::measure::Tally;
-use crate::rules::Rules;
+use crate::rules::{Limit, Rules, Tuned};
 use crate::scope::{OpName, Scope};
 use crate::speed::Speed;
 use crate::tape::{Seq, Tape, Thread};
@@ -38,6 +38,8 @@ pub(crate) struct OpCell {
     pub(crate) name: OpName,
     /// The fixed limit that somebody set for it.
     pub(crate) limit_ms: Option<f64>,
+    /// What holds here.
+    pub(crate) tuned: Tuned,
     pub(crate) history: History,
     pub(crate) speed: Speed,
     pub(crate) faults: Faults,
@@ -49,17 +51,28 @@ pub(crate) struct OpCell {
 impl OpCell {
     fn new(at: i64, event: &LogEvent<'_>, rules: &Rules) -> Self {
         let operation = event.operation.as_ref().map(Untrusted::raw).filter(|name| *name != "-");
-        let word = operation.unwrap_or_default();
-        Self {
-            limit_ms: rules.fixed_limit_ms(word),
-            name: OpName { service: event.service.raw().into(), operation: operation.map(Into::into) },
+        let name = OpName { service: event.service.raw().into(), operation: operation.map(Into::into) };
+        let mut new = Self {
+            limit_ms: None,
+            tuned: Tuned::USUAL,
+            name,
             history: History::default(),
             speed: Speed::default(),
             faults: Faults::default(),
             born: at,
             last: None,
             calls: 0,
-        }
+        };
+        new.tune(rules);
+        new
+    }
+
+    /// Looks up what holds here.
+    fn tune(&mut self, rules: &Rules) {
+        let operation = self.name.operation.as_deref();
+        self.tuned = rules.tuned(&self.name.service, operation);
+        let usual = rules.fixed_limit_ms(operation.unwrap_or_default());
+        self.limit_ms = self.tuned.limit_or(Limit::DurationMs, usual);
     }
 }
 
@@ -75,6 +88,8 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Recent {
     pub(crate) ops: Cells<OpCell>,
+    /// What holds for what is in no one place.
+    pub(crate) everywhere: Tuned,
     pub(crate) now: i64,
     pub(crate) last_line: u64,
     pub(crate) last_line_at: i64,
@@ -94,6 +109,7 @@ impl Recent {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             ops: Cells::new(rules.operations),
+            everywhere: rules.tuned("", None),
             now: i64::MIN,
             last_line: 0,
             last_line_at: i64::MIN,
@@ -108,12 +124,16 @@ impl Recent {
         }
     }
 
-    /// Takes the fixed limits of `rules` over.
+    /// Takes over what `rules` set.
     pub(crate) fn set_limits(&mut self, rules: &Rules) {
         self.retries = rules.retries;
-        for (_, cell) in self.ops.iter_mut() {
-            cell.limit_ms = rules.fixed_limit_ms(cell.name.operation.as_deref().unwrap_or_default());
-        }
+        self.everywhere = rules.tuned("", None);
+        self.ops.iter_mut().for_each(|(_, cell)| cell.tune(rules));
+    }
+
+    /// What holds at an operation, by its key.
+    pub(crate) fn tuned(&self, op: u64) -> &Tuned {
+        self.ops.get(op).map_or(&Tuned::USUAL, |cell| &cell.tuned)
     }
 
     /// Takes a line in. Says what it is and where its operation is.
@@ -285,9 +305,10 @@ pub(crate) fn link(scope: &Scope, span: Span) -> LogLink {
     }
 }
 
-keep_fields!(OpCell { name, limit_ms, history, speed, faults, born, last, calls });
+keep_fields!(OpCell { name, limit_ms, tuned, history, speed, faults, born, last, calls });
 keep_fields!(Recent {
     ops,
+    everywhere,
     now,
     last_line,
     last_line_at,

@@ -15,11 +15,17 @@ pub(crate) mod data;
 pub(crate) mod errors;
 pub(crate) mod friction;
 pub(crate) mod health;
+mod known;
 pub(crate) mod new_error;
 pub(crate) mod performance;
 pub(crate) mod probe;
 pub(crate) mod security;
+mod setting;
 pub(crate) mod silence;
+
+pub use known::{Known, Limit};
+pub use setting::{Pattern, Setting};
+pub(crate) use setting::{Tuned, floored};
 
 /// The thresholds. Times are milliseconds of engine time, shares are percent.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +36,8 @@ pub struct Rules {
     pub fixed: bool,
     /// Limits that a user set for operations: over them is an alert, whatever is usual. Milliseconds.
     pub fixed_limits_ms: BTreeMap<String, f64>,
+    /// What is set for some rules, or in some places only: of several that fit, the last holds for what it says.
+    pub settings: Vec<Setting>,
     /// Most milliseconds that an operation may take, by its name, for who reads lines and charts, and for the
     /// fixed rules.
     pub limits_ms: BTreeMap<String, f64>,
@@ -110,6 +118,7 @@ impl Default for Rules {
             sensitivity: 0.2,
             fixed: false,
             fixed_limits_ms: BTreeMap::new(),
+            settings: Vec::new(),
             default_limit_ms: 1000.0,
             window_ms: 60_000,
             slow_window_ms: 300_000,
@@ -151,6 +160,26 @@ impl Rules {
     /// How much is remembered at most: a state that was kept with other bounds cannot be taken up.
     pub(crate) fn bounds(&self) -> [u64; 5] {
         [self.remembered_lines, self.kept_lines, self.operations, self.people, self.incidents].map(|most| most as u64)
+    }
+
+    /// The same, but for how much is remembered: that stays as in `other`.
+    pub(crate) fn bounded_as(self, other: &Self) -> Self {
+        let Self { remembered_lines, kept_lines, operations, people, incidents, .. } = *other;
+        Self { remembered_lines, kept_lines, operations, people, incidents, ..self }
+    }
+
+    /// What holds at a place.
+    pub(crate) fn tuned(&self, service: &str, operation: Option<&str>) -> Tuned {
+        if self.settings.is_empty() {
+            return Tuned::USUAL;
+        }
+        Tuned::of(&self.settings, self.sensitivity, service, operation)
+    }
+
+    /// True when somebody is told of such a problem.
+    pub(crate) fn tells(&self, subject: &Subject) -> bool {
+        let (service, operation) = subject.place();
+        self.tuned(service, operation).is_on(subject.rule())
     }
 
     /// Most milliseconds that `operation` may take.

@@ -3,6 +3,7 @@
 use stella_protocol::AlertType;
 
 use crate::keep::{Keep, Reader};
+use crate::rules::Known;
 use crate::rules::data::Sign;
 use crate::rules::new_error::ErrorName;
 use crate::rules::silence::Source;
@@ -32,19 +33,48 @@ pub(crate) enum Subject {
 impl Subject {
     /// What kind of problem it is.
     pub(crate) fn kind(&self) -> AlertType {
+        self.rule().kind()
+    }
+
+    /// Which rule looks for it.
+    pub(crate) fn rule(&self) -> Known {
         match self {
-            Self::Slow(_) | Self::SlowEverywhere => AlertType::PerformanceDegradation,
-            Self::Spike(_) | Self::SpikeEverywhere => AlertType::ErrorSpike,
-            Self::Friction { .. } | Self::Retries(_) => AlertType::UserFriction,
-            Self::Address { .. }
-            | Self::Account { .. }
-            | Self::LockedOut(_)
-            | Self::LoginsEverywhere
-            | Self::Probe { .. } => AlertType::SecurityAnomaly,
-            Self::Contradiction { .. } | Self::Vanished { .. } => AlertType::DataInconsistency,
-            Self::Unwell { .. } => AlertType::Health,
-            Self::Silent(_) => AlertType::Silence,
-            Self::NewError { .. } => AlertType::NewError,
+            Self::Slow(_) => Known::Slow,
+            Self::SlowEverywhere => Known::SlowEverywhere,
+            Self::Spike(_) => Known::Errors,
+            Self::SpikeEverywhere => Known::ErrorsEverywhere,
+            Self::Friction { .. } => Known::Friction,
+            Self::Retries(_) => Known::Retries,
+            Self::Address { .. } => Known::LoginAddress,
+            Self::Account { .. } => Known::LoginAccount,
+            Self::LockedOut(_) => Known::LockedOut,
+            Self::LoginsEverywhere => Known::LoginEverywhere,
+            Self::Probe { .. } => Known::Probe,
+            Self::Contradiction { .. } => Known::Data,
+            Self::Vanished { .. } => Known::Vanished,
+            Self::Unwell { .. } => Known::Health,
+            Self::Silent(_) => Known::Silence,
+            Self::NewError { .. } => Known::NewError,
+        }
+    }
+
+    /// In which service and operation it is; nothing where it is in no one place.
+    pub(crate) fn place(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::SlowEverywhere | Self::SpikeEverywhere | Self::LoginsEverywhere => ("", None),
+            Self::Slow(op)
+            | Self::Spike(op)
+            | Self::Friction { op, .. }
+            | Self::Retries(op)
+            | Self::Address { op, .. }
+            | Self::Account { op, .. }
+            | Self::LockedOut(op)
+            | Self::Contradiction { op, .. }
+            | Self::Vanished { op, .. }
+            | Self::NewError { op, .. }
+            | Self::Probe { op, .. } => (&op.service, op.operation.as_deref()),
+            Self::Unwell { service, .. } => (service, None),
+            Self::Silent(source) => (source.speaker.name(), None),
         }
     }
 

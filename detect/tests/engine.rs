@@ -12,5 +12,7 @@ mod figures;
 mod life;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/settings.rs"]
+mod settings;
 #[path = "engine/stream.rs"]
 mod stream;

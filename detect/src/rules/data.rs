@@ -15,7 +15,7 @@ use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::{CONTRADICTIONS, Flags, Mark};
 use crate::recent::Recent;
-use crate::rules::{Rules, errors};
+use crate::rules::{Known, Limit, Rules, errors};
 use crate::scope::{OpName, Scope};
 
 const SAID: Card = Card { id: "data", kind: AlertType::DataInconsistency, category: Category::Data };
@@ -107,7 +107,8 @@ impl Signs {
             return;
         }
         rate.said += 1.0;
-        if !near.rules.fixed && !near.budget.is_enough(Kind::Data, &rate.page) {
+        let enough = near.rules.fixed || rate.page.score >= near.needed(Kind::Data, Known::Data, mark.op);
+        if !enough && !is_over_limit(near, mark.op, sign) {
             return;
         }
         (rate.since, rate.page) = (at, Page::default());
@@ -116,6 +117,17 @@ impl Signs {
             desk.open(near, key, Subject::Contradiction { op: cell.name.clone(), sign }, at, 1);
         }
     }
+}
+
+/// True when so many lines say so as somebody set a limit for.
+fn is_over_limit(near: Near<'_>, op: u64, sign: Sign) -> bool {
+    let Some(cell) = near.recent.ops.get(op) else { return false };
+    if cell.tuned.limit_or(Limit::Contradictions, None).is_none() {
+        return false;
+    }
+    let said = Scope::of_op(&cell.name).needing(Flags::LOUD.and(sign.flag));
+    let (marks, _) = near.recent.walk(&said, near.recent.span(near.rules.security_window_ms));
+    cell.tuned.reaches(Limit::Contradictions, marks.len() as u32)
 }
 
 /// Of reads that counted something before, one in two thousand is believed to find nothing any more, and

@@ -18,7 +18,7 @@ use crate::key;
 use crate::mark::Mark;
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent};
-use crate::rules::{Rules, probe};
+use crate::rules::{Known, Limit, Rules, probe};
 use crate::scope::{OpName, Scope};
 
 mod story;
@@ -39,6 +39,8 @@ const MOST_PERCENT: f64 = 50.0;
 /// Of the evidence that an alert needs, what must be left for one of everything without the operation
 /// that says most.
 const REST_PART: f64 = 0.5;
+/// Part of a limit that somebody set under which a spike is over.
+const OVER_PART: f64 = 0.5;
 
 /// The key of a spike of an operation.
 pub(crate) fn key_of(op: u64) -> u64 {
@@ -66,9 +68,19 @@ fn window(cell: &OpCell, now: i64, rules: &Rules) -> (i64, Bucket) {
     }
 }
 
+/// True when the share of failing lines is over the limit that somebody set, or over a part of it.
+fn is_over_limit(cell: &OpCell, now: i64, rules: &Rules, part: f64) -> bool {
+    let (_, sum) = window(cell, now, rules);
+    let limit = cell.tuned.limit_or(Limit::FailurePercent, None).filter(|_| sum.failed >= rules.spike_errors);
+    limit.zip(sum.failed_percent()).is_some_and(|(limit, share)| share >= limit * part)
+}
+
 /// The rule of the first form: so many errors, and a share of failing lines.
 fn is_spike_by_count(cell: &OpCell, now: i64, rules: &Rules) -> bool {
     let (window_ms, sum) = window(cell, now, rules);
+    if is_over_limit(cell, now, rules, 1.0) {
+        return true;
+    }
     if !rules.fixed || sum.failed < rules.spike_errors {
         return false;
     }
@@ -94,7 +106,7 @@ impl Spikes {
         (place, mark): (Place, &Mark),
     ) {
         budget.count(Kind::Errors);
-        let (now, needed, deploying) = (recent.now, budget.needed(Kind::Errors), recent.is_deploying());
+        let (now, deploying, all_needed) = (recent.now, recent.is_deploying(), needed_everywhere(recent, budget));
         let cell = recent.ops.at_mut(place);
         let failed = mark.is_error();
         let llr = cell.faults.take(failed, now, deploying);
@@ -102,10 +114,11 @@ impl Spikes {
         if !failed {
             return;
         }
-        if self.overall.is_due(needed, now) && desk.get(everywhere_key()).is_none() {
+        if self.overall.is_due(all_needed, now) && desk.get(everywhere_key()).is_none() {
             self.open_everywhere(desk, recent, rules, budget);
         }
         let cell = recent.ops.at_mut(place);
+        let needed = budget.needed_besides(Kind::Errors, cell.tuned.more(Known::Errors));
         let all = desk.touch(everywhere_key(), now);
         if cell.faults.failing {
             if !all {
@@ -124,7 +137,7 @@ impl Spikes {
             return;
         }
         let faults = cell.faults;
-        let counted = is_spike_by_count(cell, now, rules);
+        let (counted, limit) = (is_spike_by_count(cell, now, rules), is_over_limit(cell, now, rules, 1.0));
         let began = if counted { now - window(cell, now, rules).0 } else { faults.watch.best().began };
         let name = cell.name.clone();
         let (marks, _) = recent.walk(&Scope::of_op(&name).errors(), recent.span_from(began));
@@ -135,7 +148,7 @@ impl Spikes {
         let explained = of_one_person(&marks).saturating_sub(1).max(probing);
         let without = faults.watch.score() - f64::from(explained) * faults.weight_of_one();
         let enough = without >= needed || counted && of_one_person(&marks) < errors as u32;
-        if same < rules.spike_same_type || !enough {
+        if same < rules.spike_same_type && !limit || !enough {
             return;
         }
         recent.ops.promote(op);
@@ -151,7 +164,10 @@ impl Spikes {
 
     /// Opens the alert of everything when enough operations say so for themselves, and not one of them alone.
     fn open_everywhere(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
-        let (now, needed) = (recent.now, budget.needed(Kind::Errors));
+        if !recent.everywhere.is_on(Known::ErrorsEverywhere) {
+            return;
+        }
+        let (now, needed) = (recent.now, needed_everywhere(recent, budget));
         let weighed = self.overall.weigh(recent.ops.iter().map(|(_, cell)| &cell.faults.part));
         let overall = self.overall;
         let says = |cell: &OpCell| cell.faults.failing || overall.says(&cell.faults.part);
@@ -182,7 +198,8 @@ impl Spikes {
         let (now, mut still) = (recent.now, 0);
         for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| cell.faults.failing) {
             let sum = cell.history.sum(span_start(now, rules.slow_window_ms), now);
-            if sum.failed == 0 || cell.faults.watch.is_calm() {
+            let calm = cell.faults.watch.is_calm() && !is_over_limit(cell, now, rules, OVER_PART);
+            if sum.failed == 0 || calm {
                 cell.faults.turn_off();
             }
             still += u32::from(cell.faults.failing);
@@ -192,6 +209,11 @@ impl Spikes {
             self.overall.clear();
         }
     }
+}
+
+/// Evidence that the alert of everything needs.
+fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
+    budget.needed_besides(Kind::Errors, recent.everywhere.more(Known::ErrorsEverywhere))
 }
 
 /// True when there is enough evidence of a share of failures that is worth waking somebody for.

@@ -17,7 +17,7 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::{Flags, Mark};
-use crate::rules::{Rules, errors};
+use crate::rules::{Known, Limit, Rules, errors};
 use crate::scope::{OpName, Scope};
 
 use stella_protocol::LogEvent;
@@ -118,7 +118,7 @@ impl People {
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
-        let Near { recent, rules, budget } = near;
+        let Near { recent, rules, .. } = near;
         let Some(user) = &event.user_id else { return };
         let failed = mark.is_error();
         if !failed && self.cells.is_empty() {
@@ -149,8 +149,10 @@ impl People {
         }
         person.take(true, now, first, again, rules.slow_window_ms);
         let failures = person.failures.sum(now, rules.slow_window_ms);
-        let counted = rules.fixed && failures >= rules.friction_errors;
-        let stuck = failures >= rules.friction_errors && person.page.score >= budget.needed(Kind::Friction);
+        let counted =
+            rules.fixed && failures >= rules.friction_errors || cell.tuned.reaches(Limit::UserFailures, failures);
+        let needed = near.needed(Kind::Friction, Known::Friction, mark.op);
+        let stuck = failures >= rules.friction_errors && person.page.score >= needed;
         let began = person.page.began;
         self.cells.promote(key);
         if desk.touch(key, now) || !(stuck || counted) || user.len() > key::LONGEST_NAME {
@@ -186,13 +188,13 @@ fn others(near: Near<'_>, op: u64, person: &Person, usual: f64) -> f64 {
 
 /// A line that was retried too often.
 pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
-    let Near { recent, rules, budget } = near;
+    let Near { recent, rules, .. } = near;
     let key = key::join(&[key::of(RETRIES.id), mark.op]);
     let Some(cell) = recent.ops.get(mark.op) else { return };
     if desk.touch(key, recent.now) || cell.faults.failing {
         return;
     }
-    if !budget.is_enough(Kind::Friction, cell.faults.retries()) {
+    if cell.faults.retries().score < near.needed(Kind::Friction, Known::Retries, mark.op) {
         return;
     }
     let scope = Scope::of_op(&cell.name).retried(rules.retries);

@@ -14,7 +14,7 @@ use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::Mark;
-use crate::rules::Rules;
+use crate::rules::{Known as Rule, Limit, Rules};
 use crate::scope::{OpName, Scope};
 use crate::template;
 
@@ -90,7 +90,7 @@ impl Errors {
 
     /// A line that failed.
     pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
-        let Near { recent, rules, budget } = near;
+        let Near { recent, rules, .. } = near;
         let name = if mark.error == key::NONE { mark.template } else { mark.error };
         let key = key::join(&[key::of(CARD.id), mark.service, name]);
         let warm = recent.lines > rules.warm_up_lines && mark.at - recent.first_line_at >= rules.warm_up_ms;
@@ -113,10 +113,11 @@ impl Errors {
         // The same user's next one says nothing more: one person's input is not yet a fault, but friction.
         known.page.add(if same { llr.min(0.0) } else { llr }, mark.at);
         known.user = mark.user;
-        if desk.touch(key, mark.at) || !known.is_new || known.count < rules.new_errors {
+        if desk.touch(key, mark.at) || !known.is_new {
             return;
         }
-        if !rules.fixed && !budget.is_enough(Kind::NewError, &known.page) {
+        let enough = rules.fixed || known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
+        if !(enough && known.count >= rules.new_errors || cell.tuned.reaches(Limit::NewErrors, known.count)) {
             return;
         }
         known.is_new = false;

@@ -16,7 +16,7 @@ use crate::key;
 use crate::mark::Mark;
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent};
-use crate::rules::Rules;
+use crate::rules::{Known, Rules};
 use crate::scope::{OpName, Scope};
 use crate::speed::Sought;
 
@@ -93,14 +93,15 @@ impl Slowness {
         (place, mark): (Place, &Mark),
     ) -> Said {
         budget.count(Kind::Slow);
-        let (now, needed) = (recent.now, budget.needed(Kind::Slow));
+        let (now, needed_everywhere) = (recent.now, needed_everywhere(recent, budget));
         let grace = if recent.is_deploying() { rules.slow_ratio } else { 1.0 };
         let sought = Sought { ratio: rules.slow_ratio, great: rules.slow_ratio * 2.0, grace };
         let cell = recent.ops.at_mut(place);
+        let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
         if let Some(against) = cell.speed.take(mark.duration, mark.is_error(), now, needed, sought) {
             self.overall.add(&mut cell.speed.part, against.evidence(rules.everywhere_ratio), now);
         }
-        if self.overall.is_due(needed, now) && desk.get(everywhere_key()).is_none() {
+        if self.overall.is_due(needed_everywhere, now) && desk.get(everywhere_key()).is_none() {
             self.open_everywhere(desk, recent, rules, budget);
         }
         let cell = recent.ops.at_mut(place);
@@ -137,7 +138,9 @@ impl Slowness {
         if speed.ready_at == 0 {
             speed.ready_at = now;
         }
-        let all_seem_slow = self.overall.without(&speed.part) >= needed * REST_PART / 2.0;
+        let all_seem_slow = self.overall.without(&speed.part) >= needed * REST_PART / 2.0
+            && recent.everywhere.is_on(Known::SlowEverywhere);
+        let speed = &mut recent.ops.at_mut(place).speed;
         desk.get(everywhere_key()).is_some() || !all_seem_slow || now - speed.ready_at >= WAIT_MS
     }
 
@@ -165,7 +168,10 @@ impl Slowness {
 
     /// Opens the alert of all when enough operations say so for themselves, and not one of them alone.
     fn open_everywhere(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
-        let (now, needed) = (recent.now, budget.needed(Kind::Slow));
+        if !recent.everywhere.is_on(Known::SlowEverywhere) {
+            return;
+        }
+        let (now, needed) = (recent.now, needed_everywhere(recent, budget));
         let parts = recent.ops.iter().map(|(_, cell)| &cell.speed.part);
         let weighed = self.overall.weigh(parts);
         let overall = self.overall;
@@ -193,7 +199,7 @@ impl Slowness {
     /// Notes which operations are fast enough again, or not called any more, and lets those speak that
     /// waited in vain for the alert of all.
     pub(crate) fn advance(&mut self, desk: &mut Desk, recent: &mut Recent, rules: &Rules, budget: &Budget) {
-        let (now, needed) = (recent.now, budget.needed(Kind::Slow));
+        let now = recent.now;
         let (mut still, mut waiting) = (0, Vec::new());
         for (key, cell) in recent.ops.iter_mut() {
             if cell.speed.slow {
@@ -205,6 +211,7 @@ impl Slowness {
                 }
                 still += u32::from(cell.speed.slow);
             } else if cell.speed.ready_at > 0 {
+                let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
                 match cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio) {
                     true if now - cell.speed.ready_at >= WAIT_MS => waiting.push(key),
                     true => {}
@@ -227,7 +234,13 @@ fn is_everywhere(recent: &Recent, rules: &Rules) -> bool {
     let slow = recent.ops.iter().filter(|(_, cell)| cell.speed.slow).count() as u32;
     let busy = |cell: &OpCell| window(cell, recent.now, rules).1.timed >= rules.slow_calls;
     let busy = recent.ops.iter().filter(|(_, cell)| busy(cell)).count() as u32;
-    slow >= rules.slow_everywhere && slow * EVERYWHERE_PART >= busy
+    let told = recent.everywhere.is_on(Known::SlowEverywhere);
+    told && slow >= rules.slow_everywhere && slow * EVERYWHERE_PART >= busy
+}
+
+/// Evidence that the alert of all needs.
+fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
+    budget.needed_besides(Kind::Slow, recent.everywhere.more(Known::SlowEverywhere))
 }
 
 /// True when an operation that was slow is so no more.

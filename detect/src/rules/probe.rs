@@ -15,8 +15,8 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::outcome;
 use crate::mark::{Flags, Mark};
-use crate::rules::Rules;
 use crate::rules::security::Door;
+use crate::rules::{Known, Rules};
 use crate::scope::{OpName, Scope};
 
 const CARD: Card = Card { id: "probe.address", kind: AlertType::SecurityAnomaly, category: Category::Security };
@@ -82,7 +82,7 @@ impl Probes {
         door.fail(outcome(true, usual, PROBE).max(0.0), mark.at);
         let (failures, began) = (door.failures(), door.began());
         let accounts = door.counterparties();
-        let enough = door.score() >= near.budget.needed(Kind::Errors) && failures >= FEWEST;
+        let enough = door.score() >= near.needed(Kind::Errors, Known::Probe, mark.op) && failures >= FEWEST;
         let weighed =
             enough && failures.is_multiple_of(WEIGHED_EACH) && (accounts >= ACCOUNTS || mark.user == key::NONE);
         if desk.touch(key, mark.at) || !weighed {

@@ -18,7 +18,7 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::{Page, Watch, outcome};
 use crate::mark::{Flags, Mark};
-use crate::rules::Rules;
+use crate::rules::{Known, Limit, Rules};
 use crate::scope::{OpName, Scope};
 
 mod story;
@@ -231,9 +231,11 @@ impl Doors {
         let same = door.knows(mark.user) || pair || mark.user == key::NONE;
         door.fail(outcome(true, if same { again } else { usual }, ATTACK), mark.at);
         let (failures, began) = (door.failures, door.page.began);
-        let enough = door.page.score >= near.budget.needed(Kind::Security) || rules.fixed;
+        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op) || rules.fixed;
+        let many =
+            enough && failures >= rules.failed_logins || near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
         self.addresses.promote(mark.addr);
-        if !desk.touch(key, mark.at) && (locked || enough && failures >= rules.failed_logins) {
+        if !desk.touch(key, mark.at) && (locked || many) {
             let scope = Scope::default().needing(Flags::LOGIN_FAILED).at_addr(addr);
             let (first, lines) = since(near, &scope, began);
             desk.open(near, key, subject(), first, lines);
@@ -278,13 +280,14 @@ impl Doors {
         };
         door.fail(llr, mark.at);
         let (failures, began) = (door.failures, door.page.began);
-        let enough = door.page.score >= near.budget.needed(Kind::Security) || rules.fixed;
+        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAccount, mark.op) || rules.fixed;
+        let limit = near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
         self.accounts.promote(mark.user);
         if desk.touch(key, mark.at) || explained {
             return;
         }
         let scope = Scope::default().needing(Flags::LOGIN_FAILED).by_user(user);
-        let many = enough && failures >= rules.failed_logins;
+        let many = enough && failures >= rules.failed_logins || limit;
         if locked && !has_addr || many && (!has_addr || addresses(near, &scope) >= rules.account_addresses) {
             let (first, lines) = since(near, &scope, began);
             desk.open(near, key, subject(), first, lines);
@@ -294,7 +297,8 @@ impl Doors {
     /// Whether more logins fail than usual, wherever they come from: an attack that uses each address and
     /// each account once is seen only so.
     fn everybody(&mut self, desk: &mut Desk, near: Near<'_>, login: Login<'_>) {
-        let (mark, needed) = (login.mark, near.budget.needed(Kind::Security));
+        let more = near.recent.everywhere.more(Known::LoginEverywhere);
+        let (mark, needed) = (login.mark, near.budget.needed_besides(Kind::Security, more));
         let failed = !mark.flags.has(Flags::LOGIN_OK);
         let addr_on = login.addr.is_some() && desk.get(address_key(mark.addr)).is_some();
         if addr_on || login.user.is_some() && desk.get(account_key(mark.user)).is_some() {

@@ -16,7 +16,7 @@ use crate::incident::{Desk, Near, Subject};
 use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::mark::{Flags, Mark};
-use crate::rules::Rules;
+use crate::rules::{Known, Limit, Rules};
 use crate::scope::Scope;
 
 const CARD: Card = Card { id: "silence", kind: AlertType::Silence, category: Category::Performance };
@@ -41,6 +41,16 @@ pub(crate) enum Speaker {
     Service(Box<str>),
     Component(Box<str>),
     Everybody,
+}
+
+impl Speaker {
+    /// Who; nobody in particular is nameless.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Service(name) | Self::Component(name) => name,
+            Self::Everybody => "",
+        }
+    }
 }
 
 /// A silence.
@@ -101,22 +111,16 @@ impl Pulse {
         was_silent
     }
 
-    /// How long it is silent beyond what it may be, once its rhythm is known; None: it is not.
-    fn beyond(&self, resumed_at: i64, now: i64, rules: &Rules, needed: f64) -> Option<Source> {
-        let silent_ms = now - self.last_at.max(resumed_at);
-        if self.silent || silent_ms <= rules.silence_ms || !self.is_known(rules) {
+    /// It as somebody silent, when it is so for longer than it may be.
+    fn beyond(&self, near: Near<'_>, resumed_at: i64) -> Option<Source> {
+        if self.silent {
             return None;
         }
-        let limit = self.limit(rules, needed);
+        let silent_ms = near.recent.now - self.last_at.max(resumed_at);
+        let limit = self.allowed(near, silent_ms).filter(|limit| silent_ms > *limit)?;
         let Self { speaker, last_at, last_line, .. } = self;
-        let source = || Source {
-            speaker: speaker.clone(),
-            last_at: *last_at,
-            last_line: *last_line,
-            longest: self.longest(),
-            limit,
-        };
-        (silent_ms > limit).then(source)
+        let (last_at, last_line) = (*last_at, *last_line);
+        Some(Source { speaker: speaker.clone(), last_at, last_line, longest: self.longest(), limit })
     }
 
     fn longest(&self) -> i64 {
@@ -160,6 +164,22 @@ impl Pulse {
         let means = (0..8).fold(2.0 * (wanted + 1.0), |means: f64, _| wanted + 1.0 + means.ln());
         let by_rhythm = (means * self.mean).min(i64::MAX as f64 / 4.0) as i64;
         rules.silence_ms.max(by_rhythm).max(self.longest().saturating_mul(rules.silence_gaps))
+    }
+}
+
+impl Pulse {
+    /// How long it may be silent, in milliseconds: as somebody set, else by its rhythm. None: it may be so long.
+    fn allowed(&self, near: Near<'_>, silent_ms: i64) -> Option<i64> {
+        let Near { rules, budget, .. } = near;
+        if (silent_ms as f64) < Limit::SilentMs.bounds().0 {
+            return None;
+        }
+        let tuned = rules.tuned(self.speaker.name(), None);
+        if let Some(limit) = tuned.limit_or(Limit::SilentMs, None) {
+            return Some(limit as i64);
+        }
+        let needed = || budget.needed_besides(Kind::Silence, tuned.more(Known::Silence));
+        (silent_ms > rules.silence_ms && self.is_known(rules)).then(|| self.limit(rules, needed()))
     }
 }
 
@@ -225,30 +245,32 @@ impl Pulses {
 
     /// Looks for those who should have spoken.
     pub(crate) fn advance(&mut self, desk: &mut Desk, near: Near<'_>) {
-        let Near { recent, rules, budget } = near;
+        let Near { recent, rules, .. } = near;
         let now = recent.now;
         self.watch(now, rules);
         desk.still_silent(STILL_MS, now);
-        let (resumed_at, needed) = (self.resumed_at, budget.needed(Kind::Silence));
+        let resumed_at = self.resumed_at;
         let Some(all) = &mut self.all else { return };
         let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
         if known > 1 {
             if all.silent {
                 return;
             }
-            if let Some(source) = all.beyond(resumed_at, now, rules, needed) {
+            if let Some(source) = all.beyond(near, resumed_at) {
                 all.silent = true;
                 open(desk, near, everybody(), source);
                 return;
             }
             // While nobody speaks it cannot be told whether one is silent or all are: half of what all may be
             // silent is waited for, for either.
-            if all.is_known(rules) && now - all.last_at > all.limit(rules, needed) / 2 {
+            let quiet_ms = now - all.last_at;
+            let may = all.allowed(near, quiet_ms.max(rules.silence_ms + 1));
+            if may.is_some_and(|limit| quiet_ms > limit / 2) {
                 return;
             }
         }
         for (source, pulse) in self.cells.iter_mut() {
-            if let Some(beyond) = pulse.beyond(resumed_at, now, rules, needed) {
+            if let Some(beyond) = pulse.beyond(near, resumed_at) {
                 pulse.silent = true;
                 open(desk, near, key_of(source), beyond);
             }
