@@ -197,6 +197,17 @@ impl Hub {
         answer.recv().unwrap_or(Err(HubError::Stopped))
     }
 
+    /// Makes all that memory holds durable, counts too. Blocks; false: the store does not answer.
+    pub fn settle(&self) -> bool {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.queue.send(Job::Settle { reply }).is_ok() && answer.recv().unwrap_or(false)
+    }
+
+    /// Takes in what no line says, as of now. Does not wait until that is durable.
+    pub fn notice(&self, finding: Finding) {
+        let _stopped = self.queue.send(Job::Found { findings: vec![finding], reply: None });
+    }
+
     /// Lets time pass for all alerts: what ends by itself, falls quiet, or lapses. Does not wait; a tick
     /// that finds the writer busy is left out, because the next one does the same.
     pub fn tick(&self, engine_now: Timestamp) {

@@ -7,8 +7,11 @@
 //!
 //! When lines come faster than they can be kept, the senders are told to come back; nothing is dropped.
 
+mod checkpoint;
 mod diagnostic;
 mod group;
+mod keeper;
+mod notice;
 pub(crate) mod pace;
 pub(crate) mod time;
 mod worker;
@@ -20,7 +23,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use stella_detect::Rules;
 use stella_protocol::health::EngineClock;
 use stella_protocol::ingest::IngestResponse;
 use stella_protocol::{Text, Timestamp};
@@ -29,12 +31,13 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::ingest::{self, BodyError, BodyKind};
-use crate::lines::{Lines, Packed};
+use crate::lines::Packed;
 use crate::migrate::drift::said::OldIds;
 use crate::redact::Redactor;
-use crate::series::{SeriesBook, SeriesFile};
 
+pub use checkpoint::StateFile;
 pub use time::EngineTimeMode;
+pub use worker::Rooms;
 
 use worker::Worker;
 
@@ -117,24 +120,18 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the engine thread. It first reads the last 15 minutes of kept lines again, with what it finds
-    /// muted up to the line that the hub has applied; then it takes what comes. `series` is the book loaded
-    /// from `file`, which the thread keeps up to date.
-    pub fn start(
-        lines: Arc<Lines>,
-        series: Arc<Mutex<SeriesBook>>,
-        file: SeriesFile,
-        hub: Hub,
-        clock: Clock,
-        rules: Rules,
-    ) -> Result<(Self, JoinHandle<()>), StartError> {
+    /// Starts the engine thread. It goes on from the state that was kept of the engine, and reads the lines behind
+    /// it again (where there is none, the last 15 minutes), with what it finds muted up to the line that the hub
+    /// has applied; then it takes what comes. It keeps the series and the engine's state up to date.
+    pub fn start(rooms: Rooms) -> Result<(Self, JoinHandle<()>), StartError> {
         let (queue, requests) = mpsc::sync_channel(QUEUE);
+        let (hub, clock) = (rooms.hub.clone(), rooms.clock.clone());
         let shared = Arc::new(Shared {
             waiting_bytes: AtomicUsize::new(0),
             warm: AtomicBool::new(false),
             clock: Mutex::new(EngineClock { lines: 0, ..hub.engine_clock() }),
         });
-        let worker = Worker::new(lines, series, file, hub.clone(), clock.clone(), rules, Arc::clone(&shared));
+        let worker = Worker::new(rooms, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&requests));
         let reading = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         Ok((Self { queue, reading, shared, hub, clock }, thread.map_err(StartError)?))

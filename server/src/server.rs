@@ -32,7 +32,7 @@ use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::desk::MigrationDesk;
 use crate::migrate::run::drift::Drift;
 use crate::migrate::run::site::Site;
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::{self, Pipeline, StateFile};
 use crate::readiness::{Pending, Readiness};
 use crate::redact::{Mode, PseudonymKey, Redactor};
 use crate::remedy::run::desk::RemedyDesk;
@@ -256,8 +256,15 @@ fn open_ground(folder: Folder, config: &Config) -> Result<Ground, StartError> {
     let series = Arc::new(Mutex::new(file.load(&rules)?));
     let (hub, hub_thread) = Hub::start(store.clone(), config.clock.clone())?;
     let readiness = Readiness::default();
-    let (pipeline, engine_thread) =
-        Pipeline::start(lines.clone(), series.clone(), file, hub.clone(), config.clock.clone(), rules)?;
+    let (pipeline, engine_thread) = Pipeline::start(pipeline::Rooms {
+        lines: lines.clone(),
+        series: series.clone(),
+        file,
+        state: StateFile::in_folder(folder.path()),
+        hub: hub.clone(),
+        clock: config.clock.clone(),
+        rules,
+    })?;
     let threads = Threads { engine: engine_thread, hub: hub_thread };
     Ok(Ground { folder, store, lines, series, hub, pipeline, redactor, readiness, threads })
 }

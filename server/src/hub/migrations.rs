@@ -147,7 +147,7 @@ impl Hub {
     /// When the store does not answer: nothing of it was taken in, and it can be asked again.
     pub async fn found(&self, findings: Vec<Finding>) -> Result<(), HubError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job::Found { findings, reply }).map_err(|_| HubError::Unavailable)?;
+        self.queue.try_send(Job::Found { findings, reply: Some(reply) }).map_err(|_| HubError::Unavailable)?;
         answer.await.unwrap_or(Err(HubError::Stopped))
     }
 

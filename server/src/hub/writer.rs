@@ -71,7 +71,10 @@ pub(super) enum Job {
     },
     Found {
         findings: Vec<Finding>,
-        reply: oneshot::Sender<Result<(), HubError>>,
+        reply: Option<oneshot::Sender<Result<(), HubError>>>,
+    },
+    Settle {
+        reply: SyncSender<bool>,
     },
     Tick {
         engine_now: Timestamp,
@@ -168,7 +171,15 @@ impl Writer {
                     for finding in &mut findings {
                         engine::found_at(finding, self.engine_now);
                     }
-                    let _gone = reply.send(self.apply(&findings, None));
+                    let taken = self.apply(&findings, None);
+                    match reply {
+                        Some(reply) => drop(reply.send(taken)),
+                        None => drop(taken.inspect_err(|error| tracing::error!(%error, "failed to keep a notice"))),
+                    }
+                }
+                Job::Settle { reply } => {
+                    self.together(mem::take(&mut group));
+                    let _gone = reply.send(self.flush());
                 }
                 Job::Tick { engine_now } => {
                     self.together(mem::take(&mut group));
@@ -222,6 +233,7 @@ impl Writer {
                 }
                 Job::Apply { .. }
                 | Job::Found { .. }
+                | Job::Settle { .. }
                 | Job::Tick { .. }
                 | Job::Fix(_)
                 | Job::Migration(_)

@@ -8,8 +8,9 @@ use stella_protocol::{LogEvent, Timestamp};
 
 use super::time::NEAR_MS;
 
-/// A hole longer than this at a restart, or before the first live line after a recording, was not
-/// watched: the engine starts afresh, so that nobody is called silent because we were. Milliseconds.
+/// A hole longer than this at a restart, or before the first live line after a recording, was not watched.
+/// After a restart it is one step, so that nobody is called silent because we were; behind a recording the
+/// engine starts afresh, since what was usual in it need not be so now. Milliseconds.
 const UNWATCHED_MS: i64 = 60_000;
 /// Seconds of a hole in a recording that the engine is led through one by one; a longer one is one step.
 const LED_THROUGH_S: i64 = 900;
@@ -29,6 +30,17 @@ pub(crate) struct Hole {
     pub(crate) is_unwatched: bool,
     /// The engine is told each second of it.
     pub(crate) is_stepwise: bool,
+}
+
+/// What an engine was told of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// As [`Pace::second`].
+    pub(crate) second: Option<i64>,
+    /// The second that the end of a recording led it on to.
+    pub(crate) led: i64,
+    /// As [`Pace::is_at_present`].
+    pub(crate) at_present: bool,
 }
 
 /// An engine that is told of time as it passes.
@@ -51,6 +63,17 @@ impl Pace {
     pub(crate) fn new(rules: Rules) -> Self {
         let engine = Engine::new(rules.clone());
         Self { engine, rules, second: None, led: i64::MIN, starting: true, at_present: true }
+    }
+
+    /// An engine that was told so much of time.
+    pub(crate) fn resumed(engine: Engine, rules: Rules, stand: Stand) -> Self {
+        let Stand { second, led, at_present } = stand;
+        Self { engine, rules, second, led, starting: false, at_present }
+    }
+
+    /// What the engine was told of time.
+    pub(crate) fn stand(&self) -> Stand {
+        Stand { second: self.second, led: self.led, at_present: self.at_present }
     }
 
     /// The last whole second of engine time that a line, or the clock, led to.
@@ -76,15 +99,17 @@ impl Pace {
             return;
         }
         let millis = (to - from) * 1000;
-        let is_unwatched = self.starting || (at_present && !self.at_present);
-        let afresh = is_unwatched && millis > UNWATCHED_MS && self.second.is_some();
+        let after_recording = at_present && !self.at_present;
+        let is_unwatched = self.starting || after_recording;
+        let is_jump = is_unwatched && millis > UNWATCHED_MS && self.second.is_some();
+        let afresh = is_jump && after_recording;
         if afresh {
             self.engine = Engine::new(self.rules.clone());
         }
-        let is_stepwise = !afresh && millis <= LED_THROUGH_S * 1000;
+        let is_stepwise = !is_jump && millis <= LED_THROUGH_S * 1000;
         let hole = Hole { millis, is_unwatched, is_stepwise };
         // Before a jump the engine says what it still had to say of the time before it.
-        let through = match (is_stepwise, afresh) {
+        let through = match (is_stepwise, is_jump) {
             (true, _) => to - 1,
             (false, false) => from + LAST_WORDS_S,
             (false, true) => from,
@@ -98,6 +123,18 @@ impl Pace {
             each(at, hole);
         }
         (self.second, self.starting, self.at_present) = (Some(to), false, at_present);
+    }
+
+    /// Takes the steps to second `to` again that the end of a recording took before a restart. False: it was not
+    /// that which led there.
+    pub(crate) fn lead_again(&mut self, to: Timestamp) -> bool {
+        let reached = self.reached().unwrap_or(i64::MAX);
+        let by_end = !self.at_present && to.seconds() - self.second.unwrap_or(i64::MAX) <= END_S;
+        for second in (reached.saturating_add(1)..=to.seconds()).filter(|_| by_end) {
+            self.engine.advance(Timestamp::from_millis(second * 1000));
+            self.led = second;
+        }
+        by_end
     }
 
     /// Leads the engine on, second by second and at most to the second `latest`, until it has said what it

@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use stella_detect::Rules;
 use stella_protocol::{LineId, LogEvent};
 
 use super::*;
 use crate::hub::{CursorAsk, Delivery, Filter, Kinds, Subscription};
-use crate::lines::{Caps, LineSearch};
+use crate::lines::{Caps, LineSearch, Lines};
 use crate::redact::Mode;
+use crate::series::{SeriesBook, SeriesFile};
 use crate::store::SqliteStore;
+
+mod restart;
 
 const NOW: i64 = 1_780_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,8 +45,16 @@ impl House {
         let series = Arc::new(Mutex::new(file.load(&rules).unwrap()));
         let store = Arc::new(SqliteStore::open(dir, clock.now()).unwrap());
         let (hub, hub_thread) = Hub::start(store, clock.clone()).unwrap();
-        let (pipeline, thread) =
-            Pipeline::start(lines.clone(), series.clone(), file, hub.clone(), clock.clone(), rules).unwrap();
+        let rooms = Rooms {
+            lines: lines.clone(),
+            series: series.clone(),
+            file,
+            state: StateFile::in_folder(dir),
+            hub: hub.clone(),
+            clock: clock.clone(),
+            rules,
+        };
+        let (pipeline, thread) = Pipeline::start(rooms).unwrap();
         Self { lines, series, hub, pipeline, threads: vec![thread, hub_thread] }
     }
 

@@ -3,6 +3,8 @@
 //! It keeps first and answers, then looks; it waits for the hub to make findings durable, and while the
 //! hub cannot, senders wait too.
 
+mod restart;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -17,7 +19,9 @@ use stella_protocol::series::MetricsSample;
 use stella_protocol::{FeedEvent, LineId, LogEvent, Timestamp};
 use tokio::sync::oneshot;
 
+use super::checkpoint::{Place, StateFile};
 use super::group::{Group, gather};
+use super::keeper::Keeper;
 use super::pace::{Pace, is_at_present};
 use super::time::{EngineTime, NEAR_MS};
 use super::{IngestError, Order, Request, Shared, diagnostic};
@@ -26,9 +30,6 @@ use crate::hub::{Hub, HubError};
 use crate::lines::{Lines, LinesError, Stamped};
 use crate::series::{Own, SeriesBook, SeriesFile};
 
-/// Kept lines that are read again after a start: the longest window of the rules, and more than the
-/// widest bucket of the series. Milliseconds of engine time.
-const WARM_UP_MS: i64 = 15 * 60_000;
 /// A hole longer than this that nobody watched stays one in the series, whose finest bucket is 5 s. Milliseconds.
 const UNWATCHED_SERIES_MS: i64 = 10_000;
 /// After a restart a recording that is read on has this long to come before the clock takes over.
@@ -44,6 +45,24 @@ const SWEEP_MS: i64 = 60_000;
 /// How long to wait before the hub is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// What the engine thread works with.
+pub struct Rooms {
+    /// Where lines are kept.
+    pub lines: Arc<Lines>,
+    /// The series, loaded from `file`.
+    pub series: Arc<Mutex<SeriesBook>>,
+    /// Where they are kept.
+    pub file: SeriesFile,
+    /// Where the engine's state is kept.
+    pub state: StateFile,
+    /// Who takes what is found.
+    pub hub: Hub,
+    /// The server's clock.
+    pub clock: Clock,
+    /// The thresholds of the engine.
+    pub rules: Rules,
+}
+
 pub(super) struct Worker {
     lines: Arc<Lines>,
     series: Arc<Mutex<SeriesBook>>,
@@ -52,6 +71,11 @@ pub(super) struct Worker {
     clock: Clock,
     rules: Rules,
     shared: Arc<Shared>,
+    state: StateFile,
+    /// None: there was no thread for it, and nothing is kept.
+    keeper: Option<Keeper>,
+    /// The state that was kept last.
+    kept: Option<Place>,
     pace: Pace,
     time: EngineTime,
     /// The last line seen when a recording last ended.
@@ -67,28 +91,28 @@ pub(super) struct Worker {
     ticked: i64,
     told: Timestamp,
     swept: Timestamp,
+    kept_at: Timestamp,
 }
 
 impl Worker {
-    pub(super) fn new(
-        lines: Arc<Lines>,
-        series: Arc<Mutex<SeriesBook>>,
-        file: SeriesFile,
-        hub: Hub,
-        clock: Clock,
-        rules: Rules,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn new(Rooms { lines, series, file, state, hub, clock, rules }: Rooms, shared: Arc<Shared>) -> Self {
         let (now, applied) = (clock.now(), hub.applied_line());
         // A file of lines begun anew must not give out numbers that alerts already speak of.
         lines.start_after(applied);
         // Beyond the newest line when the engine was led on before the restart: what comes stays behind that.
-        let newest =
-            lines.newest().map(|newest| newest.engine_time).map(|at| at.max(hub.engine_clock().last.unwrap_or(at)));
+        let (newest, led) = (lines.newest().map(|newest| newest.engine_time), hub.engine_clock().last);
+        let was_led = newest.zip(led).is_some_and(|(newest, led)| led.seconds() > newest.seconds());
+        let keeper = Keeper::start(state.clone(), hub.clone());
+        if let Err(error) = &keeper {
+            tracing::error!(%error, "failed to start who keeps the engine's state: a restart learns anew");
+        }
         Self {
-            time: EngineTime::new(newest),
+            time: EngineTime::new(newest.map(|at| led.map_or(at, |led| led.max(at)))),
             pace: Pace::new(rules.clone()),
-            ended: applied,
+            state,
+            keeper: keeper.ok(),
+            kept: None,
+            ended: if was_led { applied } else { LineId(0) },
             findings: Vec::new(),
             seen: applied,
             applied,
@@ -98,6 +122,7 @@ impl Worker {
             ticked: now.seconds(),
             told: now,
             swept: now,
+            kept_at: now,
             lines,
             series,
             file,
@@ -129,46 +154,8 @@ impl Worker {
         }
         self.hand_over();
         self.save_series();
-    }
-
-    /// Shows the engine the last minutes of kept lines. What it finds up to the line that the hub has
-    /// applied is known already; the rest was kept and never looked at, and counts.
-    fn warm_up(&mut self) -> Result<(), LinesError> {
-        let Some(newest) = self.lines.newest() else { return Ok(()) };
-        let from = newest.engine_time.plus_millis(-WARM_UP_MS);
-        let Some(first) = self.lines.first_since(from)? else { return Ok(()) };
-        let first = first.min(LineId(self.applied.0 + 1));
-        let lines = Arc::clone(&self.lines);
-        self.pace.starting = false;
-        let applied = self.applied;
-        let mut muted = true;
-        lines.replay(first, &mut |id, event| {
-            if muted && id > applied {
-                self.end_muted();
-                muted = false;
-            }
-            self.lead_to(event.engine_time, is_at_present(event));
-            self.see(id, event);
-            if muted {
-                self.pace.engine.drain();
-            } else {
-                self.hand_over_in_time();
-            }
-        })?;
-        if muted {
-            self.end_muted();
-        }
-        self.pace.starting = true;
-        self.hand_over();
-        self.note_clock(0);
-        Ok(())
-    }
-
-    /// Takes the steps that the engine took without lines before the restart: their findings are known too.
-    fn end_muted(&mut self) {
-        if let (Some(_), Some(last)) = (self.pace.second(), self.hub.engine_clock().last) {
-            self.lead_to(last, self.pace.is_at_present());
-            self.pace.engine.drain();
+        if let Some(state) = self.state() {
+            self.keeper.as_ref().inspect(|keeper| keeper.keep_now(state));
         }
     }
 
@@ -251,7 +238,7 @@ impl Worker {
     fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
         self.pace.engine.observe(id, event);
         book(&self.series).observe(event);
-        self.seen = id;
+        self.seen = self.seen.max(id);
     }
 
     /// Tells engine and series each whole second of engine time up to `now`.
@@ -329,6 +316,7 @@ impl Worker {
                 tracing::error!(error = &error as &dyn std::error::Error, "failed to forget old lines");
             }
         }
+        self.keep_state(now);
     }
 
     /// Tells readers of the newest of these lines what somebody can act on, and raw lines if somebody asks.

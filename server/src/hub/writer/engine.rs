@@ -210,14 +210,17 @@ impl Writer {
         self.progressed = false;
     }
 
-    pub(super) fn flush(&mut self) {
+    /// Keeps what memory holds newer than the store; true: nothing is left.
+    pub(super) fn flush(&mut self) -> bool {
         let idle = {
             let board = self.shared.board();
             !self.progressed && board.dirty.is_empty() && board.evidence.is_empty()
         };
-        if !idle && matches!(self.commit_one(self.unsaved(&FxHashSet::default())), Commit::Committed { .. }) {
+        let kept = idle || matches!(self.commit_one(self.unsaved(&FxHashSet::default())), Commit::Committed { .. });
+        if kept && !idle {
             self.saved();
         }
+        kept
     }
 }
 

@@ -22,7 +22,7 @@ use crate::migrate::drift::said::Used;
 use crate::migrate::run::desk::MigrationDesk;
 use crate::migrate::run::drift::Drift;
 use crate::migrate::run::office::Office;
-use crate::pipeline::{EngineTimeMode, Pipeline};
+use crate::pipeline::{EngineTimeMode, Pipeline, Rooms, StateFile};
 use crate::redact::{Mode, PseudonymKey, Redactor};
 use crate::series::SeriesFile;
 
@@ -274,7 +274,9 @@ fn pipeline(process: &Process, scene: &Scene, folder: &Path) -> (Pipeline, std::
     let lines = Arc::new(Lines::open(folder, Caps::default()).unwrap());
     let file = SeriesFile::open(folder).unwrap();
     let series = Arc::new(Mutex::new(file.load(&rules).unwrap()));
-    Pipeline::start(lines, series, file, process.hub.clone(), scene.clock.clone(), rules).unwrap()
+    let (hub, clock) = (process.hub.clone(), scene.clock.clone());
+    let state = StateFile::in_folder(folder);
+    Pipeline::start(Rooms { lines, series, file, state, hub, clock, rules }).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
