@@ -34,6 +34,13 @@ pub(crate) const LEAST: f64 = 6.9;
 /// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
+/// The shortest time over which observations of a kind are counted. Sign-ins have a whole hour's part from the
+/// start: an attack that comes first would otherwise look like the usual traffic. Of n sign-ins in the first
+/// hour that costs ln n of the hour's part, once.
+fn shortest_ms(kind: usize) -> f64 {
+    if kind == Kind::Security as usize { HOUR_MS } else { SHORTEST_MS }
+}
+
 /// Observations and thresholds of each kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
@@ -77,8 +84,8 @@ impl Budget {
         self.at = now;
         let faded = (-passed / HALF_MS).exp2();
         self.over_ms = self.over_ms * faded + passed;
-        let hours = self.over_ms.max(SHORTEST_MS) / HOUR_MS;
         for kind in 0..KINDS {
+            let hours = self.over_ms.max(shortest_ms(kind)) / HOUR_MS;
             self.counted[kind] = self.counted[kind] * faded + std::mem::take(&mut self.fresh[kind]) as f64;
             // The smallest number stands for none, whose logarithm would be no number to add to.
             self.needed[kind] = (self.counted[kind] / hours / self.part).max(f64::MIN_POSITIVE).ln();

@@ -49,6 +49,13 @@ const MOST_FAILS: f64 = 0.3;
 const MOST_AGAIN: f64 = 0.5;
 /// Evidence fades by half in half an hour: the slowest attack that is looked for lasts as long.
 const HALF_MS: f64 = 1_800_000.0;
+/// A person looks, and types, before they try again. Faster than the second number of milliseconds is a machine
+/// more often than a hand that slipped (one in two against one in twenty); faster than the first it may be one
+/// attempt that two lines tell of, which says nothing.
+const HASTE_MS: (i64, i64) = (300, 1500);
+const HASTE: [f64; 2] = [0.5, 0.05];
+/// Fewest failures where one came in haste.
+const HASTY_FAILURES: u32 = 3;
 /// The same account's next success says a third: whoever has one account of their own must not be able to
 /// wipe out the failures on those of others with it.
 const SAME_AGAIN: f64 = 3.0;
@@ -66,6 +73,8 @@ pub(crate) struct Door {
     failures: u32,
     /// Failures since the last success.
     run: u32,
+    /// Failures since the suspicion began that came in haste.
+    hasty: u32,
     /// Accounts that were tried from the address, or addresses from which the account was, the newest first.
     others: [u64; REMEMBERED],
     /// Whose login succeeded last.
@@ -105,9 +114,23 @@ impl Door {
     /// A failure.
     pub(crate) fn fail(&mut self, llr: f64, at: i64) {
         self.page.fade(at - self.at, HALF_MS);
-        self.failures = if self.page.suspects() { self.failures + 1 } else { 1 };
+        (self.failures, self.hasty) = if self.page.suspects() { (self.failures + 1, self.hasty) } else { (1, 0) };
         self.page.add(llr, at);
         (self.at, self.run) = (at, self.run.saturating_add(1));
+    }
+
+    /// A failure that tries the same again; says what its haste adds.
+    fn hurry(&mut self, at: i64) -> f64 {
+        let (told_twice, by_hand) = HASTE_MS;
+        let hasty = self.at > 0 && (told_twice..by_hand).contains(&(at - self.at));
+        self.hasty += u32::from(hasty);
+        if hasty { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
+    }
+
+    /// Enough of them to wake somebody for, whatever the evidence.
+    fn has_enough(&self, rules: &Rules) -> bool {
+        let fewest = if self.hasty > 0 { HASTY_FAILURES.min(rules.failed_logins) } else { rules.failed_logins };
+        self.failures >= fewest
     }
 
     /// A success; says how many failures it ended.
@@ -229,11 +252,11 @@ impl Doors {
             door.fail(outcome(true, usual, ATTACK), mark.at);
         }
         let same = door.knows(mark.user) || pair || mark.user == key::NONE;
-        door.fail(outcome(true, if same { again } else { usual }, ATTACK), mark.at);
+        let haste = if same { door.hurry(mark.at) } else { 0.0 };
+        door.fail(outcome(true, if same { again } else { usual }, ATTACK) + haste, mark.at);
         let (failures, began) = (door.failures, door.page.began);
         let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op) || rules.fixed;
-        let many =
-            enough && failures >= rules.failed_logins || near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
+        let many = enough && door.has_enough(rules) || near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
         self.addresses.promote(mark.addr);
         if !desk.touch(key, mark.at) && (locked || many) {
             let scope = Scope::default().needing(Flags::LOGIN_FAILED).at_addr(addr);
@@ -383,5 +406,5 @@ fn addresses(near: Near<'_>, scope: &Scope) -> u32 {
     addresses.len() as u32
 }
 
-keep_fields!(Door { page, at, failures, run, others, succeeded });
+keep_fields!(Door { page, at, failures, run, hasty, others, succeeded });
 keep_fields!(Doors { addresses, accounts, fails, watch, again, weighed_at, attacked });

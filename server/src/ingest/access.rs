@@ -1,9 +1,14 @@
 //! What a request line tells: the access logs of web servers, and requests inside other lines.
 
+use std::borrow::Cow;
+
 use stella_protocol::{Level, Timestamp};
 
 use super::mapper::Head;
 use super::{address, when};
+
+/// Most words behind a path that are looked at.
+const MOST_BEHIND: usize = 8;
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "HEAD", "PATCH", "DELETE", "OPTIONS"];
 
@@ -35,20 +40,54 @@ pub(super) fn common_log(line: &str, received: Timestamp) -> Option<Head<'_>> {
 
 /// Finds a request and its answer in a sentence.
 pub(super) fn request<'a>(text: &'a str, head: &mut Head<'a>) {
-    let Some((at, method)) = method(text) else { return };
+    let Some((at, method)) = method(text) else { return answered_path(text, head) };
     let rest = text[at + method.len()..].trim_start_matches([' ', '"']);
     let path = &rest[..rest.find([' ', '"', ',', '\t', ':']).unwrap_or(rest.len())];
-    let path = if path == "http" || path == "https" { whole_url(rest) } else { path };
+    let whole = if path == "http" || path == "https" { whole_url(rest) } else { path };
+    let path = if whole == path { path_of_host(path, rest) } else { whole };
     head.method = Some(method);
     head.path = Some(path);
-    let after = &rest[path.len()..];
+    let after = &rest[(path.as_ptr() as usize - rest.as_ptr() as usize) + path.len()..];
     if head.status.is_none() {
-        head.status = status_after(after).or_else(|| status_before(&text[..at]));
+        head.status = status_after(after).or_else(|| status_before(&text[..at])).or_else(|| status_at_end(after));
     }
     if head.address.is_none() {
-        let lead = text[..at].trim_end_matches(['"', ' ', '|', '-']);
-        let last = lead.rfind([' ', '|']).map_or(lead, |cut| &lead[cut + 1..]);
-        head.address = address::read(last);
+        head.address = asked_from(&text[..at], after);
+    }
+}
+
+/// Who asked: the word before the method or the one before that (a name may stand between); but where the
+/// words behind the path hold an address, that one is the client, and the first is the server's own.
+fn asked_from<'a>(lead: &'a str, after: &'a str) -> Option<Cow<'a, str>> {
+    let plain = !lead.ends_with('"');
+    let lead = lead.trim_end_matches(['"', ' ', '|', '-']);
+    let own = lead.rsplit([' ', '|']).filter(|word| !word.is_empty()).take(2).find_map(address::read)?;
+    let behind = || after.split(' ').take(MOST_BEHIND).find_map(address::read);
+    Some(if plain { behind().unwrap_or(own) } else { own })
+}
+
+/// `https example.com "/path"`: the path of a host that is named on its own.
+fn path_of_host<'a>(scheme: &'a str, rest: &'a str) -> &'a str {
+    let quoted = || {
+        let open = rest.find("\"/").filter(|_| scheme.starts_with("http"))?;
+        let path = &rest[open + 1..];
+        path.find('"').map(|end| &path[..end])
+    };
+    quoted().unwrap_or(scheme)
+}
+
+/// `/login: 401 192.0.2.7`: a path and its answer, without a method.
+fn answered_path<'a>(text: &'a str, head: &mut Head<'a>) {
+    if !text.starts_with('/') {
+        return;
+    }
+    let path = &text[..text.find([' ', ':']).unwrap_or(text.len())];
+    let after = text[path.len()..].trim_start_matches([':', ' ']);
+    let Some(code) = status(after) else { return };
+    head.path = Some(path);
+    head.status = head.status.or(Some(code));
+    if head.address.is_none() {
+        head.address = after.split(' ').nth(1).and_then(address::read);
     }
 }
 
@@ -80,8 +119,19 @@ fn status_after(text: &str) -> Option<u16> {
     named.map(str::trim_start).and_then(status).or_else(|| status(rest))
 }
 
+/// `401 1 1326 234`: the answer, its details and the time taken, as numbers at the end of the line.
+fn status_at_end(text: &str) -> Option<u16> {
+    let numbers =
+        text.rsplit(' ').take_while(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+    numbers.take(MOST_BEHIND).skip(2).filter_map(status).last()
+}
+
 /// `403: POST`, `| 401 | … | POST`.
 fn status_before(text: &str) -> Option<u16> {
+    let behind_timers = text.split(' ').skip_while(|word| word.matches('/').count() < 3).nth(1);
+    if let Some(code) = behind_timers.and_then(status) {
+        return Some(code);
+    }
     let mut words = text.rsplit([' ', '|']).map(|word| word.trim_end_matches(':')).filter(|word| !word.is_empty());
     words.by_ref().take(6).find_map(|word| status(word).filter(|_| word.len() == 3))
 }

@@ -9,20 +9,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// of a list as proxies write it. IPv4 inside IPv6 is IPv4; IPv6 is written as RFC 5952 wants it.
 pub(super) fn read(text: &str) -> Option<Cow<'_, str>> {
     let first = text.split(',').next().unwrap_or(text);
-    let bare = first.trim_matches([' ', '"', '\'', '`', '<', '>', '(', ')', '{', '}', '/']);
-    let bare = match bare.split_once([':', '/']) {
-        Some((word, rest)) if !word.is_empty() && is_scheme(word) => rest,
-        _ => bare,
-    };
+    let mut bare = first.trim_matches([' ', '"', '\'', '`', '<', '>', '(', ')', '{', '}', '/']);
+    while let Some((word, rest)) = bare.split_once([':', '/'])
+        && is_scheme(word)
+    {
+        bare = rest;
+    }
     let inside = match bare.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, _)) => inside,
         None => bare.trim_matches(['[', ']']),
     };
+    let inside = inside.split_once('/').filter(|(_, port)| is_port(port)).map_or(inside, |(host, _)| host);
     bare_address(inside.trim_end_matches(['.', ':', ';']))
 }
 
+/// True for a number that is no length of a prefix.
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 128)
+}
+
 fn is_scheme(word: &str) -> bool {
-    ["ip", "ipv4", "ipv6", "addr", "client", "tcp", "udp"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+    ["ip", "ipv4", "ipv6", "addr", "client", "tcp", "udp", "tls"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 fn bare_address(text: &str) -> Option<Cow<'_, str>> {
@@ -36,7 +43,13 @@ fn bare_address(text: &str) -> Option<Cow<'_, str>> {
     if let Ok(found) = host.parse::<Ipv4Addr>() {
         return (!found.is_unspecified()).then_some(Cow::Borrowed(host));
     }
-    let found = host.split_once('%').map_or(host, |(host, _)| host).parse::<Ipv6Addr>().ok()?;
+    let host = host.split_once('%').map_or(host, |(host, _)| host);
+    // The port behind an IPv4 address that is dressed as IPv6.
+    let host = match host.rsplit_once(':') {
+        Some((mapped, port)) if mapped.contains('.') && port.bytes().all(|byte| byte.is_ascii_digit()) => mapped,
+        _ => host,
+    };
+    let found = host.parse::<Ipv6Addr>().ok()?;
     if found.is_unspecified() {
         return None;
     }
@@ -48,7 +61,7 @@ fn bare_address(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// What the words before an address say about it, strongest first.
-const BEFORE: [(&str, i32); 41] = [
+const BEFORE: [(&str, i32); 44] = [
     ("x-forwarded-for", 60),
     ("forwarded for", 60),
     ("forwarded_for", 60),
@@ -90,7 +103,18 @@ const BEFORE: [(&str, i32); 41] = [
     ("depuis", 36),
     ("ip", 32),
     ("for", 5),
+    ("failed for", 34),
+    ("denied for", 34),
+    ("rejected for", 34),
 ];
+
+/// From this weight on the words call an address the client's.
+const NAMED: i32 = 30;
+
+/// Words that turn the one behind them round: whose address, whose host.
+const OURS: [&str; 10] =
+    ["local", "server", "dest", "destination", "dst", "listen", "bind", "upstream", "backend", "target"];
+const THEIRS: [&str; 8] = ["remote", "client", "source", "src", "peer", "visitor", "caller", "real"];
 
 /// The client's address in a sentence; None: there is none, or only the server's own.
 pub(super) fn client(text: &str) -> Option<Cow<'_, str>> {
@@ -98,7 +122,9 @@ pub(super) fn client(text: &str) -> Option<Cow<'_, str>> {
     for (start, end) in runs(text) {
         let Some(found) = read(&text[start..end]) else { continue };
         let weight = weight(text, start, end);
-        if weight > -10 && best.as_ref().is_none_or(|(heaviest, _)| weight > *heaviest) {
+        // Of two that are named alike the last counts: what a stranger calls themselves stands in front.
+        let heavier = |heaviest: i32| weight > heaviest || (weight == heaviest && weight > NAMED);
+        if weight > -10 && best.as_ref().is_none_or(|(heaviest, _)| heavier(*heaviest)) {
             best = Some((weight, found));
         }
     }
@@ -111,7 +137,7 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < bytes.len() {
-            let start = at;
+            let mut start = at;
             while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b':' | b'.')) {
                 at += 1;
             }
@@ -120,6 +146,12 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
             at = at.max(start + 1);
             let marks = run.iter().filter(|byte| matches!(byte, b'.' | b':')).count();
             if marks >= 2 && run.len() >= 3 && !joined_before(bytes, start) {
+                // `UTC:192.0.2.7`: a word that no address begins with.
+                let word = run.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+                let in_address = run[..word].iter().all(u8::is_ascii_hexdigit);
+                if word > 0 && !in_address && run.get(word) == Some(&b':') {
+                    start += word + 1;
+                }
                 return Some((start, end));
             }
         }
@@ -150,18 +182,47 @@ fn weight(text: &str, start: usize, end: usize) -> i32 {
     while !text.is_char_boundary(from) {
         from += 1;
     }
-    let words = text[from..start].trim_end_matches([' ', '"', '\'', '`', '=', ':', '[', '(', '<', '/', '{', '\\']);
-    let said = BEFORE
-        .iter()
-        .filter(|(word, _)| ends_with_word(words, word))
-        .max_by_key(|(word, _)| word.len())
-        .map_or(i32::from(lead.trim().is_empty()) * 20, |(_, weight)| *weight);
+    let mut words = before(&text[from..start]);
+    while let Some(scheme) = words.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()
+        && ["tcp", "udp", "tls", "ipv4", "ipv6"].iter().any(|word| scheme.eq_ignore_ascii_case(word))
+    {
+        words = before(&words[..words.len() - scheme.len()]);
+    }
+    let said = said(words, &text[from + words.len()..start], lead);
     let own_user = lead.ends_with('@') || lead.ends_with("@'");
-    let port = text[end..].starts_with(" port ")
-        || text[start..end].rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
-    let port = port || text[end..].starts_with("]:");
-    let network = text[end..].starts_with('/');
-    said + i32::from(own_user) * 6 + i32::from(port) * 3 - i32::from(network) * 30
+    let ends = &text[end..];
+    let written = text[start..end].rsplit_once(':').filter(|(host, _)| !host.contains(':')).map(|(_, port)| port);
+    let port = written.or_else(|| ends.strip_prefix('/')).or_else(|| ends.strip_prefix("]:"));
+    let port = port.map(|port| &port[..port.bytes().take_while(u8::is_ascii_digit).count()]);
+    let port = port.and_then(|port| port.parse::<u16>().ok()).or_else(|| ends.starts_with(" port ").then_some(1024));
+    let network = ends.starts_with('/') && port.is_none_or(|port| port <= 128);
+    // Whoever calls has a high port, whoever is called a low one.
+    let by_port = port.map_or(0, |port| if port < 1024 && said <= NAMED { -4 } else { 3 });
+    said + i32::from(own_user) * 6 + by_port - i32::from(network) * 30
+}
+
+/// The words in front, without what stands between them and the address.
+fn before(text: &str) -> &str {
+    text.trim_end_matches([' ', '"', '\'', '`', '=', ':', '[', '(', '<', '/', '{', '\\'])
+}
+
+/// What the words say; `gap` is what stands between them and the address.
+fn said(words: &str, gap: &str, lead: &str) -> i32 {
+    if gap == "[" && words.ends_with(|letter: char| letter.is_ascii_alphanumeric()) && !ends_with_word(words, "for") {
+        // `host.example[192.0.2.7]`: a peer and its name.
+        return 40;
+    }
+    let found = BEFORE.iter().filter(|(word, _)| ends_with_word(words, word)).max_by_key(|(word, _)| word.len());
+    let Some((word, weight)) = found else { return i32::from(lead.trim().is_empty()) * 20 };
+    let whose = words[..words.len() - word.len()].trim_end_matches([' ', '_', '-', '.']);
+    if OURS.iter().any(|word| ends_with_word(whose, word)) {
+        return -50;
+    }
+    if THEIRS.iter().any(|word| ends_with_word(whose, word)) {
+        return 45.max(*weight);
+    }
+    // `Host 192.0.2.7 failed` is somebody, `host: 192.0.2.7` is where it happened.
+    if *word == "host" && gap.trim_matches(['"', '\'']) == " " { 10 } else { *weight }
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {
@@ -184,6 +245,8 @@ mod tests {
             ("::ffff:192.0.2.7", "192.0.2.7"),
             ("[2001:db8::1]:22", "2001:db8::1"),
             ("2001:0db8:0:0:0:0:0:1", "2001:db8::1"),
+            ("::ffff:192.0.2.7:4410", "192.0.2.7"),
+            ("IPV4/UDP/192.0.2.7/5060", "192.0.2.7"),
             ("ipv4:192.0.2.7:62419", "192.0.2.7"),
             ("192.0.2.7, 10.0.0.1", "192.0.2.7"),
             ("fe80::1%eth0", "fe80::1"),
@@ -211,6 +274,12 @@ mod tests {
             ("sent to 10.0.0.1", None),
             ("FAIL LOGIN: Client \"::ffff:192.0.2.7\"", Some("192.0.2.7")),
             ("[192.0.2.7, 172.18.0.2] for user", Some("192.0.2.7")),
+            ("LocalAddress=\"IPV4/TCP/10.0.0.1/5038\",RemoteAddress=\"IPV4/TCP/192.0.2.7/6001\"", Some("192.0.2.7")),
+            ("mx: ftp.example[192.0.2.7]: login failed on server 10.0.0.1", Some("192.0.2.7")),
+            ("Host 192.0.2.7 failed to authenticate", Some("192.0.2.7")),
+            ("10.0.0.1:993,192.0.2.7:50123,login failed", Some("192.0.2.7")),
+            ("09:11 UTC:192.0.2.7(5011):ana@shop: password rejected", Some("192.0.2.7")),
+            ("unknown user from 198.51.100.1, said from 192.0.2.7", Some("192.0.2.7")),
         ] {
             assert_eq!(client(line).as_deref(), wanted, "{line}");
         }

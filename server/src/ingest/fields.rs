@@ -34,6 +34,8 @@ pub(super) enum Field {
     Session,
     Conversation,
     Address,
+    /// Maybe an address.
+    Whence,
     Retry,
     Attempt,
     Component,
@@ -97,14 +99,15 @@ const NAMES: &[(Field, &str)] = &[
     ),
     (
         Field::User,
-        "userid user uid username userlogin useremail targetusername accountname enduserid useridentityusername account accountid login logname principal email loginname sub",
+        "userid user uid username userlogin useremail targetusername accountname enduserid useridentityusername account accountid login logname principal email loginname clientusername userprincipalname sub",
     ),
     (Field::Session, "sessionid session sid"),
     (Field::Conversation, "conversationid conversation threadid chatid"),
     (
         Field::Address,
-        "xforwardedfor forwardedfor reqheadersxforwardedfor xrealip remoteaddr remoteaddress remoteip clientip clientaddress clientaddr client realip sourceipaddress sourceip sourceaddress srcip src requestip visitorip ipaddress ip rhost rip peer peerip peeraddr netpeerip networkpeeraddress addrremote addr callerip originip userip accountip remotehost",
+        "xforwardedfor forwardedfor reqheadersxforwardedfor xrealip remoteaddr remoteaddress remoteip clientip clientaddress clientaddr client realip sourceipaddress sourceip sourceaddress srcip src requestip visitorip ipaddress ip rhost rip peer peerip peeraddr netpeerip networkpeeraddress addrremote addr callerip originip userip accountip ipaddr remip oip cip sourceips sourceipaddresses clientips ips ipstring sourcenetworkaddress remoteipaddress clientipaddress visitoripaddress forwardedip vieweraddress remotehost",
     ),
+    (Field::Whence, "remote from origin address clienthost"),
     (Field::Retry, "retrycount retries retry retryattempt retrynumber"),
     (Field::Attempt, "attempt attemptnumber tries"),
     (Field::Component, "component subsystem module"),
@@ -119,7 +122,7 @@ const NAMES: &[(Field, &str)] = &[
     (Field::Trace, "traceid trace logginggoogleapiscom/trace dtraceid xtraceid correlationid requestid reqid"),
     (
         Field::Status,
-        "status statuscode httpstatus httpstatuscode httpresponsestatuscode responsestatus responsecode httpcode code",
+        "status statuscode httpstatus httpstatuscode httpresponsestatuscode responsestatus responsecode httpcode downstreamstatus code",
     ),
     (Field::Method, "httpmethod requestmethod httprequestmethod method verb"),
     (Field::Path, "httppath urlpath requestpath requesturi requesturl httptarget path url uri pathinfo location"),

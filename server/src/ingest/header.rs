@@ -6,7 +6,7 @@
 
 use stella_protocol::{Level, Timestamp};
 
-use super::mapper::Head;
+use super::mapper::{Head, outcome_word};
 use super::when::{self, Form};
 use super::{access, address, level, measure};
 
@@ -173,16 +173,19 @@ impl<'a> Peel<'a> {
                 break;
             };
             let field = field.trim();
-            if field.contains(' ') || field.len() > LONGEST_PART {
+            if field.contains(' ') || field.len() > LONGEST_PART || !self.field(field) {
                 self.commit(rest);
                 break;
             }
-            self.field(field);
             self.commit(&rest[rest.len() - after.len() - 1..]);
         }
     }
 
-    fn field(&mut self, field: &'a str) {
+    /// False for a word that says how something ended: there the message begins.
+    fn field(&mut self, field: &'a str) -> bool {
+        if outcome_word(field).is_some() {
+            return false;
+        }
         if let Some(level) = level::word(field) {
             self.head.level = Some(level);
         } else if let Some(status) = access::status(field).filter(|_| field.len() == 3) {
@@ -194,6 +197,7 @@ impl<'a> Peel<'a> {
         } else if is_name(field) && self.head.service.is_none() {
             self.head.service = Some(field);
         }
+        true
     }
 
     fn bracket(&mut self) -> bool {
@@ -349,7 +353,8 @@ impl<'a> Peel<'a> {
         let inner = name.get(1..).unwrap_or_default();
         let dotted = name.contains(['.', '$', '_', '/']) || inner.bytes().any(|byte| byte.is_ascii_uppercase());
         let shouted = name.bytes().all(|byte| byte.is_ascii_uppercase());
-        if !ends || !dotted || shouted || !is_name(name) || address::read(name).is_some() {
+        // What begins with a slash and ends with a colon is a request and its answer.
+        if !ends || !dotted || shouted || name.starts_with('/') || !is_name(name) || address::read(name).is_some() {
             return false;
         }
         self.head.service = Some(name);

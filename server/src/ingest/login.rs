@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+use serde_json::{Map, Value};
 use stella_protocol::log::Login;
 use stella_protocol::{Category, LogEvent, Untrusted};
 
@@ -25,7 +26,7 @@ const LISTEN: usize = 2048;
 const MOST_WORDS: usize = 24;
 
 /// Parts of a path under which one signs in.
-const DOORS: [&str; 12] = [
+const DOORS: [&str; 13] = [
     "login",
     "logon",
     "signin",
@@ -34,6 +35,7 @@ const DOORS: [&str; 12] = [
     "/auth",
     "authenticat",
     "/session",
+    "/_session",
     "/token",
     "oauth",
     "/sso",
@@ -52,13 +54,17 @@ pub(super) struct Said<'s, 'a> {
     pub event: Option<&'s str>,
     pub error: Option<&'s str>,
     pub request: &'s Request<'a>,
+    /// Named values, not a line of text.
+    pub structured: bool,
+    /// What has no field of its own.
+    pub attributes: &'s Map<String, Value>,
 }
 
 /// Sets what the record says about signing in; leaves an event alone that does not speak of it.
 pub(super) fn mark<'a>(event: &mut LogEvent<'a>, said: &Said<'_, 'a>) {
     let login = match event.login {
         Some(login) => login,
-        None => match recognise(event.success, said) {
+        None => match recognise(event, said) {
             Some(login) => login,
             None => return,
         },
@@ -88,32 +94,98 @@ fn heard(text: &str) -> &str {
     &text[..end]
 }
 
-fn recognise(success: Option<bool>, said: &Said<'_, '_>) -> Option<Login> {
+/// Longest value of an attribute that is listened to: a word or a short sentence.
+const SHORT: usize = 160;
+
+/// Most words of a title, as `login` or `authentication result` is one.
+const TITLE: usize = 4;
+
+fn recognise(event: &LogEvent<'_>, said: &Said<'_, '_>) -> Option<Login> {
+    let success = event.success;
     let door = said.request.path.as_deref().is_some_and(is_door);
-    let in_words = in_words(heard(said.message)).or_else(|| in_words(heard(said.error?)));
-    if in_words.is_some() {
-        return in_words
+    let at_door = door || event.operation.as_ref().is_none_or(|name| guards(name.raw())) || guards(said.speaker);
+    let setting = Setting { at_door, addressed: event.remote_addr.is_some() };
+    let told = in_words(heard(said.message), setting).or_else(|| in_words(heard(said.error?), setting));
+    let told = told.or_else(|| in_event(said, success, door)).or_else(|| in_codes(said, success, setting));
+    let told = told.filter(|login| *login != Login::Failed || !is_machine(event, said));
+    if told.is_some() {
+        return told
             .map(|login| if login == Login::Succeeded && success == Some(false) { Login::Failed } else { login });
     }
-    if let Some(event) = said.event {
-        let hits = words(event, MOST_WORDS);
-        let speaks = hits.iter().any(|hit| hit.role == Role::Auth);
-        if (speaks || door) && (success == Some(false) || outcome_word(event) == Some(false)) {
-            return Some(Login::Failed);
-        }
-        if speaks && success == Some(true) {
-            return Some(Login::Succeeded);
-        }
+    if is_deed(said.speaker) && begins_failed(said.message) {
+        return Some(Login::Failed);
     }
     if guards(said.speaker) && beside(said.message, &words(heard(said.message), MOST_WORDS), Role::Weak, Role::Fail) {
         return Some(Login::Failed);
     }
-    if door { by_status(said.request) } else { told_by_status(said) }
+    if door {
+        return by_status(said.request);
+    }
+    told_by_status(said).or_else(|| refused_by_name(event, said))
+}
+
+/// What a failed sign-in is said to be when it was not the person's fault.
+fn is_machine(event: &LogEvent<'_>, said: &Said<'_, '_>) -> bool {
+    const FAULTS: [&str; 8] =
+        ["timeout", "unavailable", "connection", "database", "upstream", "network", "internal", "socket"];
+    let of_machine = |kind: &Untrusted<'_>| {
+        let kind = kind.raw().to_ascii_lowercase();
+        FAULTS.iter().any(|fault| kind.contains(fault))
+    };
+    event.error_type.as_ref().is_some_and(of_machine)
+        || said.request.status.is_some_and(|status| status >= 500)
+        || [Some(said.message), said.error].into_iter().flatten().any(|text| {
+            let hits = words(heard(text), MOST_WORDS);
+            hits.iter().any(|hit| hit.role == Role::Machine) && hits.iter().all(|hit| hit.role != Role::Refused)
+        })
+}
+
+/// The name of what happened, and how it ended.
+fn in_event(said: &Said<'_, '_>, success: Option<bool>, door: bool) -> Option<Login> {
+    let title = Some(said.message).filter(|text| said.structured && text.split(' ').nth(TITLE).is_none());
+    said.event.into_iter().chain(title).find_map(|name| {
+        let speaks = words(name, MOST_WORDS).iter().any(|hit| hit.role == Role::Auth);
+        match success {
+            _ if (speaks || door) && outcome_word(name) == Some(false) => Some(Login::Failed),
+            Some(false) if speaks || (door && said.event.is_some()) => Some(Login::Failed),
+            Some(true) if speaks => Some(Login::Succeeded),
+            _ => None,
+        }
+    })
+}
+
+/// Short values that have no field: `action: login_failed`, `reason: INVALID_CREDENTIALS`.
+fn in_codes(said: &Said<'_, '_>, success: Option<bool>, setting: Setting) -> Option<Login> {
+    if !said.structured || success == Some(true) {
+        return None;
+    }
+    let short = |value: &'_ Value| match value {
+        Value::String(text) if text.len() <= SHORT => in_words(text, setting),
+        _ => None,
+    };
+    said.attributes.values().find_map(short).filter(|login| *login != Login::Succeeded)
+}
+
+/// 401 to somebody who gave a name, or who sent something: a line of a web server, in text.
+fn refused_by_name(event: &LogEvent<'_>, said: &Said<'_, '_>) -> Option<Login> {
+    let sent = !said.structured && is_post(said.request) && event.operation.is_none();
+    let named = event.user_id.is_some() && (event.operation.is_none() || !said.structured);
+    (said.request.status == Some(401) && (sent || named)).then_some(Login::Failed)
 }
 
 /// True for a speaker whose name says that it looks after signing in.
 fn guards(speaker: &str) -> bool {
     words(speaker, MOST_WORDS).iter().any(|hit| hit.role == Role::Auth)
+}
+
+/// `LOGIN|FAIL|…`: the deed stands where others name themselves.
+fn is_deed(speaker: &str) -> bool {
+    ["login", "logon", "signin", "sign-in"].iter().any(|deed| speaker.eq_ignore_ascii_case(deed))
+}
+
+fn begins_failed(message: &str) -> bool {
+    let word = message.split(|letter: char| !letter.is_alphanumeric()).next();
+    word.is_some_and(|word| outcome_word(word) == Some(false))
 }
 
 /// The status stands in a field, the request in the words.
@@ -129,13 +201,20 @@ fn told_by_status(said: &Said<'_, '_>) -> Option<Login> {
     })
 }
 
-/// What an answer at the door means. 0 is written when no answer was given.
+fn is_post(request: &Request<'_>) -> bool {
+    request.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"))
+}
+
+/// What an answer at the door means. 0 is written when no answer was given. A page that is shown again says
+/// 200 as well, so a success counts only where programs sign in.
 fn by_status(request: &Request<'_>) -> Option<Login> {
-    let posted = request.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
+    const PROGRAMS: [&str; 3] = ["/api/", "/token", "oauth"];
+    let for_programs = || request.path.as_deref().is_some_and(|path| PROGRAMS.iter().any(|part| path.contains(part)));
     match request.status? {
         401 | 403 => Some(Login::Failed),
-        0 if posted => Some(Login::Failed),
+        0 | 400 | 422 if is_post(request) => Some(Login::Failed),
         429 => Some(Login::LockedOut),
+        200 | 201 | 204 if is_post(request) && for_programs() => Some(Login::Succeeded),
         _ => None,
     }
 }
@@ -145,24 +224,56 @@ fn is_door(path: &str) -> bool {
     DOORS_FOUND.as_ref().is_some_and(|doors| doors.is_match(path))
 }
 
+/// What is known besides the words.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    /// Nothing tells that the call was about something else than signing in.
+    at_door: bool,
+    /// The record says from where.
+    addressed: bool,
+}
+
 /// Decides by the words of one text.
-fn in_words(text: &str) -> Option<Login> {
+fn in_words(text: &str, setting: Setting) -> Option<Login> {
     let hits = words(text, MOST_WORDS);
     let has = |role: Role| hits.iter().any(|hit| hit.role == role);
-    if has(Role::Locked) {
+    if has(Role::Nobody) {
+        return None;
+    }
+    if has(Role::Locked) || (has(Role::Shut) && has(Role::Tries) && has(Role::Person)) {
         return Some(Login::LockedOut);
     }
     let together = |role: Role| beside(text, &hits, Role::Auth, role);
     if together(Role::Throttled) {
         return Some(Login::LockedOut);
     }
-    if has(Role::Refused) || together(Role::Fail) || after_auth(text, &hits) {
+    if has(Role::Refused)
+        || together(Role::Fail)
+        || together(Role::Missing)
+        || after_auth(text, &hits)
+        || before_entered(&hits)
+    {
+        return Some(Login::Failed);
+    }
+    if setting.at_door && has(Role::Turned) {
+        return Some(Login::Failed);
+    }
+    if setting.at_door
+        && beside(text, &hits, Role::Person, Role::Missing)
+        && (setting.addressed || address::client(text).is_some())
+    {
         return Some(Login::Failed);
     }
     if has(Role::Entered) || together(Role::Success) {
         return Some(Login::Succeeded);
     }
     None
+}
+
+/// `failed to be logged in`; `logged in after it failed twice` is none.
+fn before_entered(hits: &[Hit]) -> bool {
+    let first = |role: Role| hits.iter().position(|hit| hit.role == role);
+    first(Role::Entered).zip(first(Role::Fail)).is_some_and(|(entered, failed)| failed < entered)
 }
 
 /// True when words of these two roles stand near each other, in the same sentence.
@@ -247,9 +358,42 @@ fn name_at(rest: &str) -> Option<&str> {
     let name = &bare[..bare.find(ends)?.min(bare.len())];
     let name = if quoted.is_some() { name } else { name.trim_end_matches(['.', ':', '!']) };
     let filler = [
-        "from", "or", "and", "does", "not", "is", "was", "has", "with", "at", "in", "by", "on", "user", "name",
-        "password", "invalid", "unknown", "for", "the", "to", "failed", "ip", "agent", "attempt", "login", "your",
-        "this", "a", "an",
+        "from",
+        "or",
+        "and",
+        "does",
+        "not",
+        "is",
+        "was",
+        "has",
+        "with",
+        "at",
+        "in",
+        "by",
+        "on",
+        "user",
+        "name",
+        "password",
+        "invalid",
+        "unknown",
+        "for",
+        "the",
+        "to",
+        "failed",
+        "ip",
+        "agent",
+        "attempt",
+        "login",
+        "your",
+        "this",
+        "a",
+        "an",
+        "reason",
+        "due",
+        "because",
+        "mechanism",
+        "method",
+        "nonexistent",
     ];
     let fits = !name.is_empty()
         && name.len() <= 128
@@ -262,6 +406,12 @@ fn name_at(rest: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AT_DOOR: Setting = Setting { at_door: true, addressed: false };
+
+    fn said(line: &str) -> Option<Login> {
+        in_words(line, AT_DOOR)
+    }
 
     #[test]
     fn a_failed_login_is_recognised_in_the_words_of_many() {
@@ -284,17 +434,17 @@ mod tests {
             "FAIL LOGIN: Client \"::ffff:192.0.2.7\"",
             "bad password for dani (192.0.2.7)",
         ] {
-            assert_eq!(in_words(line), Some(Login::Failed), "{line}");
+            assert_eq!(in_words(line, AT_DOOR), Some(Login::Failed), "{line}");
         }
     }
 
     #[test]
     fn a_lock_out_and_a_success_are_told_apart_from_a_failure() {
-        assert_eq!(in_words("brute force attempt (user x) has locked out IP 192.0.2.7"), Some(Login::LockedOut));
-        assert_eq!(in_words("Authentication attempt from 192.0.2.7 has been rate-limited."), Some(Login::LockedOut));
-        assert_eq!(in_words("Accepted publickey for ana from 192.0.2.7"), Some(Login::Succeeded));
-        assert_eq!(in_words("user@test.com is now logged in"), Some(Login::Succeeded));
-        assert_eq!(in_words("WebAPI login success. IP: 192.0.2.7"), Some(Login::Succeeded));
+        assert_eq!(said("brute force attempt (user x) has locked out IP 192.0.2.7"), Some(Login::LockedOut));
+        assert_eq!(said("Authentication attempt from 192.0.2.7 has been rate-limited."), Some(Login::LockedOut));
+        assert_eq!(said("Accepted publickey for ana from 192.0.2.7"), Some(Login::Succeeded));
+        assert_eq!(said("user@test.com is now logged in"), Some(Login::Succeeded));
+        assert_eq!(said("WebAPI login success. IP: 192.0.2.7"), Some(Login::Succeeded));
     }
 
     #[test]
@@ -309,7 +459,7 @@ mod tests {
             "login service ready. Job 5 failed to start",
             "SyntaxError: Invalid token in JSON",
         ] {
-            assert_eq!(in_words(line), None, "{line}");
+            assert_eq!(in_words(line, AT_DOOR), None, "{line}");
         }
     }
 
@@ -331,7 +481,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_the_ears_panic(text in "\\PC{0,80}|((user|login|failed|for| |'|é|:){0,12})") {
-            let _ = (in_words(&text), user(&text));
+            let _ = (in_words(&text, AT_DOOR), user(&text));
         }
     }
 }

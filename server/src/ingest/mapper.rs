@@ -170,6 +170,8 @@ impl<'a> Mapper<'a> {
             event: happened.as_deref(),
             error: error.as_deref(),
             request: &request,
+            structured: self.head.message.is_none(),
+            attributes: &self.attributes,
         };
         login::mark(&mut event, &said);
         for (name, text) in [("event", happened), ("error", error)] {
@@ -262,10 +264,29 @@ impl<'a> Mapper<'a> {
                     None
                 }
             },
+            // A chain, as proxies write it: the client first.
+            Some(Slot { name, value: Json::List(hops), .. }) => {
+                let first = if let Some(Json::Text(text)) = hops.first() { owned_address(text) } else { None };
+                let first = first.map(|found| Untrusted::new(Cow::Owned(found.into_owned())));
+                self.attribute(name, Json::List(hops));
+                first
+            }
             _ => None,
         };
+        let whence = self.whence(event.remote_addr.is_none());
+        event.remote_addr = event.remote_addr.take().or(whence);
         event.remote_addr = event.remote_addr.take().or_else(|| self.head.address.take().map(Untrusted::new));
         event.affected_users = self.list(Field::Affected);
+    }
+
+    /// An address under a name that may mean something else: it counts only where it is one.
+    fn whence(&mut self, wanted: bool) -> Option<Untrusted<'a>> {
+        let slot = self.slots[Field::Whence as usize].take()?;
+        let found = if let (true, Json::Text(text)) = (wanted, &slot.value) { owned_address(text) } else { None };
+        if found.is_none() {
+            self.attribute(slot.name, slot.value);
+        }
+        found.map(Untrusted::new)
     }
 
     fn extras(&mut self, event: &mut LogEvent<'a>) {
@@ -428,7 +449,7 @@ fn meaning(key: &str, place: &Place<'_>) -> Option<(Field, u32)> {
     // `account: {ip}`, `meta.remote_ip`: who and from where mean the same wherever they stand.
     let last = key.rsplit('.').next().filter(|last| !place.name.is_empty() || last.len() < key.len())?;
     let (field, rank) = Name::EMPTY.join(last).and_then(|name| name.field())?;
-    let personal = matches!(field, Field::Address | Field::User | Field::Trace);
+    let personal = matches!(field, Field::Address | Field::Whence | Field::User | Field::Trace);
     personal.then_some((field, rank + nested + RANK_A_LEVEL / 2))
 }
 

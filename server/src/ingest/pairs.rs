@@ -47,7 +47,7 @@ pub(super) fn within(text: &str) -> Pairs<'_> {
         if run == 0 || run > LONGEST_KEY {
             continue;
         }
-        let (found, len) = value(&text[at + 1..], b" ,;)]}");
+        let (found, len) = value(&text[at + 1..], b" ,;|)]}");
         from = at + 1 + len;
         pairs.push((Cow::Borrowed(&text[at - run..at]), Json::Text(found)));
     }

@@ -62,6 +62,7 @@ fn read(record: &str, received: Timestamp) -> LogEvent<'_> {
     }
     let mut head = access::common_log(record, received).unwrap_or_else(|| header::peel(record, received));
     let message = head.message.unwrap_or(record);
+    head = forwarded(message, head, received);
     if let Some(pairs) = structured(message).or_else(|| logfmt(message)) {
         head.message = None;
         let mut mapper = Mapper::with_head(received, head);
@@ -85,6 +86,20 @@ fn logfmt(text: &str) -> Option<json::Pairs<'_>> {
 
 fn looks_like_logfmt(text: &str) -> bool {
     memchr::memchr3(b'=', b' ', b'"', text.as_bytes()).is_some_and(|end| text.as_bytes()[end] == b'=')
+}
+
+/// The header of a web server's line that somebody passed on with a header of theirs.
+fn forwarded<'a>(message: &'a str, head: Head<'a>, received: Timestamp) -> Head<'a> {
+    match access::common_log(message, received) {
+        Some(inner) if inner.address.is_some() => Head {
+            time: inner.time.or(head.time),
+            level: inner.level.or(head.level),
+            address: inner.address,
+            user: inner.user,
+            ..head
+        },
+        _ => head,
+    }
 }
 
 fn sentence<'a>(record: &'a str, message: &'a str, mut head: Head<'a>, received: Timestamp) -> LogEvent<'a> {

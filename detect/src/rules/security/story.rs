@@ -12,6 +12,8 @@ use crate::scope::{OpName, Scope};
 struct Attempts {
     story: Story,
     failures: f64,
+    /// What they are called, with their number.
+    words: String,
 }
 
 fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measure) -> Attempts {
@@ -25,6 +27,7 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
     if let Some(count) = &count {
         reasons.push(case.reason(0.6, several(count.value, "failed login", "failed logins"), vec![count.clone()]));
     }
+    let mut words = several(failures, "failure", "failures");
     let mut high = failures >= HIGH_FAILURES;
     let (one, what) = if other == Measure::DistinctUsers { ("account", "accounts") } else { ("address", "addresses") };
     if let Some(figure) = case.figure(what, other, &failed, span) {
@@ -35,6 +38,9 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
     if let Some(locked) = case.count("lock-outs", &own.clone().needing(Flags::LOCKED_OUT), span) {
         high |= locked.value >= HIGH_LOCK_OUTS;
         let weight = if locked.value > 0.0 { 0.4 } else { -0.05 };
+        if failures == 0.0 {
+            words = several(locked.value, "lock-out", "lock-outs");
+        }
         reasons.push(case.reason(
             weight,
             several(locked.value, "line says locked out", "lines say locked out"),
@@ -74,7 +80,7 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
         threshold: Some(f64::from(case.rules.failed_logins)),
         reasons,
     };
-    Attempts { story, failures }
+    Attempts { story, failures, words }
 }
 
 /// `login` where no operation is named.
@@ -85,8 +91,8 @@ fn word(op: &OpName) -> &str {
 /// Failures from one address.
 pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
     let own = Scope::default().at_addr(addr);
-    let Attempts { story, failures } = attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
-    let (count, word) = (several(failures, "failure", "failures"), word(op));
+    let Attempts { story, failures, words: count } = attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
+    let word = word(op);
     let title = if case.incident.breached {
         format!("{word}: success after {count} from {addr}")
     } else {
@@ -108,8 +114,8 @@ pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
 /// Failures on one account.
 pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     let own = Scope::default().by_user(user);
-    let Attempts { story, failures } = attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
-    let (count, word) = (several(failures, "failure", "failures"), word(op));
+    let Attempts { story, failures, words: count } = attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
+    let word = word(op);
     let title = if case.incident.breached {
         format!("{word}: success after {count} for {user}")
     } else {
@@ -176,7 +182,8 @@ pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
 /// Failures from everywhere.
 pub(crate) fn tell_everywhere(case: &Case<'_>) -> Story {
     let own = Scope::default();
-    let Attempts { story, failures } = attempts(case, &OpName::nobody(), EVERYWHERE, &own, Measure::DistinctAddresses);
+    let Attempts { story, failures, .. } =
+        attempts(case, &OpName::nobody(), EVERYWHERE, &own, Measure::DistinctAddresses);
     let count = several(failures, "failed login", "failed logins");
     Story {
         summary: format!("{count} in ten minutes, more than usual, and not from one address or on one account alone."),
