@@ -4,10 +4,12 @@
 //! here only once the feed has brought it back.
 
 pub mod alerts;
+pub mod deploys;
 pub mod fixes;
 pub mod link;
 pub mod migrations;
 pub mod presence;
+pub mod rules;
 pub mod series;
 
 use stella_protocol::health::EngineClock;
@@ -15,10 +17,12 @@ use stella_protocol::{Envelope, FeedEvent, Health, Role, Snapshot, Text, Timesta
 
 use crate::event::{LinkEvent, Now, SourceEvent};
 use alerts::Alerts;
+use deploys::Deploys;
 use fixes::Fixes;
 use link::Link;
 use migrations::Migrations;
 use presence::Attendance;
+use rules::Rules;
 use series::SeriesBoard;
 
 /// Everything the server has told us.
@@ -32,6 +36,10 @@ pub struct Board {
     pub migrations: Migrations,
     /// Who looks at what.
     pub presence: Attendance,
+    /// What is looked for.
+    pub rules: Rules,
+    /// New revisions of services.
+    pub deploys: Deploys,
     /// The series.
     pub series: SeriesBoard,
     /// The connection.
@@ -78,7 +86,8 @@ impl Board {
             FeedEvent::Migration(migration) => self.migrations.put(*migration),
             FeedEvent::MigrationProgress(progress) => self.migrations.went_on(*progress),
             FeedEvent::Presence(present) => self.presence.replace(present.consoles),
-            FeedEvent::Rule(_) | FeedEvent::Deploy(_) => {}
+            FeedEvent::Rule(rule) => self.rules.put(*rule),
+            FeedEvent::Deploy(deploy) => self.deploys.put(*deploy),
             FeedEvent::Bye(_) | FeedEvent::Bookmark(_) | FeedEvent::Log(_) | FeedEvent::LogLine(_) => {}
         }
     }
@@ -124,6 +133,8 @@ impl Board {
         self.fixes.replace(snapshot.fixes, snapshot.remedy);
         self.migrations.replace(snapshot.migrations);
         self.presence.replace(snapshot.presence);
+        self.rules.replace(snapshot.rules);
+        self.deploys.replace(snapshot.deploys);
         self.series.replace(snapshot.series);
     }
 }

@@ -42,6 +42,10 @@ pub enum Intent {
     Mark,
     /// Mark all rows that the filter shows.
     MarkAll,
+    /// Show what stands under this row.
+    Unfold,
+    /// Hide it again.
+    Fold,
     /// Hold the screen as it is.
     Hold,
     /// Accept the rows that came meanwhile.
@@ -347,6 +351,8 @@ pub const TABLE: &[Binding] = &[
     row(SEARCHED, &["n"], Intent::NextMatch, "next", "next match"),
     row(SEARCHED, &["N"], Intent::PreviousMatch, "", "previous match"),
     row(LIST, &["e"], Intent::NextProblem, "", "the worst alert that nobody has taken"),
+    row(LIST, &["l"], Intent::Unfold, "", "unfold the group: the alerts that this one explains"),
+    row(LIST, &["h"], Intent::Fold, "", "fold it"),
     row(SEARCHED, &["e"], Intent::NextProblem, "error", "next error line"),
     row(LIST, &["."], Intent::Accept, "", "let rows in that came while you moved"),
     row(&[Mode::List, Mode::Metrics, Mode::Log], &["p"], Intent::Hold, "hold", "hold the screen as it is"),

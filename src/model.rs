@@ -379,6 +379,7 @@ impl Model {
             Go::Back => self.back(now),
             Go::Detail(id) => {
                 self.ui.detail_open = true;
+                self.ui.alerts.reveal(&id);
                 self.ui.detail.show(&id);
                 self.ui.detail.set_raw(intent == Intent::Raw);
             }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "journeys/cause.rs"]
+mod cause;
 #[path = "journeys/company.rs"]
 mod company;
 #[path = "journeys/decisions.rs"]

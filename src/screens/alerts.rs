@@ -8,10 +8,13 @@
 //!  two lines of peek at the row under the cursor
 //! ```
 //!
+//! An alert that another one explains is folded under it: `l` unfolds the group, `h` folds it.
+//!
 //! The list never moves under a finger: cursor and marks are ids, and while a key was pressed in
 //! the last two seconds, or the screen is held, rows keep their places and arrivals are counted.
 
 mod draw;
+mod groups;
 mod order;
 
 use std::collections::BTreeSet;
@@ -22,8 +25,9 @@ use stella_widgets::list::Window;
 use super::{Context, Go, View};
 use crate::filter::Filter;
 use crate::keys::{Intent, Motion};
+use groups::Groups;
 
-pub use draw::{draw, list_area, peek, severity, word};
+pub use draw::{draw, list_area, peek, role, severity, state, word};
 pub use order::{sorted, why};
 
 /// Rows keep their places for this long after a key, in ms.
@@ -37,6 +41,8 @@ pub const ARRIVING_MS: u64 = 3_000;
 pub struct State {
     /// The rows as shown, top first.
     rows: Vec<AlertId>,
+    /// What stands under what.
+    groups: Groups,
     /// Alerts that would be shown, but wait for the hand to rest.
     waiting: Vec<(AlertId, Severity)>,
     cursor: Option<AlertId>,
@@ -103,6 +109,14 @@ impl State {
         }
     }
 
+    /// Puts the cursor on an alert; where it is folded, its group is unfolded.
+    pub fn reveal(&mut self, id: &AlertId) {
+        if let Some(top) = self.groups.top(id).cloned() {
+            self.groups.unfold(&top, &mut self.rows);
+        }
+        self.point_at(id);
+    }
+
     /// The alert that is `step` rows from the cursor.
     pub fn neighbour(&self, step: isize) -> Option<AlertId> {
         let at = self.position()?.checked_add_signed(step)?;
@@ -140,6 +154,8 @@ impl State {
                 cx.say(if self.held { "held: rows keep their places, p lets go" } else { "following again" });
             }
             Intent::Accept => self.arrange(cx),
+            Intent::Unfold => self.unfold(cx),
+            Intent::Fold => self.fold(cx),
             Intent::NextProblem => self.next_problem(cx),
             Intent::Back => return self.peel(cx),
             _ => {}
@@ -171,11 +187,11 @@ impl State {
         let before = self.position().unwrap_or(0);
         let now = cx.board.clock(cx.now);
         let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.me()));
-        self.rows = sorted(shown).into_iter().map(|alert| alert.id.clone()).collect();
+        self.rows = self.groups.arrange(&sorted(shown), self.cursor.as_ref().filter(|_| self.moved));
         self.open = cx.board.alerts.iter().filter(|alert| alert.status.is_open()).count();
         self.waiting.clear();
         self.seen_revision = cx.board.alerts.revision();
-        self.marks.retain(|id| self.rows.contains(id));
+        self.marks.retain(|id| self.groups.knows(id));
         if !self.rows.is_empty() {
             self.first_rows.get_or_insert(cx.now.steady);
         }
@@ -190,7 +206,7 @@ impl State {
     fn note_arrivals(&mut self, cx: &Context<'_>) {
         let now = cx.board.clock(cx.now);
         let shown = cx.board.alerts.iter().filter(|alert| self.filter.shows(alert, now, cx.me()));
-        let fresh = shown.filter(|alert| !self.rows.contains(&alert.id));
+        let fresh = shown.filter(|alert| !self.groups.knows(&alert.id));
         self.waiting = fresh.map(|alert| (alert.id.clone(), alert.severity)).collect();
         self.seen_revision = cx.board.alerts.revision();
     }
@@ -221,11 +237,39 @@ impl State {
 
     fn next_problem(&mut self, cx: &mut Context<'_>) {
         let new = |id: &&AlertId| cx.board.alerts.get(id).is_some_and(|alert| alert.status == Status::New);
-        let after = self.position().map_or(0, |at| at + 1);
-        let found = self.rows[after.min(self.rows.len())..].iter().chain(&self.rows).find(new).cloned();
+        let after = self.position().map_or(0, |at| at + 1).min(self.rows.len());
+        // What is folded under the row that the cursor is on comes next.
+        let folded = |id: &&AlertId| !self.groups.is_unfolded(id);
+        let below = self.cursor.iter().filter(folded).flat_map(|id| self.groups.under(id));
+        let with_folded = |id| std::iter::once(id).chain(self.groups.under(id).filter(move |_| folded(&id)));
+        let others = self.rows[after..].iter().chain(&self.rows).flat_map(with_folded);
+        let found = below.chain(others).find(new).cloned();
         match found {
-            Some(id) => self.cursor = Some(id),
+            Some(id) => self.reveal(&id),
             None => cx.say("nothing here that nobody has taken"),
+        }
+    }
+
+    /// Shows what stands under the cursor; where it is shown already, goes there.
+    fn unfold(&mut self, cx: &mut Context<'_>) {
+        let Some(id) = self.cursor.clone() else { return };
+        let first = self.groups.under(&id).next().cloned();
+        match first {
+            Some(first) if self.groups.is_unfolded(&id) => self.point_at(&first),
+            Some(_) => self.groups.unfold(&id, &mut self.rows),
+            None => cx.say("nothing is folded under this alert"),
+        }
+    }
+
+    /// Folds the group that the cursor is in; the cursor goes to the alert that it stands under.
+    fn fold(&mut self, cx: &mut Context<'_>) {
+        let Some(id) = self.cursor.clone() else { return };
+        let top = self.groups.top(&id).cloned().unwrap_or(id);
+        if self.groups.is_unfolded(&top) {
+            self.point_at(&top);
+            self.groups.fold(&top, &mut self.rows);
+        } else {
+            cx.say("no group is unfolded here");
         }
     }
 

@@ -3,16 +3,19 @@
 //! ```text
 //! -- a-4f21abc  api ---------------------------------------------- 1 of 11 --
 //!  CRIT FIRE 2m   first 14:30:19   seen x812   owner -   rule slow_operation v1
-//!  chart with limit and onset
-//! -- evidence -- 14:27:00 to 14:32:00 ----------------------------------------
-//!  + 0.41  41 of 44 calls over 200 ms                           14:28:02
-//!  - 0.10  error share unchanged 0.0 %
+//!  chart with limit, what is usual, onset and deploys
+//! -- evidence -- rule slow_operation v1 ---- 14:27 to 14:32, as of <1m ago --
+//!  + 0.41 41 of 44 calls over 200 ms                            14:28:02
+//!  - 0.10 error share unchanged 0.0 %                           14:30:00
+//! -- what else changed -------------------------------------------------------
+//!  deploy r8812 of api (op2)                          1m58s before onset
 //! -- do next -------------------------------------------------------------
 //!  1 look at the query plan …
 //! ```
 //!
 //! The cursor is a line: Enter opens the log lines that a reason was counted from, copies an action,
-//! opens the review of a fix. A fix that waits or runs stands first, so that it is seen without scrolling.
+//! opens the review of a fix, goes to another alert. A fix that waits or runs stands first, so that it is
+//! seen without scrolling, and behind it the alert that explains this one.
 
 mod body;
 mod draw;
@@ -62,6 +65,8 @@ pub(super) enum Target {
     Copy(String),
     /// Open the review of this fix.
     Fix(FixId),
+    /// Show this alert.
+    Alert(AlertId),
 }
 
 impl State {
@@ -156,6 +161,7 @@ impl State {
                 Go::Stay
             }
             Some(Target::Fix(id)) => Go::Review(id),
+            Some(Target::Alert(id)) => Go::Detail(id),
             Some(Target::Nothing) | None => Go::Stay,
         }
     }

@@ -315,6 +315,7 @@ fn draw_chart(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         limit: series.limit,
         band: series.baseline.map(|band| (band.low, band.high)),
         onset: None,
+        service: series.labels.get("service").map_or("", |service| service.raw()),
     };
     plot::draw(&plot, view, inner, buffer);
 }

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
-use stella_protocol::{Point, Timestamp};
+use stella_protocol::{Deploy, Point, Timestamp};
 use stella_widgets::chart::{self, Chart, ChartStyle, Mark, Reading, Span};
+use stella_widgets::text::sanitise;
 
 use super::View;
 use crate::frame::put;
@@ -18,6 +19,10 @@ const SPANS: [i64; 9] =
 const WORDS: [&str; 9] = ["5 min", "10 min", "30 min", "1 h", "3 h", "6 h", "1 d", "3 d", "14 d"];
 /// Columns between two words on the time axis.
 const LABEL_COLUMNS: i64 = 14;
+/// From this width on a deploy is marked with its revision.
+const ROOMY: u16 = 100;
+/// Most deploys that are marked, the newest: each is a line through the plot, and more hide the series.
+const MOST_DEPLOYS: usize = 6;
 
 /// What part of time a chart shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +91,8 @@ pub struct Plot<'a> {
     pub band: Option<(f64, f64)>,
     /// Where it began.
     pub onset: Option<Timestamp>,
+    /// The service that it is measured at, as far as that is known: its deploys are named first.
+    pub service: &'a str,
 }
 
 /// Draws it.
@@ -99,7 +106,10 @@ pub fn draw(plot: &Plot<'_>, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let span = Span { from: plot.from.millis(), to: plot.to.millis() };
     let words = time_words(plot, view, area.width);
     let times: Vec<(i64, &str)> = words.iter().map(|(at, word)| (*at, word.as_str())).collect();
-    let marks: Vec<Mark<'_>> = plot.onset.iter().map(|at| Mark { t: at.millis(), label: "onset" }).collect();
+    let deploys = deploys(plot, view, area.width);
+    let onset = plot.onset.iter().map(|at| Mark { t: at.millis(), label: "onset" });
+    let marks: Vec<Mark<'_>> =
+        onset.chain(deploys.iter().map(|(at, label)| Mark { t: at.millis(), label: label.as_str() })).collect();
     let mut chart =
         Chart::new(&points, span).step(plot.step_ms).unit(plot.unit).times(&times).marks(&marks).style(style(view));
     if let Some(limit) = plot.limit {
@@ -109,6 +119,16 @@ pub fn draw(plot: &Plot<'_>, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         chart = chart.band(low, high);
     }
     (&chart).render(area, buffer);
+}
+
+/// The deploys of this time with their words: those of the service itself, then all others.
+fn deploys(plot: &Plot<'_>, view: &View<'_>, columns: u16) -> Vec<(Timestamp, String)> {
+    let mut found: Vec<&Deploy> = view.board.deploys.between(plot.from, plot.to).collect();
+    found.sort_by_key(|deploy| deploy.service.raw() != plot.service);
+    let words = |deploy: &Deploy| {
+        if columns < ROOMY { "deploy".to_owned() } else { format!("deploy {}", sanitise(deploy.revision.raw())) }
+    };
+    found.into_iter().take(MOST_DEPLOYS).map(|deploy| (deploy.at, words(deploy))).collect()
 }
 
 fn point(point: &Point) -> chart::Point {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use stella_protocol::evidence::{EvidenceSeries, Template};
+use stella_protocol::evidence::{Correlated, EvidenceSeries, Similar, Template};
 use stella_protocol::feed::{Heartbeat, Hello};
 use stella_protocol::health::EngineClock;
-use stella_protocol::series::{SeriesKind, Spread};
+use stella_protocol::series::{Baseline, SeriesKind, Spread};
 use stella_protocol::{
-    Activity, Alert, AlertType, Brief, Category, Cursor, Envelope, Evidence, FeedEvent, Figure, Health, HealthStatus,
-    LineId, LogEvent, LogLink, Measure, Point, Reason, Role, Sample, SampleRole, Series, Severity, Snapshot, Status,
-    Timestamp,
+    Activity, Alert, AlertType, Brief, Category, Cursor, Deploy, DeploySource, Envelope, Evidence, FeedEvent, Figure,
+    Health, HealthStatus, LineId, LogEvent, LogLink, Measure, Point, Reason, Role, Sample, SampleRole, Series,
+    Severity, Snapshot, Status, Timestamp,
 };
 use stella_tui::board::link::LinkState;
 use stella_tui::effect::{Effect, Query, Reply, RequestId};
@@ -316,6 +316,63 @@ pub fn morning() -> Vec<Alert> {
         alert("a-0000006", Severity::Medium, 26, "web", "ana@example.com failed 5 times at settings_save"),
         alert("a-0000007", Severity::Low, 1, "jobs", "orphaned document in conversations"),
     ]
+}
+
+/// Two minutes before the alert of [`evidence`] began.
+pub fn deploy() -> Deploy {
+    Deploy {
+        service: "api".into(),
+        revision: "r8812".into(),
+        at: Timestamp::from_millis(NOON - 243_000),
+        by: Some("op2".into()),
+        source: DeploySource::Told,
+    }
+}
+
+/// The morning, when the first alert explains two others.
+pub fn grouped() -> Vec<Alert> {
+    let mut alerts = morning();
+    let mut child = |id: &str, severity: Severity, title: &str| {
+        let mut child = alert(id, severity, 1, "web", title);
+        child.parent_id = Some("a-0000001".parse().unwrap());
+        alerts[0].children.push(child.id.clone());
+        alerts.push(child);
+    };
+    child("a-0000011", Severity::Medium, "list_agents p50 610 ms");
+    child("a-0000012", Severity::High, "open_agent p50 1.9 s");
+    alerts
+}
+
+/// Evidence with everything that there can be in it.
+pub fn full_evidence() -> Evidence {
+    let mut full = evidence();
+    let usual = Baseline { low: 95.0, mid: 118.0, high: 320.0 };
+    full.series.as_mut().unwrap().baseline = Some(usual);
+    full.reasons[0].at = Timestamp::from_millis(NOON - 60_000);
+    full.correlated = vec![
+        Correlated {
+            text: "list_agents p50 610 ms".into(),
+            alert: Some("a-0000011".parse().unwrap()),
+            offset_ms: 64_000,
+        },
+        Correlated { text: "deploy r8812 of api (op2)".into(), alert: None, offset_ms: -118_000 },
+    ];
+    full.similar = vec![
+        Similar {
+            alert: "a-31c0aaa".parse().unwrap(),
+            at: Timestamp::from_millis(NOON - 9 * 86_400_000),
+            outcome: "resolved by op2 after 14m".into(),
+            fixed_by: Some("fx-31 roll back r8711".into()),
+        },
+        Similar {
+            alert: "a-2222222".parse().unwrap(),
+            at: Timestamp::from_millis(NOON - 40 * 86_400_000),
+            outcome: "ended by itself".into(),
+            fixed_by: None,
+        },
+    ];
+    full.template.as_mut().unwrap().examples = vec!["get_shared_agents".into(), "734".into(), "200".into()];
+    full
 }
 
 pub fn link(q: &str) -> LogLink {

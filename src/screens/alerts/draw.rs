@@ -106,7 +106,7 @@ fn rule(state: &State, view: &View<'_>, pane: Rect, buffer: &mut Buffer) {
     let mut note = match state.filter.text() {
         "" if !view.board.alerts.loaded() => String::new(),
         "" => format!("{} open", state.open),
-        _ => format!("{} shown, {} open", state.rows.len(), state.open),
+        _ => format!("{} shown, {} open", state.groups.len(), state.open),
     };
     if !state.marks.is_empty() {
         note.push_str(&format!(" -- marked {}", state.marks.len()));
@@ -123,15 +123,14 @@ fn draw_row(state: &State, view: &View<'_>, alert: &Alert, area: Rect, places: &
     let pointer = if here { ">" } else { " " };
     put(buffer, area.x, area.y, 2, &Line::styled(format!("{pointer}{mark}"), view.style(Role::Accent)));
     let open = alert.status.is_open();
-    let quiet = alert.activity != Activity::Firing;
     let plain = if open { view.style(Role::Text) } else { view.style(Role::Faint) };
     let muted = view.style(Role::Muted);
     let cells: [(String, Style); 8] = [
         (word(alert.severity).to_owned(), severity(view, alert.severity)),
         (view.age(alert.first_seen), muted),
-        state_cell(view, alert),
+        self::state(view, alert),
         (sanitise(alert.service.raw()).into_string(), plain),
-        (summary(view, alert, quiet, places[SUMMARY].map_or(0, |place| place.width)), plain),
+        (summary(state, view, alert, places[SUMMARY].map_or(0, |place| place.width)), plain),
         (count(alert.occurrences), muted),
         (spark_string(&alert.brief.spark, places[TREND].map_or(0, |place| place.width), None), view.style(Role::Chart)),
         (owner(alert), muted),
@@ -155,17 +154,22 @@ pub fn word(severity: Severity) -> &'static str {
 
 /// The style of a severity.
 pub fn severity(view: &View<'_>, severity: Severity) -> Style {
-    view.style(match severity {
+    view.style(role(severity))
+}
+
+/// What a severity means.
+pub fn role(severity: Severity) -> Role {
+    match severity {
         Severity::Critical => Role::Critical,
         Severity::High => Role::High,
         Severity::Medium => Role::Medium,
         Severity::Low => Role::Low,
         Severity::Unknown => Role::Muted,
-    })
+    }
 }
 
 /// `FIRE`, `ACK`, `FIXP` (a fix waits), `FIXG` (one runs), `RES`, `FP`; while a change is under way with `..`, unknown with `??`.
-fn state_cell(view: &View<'_>, alert: &Alert) -> (String, Style) {
+pub fn state(view: &View<'_>, alert: &Alert) -> (String, Style) {
     let (word, role) = match alert.status {
         status if status.is_open() && has_fix(view, alert, |fix| fix.status.is_under_way()) => ("FIXG", Role::Accent),
         status if status.is_open() && has_fix(view, alert, |fix| fix.status.waits_for_people()) => {
@@ -189,13 +193,13 @@ fn has_fix(view: &View<'_>, alert: &Alert, is: impl Fn(&Fix) -> bool) -> bool {
 }
 
 /// The title, and what must not be cut off it.
-fn summary(view: &View<'_>, alert: &Alert, quiet: bool, width: u16) -> String {
+fn summary(state: &State, view: &View<'_>, alert: &Alert, width: u16) -> String {
     let title = sanitise(alert.title.raw());
     let mut tail = String::new();
     if stella_widgets::text::looks_mixed(&title) {
         tail.push_str(" [mixed script]");
     }
-    if let (true, Activity::Quiet { since }) = (quiet && alert.status.is_open(), alert.activity) {
+    if let (true, Activity::Quiet { since }) = (alert.status.is_open(), alert.activity) {
         tail.push_str(&format!(" quiet {}", view.age(since)));
     }
     if alert.still_matching_since.is_some() {
@@ -204,9 +208,29 @@ fn summary(view: &View<'_>, alert: &Alert, quiet: bool, width: u16) -> String {
     if alert.reopened > 0 {
         tail.push_str(&format!(" back x{}", alert.reopened));
     }
+    tail.push_str(&group(state, view, alert));
     tail.push_str(&company::mark(view, &Object::Alert(alert.id.clone())));
-    let room = width.saturating_sub(text_width(&tail));
-    format!("{}{tail}", cut(&title, room))
+    let under = if state.groups.top(&alert.id).is_some() { "└ " } else { "" };
+    let room = width.saturating_sub(text_width(&tail) + text_width(under));
+    format!("{under}{}{tail}", cut(&title, room))
+}
+
+/// ` (3 in group) +` on an alert that explains others, ` (3 in group) -` once they are shown: where one of those that are folded is
+/// worse, or marked, that is said too.
+fn group(state: &State, view: &View<'_>, alert: &Alert) -> String {
+    let count = state.groups.under(&alert.id).count();
+    if count == 0 {
+        return String::new();
+    }
+    if state.groups.is_unfolded(&alert.id) {
+        return format!(" ({count} in group) -");
+    }
+    let severities = state.groups.under(&alert.id).filter_map(|id| view.board.alerts.get(id)).map(|one| one.severity);
+    let worst = severities.max().filter(|worst| *worst > alert.severity);
+    let worst = worst.map(|worst| format!(", worst {}", word(worst))).unwrap_or_default();
+    let marked = state.groups.under(&alert.id).filter(|id| state.marks.contains(id)).count();
+    let marked = if marked > 0 { format!(", {marked} marked") } else { String::new() };
+    format!(" ({count} in group{worst}{marked}) +")
 }
 
 fn owner(alert: &Alert) -> String {
@@ -276,7 +300,9 @@ fn below(state: &State, view: &View<'_>, pane: Rect, hidden: (usize, usize), buf
 pub fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let Some(alert) = state.cursor.as_ref().and_then(|id| view.board.alerts.get(id)) else { return };
     let title = alert.id.to_string();
-    let rule = Rule::new().title(&title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
+    let note = alert.parent_id.as_ref().map(|parent| format!("explained by {parent}")).unwrap_or_default();
+    let rule = Rule::new().title(&title).note(&note).style(view.style(Role::Border));
+    let rule = rule.title_style(view.style(Role::Muted)).note_style(view.style(Role::Muted));
     (&rule).render(Rect { height: 1, ..area }, buffer);
     let brief = &alert.brief;
     let unit = sanitise(brief.unit.raw());

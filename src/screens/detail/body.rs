@@ -1,11 +1,13 @@
-//! The lines below the chart: evidence, what to do, samples, trail; and what Enter does on each.
+//! The lines below the chart: fixes, group, evidence, what to do, samples, trail; and what Enter does on each.
 //!
 //! Lines are not wrapped but cut, so that the number of lines does not depend on the width and
 //! `update` can count them; the picture shows the line under the cursor in full below the others.
 
+mod evidence;
+mod group;
+
 use stella_protocol::fix::StepState;
-use stella_protocol::{Alert, Evidence, Fix, FixStatus, Reason, SampleRole, Text, Timestamp};
-use stella_widgets::number;
+use stella_protocol::{Alert, Evidence, Fix, FixStatus, SampleRole, Text, Timestamp};
 use stella_widgets::text::sanitise;
 
 use super::{State, Target};
@@ -14,38 +16,42 @@ use crate::screens::fixes::{approvals, risk, status, status_role, when};
 use crate::theme::Role;
 
 /// What a line is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A heading with a rule.
+    /// A heading with a rule; its tail is the rule's note.
     Heading,
-    /// Ordinary words.
-    Plain,
-    /// Less important words.
-    Muted,
-    /// A reason for it, with its time.
-    For(Timestamp),
-    /// A reason against it.
-    Against(Timestamp),
-    /// Something that can be done.
-    Action,
-    /// A log line.
-    Line(Timestamp),
-    /// Something that happened to the alert.
-    Trail(Timestamp),
-    /// A fix, and how it stands.
-    Fix(Role),
+    /// Words of this meaning.
+    Words(Role),
+}
+
+/// What stands at the right of a line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Tail {
+    /// Nothing.
+    None,
+    /// When.
+    At(Timestamp),
+    /// A few words, safe to show.
+    Words(String),
 }
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub kind: Kind,
+    /// Before the words: a weight, a severity.
+    pub mark: Option<(String, Role)>,
     pub words: String,
+    pub tail: Tail,
     pub target: Target,
 }
 
-fn row(kind: Kind, words: impl Into<String>) -> Row {
-    Row { kind, words: words.into(), target: Target::Nothing }
+fn row(role: Role, words: impl Into<String>) -> Row {
+    Row { kind: Kind::Words(role), mark: None, words: words.into(), tail: Tail::None, target: Target::Nothing }
+}
+
+fn heading(words: impl Into<String>, note: impl Into<String>) -> Row {
+    Row { kind: Kind::Heading, tail: Tail::Words(note.into()), ..row(Role::Text, words) }
 }
 
 fn clean(text: &Text) -> String {
@@ -61,7 +67,7 @@ pub(super) fn targets(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Targ
 pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
     if state.raw {
         let text = serde_json::to_string_pretty(alert).unwrap_or_default();
-        return text.lines().map(|line| row(Kind::Plain, sanitise(line).into_string())).collect();
+        return text.lines().map(|line| row(Role::Text, sanitise(line).into_string())).collect();
     }
     let mut rows = Vec::new();
     let (open, ended): (Vec<&Fix>, Vec<&Fix>) =
@@ -69,14 +75,16 @@ pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
     for fix in open {
         fix_rows(view, fix, &mut rows);
     }
+    group::parent(view, alert, &mut rows);
     if state.evidence.is_none() && !alert.description.is_empty() {
-        rows.push(row(Kind::Plain, clean(&alert.description)));
+        rows.push(row(Role::Text, clean(&alert.description)));
     }
     match (&state.evidence, &state.failure) {
-        (Some(evidence), _) => evidence_rows(evidence, &mut rows),
-        (None, Some(failure)) => rows.push(row(Kind::Muted, format!("no evidence: {failure}"))),
-        (None, None) => rows.push(row(Kind::Muted, "asking the server for the evidence …")),
+        (Some(known), failure) => evidence::rows(view, known, failure.as_deref(), &mut rows),
+        (None, Some(failure)) => rows.push(row(Role::Muted, format!("no evidence: {failure}"))),
+        (None, None) => rows.push(row(Role::Muted, "asking the server for the evidence …")),
     }
+    group::kin(view, alert, &mut rows);
     for fix in ended {
         fix_rows(view, fix, &mut rows);
     }
@@ -88,50 +96,13 @@ pub(super) fn rows(state: &State, view: &View<'_>, alert: &Alert) -> Vec<Row> {
     rows
 }
 
-fn evidence_rows(evidence: &Evidence, rows: &mut Vec<Row>) {
-    rows.push(row(Kind::Heading, format!("evidence -- rule {} v{}", clean(&evidence.rule_id), evidence.rule_version)));
-    rows.push(Row { target: Target::Lines(evidence.lines.clone()), ..row(Kind::Plain, clean(&evidence.summary)) });
-    let figures = [("observed", &evidence.observed), ("usual", &evidence.baseline)];
-    for (name, figure) in figures {
-        if let Some(figure) = figure {
-            let value = number::text(figure.value, &sanitise(figure.unit.raw()));
-            let words = format!("{name} {value}   {}", clean(&figure.name));
-            rows.push(Row { target: Target::Lines(figure.lines.clone()), ..row(Kind::Muted, words) });
-        }
-    }
-    rows.extend(evidence.reasons.iter().map(reason_row));
-    if let Some(template) = &evidence.template {
-        let examples: Vec<String> = template.examples.iter().map(clean).collect();
-        rows.push(row(Kind::Muted, format!("message x{}: {}", template.count, clean(&template.text))));
-        if !examples.is_empty() {
-            rows.push(row(Kind::Muted, format!("  values: {}", examples.join(", "))));
-        }
-    }
-    for other in &evidence.correlated {
-        let offset = if other.offset_ms < 0 { "before" } else { "after" };
-        let words = format!("{} {} the onset: {}", number::span(other.offset_ms.abs()), offset, clean(&other.text));
-        rows.push(row(Kind::Muted, words));
-    }
-    for similar in &evidence.similar {
-        rows.push(row(Kind::Muted, format!("similar {} {}: {}", similar.alert, similar.at, clean(&similar.outcome))));
-    }
-}
-
-fn reason_row(reason: &Reason) -> Row {
-    let sign = if reason.weight < 0.0 { '-' } else { '+' };
-    let words = format!("{sign} {:.2}  {}", reason.weight.abs(), clean(&reason.text));
-    let kind = if reason.weight < 0.0 { Kind::Against(reason.at) } else { Kind::For(reason.at) };
-    let target = reason.figures.first().map_or(Target::Nothing, |figure| Target::Lines(figure.lines.clone()));
-    Row { kind, words, target }
-}
-
 /// What is proposed, runs or ran: who has to say yes, and until when.
 fn fix_rows(view: &View<'_>, fix: &Fix, rows: &mut Vec<Row>) {
-    let heading = format!("fix {} -- {} -- risk {}", fix.id, status(fix.status), risk(fix.risk));
-    rows.push(row(Kind::Heading, heading));
+    let title = format!("fix {} -- {} -- risk {}", fix.id, status(fix.status), risk(fix.risk));
+    rows.push(heading(title, ""));
     let target = Target::Fix(fix.id.clone());
     let words = format!("{}   f review", clean(&fix.title));
-    rows.push(Row { kind: Kind::Fix(status_role(fix.status)), words, target: target.clone() });
+    rows.push(Row { target: target.clone(), ..row(status_role(fix.status), words) });
     let more = match fix.status {
         FixStatus::Proposed | FixStatus::Pending | FixStatus::Approved => {
             format!("{} approvals   {}   on {}", approvals(fix), when(view, fix), clean(&fix.plan.target))
@@ -142,18 +113,18 @@ fn fix_rows(view: &View<'_>, fix: &Fix, rows: &mut Vec<Row>) {
         }
         _ => format!("{}   {}", when(view, fix), clean(&fix.result)),
     };
-    rows.push(Row { target, ..row(Kind::Muted, more) });
+    rows.push(Row { target, ..row(Role::Muted, more) });
 }
 
 fn action_rows(alert: &Alert, rows: &mut Vec<Row>) {
     if alert.suggested_actions.is_empty() {
         return;
     }
-    rows.push(row(Kind::Heading, "do next"));
+    rows.push(heading("do next", ""));
     for (index, action) in alert.suggested_actions.iter().enumerate() {
         let words = clean(action);
         let target = Target::Copy(words.clone());
-        rows.push(Row { kind: Kind::Action, words: format!("{} {words}", index + 1), target });
+        rows.push(Row { target, ..row(Role::Link, format!("{} {words}", index + 1)) });
     }
 }
 
@@ -161,7 +132,7 @@ fn sample_rows(evidence: &Evidence, rows: &mut Vec<Row>) {
     if evidence.samples.is_empty() {
         return;
     }
-    rows.push(row(Kind::Heading, format!("samples -- {}", evidence.samples.len())));
+    rows.push(heading(format!("samples -- {}", evidence.samples.len()), ""));
     for sample in &evidence.samples {
         let role = match sample.role {
             SampleRole::First => "first",
@@ -172,7 +143,7 @@ fn sample_rows(evidence: &Evidence, rows: &mut Vec<Row>) {
         let at = sample.event.engine_time;
         let mut link = evidence.lines.clone();
         link.from = link.from.min(at);
-        rows.push(Row { kind: Kind::Line(at), words, target: Target::Lines(link) });
+        rows.push(Row { tail: Tail::At(at), target: Target::Lines(link), ..row(Role::Text, words) });
     }
 }
 
@@ -191,6 +162,6 @@ fn trail_rows(alert: &Alert, rows: &mut Vec<Row>) {
     }
     trail.extend(alert.notes.iter().map(|note| (note.at, format!("{}: {}", clean(&note.by), clean(&note.text)))));
     trail.sort_by_key(|(at, _)| *at);
-    rows.push(row(Kind::Heading, "trail"));
-    rows.extend(trail.into_iter().map(|(at, words)| row(Kind::Trail(at), words)));
+    rows.push(heading("trail", ""));
+    rows.extend(trail.into_iter().map(|(at, words)| Row { tail: Tail::At(at), ..row(Role::Text, words) }));
 }

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use stella_protocol::{Activity, Alert, Object, Status};
@@ -13,7 +12,7 @@ use stella_widgets::wrap::wrap;
 use stella_widgets::{Panel, Rule, number};
 
 use super::State;
-use super::body::{Kind, Row, rows};
+use super::body::{Kind, Row, Tail, rows};
 use crate::frame::{put, tint};
 use crate::screens::plot::{self, Plot};
 use crate::screens::{View, alerts, company, table};
@@ -147,7 +146,9 @@ fn draw_chart(state: &State, view: &View<'_>, alert: &Alert, area: Rect, buffer:
     let (from, to) = state.span(view);
     let unit = sanitise(series.unit.raw());
     let title = sanitise(series.title.raw());
-    let words = format!("{}   {}   + - zoom, left right move", title, state.window.words());
+    let band = series.baseline.map(|usual| (usual.low, usual.high));
+    let legend = band.map(|_| "   ··· usual").unwrap_or_default();
+    let words = format!("{title}   {}{legend}   + - zoom, left right move", state.window.words());
     put(
         buffer,
         area.x,
@@ -162,8 +163,9 @@ fn draw_chart(state: &State, view: &View<'_>, alert: &Alert, area: Rect, buffer:
         to,
         unit: &unit,
         limit: series.limit.or(alert.brief.threshold.filter(|_| series.unit == alert.brief.unit)),
-        band: None,
-        onset: series.onset,
+        band,
+        onset: series.onset.or(alert.brief.onset),
+        service: alert.service.raw(),
     };
     plot::draw(&plot, view, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, buffer);
 }
@@ -189,9 +191,8 @@ fn lines(state: &State, view: &View<'_>, alert: &Alert, area: Rect, frame: Frame
 
 /// Shows the line under the cursor in full below the others when it is cut; returns what is left.
 fn unfolded(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) -> Rect {
-    let time =
-        u16::from(!matches!(row.kind, Kind::Plain | Kind::Muted | Kind::Action | Kind::Heading | Kind::Fix(_))) * 9;
-    if width(&row.words) + 2 + time <= area.width || area.height < 6 {
+    let room = area.width.saturating_sub(before(row) + behind(view, row));
+    if row.kind == Kind::Heading || width(&row.words) <= room || area.height < 6 {
         return area;
     }
     let lines = wrap(&row.words, area.width.saturating_sub(4));
@@ -205,24 +206,41 @@ fn unfolded(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) -> Rect
     left
 }
 
+/// Columns before the words: the cursor's, and the mark with a blank behind it.
+fn before(row: &Row) -> u16 {
+    1 + row.mark.as_ref().map_or(0, |(mark, _)| width(mark) + 1)
+}
+
+/// Columns behind the words: a blank at the edge, and the tail with a blank before it.
+fn behind(view: &View<'_>, row: &Row) -> u16 {
+    match width(&tail(view, row)) {
+        0 => 1,
+        tail => tail + 2,
+    }
+}
+
+/// What stands at the right of a line.
+fn tail(view: &View<'_>, row: &Row) -> String {
+    match &row.tail {
+        Tail::None => String::new(),
+        Tail::At(at) => view.seconds(*at),
+        Tail::Words(words) => words.clone(),
+    }
+}
+
 fn draw_row(view: &View<'_>, row: &Row, area: Rect, buffer: &mut Buffer) {
-    let (style, at): (Style, Option<_>) = match &row.kind {
-        Kind::Heading => {
-            let rule =
-                Rule::new().title(&row.words).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
-            (&rule).render(area, buffer);
-            return;
-        }
-        Kind::Plain => (view.style(Role::Text), None),
-        Kind::Muted => (view.style(Role::Muted), None),
-        Kind::Action => (view.style(Role::Link), None),
-        Kind::Fix(role) => (view.style(*role), None),
-        Kind::Against(at) => (view.style(Role::Ok), Some(*at)),
-        Kind::For(at) | Kind::Line(at) | Kind::Trail(at) => (view.style(Role::Text), Some(*at)),
+    let tail = tail(view, row);
+    let Kind::Words(role) = row.kind else {
+        let rule = Rule::new().title(&row.words).note(&tail).style(view.style(Role::Border));
+        let rule = rule.title_style(view.style(Role::Muted)).note_style(view.style(Role::Faint));
+        return (&rule).render(area, buffer);
     };
-    let time = at.map(|at| view.seconds(at)).unwrap_or_default();
-    let room = area.width.saturating_sub(2 + width(&time));
-    put(buffer, area.x + 1, area.y, room, &Line::styled(cut(&row.words, room).into_owned(), style));
-    let x = area.right().saturating_sub(width(&time) + 1);
-    put(buffer, x, area.y, width(&time), &Line::styled(time, view.style(Role::Faint)));
+    let at = before(row);
+    if let Some((mark, role)) = &row.mark {
+        put(buffer, area.x + 1, area.y, width(mark), &Line::styled(mark.as_str(), view.style(*role)));
+    }
+    let room = area.width.saturating_sub(at + behind(view, row));
+    put(buffer, area.x + at, area.y, room, &Line::styled(cut(&row.words, room).into_owned(), view.style(role)));
+    let x = area.right().saturating_sub(width(&tail) + 1);
+    put(buffer, x, area.y, width(&tail), &Line::styled(tail, view.style(Role::Faint)));
 }

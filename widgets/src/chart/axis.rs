@@ -1,7 +1,8 @@
 //! The line under a plot: times and marks written into one rule without running into each other.
 //!
 //! Marks are placed first, then times, each only where a blank of rule stays on both sides: a label
-//! that does not fit is left out rather than written over another.
+//! that does not fit is left out rather than written over another. No label covers another mark's sign;
+//! marks in one column share it. Behind the plot's end a mark's words may go on, where there is room.
 
 use super::{Mark, Span};
 use crate::text::{cut, width};
@@ -27,13 +28,20 @@ pub(super) struct Piece {
     pub(super) kind: Kind,
 }
 
-/// The words on a line of `columns` columns.
-pub(super) fn pieces(span: Span, columns: u16, marks: &[Mark<'_>], times: &[(i64, &str)]) -> Vec<Piece> {
+impl Piece {
+    /// The first column behind it.
+    fn end(&self) -> u16 {
+        self.column + width(&self.words)
+    }
+}
+
+/// The words on a line of `columns` columns; those of marks may reach up to `room`.
+pub(super) fn pieces(span: Span, columns: u16, room: u16, marks: &[Mark<'_>], times: &[(i64, &str)]) -> Vec<Piece> {
+    let signs: Vec<(u16, &str)> =
+        marks.iter().filter_map(|mark| Some((span.column(mark.t, columns)?, mark.label))).collect();
     let mut pieces = Vec::new();
-    for mark in marks {
-        if let Some(at) = span.column(mark.t, columns) {
-            place_mark(&mut pieces, at, mark.label, columns);
-        }
+    for (at, label) in &signs {
+        place_mark(&mut pieces, &signs, *at, label, room.max(columns));
     }
     for (t, label) in times {
         if let Some(at) = span.column(*t, columns) {
@@ -44,14 +52,20 @@ pub(super) fn pieces(span: Span, columns: u16, marks: &[Mark<'_>], times: &[(i64
 }
 
 /// Behind its sign where there is room, else before it, else the sign alone.
-fn place_mark(pieces: &mut Vec<Piece>, at: u16, label: &str, columns: u16) {
+fn place_mark(pieces: &mut Vec<Piece>, signs: &[(u16, &str)], at: u16, label: &str, room: u16) {
     let label = cut(label, MARK_WIDTH);
-    let needed = width(&label) + 1;
-    let behind = (at, format!("{MARK_SIGN}{label}"));
-    let before = ((at + 1).checked_sub(needed), format!("{label}{MARK_SIGN}"));
-    let places = [Some(behind), before.0.map(|column| (column, before.1)), Some((at, MARK_SIGN.to_string()))];
-    let fitting =
-        places.into_iter().flatten().find(|(column, words)| is_free(pieces, *column, width(words), columns, 0));
+    let is_shared = pieces.iter().any(|piece| (piece.column..piece.end()).contains(&at));
+    let (sign, own) = if is_shared { (String::new(), 0) } else { (MARK_SIGN.to_string(), 1) };
+    let behind = (at + 1 - own, format!("{sign}{label}"));
+    let before = ((at + own).checked_sub(width(&label) + own), format!("{label}{sign}"));
+    let places = [Some(behind), before.0.map(|column| (column, before.1)), Some((at, sign))];
+    let covers_another = |column: u16, needed: u16| {
+        signs.iter().any(|(other, _)| *other != at && (column..column.saturating_add(needed)).contains(other))
+    };
+    let fitting = places.into_iter().flatten().find(|(column, words)| {
+        let needed = width(words);
+        needed > 0 && !covers_another(*column, needed) && is_free(pieces, *column, needed, room, 0)
+    });
     if let Some((column, words)) = fitting {
         pieces.push(Piece { column, words, kind: Kind::Mark });
     }
@@ -70,11 +84,7 @@ fn place_time(pieces: &mut Vec<Piece>, at: u16, label: &str, columns: u16) {
 /// True when the place lies on the line and `distance` columns from every piece.
 fn is_free(pieces: &[Piece], column: u16, needed: u16, columns: u16, distance: u16) -> bool {
     let end = column.saturating_add(needed);
-    end <= columns
-        && pieces.iter().all(|piece| {
-            let piece_end = piece.column + width(&piece.words);
-            end + distance <= piece.column || piece_end + distance <= column
-        })
+    end <= columns && pieces.iter().all(|piece| end + distance <= piece.column || piece.end() + distance <= column)
 }
 
 #[cfg(test)]
@@ -85,7 +95,7 @@ mod tests {
 
     fn line(marks: &[Mark<'_>], times: &[(i64, &str)]) -> String {
         let mut cells = vec!['-'; 40];
-        for piece in pieces(SPAN, 40, marks, times) {
+        for piece in pieces(SPAN, 40, 40, marks, times) {
             for (place, c) in piece.words.chars().enumerate() {
                 cells[usize::from(piece.column) + place] = c;
             }
@@ -104,6 +114,17 @@ mod tests {
         let mark = |t| Mark { t, label: "deploy" };
         let shown = line(&[mark(18), mark(38)], &[(20, "14:10"), (5, "14:02")]);
         assert_eq!(shown, "---14:02----------^deploy-------deploy^-");
+    }
+
+    #[test]
+    fn marks_near_each_other_and_near_the_end_keep_their_words() {
+        let marks = [Mark { t: 36, label: "onset" }, Mark { t: 33, label: "deploy" }];
+        assert_eq!(line(&marks, &[]), format!("{}deploy^--^---", "-".repeat(27)), "the sign of the other stays");
+        let words = |room| pieces(SPAN, 40, room, &marks, &[]).into_iter().map(|piece| (piece.column, piece.words));
+        let behind: Vec<_> = words(55).collect();
+        assert_eq!(behind, [(36, "^onset".to_owned()), (27, "deploy^".to_owned())], "words go on behind the plot");
+        let one = [Mark { t: 20, label: "onset" }, Mark { t: 20, label: "deploy" }];
+        assert_eq!(line(&one, &[]), format!("{}deploy^onset{}", "-".repeat(14), "-".repeat(14)), "one sign for both");
     }
 
     #[test]

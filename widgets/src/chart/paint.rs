@@ -209,7 +209,9 @@ fn horizontal_axis(chart: &Chart<'_>, frame: &Frame, buffer: &mut Buffer) {
     for x in plot.left()..plot.right() {
         put(buffer, x, plot.bottom(), BASE, chart.style.axis);
     }
-    for piece in axis::pieces(chart.span, plot.width, chart.marks, chart.times) {
+    // Beside the line nothing stands below the last value: the words of a mark may go on there.
+    let room = frame.notes.0 + frame.notes.1 - plot.x.min(frame.notes.0);
+    for piece in axis::pieces(chart.span, plot.width, room, chart.marks, chart.times) {
         let style = match piece.kind {
             Kind::Time => chart.style.label,
             Kind::Mark => chart.style.mark,
