@@ -36,6 +36,7 @@ pub mod routes;
 pub mod secret_place;
 pub mod series;
 mod server;
+mod sqlite;
 pub mod store;
 pub mod toml_source;
 mod words;
