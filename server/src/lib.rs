@@ -39,6 +39,7 @@ pub mod score;
 pub mod secret_place;
 pub mod series;
 mod server;
+mod sqlite;
 pub mod store;
 pub mod templates;
 pub mod toml_source;

@@ -87,8 +87,9 @@ pub struct Embedded(Arc<Connections>);
 
 #[derive(Debug)]
 struct Connections {
-    writer: Mutex<Connection>,
+    // Before the writer: the last one to close the file empties its log, and whoever only reads cannot.
     readers: Vec<Mutex<Connection>>,
+    writer: Mutex<Connection>,
     turn: AtomicUsize,
     clock: Clock,
 }
@@ -142,8 +143,9 @@ impl Embedded {
         shape::batch(&writes)?;
         let connections = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || {
+            let ready = writes.iter().map(rows::Ready::new).collect::<Result<Vec<_>, _>>()?;
             let now = connections.clock.now();
-            rows::write(&mut connections.writer(), &writes, now)
+            rows::write(&mut connections.writer(), &ready, now)
         })
         .await
         .unwrap_or_else(|_| Err(DocumentsError::Unknown("its writer ended".to_owned())))
@@ -380,7 +382,7 @@ mod tests {
         let seen = store.at_one_moment(|moment| {
             let before = ids(moment, None)?;
             let write = leave("c", Expect::Absent, fields(3));
-            rows::write(&mut other.0.writer(), &[write], Timestamp::from_millis(7))?;
+            rows::write(&mut other.0.writer(), &[rows::Ready::new(&write)?], Timestamp::from_millis(7))?;
             Ok::<_, DocumentsError>([before, ids(moment, Some("users"))?, ids(moment, Some("others"))?])
         });
         let both = ["a", "b"].map(str::to_owned).to_vec();

@@ -143,6 +143,13 @@ pub struct Rank {
     pub words: Vec<String>,
 }
 
+impl Collection {
+    /// True when its documents move: their keys hold ids. Two of them can become one.
+    pub fn moves(&self) -> bool {
+        self.id.is_some() || self.name.contains(OWNER)
+    }
+}
+
 impl DataMap {
     /// Reads a map; `file` is its name in what is told of problems.
     ///

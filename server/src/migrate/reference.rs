@@ -14,7 +14,7 @@ mod rewrite;
 pub use clash::{Clash, Outcome, Stays, of_documents};
 pub use mapping::{Mapping, MappingError};
 pub use owner::{owner, people};
-pub use rewrite::{ARCHIVED, Change, Changed, Rewritten, rewrite};
+pub use rewrite::{ARCHIVED, Change, Changed, Rewritten, rewrite, turn};
 
 use std::borrow::Cow;
 

@@ -16,10 +16,9 @@ mod write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rand::Rng;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Timestamp};
@@ -32,20 +31,20 @@ use super::{
 use crate::alerts::AlertState;
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
+use crate::sqlite;
 use write::Writer;
 
 /// Connections that read, so that a long list does not hold up a short look.
 const READERS: usize = 4;
-/// How long a statement waits for a lock: only another program (a backup) can hold one.
-const BUSY: Duration = Duration::from_secs(5);
 /// Compiled statements kept by each connection: more than this module has.
 const STATEMENTS: usize = 128;
 
 /// `stella.db` in a data folder that nobody else may use meanwhile.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Mutex<Writer>,
+    // Before the writer: the last one to close the file empties its log, and whoever only reads cannot.
     readers: Vec<Mutex<Connection>>,
+    writer: Mutex<Writer>,
     turn: AtomicUsize,
     _lock: FolderLock,
 }
@@ -91,7 +90,7 @@ fn fresh_epoch(now: Timestamp) -> u64 {
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
     let set =
         |name: &str, value: &str| connection.pragma_update(None, name, value).map_err(doing("set up the database"));
-    connection.busy_timeout(BUSY).map_err(doing("set up the database"))?;
+    connection.busy_timeout(sqlite::BUSY).map_err(doing("set up the database"))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     set("journal_mode", "wal")?;
     set("synchronous", "full")?;
@@ -116,11 +115,7 @@ fn check(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn reader(file: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(doing("open the database"))?;
-    connection.busy_timeout(BUSY).map_err(doing("open the database"))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    sqlite::reader(file, STATEMENTS).map_err(doing("open the database"))
 }
 
 /// Names what was tried when the database refuses.

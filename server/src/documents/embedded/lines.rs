@@ -61,7 +61,7 @@ impl Embedded {
                 continue;
             }
             let write = parse(&buffer).map_err(wrong)?;
-            match rows::write_one(&tx, &write, now) {
+            match rows::Ready::new(&write).and_then(|write| rows::write_one(&tx, &write, now)) {
                 Ok(Written::Done(_)) => taken += 1,
                 Ok(_) => return Err(wrong("its document is there already".to_owned())),
                 Err(DocumentsError::Refused(why)) => return Err(wrong(why)),

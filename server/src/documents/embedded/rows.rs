@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 use serde_json::Value;
 use stella_protocol::Timestamp;
@@ -13,9 +12,8 @@ use super::{JournalEntry, OpenError, WriteKind};
 use crate::documents::{
     Document, DocumentKey, DocumentPage, DocumentWrite, DocumentsError, Expect, Leave, Written, shape,
 };
+use crate::sqlite;
 
-/// How long a statement waits for another program's lock.
-const BUSY: Duration = Duration::from_secs(5);
 /// Compiled statements kept by each connection: more than this module has.
 const STATEMENTS: usize = 32;
 /// Longest page of a scan, in bytes of its documents as text: what a reader holds at once, about four times as
@@ -49,7 +47,7 @@ CREATE TABLE writes (
 
 pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
     let mut connection = Connection::open(file).map_err(doing("open the document store"))?;
-    connection.busy_timeout(BUSY).map_err(doing("set up the document store"))?;
+    connection.busy_timeout(sqlite::BUSY).map_err(doing("set up the document store"))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     for (name, value, kept) in [("journal_mode", "wal", "Text(\"wal\")"), ("synchronous", "full", "Integer(2)")] {
         connection.pragma_update(None, name, value).map_err(doing("set up the document store"))?;
@@ -68,11 +66,7 @@ pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
 }
 
 pub(super) fn reader(file: &Path) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(doing("open the document store"))?;
-    connection.busy_timeout(BUSY).map_err(doing("open the document store"))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    sqlite::reader(file, STATEMENTS).map_err(doing("open the document store"))
 }
 
 fn doing(doing: &'static str) -> impl Fn(rusqlite::Error) -> OpenError {
@@ -158,7 +152,7 @@ pub(super) fn scan(
         }
         let (id, version, fields) = columns(row).map_err(|error| unavailable(&error))?;
         bytes += fields.len();
-        page.documents.push(document(DocumentKey::new(collection, id), version, &fields)?);
+        page.documents.push(document(DocumentKey::new(collection, id), version, fields)?);
     }
     Ok(page)
 }
@@ -178,13 +172,13 @@ pub(super) fn each<E: From<DocumentsError>>(
     while let Some(row) = rows.next().map_err(failed)? {
         let (id, version, fields) = columns(row).map_err(failed)?;
         let collection: String = row.get(3).map_err(failed)?;
-        give(document(DocumentKey::new(collection, id), version, &fields)?)?;
+        give(document(DocumentKey::new(collection, id), version, fields)?)?;
     }
     Ok(())
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<(String, i64, String)> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+fn columns<'r>(row: &'r Row<'_>) -> rusqlite::Result<(String, i64, &'r str)> {
+    Ok((row.get(0)?, row.get(1)?, row.get_ref(2)?.as_str()?))
 }
 
 pub(super) fn count(connection: &Connection, collection: &str) -> Result<u64, DocumentsError> {
@@ -239,10 +233,31 @@ pub(super) fn absent(connection: &Connection, collection: &str) -> Result<Vec<St
     wrong.map_or(Ok(ids), Err)
 }
 
+/// A write, and the text that it leaves: made before anybody holds the lock.
+#[derive(Debug)]
+pub(super) struct Ready<'w> {
+    write: &'w DocumentWrite,
+    after: Option<String>,
+}
+
+impl<'w> Ready<'w> {
+    /// Makes the text.
+    ///
+    /// # Errors
+    /// When what it leaves cannot be kept.
+    pub(super) fn new(write: &'w DocumentWrite) -> Result<Self, DocumentsError> {
+        let after = match &write.leave {
+            Leave::Fields(fields) => Some(text(fields)?),
+            Leave::Nothing => None,
+        };
+        Ok(Self { write, after })
+    }
+}
+
 /// Does all of `writes`, or none when one meets something else than it expects.
 pub(super) fn write(
     connection: &mut Connection,
-    writes: &[DocumentWrite],
+    writes: &[Ready<'_>],
     now: Timestamp,
 ) -> Result<Vec<Written>, DocumentsError> {
     let tx = begin(connection)?;
@@ -273,7 +288,7 @@ pub(super) fn commit(tx: Transaction<'_>) -> Result<(), DocumentsError> {
 
 pub(super) fn write_one(
     tx: &Transaction<'_>,
-    write: &DocumentWrite,
+    Ready { write, after }: &Ready<'_>,
     now: Timestamp,
 ) -> Result<Written, DocumentsError> {
     let before = version(tx, &write.key)?;
@@ -284,10 +299,6 @@ pub(super) fn write_one(
     if before != expected {
         return Ok(Written::Conflict(get(tx, &write.key)?.map(Box::new)));
     }
-    let after = match &write.leave {
-        Leave::Fields(fields) => Some(text(fields)?),
-        Leave::Nothing => None,
-    };
     put(tx, &write.key, before, after.as_deref(), now).map_err(|error| unavailable(&error)).map(Written::Done)
 }
 

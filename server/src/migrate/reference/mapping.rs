@@ -1,6 +1,6 @@
 //! Which id becomes which: made once, by a plan, and never changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::migrate::form::{self, HashId};
 
@@ -26,12 +26,12 @@ pub enum MappingError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// By the old id, in lower case where case says nothing.
-    ids: BTreeMap<String, HashId>,
-    pseudonyms: BTreeMap<String, String>,
+    ids: HashMap<String, HashId>,
+    pseudonyms: HashMap<String, String>,
     /// Ids that are somebody's and do not change.
-    stay: BTreeSet<String>,
+    stay: HashSet<String>,
     /// Ids without a user whose documents are archived, as they are compared.
-    archived: BTreeSet<String>,
+    archived: HashSet<String>,
 }
 
 impl Mapping {

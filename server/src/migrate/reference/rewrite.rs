@@ -62,20 +62,8 @@ pub struct Change {
 
 /// The document with every id that the mapping has a target for replaced.
 pub fn rewrite(map: &DataMap, collection: &Collection, document: &Document, mapping: &Mapping) -> Rewritten {
-    let mut work = Work {
-        users: &map.users.collection,
-        mapping,
-        policy: &collection.clash,
-        before: if collection.places.iter().any(|declared| declared.place.is_unique()) {
-            document.fields.clone()
-        } else {
-            BTreeMap::new()
-        },
-        after: document.fields.clone(),
-        changes: Vec::new(),
-        clashes: Vec::new(),
-        archived: false,
-    };
+    let mut work = Work::new(map, collection, mapping, document.fields.clone());
+    work.before = arrays(collection, &document.fields);
     let key = work.key(collection, &document.key);
     for declared in &collection.places {
         work.values(declared);
@@ -96,12 +84,40 @@ pub fn rewrite(map: &DataMap, collection: &Collection, document: &Document, mapp
     work.done(key)
 }
 
+/// The same of a document that nobody needs any more as it was: where nothing of it can clash, its fields become those of
+/// what it becomes, without a copy. One that stays as it is keeps them.
+pub fn turn(map: &DataMap, collection: &Collection, document: &mut Document, mapping: &Mapping) -> Rewritten {
+    let can_clash = |declared: &Declared| declared.place.is_unique() || declared.place.steps().contains(&Step::Key);
+    if mapping.archives_any() || collection.moves() || collection.places.iter().any(can_clash) {
+        return rewrite(map, collection, document, mapping);
+    }
+    let mut work = Work::new(map, collection, mapping, std::mem::take(&mut document.fields));
+    for declared in &collection.places {
+        work.values(declared);
+    }
+    if work.changes.is_empty() {
+        document.fields = work.after;
+        return Rewritten::Same;
+    }
+    work.done(document.key.clone())
+}
+
+/// The fields of a document in which its sets stand.
+fn arrays(collection: &Collection, fields: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let sets = collection.places.iter().filter(|declared| declared.place.is_unique());
+    let names = sets.filter_map(|declared| match declared.place.steps().first() {
+        Some(Step::Field(name)) => fields.get_key_value(name),
+        _ => None,
+    });
+    names.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 struct Work<'w> {
     users: &'w str,
     mapping: &'w Mapping,
     policy: &'w ClashPolicy,
-    /// As it was, but for items that were dropped: the items of its arrays stand beside those of `after`. Empty where
-    /// no place is a set.
+    /// The fields with sets as they were, but for items that were dropped: the items of their arrays stand beside those
+    /// of `after`.
     before: BTreeMap<String, Value>,
     after: BTreeMap<String, Value>,
     changes: Vec<Change>,
@@ -109,7 +125,25 @@ struct Work<'w> {
     archived: bool,
 }
 
-impl Work<'_> {
+impl<'w> Work<'w> {
+    fn new(
+        map: &'w DataMap,
+        collection: &'w Collection,
+        mapping: &'w Mapping,
+        fields: BTreeMap<String, Value>,
+    ) -> Self {
+        Self {
+            users: &map.users.collection,
+            mapping,
+            policy: &collection.clash,
+            before: BTreeMap::new(),
+            after: fields,
+            changes: Vec::new(),
+            clashes: Vec::new(),
+            archived: false,
+        }
+    }
+
     fn changed(&mut self, path: &str, from: &str, to: &str) {
         let owned = |text: &str| Text::new(text.to_owned());
         self.changes.push(Change { path: owned(path), from: owned(from), to: owned(to) });

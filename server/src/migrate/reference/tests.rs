@@ -36,6 +36,9 @@ name = "talks"
 id = "{userId}_{rest}"
 refs = ["userId", "with[]"]
 archive = "status = archived"
+[[collection]]
+name = "notes"
+refs = ["userId", "with[].u"]
 "#;
 
 const ANA: &str = "ana_example_com";
@@ -89,6 +92,25 @@ fn parked(path: &str, fields: Value) -> Vec<Clash> {
     match rewritten(&document(path, fields)) {
         Rewritten::Parked(clashes) => clashes,
         other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_document_that_is_turned_becomes_what_it_is_rewritten_to_and_one_that_stays_keeps_its_fields() {
+    let map = map();
+    for (path, fields) in [
+        ("notes/n", json!({"userId": ANA, "with": [{"u": GOOGLE}, {"u": STRANGER}], "title": "t"})),
+        ("notes/n", json!({"userId": STRANGER, "with": [{"u": new_ana()}]})),
+        (AT, json!({"s": [{"type": "user", "id": ANA}, {"type": "user", "id": GOOGLE}]})),
+        (AT, json!({"votes": {ANA: 1, GOOGLE: 2}})),
+        ("network/n", json!({"by": GOOGLE})),
+    ] {
+        let before = document(path, fields);
+        let collection = map.collection(&before.key.collection).unwrap();
+        let mut turned = before.clone();
+        let becomes = turn(&map, collection, &mut turned, &mapping());
+        assert_eq!(becomes, rewritten(&before), "{path}");
+        assert!(turned == before || matches!(becomes, Rewritten::Changed(_)), "{path}");
     }
 }
 

@@ -12,7 +12,7 @@ use stella_protocol::{MigrationId, Text};
 
 use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Fields, Hand, target};
-use super::copy::lanes::{settle, told};
+use super::copy::lanes::settle;
 use super::copy::tally::Tally;
 use super::ledger::{Batch, BatchDone, Fold, How, NewTrouble, Pass, Reach, WrittenDocument, content_digest};
 use super::own::{Own, Piece, batch_of, pieces, write_piece};
@@ -347,8 +347,7 @@ impl Done {
     /// Tells the ledger: up to this document, after so many more; None: to the end of the batch.
     async fn told(self, run: &Run, upto: Option<(String, usize)>, collection: &str) -> Result<(), Ended> {
         let upto = upto.map(|(id, documents)| Reach::Upto { id, documents: documents as u64 });
-        settle(run, self.end(run, upto.unwrap_or(Reach::End))).await?;
-        told(run, PhaseName::CutOver, collection).await
+        settle(run, self.end(run, upto.unwrap_or(Reach::End)), collection).await
     }
 
     pub(super) fn end(self, run: &Run, reach: Reach) -> BatchDone {

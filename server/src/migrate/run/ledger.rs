@@ -29,12 +29,13 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stella_protocol::MigrationId;
+
+use crate::sqlite;
 
 pub use answers::{Answers, Decide};
 pub use asked::Side;
@@ -50,13 +51,11 @@ pub use written::{Back, How, Standing, WrittenBack, WrittenDocument};
 
 /// Connections that read, so that a page for a person does not hold up the runner's look.
 const READERS: usize = 2;
-/// How long a statement waits for a lock: only another program (a backup) can hold one.
-const BUSY: Duration = Duration::from_secs(5);
 /// Compiled statements kept by each connection: more than this module has.
 const STATEMENTS: usize = 96;
-/// Pages of the database that the writer keeps in memory, in KiB (negative for `SQLite`): how large the file is
-/// makes no difference.
-const CACHE_KIB: i32 = -8192;
+/// Pages of the database that the writer may keep in memory, in KiB, however large the file is: a batch settles
+/// rows all over it.
+const WRITER_KIB: u32 = 4096;
 /// Only the owner may enter.
 const OWNER_ONLY_FOLDER: u32 = 0o700;
 /// Only the owner may read and write.
@@ -93,8 +92,9 @@ pub enum LedgerError {
 /// The ledger of one migration.
 #[derive(Debug)]
 pub struct Ledger {
-    writer: Mutex<Connection>,
+    // Before the writer: the last one to close the file empties its log, and whoever only reads cannot.
     readers: Vec<Mutex<Connection>>,
+    writer: Mutex<Connection>,
     path: PathBuf,
 }
 
@@ -281,9 +281,9 @@ fn held(limit: usize) -> usize {
 
 fn prepare(connection: &Connection) -> Result<(), LedgerError> {
     let doing = || doing("set up the ledger");
-    connection.busy_timeout(BUSY).map_err(doing())?;
+    connection.busy_timeout(sqlite::BUSY).map_err(doing())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(doing())?;
+    sqlite::keep_pages(connection, WRITER_KIB).map_err(doing())?;
     for (name, value) in [("journal_mode", "wal"), ("synchronous", "normal")] {
         connection.pragma_update(None, name, value).map_err(doing())?;
     }
@@ -292,11 +292,7 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 }
 
 fn reader(file: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(doing("open the ledger"))?;
-    connection.busy_timeout(BUSY).map_err(doing("open the ledger"))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    sqlite::reader(file, STATEMENTS).map_err(doing("open the ledger"))
 }
 
 /// Names what was tried when the database refuses.

@@ -6,7 +6,7 @@
 use stella_protocol::migration::PhaseName;
 
 use super::copy::hand::Fields;
-use super::copy::lanes::{settle, told};
+use super::copy::lanes::settle;
 use super::cutover::Done;
 use super::ledger::{Batch, How, Pass, Reach, WrittenDocument, content_digest};
 use super::site::reach::Put;
@@ -114,8 +114,7 @@ pub async fn write_piece(run: &Run, own: Own, pass: Pass, number: u64, piece: &P
             // The plan counts documents that it changes or moves, and these are neither.
             done.counts.done = 0;
         }
-        settle(run, done).await?;
-        told(run, pass.phase, &batch.collection).await?;
+        settle(run, done, &batch.collection).await?;
         if is_last {
             return Ok(());
         }

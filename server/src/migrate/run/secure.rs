@@ -10,7 +10,7 @@ use stella_protocol::migration::{Counts, PhaseName, TroubleKind};
 use super::backup::Backup;
 use super::copy::batch::{Bench, Mode};
 use super::copy::hand::{Deed, Hand, target};
-use super::copy::lanes::{settle, told};
+use super::copy::lanes::settle;
 use super::copy::tally::Tally;
 use super::ledger::{Batch, BatchDone, Fold, Pass, Reach, content_digest};
 use super::site::walk::PAGE;
@@ -51,8 +51,7 @@ pub async fn secure(run: &Run) -> Result<Event, Ended> {
         for batch in batches {
             run.check()?;
             let done = one(run, &bench, &backup, &batch).await?;
-            settle(run, done).await?;
-            told(run, PhaseName::Backup, &batch.collection).await?;
+            settle(run, done, &batch.collection).await?;
         }
     }
     let now = run.site.clock.now();

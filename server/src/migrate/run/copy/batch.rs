@@ -6,15 +6,15 @@
 //! What is written goes out in writes as large as the store takes, and each is told to the ledger as soon as it
 //! is answered. Between two of them it ends when somebody asked for that; the rest of the batch is undone then.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stella_protocol::migration::PhaseName;
 
-use super::hand::{Asked, Deed, Hand, Work, target};
+use super::hand::{Asked, Deed, Hand, Work, decide, decide_in_place, target};
 use super::known::Known;
-use super::lanes::told;
+use super::lanes::settle;
 use super::tally::{Tally, Told};
 use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
 use crate::migrate::Rewritten;
@@ -110,8 +110,7 @@ impl Bench {
     /// Tells the ledger what was done since it was last told.
     async fn settle(&self, run: &Run, tally: &mut Tally, reach: Reach) -> Result<(), Ended> {
         let Some(done) = tally.part(self.pass, reach, run.site.clock.now()) else { return Ok(()) };
-        super::lanes::settle(run, done).await?;
-        told(run, self.pass.phase, tally.collection()).await
+        settle(run, done, tally.collection()).await
     }
 
     /// Documents that were to be written and are not there any more need nothing.
@@ -123,7 +122,7 @@ impl Bench {
         documents: &[Document],
         tally: &mut Tally,
     ) -> Result<(), Ended> {
-        let there: BTreeMap<&str, u64> =
+        let there: HashMap<&str, u64> =
             documents.iter().map(|document| (document.key.id.as_str(), document.version)).collect();
         let (collection, from, to) = (batch.collection.clone(), after.clone(), upto.clone());
         let changing = run.ask(move |ledger| ledger.changing_in(&collection, from.as_deref(), &to)).await?;
@@ -140,7 +139,7 @@ impl Bench {
         run: &Run,
         batch: &Batch,
         (mut after, upto): (Option<String>, String),
-        there: &BTreeMap<&str, u64>,
+        there: &HashMap<&str, u64>,
     ) -> Result<(), Ended> {
         let mut as_seen = 0;
         loop {
@@ -164,25 +163,12 @@ impl Bench {
     /// # Errors
     /// When the store or the ledger does not answer; when it is to end, between two writes.
     pub async fn page(&self, run: &Run, documents: Vec<Document>, tally: &mut Tally) -> Result<(), Ended> {
-        let hand = Arc::clone(&self.hand);
-        let rewritten = apart(move || {
-            Ok(documents.into_iter().map(|one| (hand.rewritten(&one), one)).collect::<Vec<(Rewritten, Document)>>())
-        })
-        .await?;
-        let mut asked = Vec::with_capacity(rewritten.len());
-        for (rewritten, document) in rewritten {
-            if tally.is_of_a_batch() && target(&document, &rewritten).is_some() {
-                run.check()?;
-            }
-            asked.push(self.asked(run, document, rewritten).await?);
-        }
-        let hand = Arc::clone(&self.hand);
-        let deeds: Vec<(Asked, Deed)> = apart(move || {
-            let known = Known::of(&hand, asked.iter().map(|asked| &asked.document))?;
-            let deed = |mut asked: Asked| hand.deed(&mut asked, &known).map(|deed| (asked, deed));
-            asked.into_iter().map(deed).collect::<Result<_, _>>()
-        })
-        .await?;
+        let deeds = if documents.iter().any(|one| self.hand.moves(one)) {
+            self.deeds_of_moving(run, documents, tally).await?
+        } else {
+            let (hand, is_written) = (Arc::clone(&self.hand), self.mode == Mode::Write);
+            apart(move || decide_in_place(&hand, documents, is_written)).await?
+        };
         tally.claim_pending();
         for (asked, deed) in deeds {
             let touched = |key: &DocumentKey| tally.claimed.contains(key);
@@ -196,6 +182,29 @@ impl Bench {
             self.take(run, asked, deed, tally).await?;
         }
         Ok(())
+    }
+
+    /// What is to be done with documents that may stand elsewhere then.
+    async fn deeds_of_moving(
+        &self,
+        run: &Run,
+        documents: Vec<Document>,
+        tally: &Tally,
+    ) -> Result<Vec<(Asked, Deed)>, Ended> {
+        let hand = Arc::clone(&self.hand);
+        let rewritten = apart(move || {
+            Ok(documents.into_iter().map(|one| (hand.rewritten(&one), one)).collect::<Vec<(Rewritten, Document)>>())
+        })
+        .await?;
+        let mut asked = Vec::with_capacity(rewritten.len());
+        for (rewritten, document) in rewritten {
+            if tally.is_of_a_batch() && target(&document, &rewritten).is_some() {
+                run.check()?;
+            }
+            asked.push(self.asked(run, document, rewritten).await?);
+        }
+        let hand = Arc::clone(&self.hand);
+        apart(move || decide(&hand, asked)).await
     }
 
     async fn asked(&self, run: &Run, document: Document, rewritten: Rewritten) -> Result<Asked, Ended> {

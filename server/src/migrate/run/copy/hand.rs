@@ -12,7 +12,8 @@ use stella_protocol::migration::TroubleKind;
 
 use super::known::{Held, Known};
 use crate::documents::{Document, DocumentKey, DocumentWrite, Expect, Leave};
-use crate::migrate::reference::{Changed, Clash, Outcome, Stays, of_documents, rewrite};
+use crate::migrate::map::Collection;
+use crate::migrate::reference::{Changed, Clash, Outcome, Stays, of_documents, rewrite, turn};
 use crate::migrate::run::backup::Backup;
 use crate::migrate::run::ledger::{How, Ledger, Standing, WrittenDocument, content, content_digest};
 use crate::migrate::run::site::Ended;
@@ -40,7 +41,8 @@ pub struct Hand {
 /// A document, and what its new place holds when it has to move.
 #[derive(Debug)]
 pub struct Asked {
-    /// The document as it was read.
+    /// The document as it was read. Of one that is written in place and is in the backup as it is, the fields may be
+    /// gone.
     pub document: Document,
     /// What it becomes. Of what is to be written, [`Hand::deed`] takes the fields out.
     pub rewritten: Rewritten,
@@ -110,6 +112,22 @@ impl Hand {
                 if self.whole.as_ref().is_some_and(moves_later) { Rewritten::Same } else { rewritten }
             }
             _ => Rewritten::Same,
+        }
+    }
+
+    /// True when a document may stand elsewhere then.
+    pub fn moves(&self, document: &Document) -> bool {
+        self.map.collection(&document.key.collection).is_some_and(Collection::moves)
+    }
+
+    /// The same as [`Self::rewritten`], of a document whose own fields nobody asks for any more: where it can, it makes
+    /// what it becomes of them, and they are gone then.
+    fn turned(&self, document: &mut Document) -> Rewritten {
+        match self.map.collection(&document.key.collection) {
+            Some(collection) if self.whole.is_none() && !is_tombstone(&document.fields) => {
+                turn(&self.map, collection, document, &self.mapping)
+            }
+            _ => self.rewritten(document),
         }
     }
 
@@ -318,6 +336,34 @@ impl Hand {
             work.images.push(document.clone());
         }
     }
+}
+
+/// What is to be done with documents. Blocks.
+///
+/// # Errors
+/// When ledger or backup cannot be read.
+pub fn decide(hand: &Hand, asked: Vec<Asked>) -> Result<Vec<(Asked, Deed)>, Ended> {
+    let known = Known::of(hand, asked.iter().map(|asked| &asked.document))?;
+    asked.into_iter().map(|asked| decided(hand, asked, &known)).collect()
+}
+
+/// The same of documents that stay where they are. When what they become is written, those that are in the backup as
+/// they are may lose their fields to it. Blocks.
+///
+/// # Errors
+/// When ledger or backup cannot be read.
+pub fn decide_in_place(hand: &Hand, documents: Vec<Document>, is_written: bool) -> Result<Vec<(Asked, Deed)>, Ended> {
+    let known = Known::of(hand, documents.iter())?;
+    let decide = |mut document: Document| {
+        let spare = is_written && known.has_image(&document);
+        let rewritten = if spare { hand.turned(&mut document) } else { hand.rewritten(&document) };
+        decided(hand, Asked { document, rewritten, there: None }, &known)
+    };
+    documents.into_iter().map(decide).collect()
+}
+
+fn decided(hand: &Hand, mut asked: Asked, known: &Known) -> Result<(Asked, Deed), Ended> {
+    hand.deed(&mut asked, known).map(|deed| (asked, deed))
 }
 
 /// The digest of a document: that of its image when it is the same version.

@@ -55,6 +55,12 @@ impl Known {
         Ok(Self { range: Some(Range { collection, first, last, standing, held }) })
     }
 
+    /// True when a document is among these, and in the backup in the version that was read.
+    pub fn has_image(&self, document: &Document) -> bool {
+        let held = self.range_of(&document.key).and_then(|range| range.held.get(&document.key.id));
+        held.is_some_and(|(version, _)| *version == document.version)
+    }
+
     fn range_of(&self, key: &DocumentKey) -> Option<&Range> {
         let is_in =
             |range: &&Range| range.collection == key.collection && range.first <= key.id && key.id <= range.last;

@@ -2,7 +2,6 @@
 //! is begun any more, and those in flight end behind the store write that they are at.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,7 +11,8 @@ use tokio::time::sleep;
 
 use super::batch::Bench;
 use crate::migrate::DataMap;
-use crate::migrate::run::ledger::{Batch, BatchDone};
+use crate::migrate::map::Collection;
+use crate::migrate::run::ledger::{Batch, BatchDone, Ledger, Progressed};
 use crate::migrate::run::site::{Ended, Run};
 
 /// Batches that are fetched at once.
@@ -82,13 +82,16 @@ async fn one(run: &Run, bench: &Bench, batch: Batch) -> (Batch, Result<(), Ended
     (batch, done)
 }
 
-/// Tells the ledger.
+/// Tells the ledger, and says how far it is by then.
 ///
 /// # Errors
 /// When it does not take it: the batch is undone then.
-pub async fn settle(run: &Run, done: BatchDone) -> Result<(), Ended> {
+pub async fn settle(run: &Run, done: BatchDone, collection: &str) -> Result<(), Ended> {
     run.check_ours()?;
-    run.ask(move |ledger| ledger.settle(&done)).await.map(drop)
+    let phase = done.pass.phase;
+    let settle = move |ledger: &Ledger| ledger.settle(&done).and_then(|_| ledger.progressed(phase));
+    say(run, run.ask(settle).await?, collection);
+    Ok(())
 }
 
 /// Says how far it is.
@@ -96,14 +99,16 @@ pub async fn settle(run: &Run, done: BatchDone) -> Result<(), Ended> {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn told(run: &Run, phase: PhaseName, collection: &str) -> Result<(), Ended> {
-    let so_far = run.ask(move |ledger| ledger.progressed(phase)).await?;
-    run.voice.at(so_far.documents.0, so_far.documents.1, collection);
-    run.voice.batches(so_far.batches, so_far.at);
+    say(run, run.ask(move |ledger| ledger.progressed(phase)).await?, collection);
     Ok(())
 }
 
-/// True for collections whose documents move: two of theirs can become one, so they go one after the other.
-fn moves(map: &Arc<DataMap>, name: &str) -> bool {
-    let declared = map.collections.iter().find(|one| one.name == name);
-    declared.is_some_and(|one| one.id.is_some() || one.name.contains("{userId}"))
+fn say(run: &Run, so_far: Progressed, collection: &str) {
+    run.voice.at(so_far.documents.0, so_far.documents.1, collection);
+    run.voice.batches(so_far.batches, so_far.at);
+}
+
+/// Batches of collections whose documents move go one after the other.
+fn moves(map: &DataMap, name: &str) -> bool {
+    map.collections.iter().find(|one| one.name == name).is_some_and(Collection::moves)
 }

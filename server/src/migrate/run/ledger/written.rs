@@ -168,6 +168,7 @@ pub(super) fn put_written(tx: &Transaction<'_>, done: &BatchDone) -> Result<u64,
     let mut last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM written")?.query_row([], |row| row.get(0))?;
     let mut standing = tx.prepare_cached("SELECT 1 FROM written WHERE collection = ?1 AND id = ?2 AND back IS NULL")?;
+    let any_known = any_between(tx, &done.written)?;
     let mut statement = tx.prepare_cached(
         "INSERT INTO written (collection, id, number, phase, round, batch, version, how, made, source,
                               source_version, at)
@@ -182,7 +183,7 @@ pub(super) fn put_written(tx: &Transaction<'_>, done: &BatchDone) -> Result<u64,
     let phase = word(&done.pass.phase, "a document written")?;
     for document in &done.written {
         let key = &document.key;
-        known += u64::from(standing.exists([&key.collection, &key.id])?);
+        known += u64::from(any_known && standing.exists([&key.collection, &key.id])?);
         last += 1;
         let how = match &how {
             Some((same, word)) if *same == document.how => word,
@@ -204,6 +205,17 @@ pub(super) fn put_written(tx: &Transaction<'_>, done: &BatchDone) -> Result<u64,
         ])?;
     }
     Ok(known)
+}
+
+/// True when any document between the first and the last of these was written before: mostly none was, and then none
+/// is asked for.
+fn any_between(tx: &Transaction<'_>, documents: &[WrittenDocument]) -> rusqlite::Result<bool> {
+    let keys = || documents.iter().map(|document| &document.key);
+    let (Some(first), Some(last)) = (keys().min(), keys().max()) else { return Ok(false) };
+    tx.prepare_cached(
+        "SELECT 1 FROM written WHERE (collection, id) >= (?1, ?2) AND (collection, id) <= (?3, ?4) LIMIT 1",
+    )?
+    .exists([&first.collection, &first.id, &last.collection, &last.id])
 }
 
 fn one(connection: &Connection, key: &DocumentKey) -> Result<Option<Standing>, Stop> {
