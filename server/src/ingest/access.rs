@@ -10,7 +10,7 @@ use super::{address, when};
 /// Most words behind a path that are looked at.
 const MOST_BEHIND: usize = 8;
 
-const METHODS: [&str; 7] = ["GET", "POST", "PUT", "HEAD", "PATCH", "DELETE", "OPTIONS"];
+const METHODS: [&str; 9] = ["GET", "POST", "PUT", "HEAD", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
 /// Reads `ADDRESS IDENT USER [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 200 …`; the message begins
 /// at the request.
@@ -121,7 +121,8 @@ fn status_after(text: &str) -> Option<u16> {
 
 /// `401 1 1326 234`: the answer, its details and the time taken, as numbers at the end of the line.
 fn status_at_end(text: &str) -> Option<u16> {
-    let numbers = text.rsplit(' ').take_while(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+    let numbers =
+        text.rsplit(' ').take_while(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
     numbers.take(MOST_BEHIND).skip(2).filter_map(status).last()
 }
 

@@ -59,7 +59,7 @@ const WORDS: &[(Role, &str)] = &[
         "<login <logon log|in> log|on> logging|in <signin <sign|in <sign|on <authentic <auth> authenticator> <basic|auth> \
          xauth password> passwd> passphrase passcode <credential <2fa> <mfa> <totp> <otp> two|factor second|factor \
          <pam> <sasl> <ntlm> kerberos> <ldap> admin|token access|token auth|token api|token api|key> bearer|token \
-         registration|from challenge|response challengeresponse \
+         registration|from keyboard|interactive challenge|response challengeresponse \
          anmeld passwort kennwort anmeldung mot|de|passe authentif identifiants> contraseña contrasena \
          inicio|de|sesi autentic <senha> <accesso> <acceso> wachtwoord aanmeld inlog hasło logowani парол Парол логин вход \
          авториз Авториз аутентиф Аутентиф 登录 登陆 密码 口令 认证 ログイン パスワード 認証 로그인 비밀번호",
@@ -67,7 +67,8 @@ const WORDS: &[(Role, &str)] = &[
     (
         Role::Fail,
         "<fail failed> failure> failures> invalid <incorrect <wrong> <bad> denied> unsuccessful rejected> refused> \
-         <mismatch illegal not|match not|successful not|valid not|correct no|longer|valid <violation disallowed> \
+         <mismatch illegal not|match not|successful not|valid not|correct not|allowed not|permitted doesn't|match does|not|match \
+         no|longer|valid <violation disallowed> \
          fehlgeschlagen <falsch ungültig \
          échec Échec <echec> échoué invalide incorrecte fallid <fallo> errone inválid <falha> falhou fallito errata> \
          negato> mislukt Mislukt onjuist ongeldig nieudan nieprawid błęd неверн Неверн неудач Неудач ошибк Ошибк \
@@ -164,7 +165,11 @@ pub(super) fn words(text: &str, most: usize) -> Vec<Hit> {
         let open_left = pattern.left && goes_on_left(bytes, found.start());
         let open_right = pattern.right && bytes.get(found.end()).is_some_and(u8::is_ascii_lowercase);
         let elsewhere = pattern.role == Role::Fail && fails_at_something_else(&text[found.end()..]);
-        (!open_left && !open_right && !elsewhere).then_some(Hit { role: pattern.role, start: found.start(), end: found.end() })
+        (!open_left && !open_right && !elsewhere).then_some(Hit {
+            role: pattern.role,
+            start: found.start(),
+            end: found.end(),
+        })
     });
     found.take(most).collect()
 }

@@ -182,7 +182,8 @@ pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
 /// Failures from everywhere.
 pub(crate) fn tell_everywhere(case: &Case<'_>) -> Story {
     let own = Scope::default();
-    let Attempts { story, failures, .. } = attempts(case, &OpName::nobody(), EVERYWHERE, &own, Measure::DistinctAddresses);
+    let Attempts { story, failures, .. } =
+        attempts(case, &OpName::nobody(), EVERYWHERE, &own, Measure::DistinctAddresses);
     let count = several(failures, "failed login", "failed logins");
     Story {
         summary: format!("{count} in ten minutes, more than usual, and not from one address or on one account alone."),
