@@ -24,7 +24,7 @@ use crate::rules::performance::{Said, Slowness};
 use crate::rules::probe::Probes;
 use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
-use crate::rules::{Rules, errors, health, performance};
+use crate::rules::{Rules, errors, health, performance, security};
 
 /// What a line about somebody signing in has at least one of.
 const LOGINS: Flags = Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT);
@@ -70,7 +70,7 @@ impl Engine {
             probes: Probes::new(&rules),
             pulses: Pulses::new(&rules),
             failed: Gate::new(rules.slow_window_ms),
-            knocked: Gate::new(rules.security_window_ms),
+            knocked: Gate::new(security::REMEMBERED_MS),
             rules,
         }
     }

@@ -12,6 +12,9 @@ use crate::keep::keep_fields;
 const BITS: u64 = 1 << 22;
 /// Places of a name.
 const PLACES: u32 = 3;
+/// Names after which a generation ends early: full of names that somebody invents it would know everybody.
+/// With so many, one stranger in fifty is taken for somebody else.
+const MOST: u32 = 500_000;
 
 /// The gate.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Gate {
     young: Vec<u64>,
     old: Vec<u64>,
     turned_at: i64,
+    /// Names of the young generation.
+    names: u32,
 }
 
 fn places(key: u64) -> impl Iterator<Item = (usize, u64)> {
@@ -32,9 +37,10 @@ fn places(key: u64) -> impl Iterator<Item = (usize, u64)> {
 }
 
 impl Gate {
-    /// A gate that knows whoever came in the last `generation_ms`, and forgets them after twice that.
+    /// A gate that knows whoever came in the last `generation_ms`, and forgets them after twice that; sooner
+    /// where very many came.
     pub(crate) fn new(generation_ms: i64) -> Self {
-        Self { generation_ms, young: Vec::new(), old: Vec::new(), turned_at: 0 }
+        Self { generation_ms, young: Vec::new(), old: Vec::new(), turned_at: 0, names: 0 }
     }
 
     /// Notes a name; true when it was noted before.
@@ -42,24 +48,27 @@ impl Gate {
         if self.young.is_empty() {
             (self.young, self.turned_at) = (vec![0; (BITS / 64) as usize], at);
         }
-        if at - self.turned_at >= self.generation_ms {
+        if at - self.turned_at >= self.generation_ms || self.names >= MOST {
             let gone = at - self.turned_at >= 2 * self.generation_ms;
             self.old = std::mem::replace(&mut self.young, vec![0; (BITS / 64) as usize]);
             if gone {
                 self.old = Vec::new();
             }
-            self.turned_at = at;
+            (self.turned_at, self.names) = (at, 0);
         }
         let known = |bits: &[u64]| !bits.is_empty() && places(key).all(|(word, bit)| bits[word] & bit != 0);
         let before = known(&self.young) || known(&self.old);
+        let mut fresh = false;
         for (word, bit) in places(key) {
+            fresh |= self.young[word] & bit == 0;
             self.young[word] |= bit;
         }
+        self.names += u32::from(fresh);
         before
     }
 }
 
-keep_fields!(Gate { generation_ms, young, old, turned_at });
+keep_fields!(Gate { generation_ms, young, old, turned_at, names });
 
 #[cfg(test)]
 mod tests {
@@ -81,5 +90,19 @@ mod tests {
         let mut gate = Gate::new(1000);
         let taken = (1..=500_000_u64).filter(|name| gate.knows(key::join(&[*name]), 0)).count();
         assert!(taken < 10_000, "{taken}");
+    }
+
+    #[test]
+    fn a_flood_of_names_ends_a_generation_early_and_whoever_comes_again_soon_is_still_known() {
+        let mut gate = Gate::new(i64::MAX / 4);
+        assert!(!gate.knows(key::of("ana"), 0));
+        let mut taken = 0;
+        for name in 1..=4_000_000_u64 {
+            taken += u32::from(gate.knows(key::join(&[name]), 0));
+            if name.is_multiple_of(100_000) {
+                assert!(gate.knows(key::of("ana"), 0), "{name}");
+            }
+        }
+        assert!(taken < 400_000, "{taken}");
     }
 }

@@ -47,15 +47,29 @@ const AGAIN: Prior = Prior { share: 0.2, worth: 20.0 };
 /// Whatever was seen: nobody's logins fail more often than that, or they would have no use for them.
 const MOST_FAILS: f64 = 0.3;
 const MOST_AGAIN: f64 = 0.5;
-/// Evidence fades by half in half an hour: the slowest attack that is looked for lasts as long.
-const HALF_MS: f64 = 1_800_000.0;
+/// Evidence fades by half in an hour, as what is counted for the budget does.
+const HALF_MS: f64 = 3_600_000.0;
+/// A first failure is remembered for so long at least: until its evidence has faded by half.
+pub(crate) const REMEMBERED_MS: i64 = 3_600_000;
 /// A person looks, and types, before they try again. Faster than the second number of milliseconds is a machine
 /// more often than a hand that slipped (one in two against one in twenty); faster than the first it may be one
 /// attempt that two lines tell of, which says nothing.
 const HASTE_MS: (i64, i64) = (300, 1500);
 const HASTE: [f64; 2] = [0.5, 0.05];
-/// Fewest failures where one came in haste.
+/// So does a pause as long as the one before it, within one part in sixteen; shorter pauses than this number of
+/// milliseconds are alike by chance where times are whole seconds.
+const EVEN_FROM_MS: i64 = 10_000;
+const EVEN_PART: i64 = 16;
+/// Who tries again after so many milliseconds has come back: how often a failure follows a failure says
+/// nothing about that, and a person who comes back has looked the password up.
+const VISIT_MS: i64 = 300_000;
+/// Fewest failures where one came as a machine sends it, and where each is a visit or none names an account: the usual
+/// number leaves room for somebody at their own account, who does neither.
 const HASTY_FAILURES: u32 = 3;
+const VISITS: u32 = 4;
+/// Addresses that failed once whose moment is remembered. Under a flood of them it is not: their second failure
+/// then counts as if it came at once.
+const NEWCOMERS: usize = 2000;
 /// The same account's next success says a third: whoever has one account of their own must not be able to
 /// wipe out the failures on those of others with it.
 const SAME_AGAIN: f64 = 3.0;
@@ -73,8 +87,13 @@ pub(crate) struct Door {
     failures: u32,
     /// Failures since the last success.
     run: u32,
-    /// Failures since the suspicion began that came in haste.
+    /// Of the failures since the suspicion began, those that came as a machine sends them, those that began a visit, and those of
+    /// the last visit.
     hasty: u32,
+    visits: u32,
+    in_visit: u32,
+    /// Milliseconds between the last two failures.
+    pause: i64,
     /// Accounts that were tried from the address, or addresses from which the account was, the newest first.
     others: [u64; REMEMBERED],
     /// Whose login succeeded last.
@@ -114,23 +133,47 @@ impl Door {
     /// A failure.
     pub(crate) fn fail(&mut self, llr: f64, at: i64) {
         self.page.fade(at - self.at, HALF_MS);
-        (self.failures, self.hasty) = if self.page.suspects() { (self.failures + 1, self.hasty) } else { (1, 0) };
+        if !self.page.suspects() {
+            (self.failures, self.hasty, self.visits) = (0, 0, 0);
+        }
+        self.failures += 1;
+        self.pause = if self.at > 0 { at - self.at } else { 0 };
+        if self.visits == 0 || self.comes_back(at) {
+            (self.visits, self.in_visit) = (self.visits + 1, 0);
+        }
+        self.in_visit += 1;
         self.page.add(llr, at);
         (self.at, self.run) = (at, self.run.saturating_add(1));
     }
 
-    /// A failure that tries the same again; says what its haste adds.
+    /// A failure that tries the same again; says what its haste adds, or its even pace.
     fn hurry(&mut self, at: i64) -> f64 {
         let (told_twice, by_hand) = HASTE_MS;
-        let hasty = self.at > 0 && (told_twice..by_hand).contains(&(at - self.at));
-        self.hasty += u32::from(hasty);
-        if hasty { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
+        let pause = at - self.at;
+        let hasty = (told_twice..by_hand).contains(&pause);
+        let even = pause >= EVEN_FROM_MS && (pause - self.pause).abs() * EVEN_PART <= pause;
+        let by_machine = self.at > 0 && (hasty || even);
+        self.hasty += u32::from(by_machine);
+        if by_machine { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
+    }
+
+    /// True when a failure now is the first of a visit.
+    fn comes_back(&self, at: i64) -> bool {
+        at - self.at >= VISIT_MS
     }
 
     /// Enough of them to wake somebody for, whatever the evidence.
     fn has_enough(&self, rules: &Rules) -> bool {
-        let fewest = if self.hasty > 0 { HASTY_FAILURES.min(rules.failed_logins) } else { rules.failed_logins };
-        self.failures >= fewest
+        let fewest = |usual: u32| usual.min(rules.failed_logins);
+        let hasty = self.hasty > 0 && self.failures >= fewest(HASTY_FAILURES);
+        let steady = self.visits >= fewest(VISITS);
+        hasty
+            || steady
+            || match self.counterparties() {
+                0 => self.failures >= fewest(VISITS),
+                1 => self.in_visit >= rules.failed_logins,
+                _ => self.failures >= rules.failed_logins,
+            }
     }
 
     /// A success; says how many failures it ended.
@@ -148,6 +191,8 @@ impl Door {
 pub(crate) struct Doors {
     addresses: Cells<Door>,
     accounts: Cells<Door>,
+    /// Addresses that failed once, and when.
+    newcomers: Cells<i64>,
     /// How often logins fail, and whether they do more now.
     fails: Share,
     watch: Watch,
@@ -181,8 +226,9 @@ struct Login<'a> {
 impl Doors {
     pub(crate) fn new(rules: &Rules) -> Self {
         let (addresses, accounts) = (Cells::new(rules.people), Cells::new(rules.people));
+        let newcomers = Cells::new(NEWCOMERS);
         let (fails, again) = (Share::default(), Share::default());
-        Self { addresses, accounts, fails, watch: Watch::default(), again, weighed_at: 0, attacked: false }
+        Self { addresses, accounts, newcomers, fails, watch: Watch::default(), again, weighed_at: 0, attacked: false }
     }
 
     /// A line that speaks of somebody signing in.
@@ -244,16 +290,19 @@ impl Doors {
         let known = gate.knows(key, mark.at) || locked;
         if self.addresses.get(mark.addr).is_none() && !known {
             self.again.teach(0, 1, mark.at);
+            *self.newcomers.touch_or(mark.addr, || mark.at) = mark.at;
             return;
         }
         let door = self.addresses.touch_or(mark.addr, Door::default);
         if door.at == 0 && !locked {
             // The failure that the gate saw.
-            door.fail(outcome(true, usual, ATTACK), mark.at);
+            let first_at = self.newcomers.get(mark.addr).copied().unwrap_or(mark.at);
+            door.fail(outcome(true, usual, ATTACK), first_at);
         }
-        let same = door.knows(mark.user) || pair || mark.user == key::NONE;
+        let same = mark.user == key::NONE || door.knows(mark.user) || pair;
         let haste = if same { door.hurry(mark.at) } else { 0.0 };
-        door.fail(outcome(true, if same { again } else { usual }, ATTACK) + haste, mark.at);
+        let expected = if same && !door.comes_back(mark.at) { again } else { usual };
+        door.fail(outcome(true, expected, ATTACK) + haste, mark.at);
         let (failures, began) = (door.failures, door.page.began);
         let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op) || rules.fixed;
         let many = enough && door.has_enough(rules) || near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
@@ -338,7 +387,8 @@ impl Doors {
         if self.watch.score() < needed || std::mem::replace(&mut self.weighed_at, second) == second {
             return;
         }
-        let (first, lines, rest) = unexplained(desk, near, self.watch.best().began);
+        let window = near.recent.now - near.rules.security_window_ms;
+        let (first, lines, rest) = unexplained(desk, near, self.watch.best().began.max(window));
         if f64::from(rest) * says_of_one(usual) >= needed && rest >= near.rules.failed_logins {
             self.watch.turn_on(mark.at);
             self.attacked = true;
@@ -406,5 +456,5 @@ fn addresses(near: Near<'_>, scope: &Scope) -> u32 {
     addresses.len() as u32
 }
 
-keep_fields!(Door { page, at, failures, run, hasty, others, succeeded });
-keep_fields!(Doors { addresses, accounts, fails, watch, again, weighed_at, attacked });
+keep_fields!(Door { page, at, failures, run, hasty, visits, in_visit, pause, others, succeeded });
+keep_fields!(Doors { addresses, accounts, newcomers, fails, watch, again, weighed_at, attacked });

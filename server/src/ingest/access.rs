@@ -10,7 +10,7 @@ use super::{address, when};
 /// Most words behind a path that are looked at.
 const MOST_BEHIND: usize = 8;
 
-const METHODS: [&str; 7] = ["GET", "POST", "PUT", "HEAD", "PATCH", "DELETE", "OPTIONS"];
+const METHODS: [&str; 9] = ["GET", "POST", "PUT", "HEAD", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
 /// Reads `ADDRESS IDENT USER [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 200 …`; the message begins
 /// at the request.

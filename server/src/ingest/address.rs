@@ -146,7 +146,10 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
             at = at.max(start + 1);
             let marks = run.iter().filter(|byte| matches!(byte, b'.' | b':')).count();
             if marks >= 2 && run.len() >= 3 && !joined_before(bytes, start) {
-                // `UTC:192.0.2.7`: a word that no address begins with.
+                // `UTC:192.0.2.7`, `:192.0.2.7`: what no address begins with.
+                if run[0] == b':' && run[1] != b':' {
+                    return Some((start + 1, end));
+                }
                 let word = run.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
                 let in_address = run[..word].iter().all(u8::is_ascii_hexdigit);
                 if word > 0 && !in_address && run.get(word) == Some(&b':') {
@@ -222,7 +225,7 @@ fn said(words: &str, gap: &str, lead: &str) -> i32 {
         return 45.max(*weight);
     }
     // `Host 192.0.2.7 failed` is somebody, `host: 192.0.2.7` is where it happened.
-    if *word == "host" && gap.trim_matches(['"', '\'']) == " " { 10 } else { *weight }
+    if *word == "host" && gap.starts_with(' ') && !gap.contains([':', '=']) { 10 } else { *weight }
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {

@@ -79,11 +79,18 @@ pub(super) fn mark<'a>(event: &mut LogEvent<'a>, said: &Said<'_, 'a>) {
     let message = heard(said.message);
     if event.remote_addr.is_none() {
         let found = address::client(message).or_else(|| address::client(heard(said.error?)));
+        let found = found.or_else(|| said.attributes.values().find_map(in_sentence));
         event.remote_addr = found.map(|found| Untrusted::new(found.into_owned()));
     }
     if event.user_id.is_none() {
         event.user_id = user(message).map(|found| Untrusted::new(found.to_owned()));
     }
+}
+
+/// The client that a sentence among the attributes names; a bare value is not known to be the client's.
+fn in_sentence(value: &Value) -> Option<Cow<'_, str>> {
+    let text = value.as_str().map(heard).filter(|text| text.contains(' '))?;
+    address::client(text)
 }
 
 fn heard(text: &str) -> &str {
@@ -142,7 +149,8 @@ fn is_machine(event: &LogEvent<'_>, said: &Said<'_, '_>) -> bool {
 
 /// The name of what happened, and how it ended.
 fn in_event(said: &Said<'_, '_>, success: Option<bool>, door: bool) -> Option<Login> {
-    let title = Some(said.message).filter(|text| said.structured && text.split(' ').nth(TITLE).is_none());
+    let own = said.structured && said.request.path.is_none();
+    let title = Some(said.message).filter(|text| own && text.split(' ').nth(TITLE).is_none());
     said.event.into_iter().chain(title).find_map(|name| {
         let speaks = words(name, MOST_WORDS).iter().any(|hit| hit.role == Role::Auth);
         match success {
@@ -355,7 +363,7 @@ fn name_at(rest: &str) -> Option<&str> {
         Some(quote) => letter == quote,
         None => letter.is_whitespace() || ",;)]}'\"`".contains(letter),
     };
-    let name = &bare[..bare.find(ends)?.min(bare.len())];
+    let name = &bare[..bare.find(ends).unwrap_or(bare.len())];
     let name = if quoted.is_some() { name } else { name.trim_end_matches(['.', ':', '!']) };
     let filler = [
         "from",
@@ -473,6 +481,7 @@ mod tests {
             ("Authentication failed for user [root] ", Some("root")),
             ("535 Incorrect data (set_id=info@test.com)", Some("info@test.com")),
             ("invalid username or password", None),
+            ("Username or password is incorrect. Username: ana@example.com.", Some("ana@example.com")),
         ] {
             assert_eq!(user(line), wanted, "{line}");
         }

@@ -59,7 +59,7 @@ const WORDS: &[(Role, &str)] = &[
         "<login <logon log|in> log|on> logging|in <signin <sign|in <sign|on <authentic <auth> authenticator> <basic|auth> \
          xauth password> passwd> passphrase passcode <credential <2fa> <mfa> <totp> <otp> two|factor second|factor \
          <pam> <sasl> <ntlm> kerberos> <ldap> admin|token access|token auth|token api|token api|key> bearer|token \
-         registration|from challenge|response challengeresponse \
+         registration|from keyboard|interactive challenge|response challengeresponse \
          anmeld passwort kennwort anmeldung mot|de|passe authentif identifiants> contraseña contrasena \
          inicio|de|sesi autentic <senha> <accesso> <acceso> wachtwoord aanmeld inlog hasło logowani парол Парол логин вход \
          авториз Авториз аутентиф Аутентиф 登录 登陆 密码 口令 认证 ログイン パスワード 認証 로그인 비밀번호",
@@ -67,7 +67,8 @@ const WORDS: &[(Role, &str)] = &[
     (
         Role::Fail,
         "<fail failed> failure> failures> invalid <incorrect <wrong> <bad> denied> unsuccessful rejected> refused> \
-         <mismatch illegal not|match not|successful not|valid not|correct no|longer|valid <violation disallowed> \
+         <mismatch illegal not|match not|successful not|valid not|correct not|allowed not|permitted doesn't|match does|not|match \
+         no|longer|valid <violation disallowed> \
          fehlgeschlagen <falsch ungültig \
          échec Échec <echec> échoué invalide incorrecte fallid <fallo> errone inválid <falha> falhou fallito errata> \
          negato> mislukt Mislukt onjuist ongeldig nieudan nieprawid błęd неверн Неверн неудач Неудач ошибк Ошибк \
