@@ -158,6 +158,10 @@ pub enum Place {
     Metrics,
     /// Lines.
     Log,
+    /// Rules; no key leads there but `:rules`.
+    Rules,
+    /// What was called false; no key leads there but `:marks`.
+    Marks,
 }
 
 /// What the keyboard is for at the moment.
@@ -179,11 +183,17 @@ pub enum Mode {
     Metrics,
     /// Lines.
     Log,
+    /// The rules.
+    Rules,
+    /// One rule.
+    Rule,
+    /// What was called false.
+    Marks,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::List,
         Self::Detail,
         Self::Fixes,
@@ -192,6 +202,9 @@ impl Mode {
         Self::Migration,
         Self::Metrics,
         Self::Log,
+        Self::Rules,
+        Self::Rule,
+        Self::Marks,
     ];
 }
 
@@ -238,6 +251,8 @@ const MIGRATION: &[Mode] = &[Mode::Migration];
 const CHARTS: &[Mode] = &[Mode::Detail, Mode::Metrics];
 const COPIED: &[Mode] = &[Mode::List, Mode::Detail, Mode::Fixes, Mode::Migrations, Mode::Migration];
 const SEARCHED: &[Mode] = &[Mode::Log];
+const RULE: &[Mode] = &[Mode::Rule];
+const MARKS: &[Mode] = &[Mode::Marks];
 
 const fn row(
     modes: &'static [Mode],
@@ -333,7 +348,9 @@ pub const TABLE: &[Binding] = &[
     ),
     row(FIXES, &["Enter", "f"], Intent::Open, "review", "open the review"),
     row(ALERTS, &["f"], Intent::Review, "fix", "open the review of its fix"),
-    row(&[Mode::Metrics, Mode::Log], &["Enter"], Intent::Open, "open", "open"),
+    row(&[Mode::Metrics, Mode::Log, Mode::Rules], &["Enter"], Intent::Open, "open", "open"),
+    row(RULE, &["Enter"], Intent::Open, "change", "change a setting: shows first what it would have made of the past"),
+    row(MARKS, &["u"], Intent::Undo, "take back", "take the mark back: its next alert needs no more than others"),
     row(ALERTS, &["c"], Intent::Act(Verb::Note), "note", "write a note"),
     row(ALERTS, &["A"], Intent::Act(Verb::Release), "", "release"),
     row(ALERTS, &["u"], Intent::Undo, "undo", "undo your last action of this session (the server keeps it for 24 h)"),
@@ -372,6 +389,7 @@ pub const TABLE: &[Binding] = &[
     row(ALERTS, &["i"], Intent::Why, "", "why this row stands here, why a verb is off"),
     row(REVIEW, &["i"], Intent::Why, "why", "which keys are off, and why"),
     row(MIGRATION, &["i"], Intent::Why, "why", "which keys are off, and why"),
+    row(&[Mode::Rules, Mode::Rule, Mode::Marks], &["i"], Intent::Why, "why", "why nothing can be changed"),
     row(MIGRATION, &["d"], Intent::Raw, "", "the migration as the server sent it"),
     row(ALERTS, &["d"], Intent::Raw, "", "the alert as the server sent it"),
     row(REVIEW, &["d"], Intent::Raw, "", "the fix as the server sent it"),
@@ -386,7 +404,7 @@ pub const TABLE: &[Binding] = &[
         &[":"],
         Intent::Palette,
         "command",
-        "type a command: every verb, fixes off, propose, maintenance, migrate; Tab completes",
+        "type a command: every verb, rules, marks, fixes off, propose, maintenance, migrate; Tab completes",
     ),
     row(ALL, &["?"], Intent::Help, "help", "all keys of this view"),
     row(ALL, &["Esc"], Intent::Back, "back", "peel back one layer"),
