@@ -28,7 +28,9 @@ use crate::frame::{self, dialog::Dialog};
 use crate::keys::{Intent, Key, Mode, Place};
 use crate::screens::migrations as migration_list;
 use crate::screens::rules as rule_list;
-use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, marks, metrics, review};
+use crate::screens::{
+    Go, View, alerts, deploys, detail, first_run, fixes as fix_list, help, log, marks, metrics, review,
+};
 use fixes::Armed;
 use migrations::ArmedMigration;
 use requests::Requests;
@@ -87,6 +89,8 @@ pub struct Ui {
     pub rules: rule_list::State,
     /// What was called false.
     pub marks: marks::State,
+    /// New revisions of services.
+    pub deploys: deploys::State,
     /// What is asked.
     pub dialog: Option<Dialog>,
     /// The help page.
@@ -134,6 +138,7 @@ impl Model {
             log: log::State::default(),
             rules: rule_list::State::default(),
             marks: marks::State::default(),
+            deploys: deploys::State::default(),
             dialog: None,
             help: None,
             first_run,
@@ -245,6 +250,7 @@ impl Model {
             (Place::Rules, _) if self.ui.rules.one().is_some() => Mode::Rule,
             (Place::Rules, _) => Mode::Rules,
             (Place::Marks, _) => Mode::Marks,
+            (Place::Deploys, _) => Mode::Deploys,
         }
     }
 
@@ -291,7 +297,7 @@ impl Model {
                     Place::Migrations => ui.migrations.opened(cx),
                     Place::Rules => ui.rules.opened(cx, near.as_deref()),
                     Place::Marks => ui.marks.opened(cx, None),
-                    Place::Alerts => {}
+                    Place::Alerts | Place::Deploys => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
@@ -345,6 +351,7 @@ impl Model {
             Mode::Log => ui.log.update(cx, intent),
             Mode::Rules | Mode::Rule => ui.rules.update(cx, intent),
             Mode::Marks => ui.marks.update(cx, intent),
+            Mode::Deploys => ui.deploys.update(cx, intent),
         });
         match go {
             Go::Stay => {}
@@ -406,7 +413,7 @@ impl Model {
         self.with_rows(now, effects, rows, |ui, cx| match place {
             Place::Log => ui.log.closed(cx),
             Place::Metrics => ui.metrics.closed(),
-            Place::Alerts | Place::Fixes | Place::Migrations | Place::Rules | Place::Marks => {}
+            Place::Alerts | Place::Fixes | Place::Migrations | Place::Rules | Place::Marks | Place::Deploys => {}
         });
         self.back(now);
     }

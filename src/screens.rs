@@ -6,6 +6,7 @@
 pub mod alerts;
 mod asked;
 pub mod company;
+pub mod deploys;
 pub mod detail;
 pub mod first_run;
 pub mod fixes;

@@ -54,13 +54,13 @@ pub fn one(change: &mut RuleChange, name: &str, value: &str) -> Result<(), Strin
     Ok(())
 }
 
-/// `on -> off`, `sensitivity 0.2 -> 0.5`, safe to show.
+/// `enabled on -> off`, `sensitivity 0.2 -> 0.5`, safe to show.
 pub fn words(rule: &Rule, change: &RuleChange) -> String {
     if change.reset {
         return "back to what the file says, or the server as it is shipped".to_owned();
     }
     let mut all = Vec::new();
-    all.extend(change.enabled.map(|on| format!("{} -> {}", switch(rule.enabled), switch(on))));
+    all.extend(change.enabled.map(|on| format!("enabled {} -> {}", switch(rule.enabled), switch(on))));
     let figure = |value: f64| number::text(value, "");
     all.extend(change.sensitivity.map(|to| format!("sensitivity {} -> {}", figure(rule.sensitivity), figure(to))));
     for (name, to) in &change.limits {

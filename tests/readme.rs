@@ -29,6 +29,7 @@ fn table() -> String {
                 Mode::Rules => "rules",
                 Mode::Rule => "rule",
                 Mode::Marks => "marks",
+                Mode::Deploys => "deploys",
             })
             .collect();
         let place = if places.len() == Mode::ALL.len() { "everywhere".to_owned() } else { places.join(", ") };

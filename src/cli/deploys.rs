@@ -4,13 +4,14 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 use stella_protocol::deploy::DeployRequest;
-use stella_protocol::{Deploy, DeploySource, Text, Timestamp};
+use stella_protocol::{Deploy, Text, Timestamp};
 
 use super::Arguments;
 use super::plan::{Failure, Surroundings};
 use super::refused::{Asked, failure};
 use super::sheet::{CHANGE, Manner, Sheet};
 use super::words::{clean, moment, something, table};
+use crate::screens::deploys::source;
 
 /// What the help page ends with.
 const EXAMPLES: &str = "\
@@ -94,13 +95,8 @@ async fn tell(sheet: &mut Sheet<'_>, add: &Add) -> Result<u8, Failure> {
 
 fn rows(deploys: &[Deploy]) -> Vec<String> {
     let row = |deploy: &Deploy| {
-        let source = match deploy.source {
-            DeploySource::Told => "told",
-            DeploySource::Line => "a line",
-            DeploySource::Unknown => "?",
-        };
         let by = deploy.by.as_ref().map(clean).unwrap_or_default();
-        [moment(deploy.at), clean(&deploy.service), clean(&deploy.revision), by, source.to_owned()]
+        [moment(deploy.at), clean(&deploy.service), clean(&deploy.revision), by, source(deploy.source).to_owned()]
     };
     table(["AT", "SERVICE", "REVISION", "BY", "KNOWN BY"], deploys.iter().map(row))
 }

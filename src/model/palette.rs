@@ -14,7 +14,7 @@ use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Mode, Place};
 
 /// Commands that are one word, and what they are otherwise a key for.
-const WORDS: [(&str, Intent); 24] = [
+const WORDS: [(&str, Intent); 25] = [
     ("alerts", Intent::Show(Place::Alerts)),
     ("fixes", Intent::Show(Place::Fixes)),
     ("migrations", Intent::Show(Place::Migrations)),
@@ -22,6 +22,7 @@ const WORDS: [(&str, Intent); 24] = [
     ("log", Intent::Show(Place::Log)),
     ("rules", Intent::Show(Place::Rules)),
     ("marks", Intent::Show(Place::Marks)),
+    ("deploys", Intent::Show(Place::Deploys)),
     ("help", Intent::Help),
     ("quit", Intent::Quit),
     ("acknowledge", Intent::Act(Verb::Acknowledge)),

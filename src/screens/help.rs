@@ -75,6 +75,7 @@ fn title(mode: Mode) -> &'static str {
         Mode::Rules => "keys of the rules",
         Mode::Rule => "keys of a rule",
         Mode::Marks => "keys of what was called false",
+        Mode::Deploys => "keys of the deploys",
     }
 }
 

@@ -69,6 +69,7 @@ impl State {
         if let Some(near) = near {
             self.rows.point_at(&near.to_owned());
         }
+        self.one = None;
         self.asked_at = None;
         self.settle(cx);
     }

@@ -368,3 +368,71 @@ fn a_server_that_does_not_know_rules_is_said_to_not_have_answered() {
     scene.event(Event::Link(LinkEvent::Snapshot(Box::new(none))));
     assert!(scene.screen().contains("The server did not say: no route"), "{}", scene.screen());
 }
+
+#[test]
+fn hostile_rules_and_small_terminals_do_no_harm() {
+    let hostile = "\u{1b}[2J\u{202e}TOOR\u{9b}31m\u{200b}\u{e0041}\r\n\u{7}";
+    let text = || stella_protocol::Text::from(hostile);
+    for size in [(60, 15), (80, 24), (160, 45)] {
+        let mut scene = scene(Role::Admin, "dark", size);
+        let mut bad = rules().swap_remove(2);
+        (bad.title, bad.scope.operation, bad.changed_by) = (text(), Some(text()), Some(text()));
+        (bad.owner, bad.runbook, bad.suggested_actions) = (Some(text()), Some(text()), vec![text()]);
+        (bad.limits[0].name, bad.limits[0].unit, bad.version) = (text(), text(), 4);
+        scene.feed(FeedEvent::Rule(Box::new(bad)));
+        read(&mut scene, &[hostile, hostile, hostile, hostile]);
+        let mut seen = vec![scene.screen()];
+        scene.keys("<Enter>");
+        let mut page = marks();
+        (page.items[0].title, page.items[1].fingerprint) = (Some(text()), text());
+        scene.answer(|query| matches!(query, Query::Marks).then(|| Reply::Marks(Ok(page.clone()))));
+        seen.push(scene.screen());
+        scene.keys("<Enter>");
+        let mut look = preview();
+        (look.gained[0].title, look.lost[0].outcome) = (text(), Some(text()));
+        scene.answer(|query| match query {
+            Query::RulePreview { .. } => Some(Reply::RulePreview(Ok(Box::new(look.clone())))),
+            _ => None,
+        });
+        seen.push(scene.screen());
+        scene.keys("<Enter>");
+        seen.push(scene.screen());
+        scene.keys("<Esc>:marks<Enter>");
+        scene.answer(|query| matches!(query, Query::Marks).then(|| Reply::Marks(Ok(page.clone()))));
+        seen.push(scene.screen());
+        scene.keys(":marks undo<Tab>");
+        seen.push(scene.screen());
+        let foreign = |letter: char| letter.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(letter);
+        for screen in seen {
+            assert!(!screen.replace('\n', "").contains(foreign), "{screen:?}");
+        }
+    }
+}
+
+/// For a look at how it is painted.
+#[allow(dead_code, reason = "a look at the pictures")]
+pub fn pictures() -> Vec<(String, Scene)> {
+    let mut all = Vec::new();
+    for theme in ["dark", "mono", "light"] {
+        for size in SIZES {
+            let walk = |keys: &[&str]| {
+                let mut scene = scene(Role::Admin, theme, size);
+                read(&mut scene, &["line 12: unknown key `sensitvity`"]);
+                for (at, keys) in keys.iter().enumerate() {
+                    scene.keys(keys);
+                    if at == 0 {
+                        told_marks(&mut scene)
+                    } else if at == 1 {
+                        counted(&mut scene)
+                    }
+                }
+                scene
+            };
+            all.push((format!("rules_{theme}_{}", size.0), walk(&[])));
+            all.push((format!("rule_{theme}_{}", size.0), walk(&["<Enter>"])));
+            all.push((format!("preview_{theme}_{}", size.0), walk(&["<Enter>", "<Enter>"])));
+            all.push((format!("marks_{theme}_{}", size.0), walk(&[":marks<Enter>"])));
+        }
+    }
+    all
+}

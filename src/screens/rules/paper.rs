@@ -132,9 +132,9 @@ impl Paper<'_, '_> {
             self.page.words(1, Role::Danger, &format!("{who}, while you looked: this was counted before that"));
         }
         let (line, words) = if is_old {
-            ("count again", "Enter counts it with what the rule says now")
+            ("count again ", "Enter counts it with what the rule says now")
         } else {
-            ("apply this", "Enter asks once more; Esc leaves everything as it is")
+            ("apply this ", "Enter asks once more; Esc leaves everything as it is")
         };
         self.thing(|page| page.marked((line, Role::Accent), Role::Muted, words));
         self.listed("gained", &known.gained, known.gained_count);

@@ -1,17 +1,12 @@
 //! What is said of a rule with its times, as the operator wants them; safe to show.
 
+use stella_protocol::Rule;
 use stella_protocol::rule::RuleScore;
-use stella_protocol::{Rule, Text};
 use stella_widgets::number;
-use stella_widgets::text::sanitise;
 
 use crate::screens::View;
+pub(super) use crate::screens::page::clean;
 use crate::setting::share;
-
-/// Hostile text, safe to show.
-pub(super) fn clean(text: &Text) -> String {
-    sanitise(text.raw()).into_string()
-}
 
 /// What its alerts were worth, in a line.
 pub(super) fn score(view: &View<'_>, score: &RuleScore) -> String {
