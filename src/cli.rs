@@ -3,12 +3,16 @@
 //! [`Arguments`] is what clap reads; [`plan`] turns it into something that can be run. Flags win over
 //! the environment, the environment over the file, the file over the defaults.
 
+mod deploys;
 mod fixes;
 mod logfile;
+mod marks;
 mod migrate;
 mod place;
 pub mod plan;
 mod refused;
+mod rules;
+mod sheet;
 mod short;
 mod words;
 
@@ -127,6 +131,12 @@ pub(crate) enum Subject {
     Fixes(fixes::Fixes),
     /// Move every reference to a user to that user's one id.
     Migrate(migrate::Migrate),
+    /// Look at what is looked for, and set it otherwise.
+    Rules(rules::Rules),
+    /// Look at what was called false, and take it back.
+    Marks(marks::Marks),
+    /// Look at new revisions of services, and tell of one.
+    Deploys(deploys::Deploys),
 }
 
 /// What can be done to the configuration.
@@ -190,6 +200,9 @@ pub(crate) fn perform(
         Subject::Config { verb } => configure(*verb, around, out),
         Subject::Fixes(asked) => return fixes::run(asked, arguments, around, out),
         Subject::Migrate(asked) => return migrate::run(asked, arguments, around, out),
+        Subject::Rules(asked) => return rules::run(asked, arguments, around, out),
+        Subject::Marks(asked) => return marks::run(asked, arguments, around, out),
+        Subject::Deploys(asked) => return deploys::run(asked, arguments, around, out),
     }?;
     Ok(0)
 }
@@ -198,7 +211,7 @@ impl Arguments {
     /// A flag that means nothing to a subcommand is refused: whoever wrote it expects it to do something.
     fn refuse_stray(&self, subject: &Subject) -> Result<(), Failure> {
         let (source, looks) = (&self.source, &self.looks);
-        let asks = matches!(subject, Subject::Fixes(_) | Subject::Migrate(_));
+        let asks = !matches!(subject, Subject::Version | Subject::Config { .. });
         let given = [
             ("--tail", !source.tail.is_empty()),
             ("--data", self.data.is_some()),
@@ -322,6 +335,9 @@ mod tests {
             ("stella-tui --plain fixes ls", false),
             ("stella-tui --data d fixes ls", false),
             ("stella-tui --plain migrate ls", false),
+            ("stella-tui --utc rules list", false),
+            ("stella-tui --readonly --server x marks", true),
+            ("stella-tui --demo deploys list", true),
             ("stella-tui --readonly --server x migrate ls", true),
             ("stella-tui --config f config show", true),
             ("stella-tui --demo --seed 3 fixes ls", true),

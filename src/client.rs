@@ -12,6 +12,7 @@ pub mod mailbox;
 pub mod migrations;
 mod place;
 mod presence;
+pub mod rules;
 pub mod target;
 pub mod trouble;
 
@@ -121,6 +122,10 @@ impl Client {
             Command::AnswerMigration { id: which, version, request } => {
                 Reply::Migrated(self.answer_migration(id, which, *version, request).await.map(Wire::boxed))
             }
+            Command::ChangeRule { id: rule, version, change } => {
+                Reply::RuleChanged(self.change_rule(id, rule, *version, change).await.map(Wire::boxed))
+            }
+            Command::UndoMark(fingerprint) => Reply::MarkUndone(self.undo_mark(id, fingerprint).await.map(drop)),
         }
     }
 
@@ -152,6 +157,11 @@ impl Client {
             Query::MigrationUser { id, who } => {
                 Reply::MigrationUser(id.clone(), self.migration_user(id, who).await.map(Wire::boxed))
             }
+            Query::Rules => Reply::Rules(self.rules().await.map(|wire| wire.read)),
+            Query::RulePreview { id, change } => {
+                Reply::RulePreview(self.rule_preview(id, change).await.map(Wire::boxed))
+            }
+            Query::Marks => Reply::Marks(self.marks().await.map(|wire| wire.read)),
         }
     }
 

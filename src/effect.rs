@@ -9,6 +9,7 @@ use stella_protocol::migration::{
     MigrationRequest, OrphanPage, TroublePage, UserCheck,
 };
 use stella_protocol::query::QueryError;
+use stella_protocol::rule::{MarkPage, Rule, RuleChange, RulePage, RulePreview};
 use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
 use stella_protocol::{
@@ -62,7 +63,7 @@ pub enum Choice {
 }
 
 /// A change to the server's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// A triage verb on some alerts.
     Act(ActionRequest),
@@ -111,6 +112,17 @@ pub enum Command {
         /// What is decided.
         request: DecisionRequest,
     },
+    /// Set a rule otherwise.
+    ChangeRule {
+        /// Which.
+        id: String,
+        /// As it was seen.
+        version: u64,
+        /// What is changed.
+        change: RuleChange,
+    },
+    /// Take the mark of a fingerprint back.
+    UndoMark(String),
 }
 
 /// A question to the server.
@@ -153,6 +165,17 @@ pub enum Query {
         /// Who, as it was typed.
         who: String,
     },
+    /// All rules, and what is wrong with their file.
+    Rules,
+    /// What a change of a rule would have made of the kept lines.
+    RulePreview {
+        /// Which rule.
+        id: String,
+        /// What would be changed.
+        change: RuleChange,
+    },
+    /// What was called false.
+    Marks,
 }
 
 /// The long lists of a migration.
@@ -254,6 +277,16 @@ pub enum Reply {
     MigrationPart(MigrationId, MigrationList, Result<MigrationPart, Refusal>),
     /// Of `Query::MigrationUser`.
     MigrationUser(MigrationId, Result<Box<UserCheck>, Refusal>),
+    /// Of `Query::Rules`.
+    Rules(Result<RulePage, Refusal>),
+    /// Of `Query::RulePreview`.
+    RulePreview(Result<Box<RulePreview>, Refusal>),
+    /// Of `Command::ChangeRule`: the rule as it is then.
+    RuleChanged(Result<Box<Rule>, Refusal>),
+    /// Of `Query::Marks`.
+    Marks(Result<MarkPage, Refusal>),
+    /// Of `Command::UndoMark`.
+    MarkUndone(Result<(), Refusal>),
     /// Of `Effect::Copy`: whether the terminal was asked to take it (and how many bytes).
     Copied(Result<usize, Text>),
 }
@@ -271,6 +304,8 @@ impl Command {
             Self::CreateMigration(_) | Self::DecideMigration { .. } | Self::AnswerMigration { .. } => {
                 Reply::Migrated(Err(refusal))
             }
+            Self::ChangeRule { .. } => Reply::RuleChanged(Err(refusal)),
+            Self::UndoMark(_) => Reply::MarkUndone(Err(refusal)),
         }
     }
 }
@@ -289,6 +324,9 @@ impl Query {
             Self::Migration(id) => Reply::Migration(id, Err(refusal)),
             Self::MigrationPart { id, list, .. } => Reply::MigrationPart(id, list, Err(refusal)),
             Self::MigrationUser { id, .. } => Reply::MigrationUser(id, Err(refusal)),
+            Self::Rules => Reply::Rules(Err(refusal)),
+            Self::RulePreview { .. } => Reply::RulePreview(Err(refusal)),
+            Self::Marks => Reply::Marks(Err(refusal)),
         }
     }
 }

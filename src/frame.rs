@@ -27,7 +27,7 @@ use stella_widgets::{ascii, sweep};
 use crate::event::Now;
 use crate::keys::Place;
 use crate::model::{Model, Shown, whole};
-use crate::screens::{alerts, detail, first_run, fixes, help, log, metrics, migrations, review};
+use crate::screens::{alerts, deploys, detail, first_run, fixes, help, log, marks, metrics, migrations, review, rules};
 use crate::theme::Role;
 
 /// Below this size a message stands instead of the console.
@@ -128,6 +128,9 @@ pub fn list_rows(model: &Model) -> usize {
         Shown::Place(Place::Metrics) => metrics::list_area(areas.body).height,
         Shown::Place(Place::Fixes) => fixes::list_area(areas.body).height,
         Shown::Place(Place::Migrations) => migrations::list_area(areas.body).height,
+        Shown::Place(Place::Rules) => rules::list_area(&model.ui.rules, areas.body).height,
+        Shown::Place(Place::Marks) => marks::list_area(areas.body).height,
+        Shown::Place(Place::Deploys) => deploys::list_area(areas.body).height,
         Shown::Migration => migrations::one::list_area(areas.body).height,
         Shown::Review => review::list_area(areas.body).height,
         Shown::Detail => detail::list_area(areas.body).height,
@@ -169,6 +172,9 @@ fn body(model: &Model, now: Now, area: Rect, buffer: &mut Buffer) {
         Shown::Migration => ui.migration.iter().for_each(|page| migrations::one::draw(page, &view, area, buffer)),
         Shown::Place(Place::Migrations) => migrations::draw(&ui.migrations, &view, area, buffer),
         Shown::Place(Place::Log) => log::draw(&ui.log, &view, area, buffer),
+        Shown::Place(Place::Rules) => rules::draw(&ui.rules, &view, area, buffer),
+        Shown::Place(Place::Marks) => marks::draw(&ui.marks, &view, area, buffer),
+        Shown::Place(Place::Deploys) => deploys::draw(&ui.deploys, &view, area, buffer),
         Shown::Place(Place::Metrics) => metrics::draw(&ui.metrics, &view, area, buffer),
         Shown::Place(Place::Alerts) => {
             let panes = panes(ui.size, area);

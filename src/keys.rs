@@ -158,6 +158,12 @@ pub enum Place {
     Metrics,
     /// Lines.
     Log,
+    /// Rules; no key leads there but `:rules`.
+    Rules,
+    /// What was called false; no key leads there but `:marks`.
+    Marks,
+    /// New revisions of services; no key leads there but `:deploys`.
+    Deploys,
 }
 
 /// What the keyboard is for at the moment.
@@ -179,11 +185,19 @@ pub enum Mode {
     Metrics,
     /// Lines.
     Log,
+    /// The rules.
+    Rules,
+    /// One rule.
+    Rule,
+    /// What was called false.
+    Marks,
+    /// New revisions of services.
+    Deploys,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::List,
         Self::Detail,
         Self::Fixes,
@@ -192,6 +206,10 @@ impl Mode {
         Self::Migration,
         Self::Metrics,
         Self::Log,
+        Self::Rules,
+        Self::Rule,
+        Self::Marks,
+        Self::Deploys,
     ];
 }
 
@@ -238,6 +256,8 @@ const MIGRATION: &[Mode] = &[Mode::Migration];
 const CHARTS: &[Mode] = &[Mode::Detail, Mode::Metrics];
 const COPIED: &[Mode] = &[Mode::List, Mode::Detail, Mode::Fixes, Mode::Migrations, Mode::Migration];
 const SEARCHED: &[Mode] = &[Mode::Log];
+const RULE: &[Mode] = &[Mode::Rule];
+const MARKS: &[Mode] = &[Mode::Marks];
 
 const fn row(
     modes: &'static [Mode],
@@ -333,7 +353,9 @@ pub const TABLE: &[Binding] = &[
     ),
     row(FIXES, &["Enter", "f"], Intent::Open, "review", "open the review"),
     row(ALERTS, &["f"], Intent::Review, "fix", "open the review of its fix"),
-    row(&[Mode::Metrics, Mode::Log], &["Enter"], Intent::Open, "open", "open"),
+    row(&[Mode::Metrics, Mode::Log, Mode::Rules], &["Enter"], Intent::Open, "open", "open"),
+    row(RULE, &["Enter"], Intent::Open, "change", "change a setting: shows first what it would have made of the past"),
+    row(MARKS, &["u"], Intent::Undo, "take back", "take the mark back: its next alert needs no more than others"),
     row(ALERTS, &["c"], Intent::Act(Verb::Note), "note", "write a note"),
     row(ALERTS, &["A"], Intent::Act(Verb::Release), "", "release"),
     row(ALERTS, &["u"], Intent::Undo, "undo", "undo your last action of this session (the server keeps it for 24 h)"),
@@ -372,6 +394,7 @@ pub const TABLE: &[Binding] = &[
     row(ALERTS, &["i"], Intent::Why, "", "why this row stands here, why a verb is off"),
     row(REVIEW, &["i"], Intent::Why, "why", "which keys are off, and why"),
     row(MIGRATION, &["i"], Intent::Why, "why", "which keys are off, and why"),
+    row(&[Mode::Rules, Mode::Rule, Mode::Marks], &["i"], Intent::Why, "why", "why nothing can be changed"),
     row(MIGRATION, &["d"], Intent::Raw, "", "the migration as the server sent it"),
     row(ALERTS, &["d"], Intent::Raw, "", "the alert as the server sent it"),
     row(REVIEW, &["d"], Intent::Raw, "", "the fix as the server sent it"),
@@ -386,7 +409,7 @@ pub const TABLE: &[Binding] = &[
         &[":"],
         Intent::Palette,
         "command",
-        "type a command: every verb, fixes off, propose, maintenance, migrate; Tab completes",
+        "type a command: every verb, rules, marks, deploys, fixes off, propose, maintenance, migrate; Tab completes",
     ),
     row(ALL, &["?"], Intent::Help, "help", "all keys of this view"),
     row(ALL, &["Esc"], Intent::Back, "back", "peel back one layer"),
@@ -442,61 +465,4 @@ pub fn written(binding: &Binding) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::panic, reason = "tests")]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn one_letter_is_one_verb_in_every_view() {
-        let mut verbs: BTreeMap<&str, Intent> = BTreeMap::new();
-        for row in TABLE.iter().filter(|row| row.class > Class::View) {
-            for keys in row.keys {
-                let first = verbs.entry(keys).or_insert(row.intent);
-                assert_eq!(*first, row.intent, "{keys} stands for two verbs");
-            }
-        }
-        // More and less are no letters: they belong to whatever has the focus, a chart or a rate.
-        let is_letter = |keys: &&&str| keys.chars().all(char::is_alphabetic);
-        for row in TABLE.iter().filter(|row| row.class == Class::View) {
-            let mut letters = row.keys.iter().filter(is_letter);
-            assert!(letters.all(|keys| !verbs.contains_key(keys)), "{:?} is a verb elsewhere", row.keys);
-        }
-    }
-
-    #[test]
-    fn a_closing_verb_is_upper_case_and_nothing_acts_on_ctrl() {
-        for row in TABLE {
-            for keys in row.keys {
-                if row.class >= Class::Closing {
-                    assert!(keys.chars().all(|letter| letter.is_ascii_uppercase()), "{keys}");
-                }
-                assert!(row.class == Class::View || !keys.starts_with("Ctrl"), "{keys}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_key_means_two_things_in_one_mode_or_hides_a_sequence() {
-        for mode in Mode::ALL {
-            let all: Vec<&str> = of(mode).flat_map(|row| row.keys.iter().copied()).collect();
-            for (at, keys) in all.iter().enumerate() {
-                let clash = all
-                    .iter()
-                    .enumerate()
-                    .any(|(other, more)| other != at && (more == keys || more.starts_with(&format!("{keys} "))));
-                assert!(!clash, "{keys} in {mode:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_sequence_is_begun_and_completed() {
-        assert!(matches!(press(Mode::List, None, Key::char('g')), Press::Begun));
-        let Press::Complete(row) = press(Mode::List, Some(Key::char('g')), Key::char('l')) else {
-            panic!("gl is bound");
-        };
-        assert_eq!(row.intent, Intent::LogAround);
-        assert!(matches!(press(Mode::Log, Some(Key::char('g')), Key::char('l')), Press::Nothing));
-    }
-}
+mod tests;

@@ -23,6 +23,7 @@ mod own_queries;
 pub mod plain;
 pub mod runtime;
 pub mod screens;
+mod setting;
 pub mod terminal;
 pub mod theme;
 mod unwind;

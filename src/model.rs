@@ -7,7 +7,9 @@ pub mod fixes;
 pub mod migrations;
 mod palette;
 mod presence;
+mod replies;
 pub mod requests;
+mod rules;
 mod settle;
 mod setup;
 mod typing;
@@ -20,12 +22,15 @@ use stella_protocol::fix::DefinitionView;
 use stella_protocol::{Alert, AlertId, Envelope, FeedEvent, FixVerb, Verb};
 
 use crate::board::Board;
-use crate::effect::{Effect, Reply, RequestId};
+use crate::effect::Effect;
 use crate::event::{Event, LinkEvent, Now, SourceEvent};
 use crate::frame::{self, dialog::Dialog};
 use crate::keys::{Intent, Key, Mode, Place};
 use crate::screens::migrations as migration_list;
-use crate::screens::{Go, View, alerts, detail, first_run, fixes as fix_list, help, log, metrics, review};
+use crate::screens::rules as rule_list;
+use crate::screens::{
+    Go, View, alerts, deploys, detail, first_run, fixes as fix_list, help, log, marks, metrics, review,
+};
 use fixes::Armed;
 use migrations::ArmedMigration;
 use requests::Requests;
@@ -80,6 +85,12 @@ pub struct Ui {
     pub metrics: metrics::State,
     /// The lines.
     pub log: log::State,
+    /// The rules, and the one that is looked at.
+    pub rules: rule_list::State,
+    /// What was called false.
+    pub marks: marks::State,
+    /// New revisions of services.
+    pub deploys: deploys::State,
     /// What is asked.
     pub dialog: Option<Dialog>,
     /// The help page.
@@ -125,6 +136,9 @@ impl Model {
             definitions: Vec::new(),
             metrics: metrics::State::default(),
             log: log::State::default(),
+            rules: rule_list::State::default(),
+            marks: marks::State::default(),
+            deploys: deploys::State::default(),
             dialog: None,
             help: None,
             first_run,
@@ -233,6 +247,10 @@ impl Model {
             (Place::Migrations, _) => Mode::Migrations,
             (Place::Metrics, _) => Mode::Metrics,
             (Place::Log, _) => Mode::Log,
+            (Place::Rules, _) if self.ui.rules.one().is_some() => Mode::Rule,
+            (Place::Rules, _) => Mode::Rules,
+            (Place::Marks, _) => Mode::Marks,
+            (Place::Deploys, _) => Mode::Deploys,
         }
     }
 
@@ -262,58 +280,12 @@ impl Model {
         self.board.source(event);
     }
 
-    fn reply(&mut self, now: Now, id: RequestId, reply: Reply, effects: &mut Vec<Effect>) {
-        match reply {
-            Reply::Acted(answer) => self.acted(now, id, answer),
-            Reply::Copied(Ok(bytes)) => self.say(now, format!("copied {bytes} bytes (OSC 52)")),
-            Reply::Copied(Err(why)) => {
-                self.say(now, format!("not copied: {}", stella_widgets::text::sanitise(why.raw())));
-            }
-            Reply::Evidence(alert, answer) => {
-                if let Some(review) = &mut self.ui.review {
-                    review.evidence(&alert, &answer);
-                }
-                self.ui.detail.evidence(id, &alert, answer);
-            }
-            Reply::Logs(answer) => {
-                self.with_context(now, effects, |ui, cx| ui.log.lines(cx, id, answer));
-            }
-            Reply::Series(answer) => self.ui.metrics.series(id, answer),
-            Reply::Decided(answer) => self.decided(now, id, answer),
-            Reply::Surrounded(answer) => self.surrounded(now, id, answer),
-            Reply::Maintained(Ok(_)) => {
-                self.ui.requests.done(id);
-                self.say(now, "no fix starts there until the window is over".to_owned());
-            }
-            Reply::Maintained(Err(refusal)) => self.refused(now, id, refusal),
-            Reply::Review(fix, answer) => self.reviewed(now, id, &fix, &answer, effects),
-            Reply::Output(_, answer) => self.with_context(now, effects, |ui, cx| {
-                if let Some(review) = &mut ui.review {
-                    review.said(cx, id, answer);
-                }
-            }),
-            Reply::Migrated(answer) => self.migrated(now, id, answer),
-            Reply::Migration(which, answer) => self.migration_read(now, id, &which, &answer, effects),
-            Reply::MigrationPart(which, list, answer) => self.with_context(now, effects, |ui, cx| {
-                if let Some(one) = ui.migration.as_mut().filter(|one| *one.id() == which) {
-                    one.part(cx, id, list, answer);
-                }
-            }),
-            Reply::MigrationUser(which, answer) => {
-                if let Some(one) = self.ui.migration.as_mut().filter(|one| *one.id() == which) {
-                    one.checked(id, answer);
-                }
-            }
-            Reply::Definitions(answer) => self.define(answer),
-            Reply::FixHistory(answer) => self.with_context(now, effects, |ui, cx| ui.fixes.history(cx, id, answer)),
-        }
-    }
-
     fn intent(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
         match intent {
             Intent::Show(place) => {
                 self.close_review();
                 let was_here = self.ui.place == Place::Migrations;
+                let near = self.focus().map(|alert| alert.rule_id.raw().to_owned());
                 self.ui.place = place;
                 if place == Place::Migrations {
                     self.show_migrations(was_here);
@@ -323,7 +295,9 @@ impl Model {
                     Place::Metrics => ui.metrics.opened(cx),
                     Place::Fixes => ui.fixes.opened(cx),
                     Place::Migrations => ui.migrations.opened(cx),
-                    Place::Alerts => {}
+                    Place::Rules => ui.rules.opened(cx, near.as_deref()),
+                    Place::Marks => ui.marks.opened(cx, None),
+                    Place::Alerts | Place::Deploys => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
@@ -339,6 +313,7 @@ impl Model {
             },
             Intent::Review if matches!(self.mode(), Mode::List | Mode::Detail) => self.review_of_focus(now),
             Intent::Palette => self.ask_command(now, effects),
+            Intent::Undo if self.mode() == Mode::Marks => self.undo_mark(now, effects),
             Intent::Undo => self.undo(now, effects),
             Intent::Filter => self.ask_filter(now),
             Intent::TimeFormat => self.next_time_format(now),
@@ -350,6 +325,7 @@ impl Model {
             Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown | Intent::CopyPlan => {
                 self.copy(now, intent, effects);
             }
+            Intent::Why if matches!(self.mode(), Mode::Rules | Mode::Rule | Mode::Marks) => self.why_no_change(now),
             Intent::Why if !matches!(self.mode(), Mode::Review | Mode::Migration) => self.why(now),
             Intent::LogAround => {
                 if let Some(id) = self.focus().map(|alert| alert.id.clone()) {
@@ -373,11 +349,15 @@ impl Model {
             Mode::Review => ui.review.as_mut().map_or(Go::Back, |review| review.update(cx, intent)),
             Mode::Metrics => ui.metrics.update(cx, intent),
             Mode::Log => ui.log.update(cx, intent),
+            Mode::Rules | Mode::Rule => ui.rules.update(cx, intent),
+            Mode::Marks => ui.marks.update(cx, intent),
+            Mode::Deploys => ui.deploys.update(cx, intent),
         });
         match go {
             Go::Stay => {}
             Go::Back => self.back(now),
             Go::Detail(id) => {
+                self.ui.place = Place::Alerts;
                 self.ui.detail_open = true;
                 self.ui.alerts.reveal(&id);
                 self.ui.detail.show(&id);
@@ -385,7 +365,12 @@ impl Model {
             }
             Go::Review(id) => self.open_review(id),
             Go::Migration(id) => self.open_migration(id),
+            Go::Decide if mode == Mode::Rule => self.ask_rule(now, effects),
             Go::Decide => self.ask_what_is_meant(now),
+            Go::Mark(fingerprint) => {
+                self.ui.place = Place::Marks;
+                self.with_context(now, effects, |ui, cx| ui.marks.opened(cx, Some(fingerprint)));
+            }
             Go::Lines(link, alert) => {
                 self.ui.place = Place::Log;
                 self.with_context(now, effects, |ui, cx| ui.log.open_link(cx, &link, alert));
@@ -409,6 +394,8 @@ impl Model {
             self.close_review();
         } else if self.mode() == Mode::Migration {
             self.close_migration();
+        } else if self.mode() == Mode::Rule {
+            self.ui.rules.open(None);
         } else if self.ui.place == Place::Alerts {
             self.ui.detail_open = false;
         } else {
@@ -426,7 +413,7 @@ impl Model {
         self.with_rows(now, effects, rows, |ui, cx| match place {
             Place::Log => ui.log.closed(cx),
             Place::Metrics => ui.metrics.closed(),
-            Place::Alerts | Place::Fixes | Place::Migrations => {}
+            Place::Alerts | Place::Fixes | Place::Migrations | Place::Rules | Place::Marks | Place::Deploys => {}
         });
         self.back(now);
     }

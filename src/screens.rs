@@ -4,18 +4,22 @@
 //! HTTP, the clock or a terminal library.
 
 pub mod alerts;
+mod asked;
 pub mod company;
+pub mod deploys;
 pub mod detail;
 pub mod first_run;
 pub mod fixes;
 pub mod help;
 pub mod log;
+pub mod marks;
 pub mod metrics;
 pub mod migrations;
 mod page;
 pub mod plot;
 pub mod review;
 mod rows;
+pub mod rules;
 mod table;
 
 use ratatui::style::Style;
@@ -244,6 +248,8 @@ pub enum Go {
     Review(FixId),
     /// To this migration.
     Migration(MigrationId),
+    /// To what was called false, by its fingerprint.
+    Mark(String),
     /// Stay, and ask what is to become of the thing under the cursor.
     Decide,
 }

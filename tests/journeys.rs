@@ -20,6 +20,8 @@ mod migrations_decided;
 mod migrations_told;
 #[path = "journeys/remedies.rs"]
 mod remedies;
+#[path = "journeys/rules.rs"]
+mod rules;
 #[path = "journeys/scene.rs"]
 mod scene;
 

@@ -26,6 +26,10 @@ fn table() -> String {
                 Mode::Migration => "migration",
                 Mode::Metrics => "metrics",
                 Mode::Log => "log",
+                Mode::Rules => "rules",
+                Mode::Rule => "rule",
+                Mode::Marks => "marks",
+                Mode::Deploys => "deploys",
             })
             .collect();
         let place = if places.len() == Mode::ALL.len() { "everywhere".to_owned() } else { places.join(", ") };

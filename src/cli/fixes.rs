@@ -260,7 +260,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     if name.is_empty() { Err("want NAME=VALUE".to_owned()) } else { Ok((name.to_owned(), value.to_owned())) }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "want a time like 2026-01-31T18:00:00Z".to_owned())
 }
 

@@ -151,7 +151,7 @@ fn second(model: &Model, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         match place {
             Place::Fixes => spans.extend(fixes(view)),
             Place::Migrations => spans.extend(migrations(view)),
-            Place::Alerts | Place::Metrics | Place::Log => {}
+            Place::Alerts | Place::Metrics | Place::Log | Place::Rules | Place::Marks | Place::Deploys => {}
         }
         spans.push(Span::raw(gap));
     }

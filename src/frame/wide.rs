@@ -1,5 +1,5 @@
 //! What wide terminals show besides: the fixes that wait or run, the migrations that are not over, and what
-//! happened lately, from the trails of alerts, fixes and migrations.
+//! happened lately, from the trails of alerts, fixes and migrations, with deploys and changes of rules.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -133,6 +133,17 @@ fn activity(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             let by = sanitise(event.by.raw()).into_string();
             (event.at, by, format!("{}: {}", fix.id, sanitise(event.what.raw())))
         }));
+    }
+    trail.extend(view.board.deploys.iter().map(|deploy| {
+        let by = deploy.by.as_ref().map_or_else(|| "-".to_owned(), |by| sanitise(by.raw()).into_string());
+        let (service, revision) = (sanitise(deploy.service.raw()), sanitise(deploy.revision.raw()));
+        (deploy.at, by, format!("deployed {revision} of {service}"))
+    }));
+    for rule in view.board.rules.iter() {
+        if let (Some(at), Some(by)) = (rule.changed_at, &rule.changed_by) {
+            let by = sanitise(by.raw()).into_string();
+            trail.push((at, by, format!("changed the rule {}", sanitise(rule.id.raw()))));
+        }
     }
     for one in view.board.migrations.all() {
         trail.extend(one.trail.iter().map(|event| {

@@ -14,12 +14,15 @@ use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Mode, Place};
 
 /// Commands that are one word, and what they are otherwise a key for.
-const WORDS: [(&str, Intent); 22] = [
+const WORDS: [(&str, Intent); 25] = [
     ("alerts", Intent::Show(Place::Alerts)),
     ("fixes", Intent::Show(Place::Fixes)),
     ("migrations", Intent::Show(Place::Migrations)),
     ("metrics", Intent::Show(Place::Metrics)),
     ("log", Intent::Show(Place::Log)),
+    ("rules", Intent::Show(Place::Rules)),
+    ("marks", Intent::Show(Place::Marks)),
+    ("deploys", Intent::Show(Place::Deploys)),
     ("help", Intent::Help),
     ("quit", Intent::Quit),
     ("acknowledge", Intent::Act(Verb::Acknowledge)),
@@ -72,6 +75,7 @@ impl Model {
         });
         let mut all: Vec<String> = words.into_iter().chain(others).map(|(word, _)| (*word).to_owned()).collect();
         all.extend(self.migration_commands());
+        all.extend(self.rule_commands());
         all.extend(["fixes off", "fixes on"].map(str::to_owned));
         all.extend(self.ui.definitions.iter().map(|known| format!("propose {}", sanitise(known.id.raw()))));
         let fixes = self.board.fixes.iter().filter(|fix| fix.status.is_open());
@@ -106,6 +110,8 @@ impl Model {
                 Err(_) => self.say(now, "a fix is called fx-N".to_owned()),
             },
             ["migrate", rest @ ..] => self.migrate_command(now, rest, effects),
+            ["rules", rest @ ..] if !rest.is_empty() => self.rules_command(now, rest, effects),
+            ["marks", "undo", ..] => self.undo_named_mark(now, typed, effects),
             ["maintenance", "end", window] => self.ask_end(now, window),
             ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),
             [word] => match WORDS.iter().find(|(name, _)| name == word) {
@@ -133,6 +139,7 @@ impl Model {
     /// A command that is a key elsewhere works on what is focused.
     fn named(&mut self, now: Now, intent: Intent, effects: &mut Vec<Effect>) {
         match intent {
+            Intent::Undo if self.mode() == Mode::Marks => self.undo_mark(now, effects),
             Intent::Act(_) | Intent::Undo if !matches!(self.mode(), Mode::List | Mode::Detail) => {
                 self.say(now, "that is for alerts: 1 shows them".to_owned());
             }
@@ -247,7 +254,7 @@ impl Model {
         match self.mode() {
             Mode::List | Mode::Detail => self.focus(),
             Mode::Review => self.board.alerts.get(self.reviewed_fix()?.alert_id.as_ref()?),
-            Mode::Fixes | Mode::Migrations | Mode::Migration | Mode::Metrics | Mode::Log => None,
+            _ => None,
         }
     }
 

@@ -73,6 +73,8 @@ impl Model {
             }
             Place::Metrics => (Screen::Metrics, None),
             Place::Log => (Screen::Log, None),
+            // The wire has no word for these; what is decided there concerns alerts.
+            Place::Rules | Place::Marks | Place::Deploys => (Screen::Alerts, None),
         };
         Look { screen, object }
     }

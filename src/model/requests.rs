@@ -96,7 +96,9 @@ impl Requests {
             | Command::SwitchFixes(_)
             | Command::Maintain(_)
             | Command::LiftSuppression(_)
-            | Command::EndMaintenance(_) => Vec::new(),
+            | Command::EndMaintenance(_)
+            | Command::ChangeRule { .. }
+            | Command::UndoMark(_) => Vec::new(),
         }
     }
 

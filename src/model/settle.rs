@@ -11,7 +11,7 @@ use crate::event::Now;
 use crate::filter::Listed;
 use crate::frame;
 use crate::keys::Place;
-use crate::screens::{Context, alerts, detail, fixes, log, metrics, migrations, review};
+use crate::screens::{Context, alerts, deploys, detail, fixes, log, marks, metrics, migrations, review, rules};
 
 impl Model {
     /// After every event: what follows from it.
@@ -42,6 +42,8 @@ impl Model {
                 Shown::Place(Place::Fixes) => ui.fixes.settle(cx, since_key),
                 Shown::Place(Place::Log) => ui.log.settle(cx),
                 Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
+                Shown::Place(Place::Rules) => ui.rules.settle(cx),
+                Shown::Place(Place::Deploys) => ui.deploys.settle(cx),
                 _ => {}
             }
         });
@@ -133,6 +135,9 @@ impl Model {
             migration: ui.migration.as_mut(),
             metrics: &mut ui.metrics,
             log: &mut ui.log,
+            rules: &mut ui.rules,
+            marks: &mut ui.marks,
+            deploys: &mut ui.deploys,
             detail_open: ui.detail_open,
         };
         let result = run(&mut rooms, &mut cx);
@@ -153,5 +158,8 @@ pub(super) struct Rooms<'a> {
     pub(super) migration: Option<&'a mut migrations::one::State>,
     pub(super) metrics: &'a mut metrics::State,
     pub(super) log: &'a mut log::State,
+    pub(super) rules: &'a mut rules::State,
+    pub(super) marks: &'a mut marks::State,
+    pub(super) deploys: &'a mut deploys::State,
     pub(super) detail_open: bool,
 }

@@ -97,6 +97,8 @@ impl Model {
             Command::DecideMigration { id, verb, .. } => format!("{} {id} …", verb.word()),
             Command::AnswerMigration { id, .. } => format!("deciding for {id} …"),
             Command::EndMaintenance(window) => format!("end {window} …"),
+            Command::ChangeRule { id, .. } => format!("{} is being changed …", sanitise(id)),
+            Command::UndoMark(_) => "the mark is being taken back …".to_owned(),
         };
         self.say(now, words);
         effects.push(self.ui.requests.send(command));
@@ -136,7 +138,7 @@ impl Model {
 
     pub(super) fn ask_filter(&mut self, now: Now) {
         self.ui.dialog = match self.ui.place {
-            Place::Migrations => None,
+            Place::Migrations | Place::Rules | Place::Marks | Place::Deploys => None,
             Place::Alerts => Some(Dialog::filter(Listed::Alerts, self.ui.alerts.filter().text(), now.steady)),
             Place::Fixes => Some(Dialog::filter(Listed::Fixes, self.ui.fixes.filter().text(), now.steady)),
             Place::Log => Some(Dialog::search(self.ui.log.search_text(), now.steady)),
@@ -192,6 +194,7 @@ impl Model {
             Place::Fixes => self.copied_fix(intent),
             Place::Migrations => self.copied_migration(intent),
             Place::Alerts | Place::Metrics | Place::Log => self.copied_alert(now, intent),
+            Place::Rules | Place::Marks | Place::Deploys => None,
         };
         let Some(text) = copied else { return };
         let clean = text.lines().map(|line| sanitise(line).into_string()).collect::<Vec<_>>().join("\n");

@@ -72,6 +72,10 @@ fn title(mode: Mode) -> &'static str {
         Mode::Migration => "keys of a migration",
         Mode::Metrics => "keys of the metrics",
         Mode::Log => "keys of the log",
+        Mode::Rules => "keys of the rules",
+        Mode::Rule => "keys of a rule",
+        Mode::Marks => "keys of what was called false",
+        Mode::Deploys => "keys of the deploys",
     }
 }
 

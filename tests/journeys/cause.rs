@@ -283,3 +283,74 @@ fn alerts_that_explain_each_other_in_a_ring_stand_by_themselves() {
     let scene = scene("dark", (80, 24), vec![first, second, third]);
     assert_eq!(rows(&scene), ["a-0000001", "a-0000002", "a-0000003"]);
 }
+
+#[test]
+fn deploys_are_listed_and_stand_among_what_happened() {
+    let mut wide = scene("dark", (160, 45), morning());
+    explain(&mut wide);
+    assert!(wide.screen().contains("deployed r8812 of api"), "{}", wide.screen());
+    for size in [(80, 24), (160, 45)] {
+        let mut scene = scene("dark", size, morning());
+        scene.keys(":deploys<Enter>");
+        insta::assert_snapshot!(format!("deploys_{}x{}", size.0, size.1), scene.screen());
+        let mut newer = deploy();
+        (newer.revision, newer.at) = ("r8813".into(), Timestamp::from_millis(NOON));
+        scene.feed(FeedEvent::Deploy(Box::new(newer)));
+        let screen = scene.screen();
+        assert!(screen.find("r8813") < screen.find("r8812"), "newest first:\n{screen}");
+        assert!(screen.lines().any(|line| line.starts_with('>') && line.contains("r8812")), "{screen}");
+    }
+}
+
+#[test]
+fn hostile_evidence_and_small_terminals_do_no_harm() {
+    let hostile = "\u{1b}[2J\u{202e}TOOR\u{9b}31m\u{200b}\u{e0041}\r\n\u{7}";
+    for size in [(60, 15), (80, 24), (160, 45)] {
+        let mut setup = scene::setup();
+        setup.ascii = true;
+        let mut scene = Scene::with(setup, size.0, size.1);
+        let mut alerts = grouped();
+        alerts.iter_mut().for_each(|alert| alert.title = hostile.to_owned().into());
+        let mut snapshot = scene::snapshot(alerts, scene.now.wall);
+        snapshot.deploys = vec![deploy()];
+        snapshot.deploys[0].revision = hostile.to_owned().into();
+        scene.event(Event::Link(LinkEvent::Snapshot(Box::new(snapshot))));
+        scene.event(Event::Link(LinkEvent::Opened));
+        scene.feed(FeedEvent::Hello(scene::hello(scene.now.wall)));
+        scene.keys("l<Enter>");
+        let mut bad = full_evidence();
+        bad.correlated.iter_mut().for_each(|other| other.text = hostile.to_owned().into());
+        bad.similar[0].outcome = hostile.to_owned().into();
+        bad.similar[0].fixed_by = Some(hostile.to_owned().into());
+        bad.template.as_mut().unwrap().examples = vec![hostile.to_owned().into()];
+        scene.answer(|query| match query {
+            Query::Evidence(id) => Some(Reply::Evidence(id.clone(), Ok(Box::new(bad.clone())))),
+            _ => None,
+        });
+        for keys in ["", "G", "<Esc>", "h", "4", ":deploys<Enter>"] {
+            scene.keys(keys);
+            assert!(scene.screen().is_ascii(), "{}", scene.screen());
+        }
+    }
+}
+
+/// For a look at how it is painted.
+#[allow(dead_code, reason = "a look at the pictures")]
+pub fn pictures() -> Vec<(String, Scene)> {
+    let mut all = Vec::new();
+    for theme in ["dark", "mono", "light"] {
+        for size in [(80, 24), (160, 45)] {
+            let mut list = scene(theme, size, grouped());
+            if size.0 >= 120 {
+                explain(&mut list);
+            }
+            list.keys("l");
+            all.push((format!("list_{theme}_{}", size.0), list));
+            let mut one = scene(theme, size, grouped());
+            one.keys("<Enter>");
+            explain(&mut one);
+            all.push((format!("evidence_{theme}_{}", size.0), one));
+        }
+    }
+    all
+}

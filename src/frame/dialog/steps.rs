@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use stella_protocol::MigrationStatus;
 use stella_protocol::fix::{MaintenanceRequest, Proposal};
 use stella_protocol::migration::MigrationRequest;
+use stella_protocol::rule::RuleChange;
 use stella_protocol::{FixId, FixVerb, MigrationId, MigrationVerb, Text};
 use tui_input::Input;
 
@@ -81,6 +82,22 @@ pub enum Order {
     Maintain(MaintenanceRequest),
     /// End such a time.
     EndMaintenance(String),
+    /// Show what a rule would have made of the kept lines with this setting: its value is given.
+    LookAtRule {
+        /// Which rule.
+        id: String,
+        /// Which setting.
+        name: String,
+    },
+    /// Change the rule that was painted: the reason is given.
+    ChangeRule {
+        /// Which.
+        id: String,
+        /// Its version as it was counted.
+        version: u64,
+        /// What is changed.
+        change: RuleChange,
+    },
 }
 
 /// A migration as it was painted when the question was asked.

@@ -3,7 +3,7 @@
 //! Knows ids and who explains whom; neither the cursor nor what a row looks like. A child whose parent is
 //! not shown stands by itself, so that a filter finds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use stella_protocol::{Alert, AlertId};
 
@@ -16,17 +16,21 @@ pub(super) struct Groups {
     tops: BTreeMap<AlertId, AlertId>,
     unfolded: BTreeSet<AlertId>,
     /// Everything that is shown, folded or not.
-    known: BTreeSet<AlertId>,
+    known: HashSet<AlertId>,
 }
 
 impl Groups {
     /// Takes what is shown, in its order; answers with the rows. The group of `here` is unfolded when it is a
     /// child: what somebody looks at does not go away.
     pub(super) fn arrange(&mut self, sorted: &[&Alert], here: Option<&AlertId>) -> Vec<AlertId> {
-        let shown: BTreeMap<&AlertId, &Alert> = sorted.iter().map(|alert| (&alert.id, *alert)).collect();
         self.known = sorted.iter().map(|alert| alert.id.clone()).collect();
         self.children.clear();
         self.tops.clear();
+        if sorted.iter().all(|alert| alert.parent_id.is_none()) {
+            self.unfolded.clear();
+            return sorted.iter().map(|alert| alert.id.clone()).collect();
+        }
+        let shown: HashMap<&AlertId, &Alert> = sorted.iter().map(|alert| (&alert.id, *alert)).collect();
         for alert in sorted {
             let top = top(alert, &shown);
             if *top != alert.id {
@@ -89,7 +93,7 @@ impl Groups {
 
 /// The outermost alert that explains this one and is shown; itself where there is none, or where they explain
 /// each other in a ring.
-fn top<'a>(alert: &'a Alert, shown: &BTreeMap<&'a AlertId, &'a Alert>) -> &'a AlertId {
+fn top<'a>(alert: &'a Alert, shown: &HashMap<&'a AlertId, &'a Alert>) -> &'a AlertId {
     let mut seen = BTreeSet::from([&alert.id]);
     let mut at = alert;
     while let Some(parent) = at.parent_id.as_ref().and_then(|id| shown.get(id)) {

@@ -216,7 +216,12 @@ fn horizontal_axis(chart: &Chart<'_>, frame: &Frame, buffer: &mut Buffer) {
             Kind::Time => chart.style.label,
             Kind::Mark => chart.style.mark,
         };
-        buffer.set_string(plot.x + piece.column, plot.bottom(), &piece.words, style);
+        let words = Rect::new(plot.x + piece.column, plot.bottom(), width(&piece.words), 1);
+        // What makes the rule quiet must not make its words so.
+        for at in words.intersection(buffer.area).positions() {
+            buffer[at].modifier = Modifier::empty();
+        }
+        buffer.set_string(words.x, words.y, &piece.words, style);
     }
 }
 

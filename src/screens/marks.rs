@@ -1,0 +1,171 @@
+//! What was called false: more is needed for it from now on. The whole list, and `u` takes one back.
+//!
+//! ```text
+//! -- called false ------------------------------------------------------- 2 --
+//!    WHEN        BY       TIMES  NEEDS  WHAT
+//! >  06-03 14:20 op2          2     41  get_shared_agents p50 734 ms
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use stella_protocol::FalseMark;
+use stella_protocol::rule::MarkPage;
+use stella_widgets::Align;
+use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::number;
+use stella_widgets::text::{cut, sanitise};
+
+use super::asked::Asked;
+use super::rows::Rows;
+use super::{Context, Go, View, table};
+use crate::effect::{Query, Refusal, RequestId};
+use crate::frame::put;
+use crate::keys::Intent;
+use crate::theme::Role;
+
+const HEADINGS: [&str; 5] = ["WHEN", "BY", "TIMES", "NEEDS", "WHAT"];
+
+/// Columns: when it was marked last, by whom, how often, the lines that it needs now, its title.
+const COLUMNS: [Column; 5] = [
+    Column { min: 11, ideal: 11, priority: 9, align: Align::Left },
+    Column { min: 8, ideal: 14, priority: 7, align: Align::Left },
+    Column { min: 5, ideal: 5, priority: 6, align: Align::Right },
+    Column { min: 6, ideal: 6, priority: 8, align: Align::Right },
+    Column { min: 20, ideal: u16::MAX, priority: 10, align: Align::Left },
+];
+
+/// Where the human is.
+#[derive(Debug, Default)]
+pub struct State {
+    rows: Rows<String>,
+    page: Asked<MarkPage>,
+    /// What is wanted under the cursor once it is known.
+    wanted: Option<String>,
+}
+
+impl State {
+    /// The screen was opened, on this mark if one is named: the list is asked for anew.
+    pub fn opened(&mut self, cx: &mut Context<'_>, fingerprint: Option<String>) {
+        self.wanted = fingerprint.or_else(|| self.rows.cursor().cloned());
+        self.page.ask(cx, Query::Marks);
+    }
+
+    /// Asks for the list again.
+    pub fn ask_again(&mut self, cx: &mut Context<'_>) {
+        self.page.ask(cx, Query::Marks);
+    }
+
+    /// Takes the list.
+    pub fn page(&mut self, id: RequestId, answer: Result<MarkPage, Refusal>) {
+        self.page.take(id, answer);
+        self.rows.arrange(self.items().iter().map(|mark| mark.fingerprint.raw().to_owned()).collect());
+        if let Some(wanted) = self.wanted.take_if(|wanted| self.rows.ids().contains(wanted)) {
+            self.rows.point_at(&wanted);
+        }
+    }
+
+    /// What is under the cursor.
+    pub fn chosen(&self) -> Option<&FalseMark> {
+        self.find(self.rows.cursor()?)
+    }
+
+    /// A mark by its fingerprint.
+    pub fn find(&self, fingerprint: &str) -> Option<&FalseMark> {
+        self.items().iter().find(|mark| mark.fingerprint.raw() == fingerprint)
+    }
+
+    /// Fingerprints of all that is known.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &str> {
+        self.items().iter().map(|mark| mark.fingerprint.raw())
+    }
+
+    fn items(&self) -> &[FalseMark] {
+        self.page.known().map(|page| page.items.as_slice()).unwrap_or_default()
+    }
+
+    /// Takes an intent.
+    pub fn update(&mut self, cx: &mut Context<'_>, intent: Intent) -> Go {
+        match intent {
+            Intent::Move(motion) => drop(self.rows.go(motion, cx.rows)),
+            Intent::Back => return Go::Back,
+            _ => {}
+        }
+        self.rows.keep_in_sight(cx.rows);
+        Go::Stay
+    }
+}
+
+/// The rows of the list.
+pub fn list_area(body: Rect) -> Rect {
+    table::list_area(body)
+}
+
+/// Paints the screen.
+pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
+    let items = state.items();
+    let note = if items.is_empty() { String::new() } else { items.len().to_string() };
+    table::rule(view, "called false", &note, body, buffer);
+    let area = list_area(body);
+    if items.is_empty() {
+        return empty(state, view, area, buffer);
+    }
+    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
+    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
+    let window = state.rows.window(usize::from(area.height));
+    for (mark, y) in items[window.range()].iter().zip(area.y..area.bottom()) {
+        row(state, view, mark, Rect { y, height: 1, ..area }, &places, buffer);
+    }
+    peek(state, view, Rect { y: area.bottom(), height: body.bottom().saturating_sub(area.bottom()), ..body }, buffer);
+}
+
+/// What its last alert was called; where that is not known, what identifies it.
+fn title(mark: &FalseMark) -> String {
+    sanitise(mark.title.as_ref().unwrap_or(&mark.fingerprint).raw()).into_string()
+}
+
+fn row(state: &State, view: &View<'_>, mark: &FalseMark, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
+    let (muted, plain) = (view.style(Role::Muted), view.style(Role::Text));
+    let by = mark.by.as_ref().map_or_else(|| "-".to_owned(), |by| sanitise(by.raw()).into_string());
+    let cells = [
+        (format!("{} {}", view.day(mark.at), view.clock(mark.at)), muted),
+        (by, muted),
+        (mark.times.to_string(), muted),
+        (number::count(mark.needed as f64), plain),
+        (title(mark), plain),
+    ];
+    table::cells(cells, places, area, buffer);
+    if state.rows.is_here(&mark.fingerprint.raw().to_owned()) {
+        table::point(view, area, buffer);
+    }
+}
+
+fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let Some(mark) = state.chosen() else { return };
+    if area.is_empty() {
+        return;
+    }
+    table::rule(view, "what it means", "", area, buffer);
+    let needs = number::grouped(mark.needed);
+    let lines = [
+        (format!("it needs {needs} offending lines since its onset before it is an alert again"), Role::Text),
+        (sanitise(mark.fingerprint.raw()).into_string(), Role::Muted),
+        ("u takes it back; F on its next alert marks it again".to_owned(), Role::Muted),
+    ];
+    for ((words, role), y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
+        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
+        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
+    }
+}
+
+fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let failed = state.page.failure().map(|why| format!("The server did not say: {why}"));
+    let lines: &[&str] = match &failed {
+        Some(why) => &[why.as_str()],
+        None if state.page.known().is_some() => {
+            &["Nothing was called false.", "F on an alert does it; the rule then needs more for that problem alone."]
+        }
+        None => &["asking the server …"],
+    };
+    table::says(view, lines, area, buffer);
+}

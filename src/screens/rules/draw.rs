@@ -1,0 +1,168 @@
+//! The picture of the rules: what is wrong with their file, one row each, a peek at the one under the cursor;
+//! and the page of one.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+use stella_protocol::Rule;
+use stella_protocol::rule::RuleOrigin;
+use stella_widgets::Align;
+use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::number;
+use stella_widgets::text::cut;
+
+use super::words::{changed, clean, score};
+use super::{State, paper};
+use crate::frame::put;
+use crate::screens::page::{self, Page};
+use crate::screens::{View, table};
+use crate::setting::{self, limits, origin, scope, share};
+use crate::theme::Role;
+
+const HEADINGS: [&str; 9] = ["RULE", "ON", "FALSE/H", "ALERTS", "FALSE", "ACKED", "ORIGIN", "LIMITS", "SCOPE"];
+
+/// Columns: id, whether it is on, what is borne, alerts, share of false ones, time until somebody took one, origin,
+/// limits, scope.
+const COLUMNS: [Column; 9] = [
+    Column { min: 16, ideal: 24, priority: 10, align: Align::Left },
+    Column { min: 3, ideal: 3, priority: 9, align: Align::Left },
+    Column { min: 7, ideal: 7, priority: 8, align: Align::Right },
+    Column { min: 6, ideal: 6, priority: 7, align: Align::Right },
+    Column { min: 5, ideal: 5, priority: 7, align: Align::Right },
+    Column { min: 6, ideal: 6, priority: 5, align: Align::Right },
+    Column { min: 8, ideal: 8, priority: 6, align: Align::Left },
+    Column { min: 12, ideal: 40, priority: 4, align: Align::Left },
+    Column { min: 12, ideal: u16::MAX, priority: 3, align: Align::Left },
+];
+
+/// Problems of the file that are shown; the command line lists them all.
+const PROBLEMS: usize = 3;
+
+/// The rows of the list; of the page of one rule all but its first line.
+pub fn list_area(state: &State, body: Rect) -> Rect {
+    if state.one.is_some() {
+        return below(body, 1);
+    }
+    table::list_area(below(body, problem_lines(&state.problems()).len()))
+}
+
+/// What is left of an area below so many rows.
+fn below(area: Rect, rows: usize) -> Rect {
+    let rows = u16::try_from(rows).unwrap_or(u16::MAX).min(area.height);
+    Rect { y: area.y + rows, height: area.height - rows, ..area }
+}
+
+/// Paints the screen.
+pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
+    if let Some(one) = &state.one {
+        return match state.rule(view.board, one.id()) {
+            Some(rule) => draw_one(one, rule, view, body, buffer),
+            None => {
+                table::rule(view, "rule", "", body, buffer);
+                table::says(view, &["The server tells of no such rule.", "Esc shows all."], below(body, 2), buffer);
+            }
+        };
+    }
+    let rules = state.all(view.board);
+    let off = rules.iter().filter(|rule| !rule.enabled).count();
+    let note = match (rules.len(), off) {
+        (0, _) => String::new(),
+        (all, 0) => all.to_string(),
+        (all, off) => format!("{all}, {off} off"),
+    };
+    table::rule(view, "rules", &note, body, buffer);
+    let problems = problem_lines(&state.problems());
+    for (words, y) in problems.iter().zip(body.y + 1..body.bottom()) {
+        let shown = cut(words, body.width.saturating_sub(2)).into_owned();
+        put(buffer, body.x + 1, y, body.width, &Line::styled(shown, view.style(Role::Danger)));
+    }
+    let area = list_area(state, body);
+    if rules.is_empty() {
+        return empty(state, view, area, buffer);
+    }
+    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
+    let heading = Rect { y: area.y.saturating_sub(1), height: 1, ..body };
+    table::headings(view, &HEADINGS, &places, heading, buffer);
+    let window = state.rows.window(usize::from(area.height));
+    for (id, y) in state.rows.ids()[window.range()].iter().zip(area.y..area.bottom()) {
+        if let Some(rule) = state.rule(view.board, id) {
+            row(state, view, rule, Rect { y, height: 1, ..area }, &places, buffer);
+        }
+    }
+    peek(state, view, below(body, usize::from(area.bottom() - body.y)), buffer);
+}
+
+/// What is wrong with the file, and that the last good one holds.
+fn problem_lines(problems: &[String]) -> Vec<String> {
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["the file of rules cannot be taken as it is; the last good one holds".to_owned()];
+    lines.extend(problems.iter().take(PROBLEMS).map(|problem| format!("! {problem}")));
+    let more = problems.len().saturating_sub(PROBLEMS);
+    lines.extend((more > 0).then(|| format!("! and {more} more: stella-tui rules list says them all")));
+    lines
+}
+
+fn row(state: &State, view: &View<'_>, rule: &Rule, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
+    let (muted, plain) = (view.style(Role::Muted), view.style(Role::Text));
+    let ink = if rule.enabled { plain } else { view.style(Role::Faint) };
+    let score = &rule.score;
+    let changed = if rule.origin == RuleOrigin::Changed { view.style(Role::Accent) } else { muted };
+    let cells: [(String, Style); 9] = [
+        (clean(&rule.id), ink),
+        (setting::switch(rule.enabled).to_owned(), if rule.enabled { plain } else { view.style(Role::Waiting) }),
+        (number::text(rule.sensitivity, ""), ink),
+        (number::count(score.alerts as f64), ink),
+        (share(score).map_or_else(|| "-".to_owned(), number::percent), ink),
+        (score.median_acknowledge_ms.map_or_else(|| "-".to_owned(), number::span), muted),
+        (origin(rule.origin).to_owned(), changed),
+        (limits(rule), muted),
+        (scope(rule), muted),
+    ];
+    table::cells(cells, places, area, buffer);
+    if state.rows.is_here(&rule.id.raw().to_owned()) {
+        table::point(view, area, buffer);
+    }
+}
+
+/// What the one under the cursor looks for, and what it was worth.
+fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let Some(rule) = state.cursor().and_then(|id| state.rule(view.board, id)) else { return };
+    if area.is_empty() {
+        return;
+    }
+    table::rule(view, &clean(&rule.id), "", area, buffer);
+    let beside = if rule.limits.is_empty() { String::new() } else { format!("   {}", limits(rule)) };
+    let what = format!("{}   for {}{beside}", clean(&rule.title), scope(rule));
+    let last = changed(view, rule).unwrap_or_else(|| format!("settings: {}", origin(rule.origin)));
+    let lines = [(what, Role::Text), (score(view, &rule.score), Role::Muted), (last, Role::Muted)];
+    for ((words, role), y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
+        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
+        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
+    }
+}
+
+/// What an empty list waits for.
+fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let failed = state.page.failure().map(|why| format!("The server did not say: {why}"));
+    let lines: Vec<&str> = match &failed {
+        Some(why) => vec![why.as_str(), "r asks again."],
+        None if state.page.known().is_some() => vec!["The server looks for nothing: it has no rules."],
+        None => table::unheard(view).to_vec(),
+    };
+    table::says(view, &lines, area, buffer);
+}
+
+fn draw_one(one: &super::one::State, rule: &Rule, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
+    let title = format!("rule {}", clean(&rule.id));
+    let note = if one.preview.is_some() { "nothing is changed yet" } else { setting::switch(rule.enabled) };
+    table::rule(view, &title, note, body, buffer);
+    let area = below(body, 1);
+    let mut paper = Page::new(view, area.width);
+    paper::write(one, rule, &mut paper);
+    let (rows, chosen) = paper.into_rows();
+    let top = chosen.end.saturating_sub(usize::from(area.height));
+    page::paint(&rows, &chosen, top, view, area, buffer);
+}
