@@ -24,6 +24,8 @@ pub(crate) enum Subject {
     LoginsEverywhere,
     Contradiction { op: OpName, sign: Sign },
     Vanished { op: OpName, user: Box<str>, had: f64, field: Box<str> },
+    Nothing { op: OpName, field: Box<str> },
+    WrongForm { op: OpName, field: Box<str>, value: Box<str> },
     Unwell { service: Box<str>, component: Box<str>, down: bool },
     Silent(Source),
     NewError { op: OpName, error: ErrorName },
@@ -52,6 +54,8 @@ impl Subject {
             Self::Probe { .. } => Known::Probe,
             Self::Contradiction { .. } => Known::Data,
             Self::Vanished { .. } => Known::Vanished,
+            Self::Nothing { .. } => Known::Nothing,
+            Self::WrongForm { .. } => Known::WrongForm,
             Self::Unwell { .. } => Known::Health,
             Self::Silent(_) => Known::Silence,
             Self::NewError { .. } => Known::NewError,
@@ -71,6 +75,8 @@ impl Subject {
             | Self::LockedOut(op)
             | Self::Contradiction { op, .. }
             | Self::Vanished { op, .. }
+            | Self::Nothing { op, .. }
+            | Self::WrongForm { op, .. }
             | Self::NewError { op, .. }
             | Self::Probe { op, .. } => (&op.service, op.operation.as_deref()),
             Self::Unwell { service, .. } => (service, None),
@@ -97,6 +103,8 @@ impl Subject {
             Self::Silent(_) => 13,
             Self::NewError { .. } => 14,
             Self::Probe { .. } => 15,
+            Self::Nothing { .. } => 20,
+            Self::WrongForm { .. } => 21,
         }
     }
 }
@@ -123,6 +131,15 @@ impl Keep for Subject {
                 user.keep(to);
                 had.keep(to);
                 field.keep(to);
+            }
+            Self::Nothing { op, field } => {
+                op.keep(to);
+                field.keep(to);
+            }
+            Self::WrongForm { op, field, value } => {
+                op.keep(to);
+                field.keep(to);
+                value.keep(to);
             }
             Self::Unwell { service, component, down } => {
                 service.keep(to);
@@ -160,6 +177,8 @@ impl Keep for Subject {
             13 => Self::Silent(Keep::wake(from)?),
             14 => Self::NewError { op: Keep::wake(from)?, error: Keep::wake(from)? },
             15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
+            20 => Self::Nothing { op: Keep::wake(from)?, field: Keep::wake(from)? },
+            21 => Self::WrongForm { op: Keep::wake(from)?, field: Keep::wake(from)?, value: Keep::wake(from)? },
             _ => return None,
         })
     }

@@ -37,6 +37,10 @@ pub enum Known {
     Data,
     /// An owner who had things has none.
     Vanished,
+    /// What always found something finds nothing.
+    Nothing,
+    /// An id is written in another form than the others.
+    WrongForm,
     /// A component that says it is not well.
     Health,
     /// A source that stopped speaking.
@@ -45,7 +49,7 @@ pub enum Known {
 
 impl Known {
     /// How many there are.
-    pub(crate) const COUNT: usize = 16;
+    pub(crate) const COUNT: usize = 18;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Slow,
@@ -62,6 +66,8 @@ impl Known {
         Self::Probe,
         Self::Data,
         Self::Vanished,
+        Self::Nothing,
+        Self::WrongForm,
         Self::Health,
         Self::Silence,
     ];
@@ -83,6 +89,8 @@ impl Known {
             Self::Probe => probe::RULE,
             Self::Data => data::RULES[0],
             Self::Vanished => data::RULES[1],
+            Self::Nothing => data::RULES[2],
+            Self::WrongForm => data::RULES[3],
             Self::Health => health::RULE,
             Self::Silence => silence::RULE,
         }
@@ -103,7 +111,7 @@ impl Known {
             Self::LoginAddress | Self::LoginAccount | Self::LoginEverywhere | Self::LockedOut | Self::Probe => {
                 AlertType::SecurityAnomaly
             }
-            Self::Data | Self::Vanished => AlertType::DataInconsistency,
+            Self::Data | Self::Vanished | Self::Nothing | Self::WrongForm => AlertType::DataInconsistency,
             Self::Health => AlertType::Health,
             Self::Silence => AlertType::Silence,
         }
@@ -126,6 +134,8 @@ impl Known {
             Self::Probe => "an address tries what is not its own",
             Self::Data => "data contradict themselves",
             Self::Vanished => "an owner had things and has none",
+            Self::Nothing => "what always found something finds nothing",
+            Self::WrongForm => "an id is written in another form than the others",
             Self::Health => "a component says that it is not well",
             Self::Silence => "a source stopped speaking",
         }

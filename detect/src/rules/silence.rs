@@ -30,6 +30,10 @@ const LATELY: f64 = 20.0;
 /// gaps (1: arrivals at random; 4: a heartbeat with a little jitter).
 const SHAPES: (f64, f64) = (0.25, 4.0);
 
+/// A source that came when others had been speaking for a while may go again, as a batch does: it is expected
+/// to stay only when it has stayed for so many times as long as one that was there from the start.
+const NEWCOMER: i64 = 8;
+
 /// Arrivals after which the longest gap of before the last as many is forgotten.
 const GENERATION: u64 = 1000;
 /// While a silence lasts it counts as a match each so often, so that it does not look over.
@@ -139,8 +143,10 @@ impl Pulse {
         }
     }
 
-    fn is_known(&self, rules: &Rules) -> bool {
-        let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= rules.silence_age_ms;
+    fn is_known(&self, rules: &Rules, first_line_at: i64) -> bool {
+        let came_late = self.first_at - first_line_at > rules.silence_age_ms;
+        let age = rules.silence_age_ms * if came_late { NEWCOMER } else { 1 };
+        let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= age;
         self.arrivals >= u64::from(rules.silence_arrivals) && old && self.is_steady()
     }
 
@@ -179,7 +185,8 @@ impl Pulse {
             return Some(limit as i64);
         }
         let needed = || budget.needed_besides(Kind::Silence, tuned.more(Known::Silence));
-        (silent_ms > rules.silence_ms && self.is_known(rules)).then(|| self.limit(rules, needed()))
+        (silent_ms > rules.silence_ms && self.is_known(rules, near.recent.first_line_at))
+            .then(|| self.limit(rules, needed()))
     }
 }
 
@@ -251,7 +258,7 @@ impl Pulses {
         desk.still_silent(STILL_MS, now);
         let resumed_at = self.resumed_at;
         let Some(all) = &mut self.all else { return };
-        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
+        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules, recent.first_line_at)).count();
         if known > 1 {
             if all.silent {
                 return;
