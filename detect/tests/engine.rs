@@ -12,5 +12,7 @@ mod figures;
 mod life;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/security.rs"]
+mod security;
 #[path = "engine/stream.rs"]
 mod stream;
