@@ -12,6 +12,8 @@ mod figures;
 mod life;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/security.rs"]
+mod security;
 #[path = "engine/settings.rs"]
 mod settings;
 #[path = "engine/stream.rs"]

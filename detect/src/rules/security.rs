@@ -21,8 +21,10 @@ use crate::mark::{Flags, Mark};
 use crate::rules::{Known, Limit, Rules};
 use crate::scope::{OpName, Scope};
 
+mod door;
 mod story;
 
+pub(crate) use door::Door;
 pub(crate) use story::{tell_account, tell_address, tell_everywhere, tell_locked_out};
 
 const ADDRESS: Card = Card { id: "login.address", kind: AlertType::SecurityAnomaly, category: Category::Security };
@@ -47,145 +49,13 @@ const AGAIN: Prior = Prior { share: 0.2, worth: 20.0 };
 /// Whatever was seen: nobody's logins fail more often than that, or they would have no use for them.
 const MOST_FAILS: f64 = 0.3;
 const MOST_AGAIN: f64 = 0.5;
-/// Evidence fades by half in an hour, as what is counted for the budget does.
-const HALF_MS: f64 = 3_600_000.0;
 /// A first failure is remembered for so long at least: until its evidence has faded by half.
 pub(crate) const REMEMBERED_MS: i64 = 3_600_000;
-/// A person looks, and types, before they try again. Faster than the second number of milliseconds is a machine
-/// more often than a hand that slipped (one in two against one in twenty); faster than the first it may be one
-/// attempt that two lines tell of, which says nothing.
-const HASTE_MS: (i64, i64) = (300, 1500);
-const HASTE: [f64; 2] = [0.5, 0.05];
-/// So does a pause as long as the one before it, within one part in sixteen; shorter pauses than this number of
-/// milliseconds are alike by chance where times are whole seconds.
-const EVEN_FROM_MS: i64 = 10_000;
-const EVEN_PART: i64 = 16;
-/// Who tries again after so many milliseconds has come back: how often a failure follows a failure says
-/// nothing about that, and a person who comes back has looked the password up.
-const VISIT_MS: i64 = 300_000;
-/// Fewest failures where one came as a machine sends it, and where each is a visit or none names an account: the usual
-/// number leaves room for somebody at their own account, who does neither.
-const HASTY_FAILURES: u32 = 3;
-const VISITS: u32 = 4;
 /// Addresses that failed once whose moment is remembered. Under a flood of them it is not: their second failure
 /// then counts as if it came at once.
 const NEWCOMERS: usize = 2000;
-/// The same account's next success says a third: whoever has one account of their own must not be able to
-/// wipe out the failures on those of others with it.
-const SAME_AGAIN: f64 = 3.0;
 /// Of all logins so many more than usual must fail to be one attack from many addresses.
 const MORE_OF_ALL: f64 = 0.3;
-/// Counterparties of a door that are remembered.
-const REMEMBERED: usize = 4;
-
-/// Sign-ins from an address, or on an account.
-#[derive(Debug, Default)]
-pub(crate) struct Door {
-    page: Page,
-    at: i64,
-    /// Failures since the suspicion began.
-    failures: u32,
-    /// Failures since the last success.
-    run: u32,
-    /// Of the failures since the suspicion began, those that came as a machine sends them, those that began a visit, and those of
-    /// the last visit.
-    hasty: u32,
-    visits: u32,
-    in_visit: u32,
-    /// Milliseconds between the last two failures.
-    pause: i64,
-    /// Accounts that were tried from the address, or addresses from which the account was, the newest first.
-    others: [u64; REMEMBERED],
-    /// Whose login succeeded last.
-    succeeded: u64,
-}
-
-impl Door {
-    /// Evidence of an attack, since when, and of how many failures.
-    pub(crate) fn score(&self) -> f64 {
-        self.page.score
-    }
-
-    pub(crate) fn began(&self) -> i64 {
-        self.page.began
-    }
-
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// Counterparties that are remembered.
-    pub(crate) fn counterparties(&self) -> usize {
-        self.others.iter().filter(|other| **other != key::NONE).count()
-    }
-
-    /// Notes a counterparty; true when it was one of the last.
-    pub(crate) fn knows(&mut self, other: u64) -> bool {
-        if let Some(place) = self.others.iter().position(|known| *known == other) {
-            self.others[..=place].rotate_right(1);
-            return true;
-        }
-        self.others.rotate_right(1);
-        self.others[0] = other;
-        false
-    }
-
-    /// A failure.
-    pub(crate) fn fail(&mut self, llr: f64, at: i64) {
-        self.page.fade(at - self.at, HALF_MS);
-        if !self.page.suspects() {
-            (self.failures, self.hasty, self.visits) = (0, 0, 0);
-        }
-        self.failures += 1;
-        self.pause = if self.at > 0 { at - self.at } else { 0 };
-        if self.visits == 0 || self.comes_back(at) {
-            (self.visits, self.in_visit) = (self.visits + 1, 0);
-        }
-        self.in_visit += 1;
-        self.page.add(llr, at);
-        (self.at, self.run) = (at, self.run.saturating_add(1));
-    }
-
-    /// A failure that tries the same again; says what its haste adds, or its even pace.
-    fn hurry(&mut self, at: i64) -> f64 {
-        let (told_twice, by_hand) = HASTE_MS;
-        let pause = at - self.at;
-        let hasty = (told_twice..by_hand).contains(&pause);
-        let even = pause >= EVEN_FROM_MS && (pause - self.pause).abs() * EVEN_PART <= pause;
-        let by_machine = self.at > 0 && (hasty || even);
-        self.hasty += u32::from(by_machine);
-        if by_machine { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
-    }
-
-    /// True when a failure now is the first of a visit.
-    fn comes_back(&self, at: i64) -> bool {
-        at - self.at >= VISIT_MS
-    }
-
-    /// Enough of them to wake somebody for, whatever the evidence.
-    fn has_enough(&self, rules: &Rules) -> bool {
-        let fewest = |usual: u32| usual.min(rules.failed_logins);
-        let hasty = self.hasty > 0 && self.failures >= fewest(HASTY_FAILURES);
-        let steady = self.visits >= fewest(VISITS);
-        hasty
-            || steady
-            || match self.counterparties() {
-                0 => self.failures >= fewest(VISITS),
-                1 => self.in_visit >= rules.failed_logins,
-                _ => self.failures >= rules.failed_logins,
-            }
-    }
-
-    /// A success; says how many failures it ended.
-    pub(crate) fn succeed(&mut self, llr: f64, user: u64, at: i64) -> u32 {
-        let same = std::mem::replace(&mut self.succeeded, user) == user;
-        self.page.fade(at - self.at, HALF_MS);
-        self.page.add(if same { llr / SAME_AGAIN } else { llr }, at);
-        self.at = at;
-        std::mem::take(&mut self.run)
-    }
-}
-
 /// Every address and account with failures lately, and what is usual for all.
 #[derive(Debug)]
 pub(crate) struct Doors {
@@ -456,5 +326,4 @@ fn addresses(near: Near<'_>, scope: &Scope) -> u32 {
     addresses.len() as u32
 }
 
-keep_fields!(Door { page, at, failures, run, hasty, visits, in_visit, pause, others, succeeded });
 keep_fields!(Doors { addresses, accounts, newcomers, fails, watch, again, weighed_at, attacked });
