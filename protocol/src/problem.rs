@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Alert, Fix, Migration, Text};
+use crate::{Alert, Fix, Migration, Rule, Text};
 
 /// Why a request was refused. One enum for both sides; unknown ones read as `Unknown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +124,8 @@ pub enum Current {
     Fix(Box<Fix>),
     /// A migration.
     Migration(Box<Migration>),
+    /// A rule.
+    Rule(Box<Rule>),
 }
 
 /// The body. Never holds a stack trace, SQL or a path.

@@ -72,7 +72,7 @@ fn words(problem: &Problem) -> String {
         Some(Current::Migration(migration)) => {
             Some((migration.id.to_string(), migration.status.word(), migration.trail.last()))
         }
-        Some(Current::Alert(_)) | None => None,
+        Some(Current::Alert(_) | Current::Rule(_)) | None => None,
     };
     if let Some((id, status, last)) = now {
         words += &format!("; {id} is {status} now");

@@ -149,8 +149,7 @@ impl People {
         }
         person.take(true, now, first, again, rules.slow_window_ms);
         let failures = person.failures.sum(now, rules.slow_window_ms);
-        let counted =
-            rules.fixed && failures >= rules.friction_errors || cell.tuned.reaches(Limit::UserFailures, failures);
+        let counted = cell.tuned.reaches(Limit::UserFailures, rules.fixed.then_some(rules.friction_errors), failures);
         let needed = near.needed(Kind::Friction, Known::Friction, mark.op);
         let stuck = failures >= rules.friction_errors && person.page.score >= needed;
         let began = person.page.began;

@@ -116,8 +116,9 @@ impl Errors {
         if desk.touch(key, mark.at) || !known.is_new {
             return;
         }
-        let enough = rules.fixed || known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
-        if !(enough && known.count >= rules.new_errors || cell.tuned.reaches(Limit::NewErrors, known.count)) {
+        let enough = known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
+        let limit = cell.tuned.reaches(Limit::NewErrors, rules.fixed.then_some(rules.new_errors), known.count);
+        if !(enough && known.count >= rules.new_errors || limit) {
             return;
         }
         known.is_new = false;

@@ -53,6 +53,12 @@ impl Pace {
         Self { engine, rules, second: None, led: i64::MIN, starting: true, at_present: true }
     }
 
+    /// Other settings from the next line, or second, on.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.engine.set_rules(rules.clone());
+        self.rules = rules;
+    }
+
     /// The last whole second of engine time that a line, or the clock, led to.
     pub(crate) fn second(&self) -> Option<i64> {
         self.second
