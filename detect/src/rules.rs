@@ -168,6 +168,21 @@ impl Rules {
         Self { remembered_lines, kept_lines, operations, people, incidents, ..self }
     }
 
+    /// The limit of the fixed rules, while they are on. None: they have none, or are off. That of durations is
+    /// the one of an operation without a limit of its own.
+    pub fn fixed_limit(&self, limit: Limit) -> Option<f64> {
+        let value = match limit {
+            Limit::DurationMs => self.default_limit_ms,
+            Limit::FailurePercent => self.spike_percent,
+            Limit::UserFailures => f64::from(self.friction_errors),
+            Limit::FailedLogins => f64::from(self.failed_logins),
+            Limit::NewErrors => f64::from(self.new_errors),
+            Limit::Contradictions => 1.0,
+            Limit::SilentMs => return None,
+        };
+        self.fixed.then_some(value)
+    }
+
     /// What holds at a place.
     pub(crate) fn tuned(&self, service: &str, operation: Option<&str>) -> Tuned {
         if self.settings.is_empty() {

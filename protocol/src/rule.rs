@@ -67,7 +67,7 @@ pub struct RuleScore {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
-    /// `slow_operation`, or the id of a `[[rule]]`.
+    /// As its alerts name it (`slow`, `login.address`), or the id of a `[[rule]]`.
     pub id: Text,
     /// What kind of problem.
     pub kind: AlertType,

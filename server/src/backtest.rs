@@ -4,11 +4,14 @@
 //! The same input gives the same bytes: nothing here asks a clock. What is read is never written, kept or
 //! sent anywhere, and never more of it is held than one record of each file.
 
+mod compare;
 mod found;
+mod labels;
 mod recording;
 mod words;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use stella_detect::Rules;
@@ -20,8 +23,10 @@ use crate::pipeline::pace::{Pace, is_at_present};
 use crate::pipeline::time::EngineTime;
 use crate::redact::Redactor;
 
+pub use compare::{Compared, compare};
 pub use found::Found;
-pub use words::{json, words};
+pub use labels::{Labels, LabelsError, Missed, Score, Tally};
+pub use words::{Whole, json, words};
 
 use found::Book;
 use recording::Recordings;
@@ -40,8 +45,13 @@ pub enum Source {
         /// None: an hour after each file's last change, after the present for stdin.
         until: Option<Timestamp>,
     },
-    /// The lines that a server kept in this folder, with the engine times that they were given.
-    Kept(PathBuf),
+    /// The lines that a server kept, with the engine times that they were given.
+    Kept {
+        /// Its data folder.
+        folder: PathBuf,
+        /// The first of them.
+        from: LineId,
+    },
 }
 
 /// Why it could not be done.
@@ -60,6 +70,12 @@ pub enum BacktestError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file is no text.
+    #[error("read {}: it is no log, it holds bytes that no text has", .0.display())]
+    NotText(PathBuf),
+    /// Nothing says when anything happened.
+    #[error("find a time in one of {0} lines: without times there is nothing to tell")]
+    NoTimes(u64),
     /// The folder has no kept lines.
     #[error("find kept lines: there is no {} in {}", lines::FILE, .0.display())]
     NothingKept(PathBuf),
@@ -73,6 +89,8 @@ pub enum BacktestError {
 pub struct Report {
     /// Records read.
     pub lines: u64,
+    /// Of them, without a time of their own: they have that of the one before.
+    pub untimed: u64,
     /// Engine time of the first.
     pub from: Option<Timestamp>,
     /// Engine time that it ended at.
@@ -92,7 +110,21 @@ pub struct Progress {
     pub of: Option<u64>,
 }
 
-/// Reads it all. `told` hears how far it is, now and then. Blocks.
+/// Who hears of a backtest while it goes on.
+pub trait Listener {
+    /// A line with its engine time, before any rule sees it.
+    fn line(&mut self, _event: &LogEvent<'_>) {}
+
+    /// How far it is, now and then. Break: it ends here, as if nothing more came.
+    fn far(&mut self, _far: Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Nobody listens.
+impl Listener for () {}
+
+/// Reads it all and says what was found. Blocks.
 ///
 /// # Errors
 /// When a file or folder is missing or cannot be read: nothing is reported of a part.
@@ -100,74 +132,47 @@ pub fn run(
     source: &Source,
     rules: Rules,
     redactor: &Redactor,
-    told: &mut dyn FnMut(Progress),
+    listener: &mut dyn Listener,
 ) -> Result<Report, BacktestError> {
-    let mut test = Backtest::new(rules);
+    let mut reports = run_each(source, vec![rules], redactor, listener)?;
+    Ok(reports.pop().unwrap_or_default())
+}
+
+/// Reads it all once and says what each of several settings would have found; in their order. Blocks.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_each(
+    source: &Source,
+    rules: Vec<Rules>,
+    redactor: &Redactor,
+    listener: &mut dyn Listener,
+) -> Result<Vec<Report>, BacktestError> {
+    let mut test = Backtest::new(rules, listener);
     match source {
-        Source::Files { paths, until } => test.files(paths, *until, redactor, told)?,
-        Source::Kept(folder) => test.kept(folder, told)?,
+        Source::Files { paths, until } => test.files(paths, *until, redactor)?,
+        Source::Kept { folder, from } => test.kept(folder, *from)?,
     }
     Ok(test.end())
 }
 
-struct Backtest {
+/// What one setting makes of the lines.
+struct Side {
     pace: Pace,
     book: Book,
-    lines: u64,
-    from: Option<Timestamp>,
 }
 
-impl Backtest {
-    fn new(rules: Rules) -> Self {
-        Self { pace: Pace::new(rules), book: Book::default(), lines: 0, from: None }
-    }
-
-    fn files(
-        &mut self,
-        paths: &[PathBuf],
-        until: Option<Timestamp>,
-        redactor: &Redactor,
-        told: &mut dyn FnMut(Progress),
-    ) -> Result<(), BacktestError> {
-        let mut recordings = Recordings::open(paths, until)?;
-        let (mut time, mode) = (EngineTime::new(None), EngineTimeMode::Recording(String::new()));
-        while let Some(mut event) = recordings.next()? {
-            redactor.apply(&mut event);
-            let stamped = time.stamp(&[event.timestamp], &mode, event.received_at);
-            event.engine_time = stamped.first().copied().unwrap_or(event.received_at);
-            self.see(LineId(self.lines + 1), &event);
-            if self.lines.is_multiple_of(PROGRESS_LINES) {
-                told(Progress { lines: self.lines, bytes: recordings.bytes(), of: recordings.size() });
-            }
-        }
-        Ok(())
-    }
-
-    fn kept(&mut self, folder: &Path, told: &mut dyn FnMut(Progress)) -> Result<(), BacktestError> {
-        if !folder.join(lines::FILE).is_file() {
-            return Err(BacktestError::NothingKept(folder.to_owned()));
-        }
-        lines::replay_kept(folder, &mut |id, event| {
-            self.see(id, event);
-            if self.lines.is_multiple_of(PROGRESS_LINES) {
-                told(Progress { lines: self.lines, bytes: 0, of: None });
-            }
-        })?;
-        Ok(())
-    }
-
+impl Side {
     fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
-        let Self { pace, book, .. } = self;
+        let Self { pace, book } = self;
         if pace.second() != Some(event.engine_time.seconds()) {
             pace.lead_to(event.engine_time, is_at_present(event), &mut |at, _| book.pass(at));
             book.take(pace.engine.drain(), event.engine_time);
         }
         pace.engine.observe(id, event);
-        self.lines += 1;
-        self.from = self.from.or(Some(event.engine_time));
     }
 
-    fn end(mut self) -> Report {
+    fn end(mut self, bare: Report) -> Report {
         let said = self.pace.engine.drain();
         let seen = self.pace.second().map(|second| Timestamp::from_millis(second * 1000));
         self.book.take(said, seen.unwrap_or_default());
@@ -177,7 +182,64 @@ impl Backtest {
             self.book.take(said, at);
             to = Some(at);
         }
-        Report { lines: self.lines, from: self.from, to, alerts: self.book.end() }
+        Report { to, alerts: self.book.end(), ..bare }
+    }
+}
+
+struct Backtest<'l> {
+    sides: Vec<Side>,
+    listener: &'l mut dyn Listener,
+    lines: u64,
+    untimed: u64,
+    from: Option<Timestamp>,
+}
+
+impl<'l> Backtest<'l> {
+    fn new(rules: Vec<Rules>, listener: &'l mut dyn Listener) -> Self {
+        let side = |rules| Side { pace: Pace::new(rules), book: Book::default() };
+        Self { sides: rules.into_iter().map(side).collect(), listener, lines: 0, untimed: 0, from: None }
+    }
+
+    fn files(&mut self, paths: &[PathBuf], until: Option<Timestamp>, redactor: &Redactor) -> Result<(), BacktestError> {
+        let mut recordings = Recordings::open(paths, until)?;
+        let (mut time, mode) = (EngineTime::new(None), EngineTimeMode::Recording(String::new()));
+        while let Some(mut event) = recordings.next()? {
+            redactor.apply(&mut event);
+            let stamped = time.stamp(&[event.timestamp], &mode, event.received_at);
+            event.engine_time = stamped.first().copied().unwrap_or(event.received_at);
+            self.untimed += u64::from(event.timestamp.is_none());
+            let far = |lines| Progress { lines, bytes: recordings.bytes(), of: recordings.size() };
+            if self.see(LineId(self.lines + 1), &event, &far).is_break() {
+                return Ok(());
+            }
+        }
+        if self.untimed == self.lines && self.lines > 0 { Err(BacktestError::NoTimes(self.lines)) } else { Ok(()) }
+    }
+
+    fn kept(&mut self, folder: &Path, from: LineId) -> Result<(), BacktestError> {
+        if !folder.join(lines::FILE).is_file() {
+            return Err(BacktestError::NothingKept(folder.to_owned()));
+        }
+        let far = |lines| Progress { lines, bytes: 0, of: None };
+        lines::replay_kept(folder, from, &mut |id, event| self.see(id, event, &far))?;
+        Ok(())
+    }
+
+    fn see(&mut self, id: LineId, event: &LogEvent<'_>, far: &dyn Fn(u64) -> Progress) -> ControlFlow<()> {
+        self.listener.line(event);
+        self.sides.iter_mut().for_each(|side| side.see(id, event));
+        self.lines += 1;
+        self.from = self.from.or(Some(event.engine_time));
+        if self.lines.is_multiple_of(PROGRESS_LINES) {
+            return self.listener.far(far(self.lines));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(self) -> Vec<Report> {
+        let (lines, untimed, from) = (self.lines, self.untimed, self.from);
+        let bare = Report { lines, untimed, from, ..Report::default() };
+        self.sides.into_iter().map(|side| side.end(bare.clone())).collect()
     }
 }
 

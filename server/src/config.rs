@@ -13,6 +13,7 @@ use crate::demo;
 use crate::documents::place::Place;
 use crate::migrate::queries;
 use crate::remedy::settings::{FixesSection, MigrationSection, NotifySection, Settings};
+use crate::rules::{self, RuleFile};
 use crate::toml_source::Problem;
 
 /// Where a server listens when nobody says: this machine only.
@@ -33,6 +34,10 @@ pub struct Config {
     pub demo: Option<demo::Options>,
     /// What is said of fixes; None: nothing, and there are none.
     pub remedy: Option<Settings>,
+    /// How rules are set.
+    pub rules: RuleFile,
+    /// The file they are read from again when it changes; None: they stay so.
+    pub watched: Option<PathBuf>,
     /// Says what time it is.
     pub clock: Clock,
 }
@@ -62,7 +67,17 @@ impl Config {
         let listen = SocketAddr::new(DEFAULT_LISTEN.ip(), 0);
         let embedded = Some(Embedded { login });
         let remedy = Some(Settings::default());
-        Self { listen, data: None, redaction: Redaction::Local, embedded, demo: None, remedy, clock: Clock::system() }
+        Self {
+            listen,
+            data: None,
+            redaction: Redaction::Local,
+            embedded,
+            demo: None,
+            remedy,
+            rules: RuleFile::default(),
+            watched: None,
+            clock: Clock::system(),
+        }
     }
 
     /// A server of its own: what stands in the file, and defaults.
@@ -74,6 +89,8 @@ impl Config {
             embedded: None,
             demo: None,
             remedy: file.remedy.clone(),
+            rules: file.rules.clone(),
+            watched: file.path.clone(),
             clock: Clock::system(),
         }
     }
@@ -98,9 +115,19 @@ pub struct File {
     pub migration: Option<MigrationSection>,
     /// Where documents are: read by [`Place::read`], which tells every mistake with its line.
     pub documents: Option<toml::Value>,
+    /// How much is borne, and whether the fixed rules are on: read by [`rules::read`].
+    pub detection: Option<toml::Value>,
+    /// How rules are set: read by the same.
+    pub rule: Option<toml::Value>,
     /// What both mean.
     #[serde(skip)]
     pub remedy: Option<Settings>,
+    /// What those of rules mean.
+    #[serde(skip)]
+    pub rules: RuleFile,
+    /// Where it lies; None: there is none.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
 }
 
 /// `[redact]`.
@@ -158,7 +185,7 @@ pub enum ConfigError {
 }
 
 /// Every key, for suggestions.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 42] = [
     "listen",
     "data",
     "redact",
@@ -189,6 +216,8 @@ const KEYS: [&str; 40] = [
     "notify.secret_env",
     "notify.secret_file",
     "documents",
+    "detection",
+    "rule",
     "migration",
     "migration.target",
     "migration.map",
@@ -211,10 +240,14 @@ impl File {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Ok(Self { path: Some(path.to_owned()), ..Self::parse(&text, path)? })
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it is not TOML, or holds what cannot be used.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed =
             |error: toml::de::Error| ConfigError::Malformed { path: path.to_owned(), what: error.to_string() };
         let mut unknown = Vec::new();
@@ -245,6 +278,7 @@ impl File {
         if !own.is_empty() {
             file.remedy.get_or_insert_default().migration.queries = own;
         }
+        file.rules = rules::read(&path.display().to_string(), text).map_err(ConfigError::Problems)?;
         Ok(file)
     }
 

@@ -18,6 +18,7 @@ mod migrations;
 mod presence;
 mod refusal;
 mod ring;
+mod rules;
 mod subscription;
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,7 @@ mod readiness;
 pub mod redact;
 pub mod remedy;
 pub mod routes;
+pub mod rules;
 pub mod score;
 pub mod secret_place;
 pub mod series;

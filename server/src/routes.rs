@@ -17,11 +17,13 @@ mod logs;
 mod migrations;
 mod presence;
 pub(crate) mod problem;
+mod rules;
 mod series;
 mod state;
 mod stream;
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -30,6 +32,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use stella_protocol::{Code, FixVerb, MigrationVerb, Role, Timestamp};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -90,7 +93,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 63] = [
+pub static TABLE: [Route; 66] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -149,6 +152,9 @@ pub static TABLE: [Route; 63] = [
     route("POST", "/api/stella/migrations/{id}/cancel", ADMIN, || migrations::verb(MigrationVerb::Cancel)),
     route("GET", "/api/stella/aliases/{oldId}", VIEWER, || get(migrations::alias)).and(Role::Ingest),
     route("PUT", "/api/stella/presence", VIEWER, || put(presence::attend)),
+    route("GET", "/api/stella/rules", VIEWER, || get(rules::list)),
+    route("PUT", "/api/stella/rules/{id}", ADMIN, || put(rules::change)),
+    route("POST", "/api/stella/rules/{id}/preview", ADMIN, || post(rules::try_out)),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),
@@ -175,6 +181,10 @@ pub(crate) struct Rooms {
     pub remedy: Option<Arc<dyn RemedyDesk>>,
     /// None: this server has no documents, and migrates none.
     pub migrations: Option<Arc<dyn MigrationDesk>>,
+    /// The data folder, for who reads the kept lines again.
+    pub data: PathBuf,
+    /// One preview of a rule at a time.
+    pub previews: Arc<Semaphore>,
     /// Held while a decision goes into a ledger and the hub is told of it.
     pub deciding: tokio::sync::Mutex<()>,
 }

@@ -17,6 +17,7 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 use stella_protocol::Role;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,6 +42,7 @@ use crate::remedy::run::http::BadBase;
 use crate::remedy::run::load::LoadError;
 use crate::remedy::settings::{People, SecretError, Settings};
 use crate::routes::{self, App, Rooms};
+use crate::rules::watch::Watched;
 use crate::series::{SeriesBook, SeriesError, SeriesFile};
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::{demo, listener, notify};
@@ -145,6 +147,7 @@ pub struct Server {
     demo: Option<Play>,
     workshop: Option<Workshop>,
     ending: CancellationToken,
+    watched: Option<Watched>,
     folder: Folder,
 }
 
@@ -251,10 +254,11 @@ fn open_ground(folder: Folder, config: &Config) -> Result<Ground, StartError> {
     let redactor = Arc::new(redactor(&folder, config.redaction)?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path(), config.clock.now())?);
     let lines = Arc::new(Lines::open(folder.path(), Caps::default())?);
-    let rules = stella_detect::Rules::default();
     let file = SeriesFile::open(folder.path())?;
-    let series = Arc::new(Mutex::new(file.load(&rules)?));
     let (hub, hub_thread) = Hub::start(store.clone(), config.clock.clone())?;
+    hub.load_rules(config.rules.clone())?;
+    let rules = hub.rules().engine().clone();
+    let series = Arc::new(Mutex::new(file.load(&rules)?));
     let readiness = Readiness::default();
     let (pipeline, engine_thread) = Pipeline::start(pipeline::Rooms {
         lines: lines.clone(),
@@ -388,6 +392,8 @@ impl Ground {
                 .as_ref()
                 .and_then(|workshop| workshop.migration.as_ref())
                 .map(|migration| Arc::clone(&migration.office) as Arc<dyn MigrationDesk>),
+            data: self.folder.path().to_owned(),
+            previews: Arc::new(Semaphore::new(1)),
             deciding: tokio::sync::Mutex::default(),
         }));
         Server {
@@ -402,6 +408,7 @@ impl Ground {
             demo: play,
             workshop,
             ending,
+            watched: config.watched.map(Watched::new),
             folder: self.folder,
         }
     }
@@ -438,12 +445,15 @@ impl Server {
     /// # Errors
     /// When a thread of the server panicked.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
-        let Self { addr, listener, admin, office, app, threads, demo, workshop, ending, folder, .. } = self;
+        let Self { addr, listener, admin, office, app, threads, demo, workshop, ending, watched, folder, .. } = self;
         let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(admin::serve(admin, office, ending.clone()));
         if let Some(play) = demo {
             let options = demo::Options { keep: Some(folder.path().to_owned()), ..play.options };
             tasks.spawn(simulate(addr, app.clone(), Play { options, ..play }));
+        }
+        if let Some(watched) = watched {
+            tasks.spawn(watched.run(app.hub.clone(), ending.clone()));
         }
         let fixes = workshop.map(|Workshop { parts, webhook, migration }| {
             if let Some(migration) = migration {

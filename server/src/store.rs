@@ -15,8 +15,8 @@ use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::query::Query;
 use stella_protocol::{
-    ActionId, Alert, AlertId, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId,
-    MigrationStatus, Severity, Timestamp,
+    ActionId, Alert, AlertId, AlertType, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId,
+    MigrationStatus, Severity, Status, Text, Timestamp,
 };
 
 use crate::alerts::AlertState;
@@ -145,6 +145,42 @@ pub struct Found {
     pub items: Vec<Alert>,
     /// None: this was the last page. A page may hold fewer than asked for and still have a next.
     pub next: Option<AlertKey>,
+}
+
+/// What is told of an alert without reading all of it: how it is counted, and found again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRecord {
+    /// Its name.
+    pub id: AlertId,
+    /// Which problem.
+    pub fingerprint: String,
+    /// What kind of problem.
+    pub kind: AlertType,
+    /// Which rule of the engine found it.
+    pub rule_id: String,
+    /// Which service.
+    pub service: String,
+    /// Which operation.
+    pub operation: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Who closed it last, if somebody did.
+    pub closed_by: Option<Text>,
+    /// Engine time of the first match.
+    pub first_seen: Timestamp,
+    /// Engine time of the last match.
+    pub last_seen: Timestamp,
+    /// Server time at which it opened.
+    pub created_at: Timestamp,
+    /// When somebody acknowledged it first, whatever came after.
+    pub acknowledged_at: Option<Timestamp>,
+}
+
+impl AlertRecord {
+    /// True when somebody called it false.
+    pub fn is_false_positive(&self) -> bool {
+        self.status == Status::FalsePositive
+    }
 }
 
 /// A question for a page of fixes, newest first. What is None or empty lets everything through.
@@ -293,6 +329,9 @@ pub trait Store: Send + Sync {
 
     /// A page of alerts.
     fn query(&self, ask: &AlertQuery) -> Result<Found, StoreError>;
+
+    /// All kept alerts in short, oldest first.
+    fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError>;
 
     /// The evidence of an alert.
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError>;

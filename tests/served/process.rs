@@ -90,9 +90,8 @@ pub fn of_bare(order: &str) -> Config {
         data: Some(data.into()),
         redaction: Redaction::Local,
         embedded: None,
-        demo: None,
         remedy: None,
-        clock: Clock::system(),
+        ..Config::embedded(String::new())
     }
 }
 

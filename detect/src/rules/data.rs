@@ -114,7 +114,7 @@ impl Signs {
             return;
         }
         rate.said += 1.0;
-        let enough = near.rules.fixed || rate.page.score >= near.needed(Kind::Data, Known::Data, mark.op);
+        let enough = rate.page.score >= near.needed(Kind::Data, Known::Data, mark.op);
         if !enough && !is_over_limit(near, mark.op, sign) {
             return;
         }
@@ -129,12 +129,13 @@ impl Signs {
 /// True when so many lines say so as somebody set a limit for.
 fn is_over_limit(near: Near<'_>, op: u64, sign: Sign) -> bool {
     let Some(cell) = near.recent.ops.get(op) else { return false };
-    if cell.tuned.limit_or(Limit::Contradictions, None).is_none() {
+    let usual = near.rules.fixed.then_some(1);
+    if cell.tuned.limit_or(Limit::Contradictions, usual.map(f64::from)).is_none() {
         return false;
     }
     let said = Scope::of_op(&cell.name).needing(Flags::LOUD.and(sign.flag));
     let (marks, _) = near.recent.walk(&said, near.recent.span(near.rules.security_window_ms));
-    cell.tuned.reaches(Limit::Contradictions, marks.len() as u32)
+    cell.tuned.reaches(Limit::Contradictions, usual, marks.len() as u32)
 }
 
 /// Of reads that counted something before, one in two thousand is believed to find nothing any more, and

@@ -87,7 +87,7 @@ fn is_spike_by_count(cell: &OpCell, now: i64, rules: &Rules) -> bool {
     if is_over_limit(cell, now, rules, 1.0) {
         return true;
     }
-    if !rules.fixed || sum.failed < rules.spike_errors {
+    if !rules.fixed || cell.tuned.is_lifted(Limit::FailurePercent) || sum.failed < rules.spike_errors {
         return false;
     }
     let before = cell.history.sum(i64::MIN / 2, span_start(now, window_ms) - 1);

@@ -194,9 +194,8 @@ impl People {
         }
         let (Some(person), Some(day)) = (self.cells.get(key), self.days.touch(mark.user)) else { return };
         let failures = person.failures.sum(now, rules.slow_window_ms);
+        let counted = cell.tuned.reaches(Limit::UserFailures, rules.fixed.then_some(rules.friction_errors), failures);
         let needed = near.needed(Kind::Friction, Known::Friction, mark.op);
-        let counted =
-            rules.fixed && failures >= rules.friction_errors || cell.tuned.reaches(Limit::UserFailures, failures);
         let here = failures >= rules.friction_errors && person.page.score >= needed;
         let anywhere = day.failures > rules.friction_errors && day.page.score >= needed;
         let began = person.page.began.min(day.page.began);

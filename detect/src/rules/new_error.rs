@@ -124,10 +124,10 @@ impl Errors {
         if desk.touch(key, mark.at) || !known.is_new {
             return;
         }
-        let enough = rules.fixed || known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
-        let blip = mark.at - known.first_at < BLIP_MS && !rules.fixed;
-        let found = enough && known.count >= rules.new_errors && !blip;
-        if !(found || cell.tuned.reaches(Limit::NewErrors, known.count)) {
+        let enough = known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
+        let blip = mark.at - known.first_at < BLIP_MS;
+        let limit = cell.tuned.reaches(Limit::NewErrors, rules.fixed.then_some(rules.new_errors), known.count);
+        if !(enough && known.count >= rules.new_errors && !blip || limit) {
             return;
         }
         known.is_new = false;

@@ -174,8 +174,8 @@ impl Doors {
         let expected = if same && !door.comes_back(mark.at) { again } else { usual };
         door.fail(outcome(true, expected, ATTACK) + haste, mark.at);
         let (failures, began) = (door.failures, door.page.began);
-        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op) || rules.fixed;
-        let many = enough && door.has_enough(rules) || near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
+        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op);
+        let many = enough && door.has_enough(rules) || is_over_limit(near, mark.op, failures);
         self.addresses.promote(mark.addr);
         if !desk.touch(key, mark.at) && (locked || many) {
             let scope = Scope::default().needing(Flags::LOGIN_FAILED).at_addr(addr);
@@ -222,8 +222,8 @@ impl Doors {
         };
         door.fail(llr, mark.at);
         let (failures, began) = (door.failures, door.page.began);
-        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAccount, mark.op) || rules.fixed;
-        let limit = near.tuned(mark.op).reaches(Limit::FailedLogins, failures);
+        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAccount, mark.op);
+        let limit = is_over_limit(near, mark.op, failures);
         self.accounts.promote(mark.user);
         if desk.touch(key, mark.at) || explained {
             return;
@@ -279,6 +279,12 @@ impl Doors {
     pub(crate) fn are_attacked(&self) -> bool {
         self.attacked
     }
+}
+
+/// True when so many failures reach the limit that somebody set, or that of the fixed rules.
+fn is_over_limit(near: Near<'_>, op: u64, failures: u32) -> bool {
+    let usual = near.rules.fixed.then_some(near.rules.failed_logins);
+    near.tuned(op).reaches(Limit::FailedLogins, usual, failures)
 }
 
 /// What one failure says for more failures of all.

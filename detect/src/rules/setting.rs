@@ -124,9 +124,14 @@ impl Tuned {
         self.limits[limit as usize].or(usual).filter(|limit| limit.is_finite())
     }
 
-    /// True when so many reach a limit that somebody set.
-    pub(crate) fn reaches(&self, limit: Limit, count: u32) -> bool {
-        self.limit_or(limit, None).is_some_and(|limit| f64::from(count) >= limit)
+    /// True when so many reach the limit that somebody set, or else `usual`.
+    pub(crate) fn reaches(&self, limit: Limit, usual: Option<u32>, count: u32) -> bool {
+        self.limit_or(limit, usual.map(f64::from)).is_some_and(|limit| f64::from(count) >= limit)
+    }
+
+    /// True when somebody took the limit away.
+    pub(crate) fn is_lifted(&self, limit: Limit) -> bool {
+        self.limits[limit as usize].is_some_and(f64::is_infinite)
     }
 }
 

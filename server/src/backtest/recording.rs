@@ -39,7 +39,8 @@ impl Recordings {
             size = size.zip(length).map(|(sum, length)| sum + length);
             let until = until.unwrap_or(changed.plus_millis(SKEW_MS));
             let counted = BufReader::with_capacity(CHUNK, Counted { input, read: Arc::clone(&read) });
-            let input = packed::unpack(counted).map_err(|error| BacktestError::Open(path.clone(), error))?;
+            let mut input = packed::unpack(counted).map_err(|error| BacktestError::Open(path.clone(), error))?;
+            look_at_begin(path, &mut input)?;
             files.push(Recording::new(path.clone(), input, until)?);
         }
         Ok(Self { files, read, size })
@@ -63,6 +64,22 @@ impl Recordings {
     pub(super) fn size(&self) -> Option<u64> {
         self.size
     }
+}
+
+/// Looks at the begin of a file; what is damaged later is told where it is.
+fn look_at_begin(path: &Path, input: &mut Box<dyn BufRead>) -> Result<(), BacktestError> {
+    match input.fill_buf() {
+        Ok(begin) if is_binary(begin) => Err(BacktestError::NotText(path.to_owned())),
+        Ok(_) => Ok(()),
+        Err(source) => Err(BacktestError::Read { path: path.to_owned(), lines: 0, source }),
+    }
+}
+
+/// True when more bytes are controls than ever stand in a text: of bytes at random a tenth are, of a log that a
+/// power cut left zeros in, a few.
+fn is_binary(begin: &[u8]) -> bool {
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && **byte != 0x1b;
+    begin.iter().filter(is_control).count() * 20 > begin.len()
 }
 
 type Input = Box<dyn Read>;

@@ -29,7 +29,11 @@ fn failing(service: &str, seconds: std::ops::Range<i64>) -> String {
 
 fn files(paths: &[PathBuf]) -> Result<Report, BacktestError> {
     let source = Source::Files { paths: paths.to_vec(), until: Some(at(86_400)) };
-    run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ())
+    run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut ())
+}
+
+fn alone(report: &Report) -> Whole<'_> {
+    Whole { report, compared: None, score: None }
 }
 
 fn kinds(report: &Report) -> Vec<(&str, &str)> {
@@ -45,7 +49,8 @@ fn what_fails_is_found_and_the_same_bytes_come_twice() {
     assert_eq!((report.lines, report.from), (900, Some(at(0))));
     assert!(kinds(&report).contains(&("error_spike", "api")), "{:?}", kinds(&report));
     assert!(report.alerts.iter().all(|found| found.detected_at >= at(600)), "{:?}", report.alerts);
-    assert_eq!(json(&report).unwrap(), json(&files(&[path]).unwrap()).unwrap());
+    let again = files(&[path]).unwrap();
+    assert_eq!(json(&alone(&report)).unwrap(), json(&alone(&again)).unwrap());
 }
 
 #[test]
@@ -101,8 +106,8 @@ fn kept_lines_are_read_with_the_times_they_were_given_and_are_not_changed() {
         .map(|event| LogEvent { engine_time: event.timestamp.unwrap(), ..event })
         .collect();
     Lines::open(dir.path(), Caps::default()).unwrap().append(&events).unwrap();
-    let kept = Source::Kept(dir.path().to_owned());
-    let of_kept = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ()).unwrap();
+    let kept = Source::Kept { folder: dir.path().to_owned(), from: LineId(0) };
+    let of_kept = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut ()).unwrap();
     assert_eq!(of_kept, of_file);
 }
 
@@ -112,8 +117,8 @@ fn what_cannot_be_read_is_told_by_its_name() {
     let missing = dir.path().join("missing");
     assert!(files(&[missing]).unwrap_err().to_string().ends_with("missing"));
     assert!(matches!(files(&[dir.path().to_owned()]), Err(BacktestError::Open(..))));
-    let kept = Source::Kept(dir.path().to_owned());
-    let nothing = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut |_| ());
+    let kept = Source::Kept { folder: dir.path().to_owned(), from: LineId(0) };
+    let nothing = run(&kept, Rules::default(), &Redactor::new(Mode::Local), &mut ());
     assert!(matches!(nothing, Err(BacktestError::NothingKept(_))));
     assert!(!dir.path().join(lines::FILE).exists());
 }
@@ -125,7 +130,7 @@ fn an_empty_file_is_no_error_and_says_so() {
     fs::write(&path, "").unwrap();
     let report = files(&[path]).unwrap();
     assert_eq!(report, Report::default());
-    assert_eq!(words(&report)[0].raw(), "no lines: nothing was looked at");
+    assert_eq!(words(&alone(&report))[0].raw(), "no lines: nothing was looked at");
 }
 
 #[test]
@@ -146,4 +151,51 @@ fn an_alert_that_is_over_says_so_and_a_second_episode_is_another() {
     let spikes: Vec<_> = report.alerts.iter().filter(|found| found.kind.word() == "error_spike").collect();
     let episodes: Vec<_> = spikes.iter().map(|found| (found.episode, found.ended_at.is_some())).collect();
     assert_eq!(episodes, [(1, true), (2, false)]);
+}
+
+#[test]
+fn two_settings_are_tried_in_one_reading_and_what_comes_and_goes_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, failing("api", 0..900)).unwrap();
+    let source = Source::Files { paths: vec![path.clone()], until: Some(at(86_400)) };
+    let off = crate::rules::read("r.toml", "[[rule]]\ntype = \"error_spike\"\nenabled = false\n").unwrap();
+    let off = crate::rules::RuleBook::open(off, crate::rules::Kept::default()).0.engine().clone();
+    let reports = run_each(&source, vec![Rules::default(), off], &Redactor::new(Mode::Local), &mut ()).unwrap();
+    assert_eq!(reports[0], files(&[path]).unwrap(), "the other setting changes nothing");
+    let compared = compare(&reports[0], &reports[1]);
+    assert!(compared.gained.is_empty());
+    assert!(compared.lost.iter().all(|found| found.kind.word() == "error_spike") && !compared.lost.is_empty());
+    let whole = Whole { report: &reports[1], compared: Some((&reports[0], compared)), score: None };
+    let rows = words(&whole);
+    assert!(rows[0].raw().starts_with("- ") && rows[rows.len() - 2].raw().contains("0 gained"), "{rows:?}");
+    assert!(json(&whole).unwrap().contains("\"lost\": [\n"));
+}
+
+#[test]
+fn what_is_no_log_and_what_has_no_times_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (binary, timeless) = (dir.path().join("program"), dir.path().join("prose"));
+    fs::write(&binary, (0..4096_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    fs::write(&timeless, "one thing\nand another\n").unwrap();
+    assert!(matches!(files(&[binary]), Err(BacktestError::NotText(_))));
+    assert!(matches!(files(&[timeless]), Err(BacktestError::NoTimes(2))));
+}
+
+#[test]
+fn whoever_has_heard_enough_ends_it() {
+    struct Impatient(u64);
+    impl Listener for Impatient {
+        fn far(&mut self, far: Progress) -> std::ops::ControlFlow<()> {
+            self.0 = far.lines;
+            std::ops::ControlFlow::Break(())
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, failing("api", 0..2).repeat(60_000)).unwrap();
+    let source = Source::Files { paths: vec![path], until: Some(at(86_400)) };
+    let mut impatient = Impatient(0);
+    let report = run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut impatient).unwrap();
+    assert_eq!((report.lines, impatient.0), (PROGRESS_LINES, PROGRESS_LINES));
 }

@@ -1,15 +1,18 @@
 //! `stella-server backtest`: what it takes and prints. What is found goes to stdout, how far it is to stderr.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use stella_detect::Rules;
-use stella_protocol::Timestamp;
-use stella_server::backtest::{self, Progress, Source};
+use stella_protocol::{LineId, LogEvent, Timestamp};
+use stella_server::backtest::{self, Labels, Listener, Progress, Source, Whole};
 use stella_server::redact::{Mode, Redactor};
+use stella_server::rules::{self, Kept, RuleBook};
+use stella_server::toml_source::Problem;
 
 use crate::{Output, harmless, say};
 
@@ -28,6 +31,18 @@ pub struct Backtest {
     /// No line is later than this, RFC 3339; for lines that do not say their year.
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "data")]
     until: Option<Timestamp>,
+    /// A file with `[[rule]]`: which alerts would come, and which would go.
+    #[arg(long, value_name = "RULES")]
+    rules: Option<PathBuf>,
+    /// Against these rules instead of the shipped ones.
+    #[arg(long, value_name = "RULES", requires = "rules")]
+    against: Option<PathBuf>,
+    /// What really happened, as JSON lines or a table with tabs: what is found, missed and false.
+    #[arg(long, value_name = "LABELS")]
+    labels: Option<PathBuf>,
+    /// Say how far it is also when stderr is no terminal.
+    #[arg(short, long)]
+    verbose: bool,
     /// In which form.
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Output,
@@ -41,35 +56,74 @@ fn time(text: &str) -> Result<Timestamp, String> {
 impl Backtest {
     /// Does it.
     pub fn run(self) -> anyhow::Result<()> {
+        let new = self.rules.as_deref().map(read).transpose()?;
+        let old = self.against.as_deref().map(read).transpose()?.unwrap_or_default();
+        let labels = self.labels.as_deref().map(Labels::read).transpose()?;
         let source = match self.data {
-            Some(folder) => Source::Kept(folder),
+            Some(folder) => Source::Kept { folder, from: LineId(0) },
             None => Source::Files { paths: self.files, until: self.until },
         };
-        let mut pace = Told::new();
-        let report = backtest::run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut |far| pace.tell(far))?;
-        pace.end();
+        let mut ears = Ears { told: Told::new(self.verbose), labels };
+        let settings = std::iter::once(old).chain(new).collect();
+        let reports = backtest::run_each(&source, settings, &Redactor::new(Mode::Local), &mut ears)?;
+        ears.told.end();
+        let (old, newest) = (reports.first(), reports.last());
+        let report = newest.context("look at the lines")?;
+        let compared = old.filter(|_| reports.len() > 1).map(|old| (old, backtest::compare(old, report)));
+        let score = ears.labels.map(|labels| labels.score(report));
+        let whole = Whole { report, compared, score };
         match self.output {
-            Output::Json => say(&backtest::json(&report).context("write the report as JSON")?),
-            Output::Text => backtest::words(&report).iter().try_for_each(|line| say(&harmless(line.raw()))),
+            Output::Json => say(&backtest::json(&whole).context("write the report as JSON")?),
+            Output::Text => backtest::words(&whole).iter().try_for_each(|line| say(&harmless(line.raw()))),
         }
     }
 }
 
-/// Says how far it is, on one line of a terminal.
+/// The rules that a file sets.
+fn read(path: &Path) -> anyhow::Result<Rules> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("read the rules {name}"))?;
+    let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let file = rules::read(&name, &text).map_err(|problems| anyhow::anyhow!("read the rules: {}", told(problems)))?;
+    Ok(RuleBook::open(file, Kept::default()).0.engine().clone())
+}
+
+/// Hears the lines for whoever scores, and how far it is for whoever waits.
+struct Ears {
+    told: Told,
+    labels: Option<Labels>,
+}
+
+impl Listener for Ears {
+    fn line(&mut self, event: &LogEvent<'_>) {
+        if let Some(labels) = &mut self.labels {
+            labels.see(event);
+        }
+    }
+
+    fn far(&mut self, far: Progress) -> ControlFlow<()> {
+        self.told.tell(far);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Says how far it is: on one line of a terminal, line by line elsewhere.
 struct Told {
     begun: Instant,
     last: Instant,
     width: usize,
+    is_terminal: bool,
+    verbose: bool,
 }
 
 impl Told {
-    fn new() -> Self {
+    fn new(verbose: bool) -> Self {
         let now = Instant::now();
-        Self { begun: now, last: now, width: 0 }
+        Self { begun: now, last: now, width: 0, is_terminal: std::io::stderr().is_terminal(), verbose }
     }
 
     fn tell(&mut self, far: Progress) {
-        if !std::io::stderr().is_terminal() || self.last.elapsed() < TOLD_EVERY {
+        if !(self.is_terminal || self.verbose) || self.last.elapsed() < TOLD_EVERY {
             return;
         }
         self.last = Instant::now();
@@ -80,7 +134,7 @@ impl Told {
     }
 
     fn end(&mut self) {
-        if self.width > 0 {
+        if self.width > 0 && self.is_terminal {
             self.write("");
             self.write("");
         }
@@ -90,7 +144,10 @@ impl Told {
     fn write(&mut self, words: &str) {
         let width = self.width.max(words.len());
         // Where stderr is gone nobody wonders how far it is.
-        let _ = write!(std::io::stderr(), "\r{words:<width$}\r");
+        let _ = match self.is_terminal {
+            true => write!(std::io::stderr(), "\r{words:<width$}\r"),
+            false => writeln!(std::io::stderr(), "{words}"),
+        };
         self.width = words.len();
     }
 }

@@ -7,6 +7,7 @@ mod approvers;
 mod fixes;
 mod migrations;
 mod presence;
+mod scores;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,9 +30,11 @@ use crate::migrate::MigrationState;
 use crate::migrate::drift::said::OldIds;
 use crate::presence::Attendance;
 use crate::remedy::FixState;
+use crate::rules::{Kept, RuleBook};
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
 pub(super) use migrations::Spoken;
+use scores::LastScores;
 
 /// How long a closed alert stays in memory and in snapshots, in milliseconds.
 const CLOSED_STAYS: i64 = 60 * 60 * 1000;
@@ -62,6 +65,8 @@ pub(super) struct Board {
     migrations: FxHashMap<MigrationId, Arc<MigrationState>>,
     /// The number of the last migration.
     pub last_migration: u64,
+    /// What is looked for, and how it is set.
+    pub rules: Arc<RuleBook>,
 }
 
 impl Board {
@@ -80,6 +85,7 @@ impl Board {
             numbers: FixNumbers::default(),
             migrations: FxHashMap::default(),
             last_migration: 0,
+            rules: Arc::default(),
         }
     }
 
@@ -163,6 +169,7 @@ pub(super) struct InSight {
     pub remedy: Remedy,
     pub migrations: Vec<Arc<MigrationState>>,
     pub presence: Vec<Presence>,
+    pub rules: Arc<RuleBook>,
 }
 
 /// What the writer and all readers share.
@@ -178,6 +185,8 @@ pub(super) struct Shared {
     /// One human uses this server.
     pub single_person: AtomicBool,
     pub approvers: Approvers,
+    /// What alerts were worth when somebody last asked.
+    pub scores: LastScores,
     /// Old ids that lines are looked through for.
     pub old_ids: RwLock<Option<Arc<OldIds>>>,
     pub readers: AtomicUsize,
@@ -191,6 +200,7 @@ impl Shared {
         let engine = store.meta(Meta::EngineClock)?.and_then(|clock| serde_json::from_str::<EngineClock>(&clock).ok());
         let engine = engine.unwrap_or(EngineClock { last: None, recording: false, lines: 0 });
         let mut board = Board::new(LineId(applied), engine);
+        board.rules = Arc::new(RuleBook::waiting(Kept::from_note(store.meta(Meta::Rules)?.as_deref())));
         board.load_fixes(store, now)?;
         board.load_migrations(store)?;
         for mut state in store.recent(board.horizon(now))? {
@@ -207,6 +217,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             single_person: AtomicBool::new(false),
             approvers: Approvers::default(),
+            scores: LastScores::default(),
             old_ids: RwLock::default(),
             readers: AtomicUsize::new(0),
             line_readers: AtomicUsize::new(0),
@@ -280,7 +291,8 @@ impl Shared {
         let cursor = self.ring().head().cursor;
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
         let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
-        InSight { cursor, alerts, fixes, remedy: self.remedy_of(&board, now), migrations, presence }
+        let (remedy, rules) = (self.remedy_of(&board, now), Arc::clone(&board.rules));
+        InSight { cursor, alerts, fixes, remedy, migrations, presence, rules }
     }
 
     /// What holds for all fixes now.

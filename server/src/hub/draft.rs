@@ -15,6 +15,7 @@ use super::board::Shared;
 use super::json;
 use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
 use crate::remedy::FixState;
+use crate::rules::RuleBook;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};
 pub(super) use fixes::{By, Stop, TouchedFix, shown};
 pub(super) use migrations::{NotStepped, TouchedMigration, fence_name};
@@ -82,9 +83,13 @@ pub(super) struct Change {
     pub migrations: Vec<TouchedMigration>,
     /// What holds for all fixes from now on.
     pub remedy: Option<Remedy>,
+    /// All rules from now on.
+    pub rules: Option<Arc<RuleBook>>,
     pub audit: Vec<AuditEntry>,
     /// What is kept besides.
     pub writes: Vec<Write>,
+    /// What readers are told besides.
+    pub told: Vec<NewEvent>,
 }
 
 impl Change {
@@ -112,6 +117,7 @@ impl Change {
         }
         tx.writes.extend(self.writes.iter().cloned());
         tx.events.extend(self.remedy.iter().map(fixes::told));
+        tx.events.extend(self.told.iter().cloned());
         tx
     }
 

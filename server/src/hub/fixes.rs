@@ -20,6 +20,7 @@ use super::writer::{FixJob, Job, Keyed, digest_of_decision};
 use super::{Answer, Hub, act, refusal};
 use crate::alerts::AlertState;
 use crate::remedy::{BeforeImage, Decision, Draft, Event, FixState, Intent, Refusal, policy};
+use crate::rules::RuleBook;
 use crate::store::{FixQuery, FoundFixes, StoreError};
 
 /// What is in sight at one moment of the feed.
@@ -37,6 +38,8 @@ pub struct InSight {
     pub migrations: Vec<Migration>,
     /// Consoles that are there.
     pub presence: Vec<Presence>,
+    /// What is looked for, and how it is set.
+    pub rules: Arc<RuleBook>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -284,6 +287,7 @@ impl Hub {
             remedy: shown(&sight.remedy),
             migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
             presence: sight.presence,
+            rules: sight.rules,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Refusals in words for people: what stands against it, and what to do next.
 
 use stella_protocol::{
-    Alert, AlertId, Code, Current, Fix, Migration, Outcome, Problem, Status, TargetResult, Text, Timestamp, Verb,
+    Alert, AlertId, Code, Current, Fix, Migration, Outcome, Problem, Rule, Status, TargetResult, Text, Timestamp, Verb,
 };
 
 use crate::alerts::{AlertState, Refusal, SYSTEM};
@@ -43,6 +43,13 @@ pub(super) fn unavailable() -> Problem {
 pub(super) fn fix_refused(why: &crate::remedy::Refusal, current: Option<&Fix>) -> Problem {
     let current = current.map(|fix| Current::Fix(Box::new(fix.clone())));
     Problem { current, ..problem(why.code, &why.why) }
+}
+
+/// Somebody changed the rule since it was read.
+pub(super) fn stale_rule(rule: &Rule) -> Problem {
+    let by = rule.changed_by.as_ref().map_or("the configuration file", Text::raw);
+    let current = Some(Current::Rule(Box::new(rule.clone())));
+    Problem { current, ..titled(Code::VersionConflict, "it has changed meanwhile", format!("{by} set it last")) }
 }
 
 /// Somebody changed the fix since it was read.

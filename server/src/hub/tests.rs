@@ -4,6 +4,7 @@
 mod fixes;
 mod migrations;
 mod presence;
+mod rules;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

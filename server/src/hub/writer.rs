@@ -8,6 +8,7 @@ mod chores;
 mod engine;
 mod fixes;
 mod migrations;
+mod rules;
 
 use std::mem;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::store::{Commit, NewEvent, Store, StoreError, Tx};
 pub(super) use fixes::{FixJob, Keyed, digest_of_decision};
 pub(super) use migrations::MigrationJob;
+pub(super) use rules::RuleJob;
 
 /// Most requests behind one fsync.
 const GROUP: usize = 256;
@@ -81,6 +83,7 @@ pub(super) enum Job {
     },
     Fix(FixJob),
     Migration(MigrationJob),
+    Rule(RuleJob),
     Stop,
 }
 
@@ -196,6 +199,11 @@ impl Writer {
                     keys.clear();
                     self.migration(job);
                 }
+                Job::Rule(job) => {
+                    self.together(mem::take(&mut group));
+                    keys.clear();
+                    self.rule(job);
+                }
                 Job::Stop => {
                     self.together(group);
                     return true;
@@ -237,6 +245,7 @@ impl Writer {
                 | Job::Tick { .. }
                 | Job::Fix(_)
                 | Job::Migration(_)
+                | Job::Rule(_)
                 | Job::Stop => {}
             }
         }
@@ -349,6 +358,9 @@ fn queue(
 fn merge(board: &mut Board, change: Change) {
     board.merge_fixes(change.fixes, change.remedy);
     board.merge_migrations(change.migrations);
+    if let Some(rules) = change.rules {
+        board.rules = rules;
+    }
     for touched in change.touched {
         let id = touched.state.alert.id.clone();
         board.put(touched.state);

@@ -1,5 +1,6 @@
 //! Reads kept lines again in order: what the engine warms up with after a restart.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -14,37 +15,58 @@ impl Lines {
     /// Shows `see` every kept line from number `from` on, in order, with its engine time. A damaged
     /// block is left out and said in the log.
     pub fn replay(&self, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
-        self.reading(|connection| replay(connection, from, see))
+        self.reading(|connection| {
+            replay(connection, from, &mut |id, event| {
+                see(id, event);
+                ControlFlow::Continue(())
+            })
+        })
     }
 }
 
-/// The same of all lines in the folder of a server that may be running; nothing is written.
+/// The same of the lines in the folder of a server that may be running, until `see` has seen enough; nothing is written.
 ///
 /// # Errors
 /// When the file is missing or cannot be read.
-pub fn replay_kept(dir: &Path, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
-    Readers::new(dir.join(super::FILE)).with(|connection| replay(connection, LineId(0), see))
+pub fn replay_kept(
+    dir: &Path,
+    from: LineId,
+    see: &mut dyn FnMut(LineId, &LogEvent<'_>) -> ControlFlow<()>,
+) -> Result<(), LinesError> {
+    Readers::new(dir.join(super::FILE)).with(|connection| replay(connection, from, see))
 }
 
-fn replay(connection: &Connection, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), LinesError> {
+fn replay(
+    connection: &Connection,
+    from: LineId,
+    see: &mut dyn FnMut(LineId, &LogEvent<'_>) -> ControlFlow<()>,
+) -> Result<(), LinesError> {
     let sql = format!("SELECT {} FROM blocks WHERE last_id >= ?1 ORDER BY first_id", file::COLUMNS);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([from.0 as i64])?;
     while let Some(found) = rows.next()? {
         let row = file::row(found)?;
-        if show(&row, from, see).is_err() {
-            tracing::warn!(first = row.first.0, last = row.last.0, "a block of raw lines is damaged: left out");
+        match show(&row, from, see) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => break,
+            Err(_) => {
+                tracing::warn!(first = row.first.0, last = row.last.0, "a block of raw lines is damaged: left out");
+            }
         }
     }
     Ok(())
 }
 
-fn show(row: &Row, from: LineId, see: &mut dyn FnMut(LineId, &LogEvent<'_>)) -> Result<(), BadBlock> {
+fn show(
+    row: &Row,
+    from: LineId,
+    see: &mut dyn FnMut(LineId, &LogEvent<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, BadBlock> {
     let unpacked = row.unpack()?;
     for (event, id) in unpacked.events()?.iter().zip(row.first.0..) {
-        if id >= from.0 {
-            see(LineId(id), event);
+        if id >= from.0 && see(LineId(id), event).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

@@ -76,6 +76,12 @@ impl Pace {
         Stand { second: self.second, led: self.led, at_present: self.at_present }
     }
 
+    /// Other settings from the next line, or second, on.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.engine.set_rules(rules.clone());
+        self.rules = rules;
+    }
+
     /// The last whole second of engine time that a line, or the clock, led to.
     pub(crate) fn second(&self) -> Option<i64> {
         self.second

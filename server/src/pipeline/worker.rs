@@ -28,6 +28,7 @@ use super::{IngestError, Order, Request, Shared, diagnostic};
 use crate::clock::Clock;
 use crate::hub::{Hub, HubError};
 use crate::lines::{Lines, LinesError, Stamped};
+use crate::rules::RuleBook;
 use crate::series::{Own, SeriesBook, SeriesFile};
 
 /// A hole longer than this that nobody watched stays one in the series, whose finest bucket is 5 s. Milliseconds.
@@ -70,6 +71,8 @@ pub(super) struct Worker {
     hub: Hub,
     clock: Clock,
     rules: Rules,
+    /// Where those were read from.
+    book: Arc<RuleBook>,
     shared: Arc<Shared>,
     state: StateFile,
     /// None: there was no thread for it, and nothing is kept.
@@ -123,6 +126,7 @@ impl Worker {
             told: now,
             swept: now,
             kept_at: now,
+            book: hub.rules(),
             lines,
             series,
             file,
@@ -159,7 +163,23 @@ impl Worker {
         }
     }
 
+    /// Takes over how rules are set now. Before any line of a group: lines that are sent once a change was answered
+    /// are seen with it.
+    fn take_rules(&mut self) {
+        let book = self.hub.rules();
+        if Arc::ptr_eq(&book, &self.book) {
+            return;
+        }
+        if book.engine() != self.book.engine() {
+            let Rules { sensitivity, fixed, settings, .. } = book.engine().clone();
+            self.rules = Rules { sensitivity, fixed, settings, ..self.rules.clone() };
+            self.pace.set_rules(self.rules.clone());
+        }
+        self.book = book;
+    }
+
     fn follow(&mut self, Group { requests, end }: Group) {
+        self.take_rules();
         if !requests.is_empty() {
             self.take(requests);
         }
@@ -298,6 +318,7 @@ impl Worker {
     }
 
     fn each_second(&mut self, now: Timestamp) {
+        self.take_rules();
         if self.time.last().is_some() && !self.time.is_recording() && now.since(self.started) >= GRACE_MS {
             self.time.go_live();
         }

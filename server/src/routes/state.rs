@@ -57,12 +57,14 @@ impl App {
 }
 
 /// `GET /snapshot`.
-pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
-    let InSight { cursor, alerts, fixes, remedy, migrations, presence } = app.hub.in_sight();
+pub(super) async fn snapshot(State(app): State<App>) -> Result<Json<Snapshot>, Refusal> {
+    let InSight { cursor, alerts, fixes, remedy, migrations, presence, rules } = app.hub.in_sight();
+    let asked = app.clone();
+    let rules = super::stored(move || asked.hub.scored(&rules)).await?;
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
     let server_time = app.clock.now();
-    Json(Snapshot {
+    Ok(Json(Snapshot {
         cursor,
         server_time,
         health,
@@ -73,9 +75,9 @@ pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
         migrations,
         presence,
         deploys: Vec::new(),
-        rules: Vec::new(),
+        rules,
         series,
-    })
+    }))
 }
 
 /// `GET /dashboard`: the shape of the original application.

@@ -9,6 +9,7 @@ mod fixes;
 mod kill;
 mod migrations;
 mod read;
+mod records;
 mod schema;
 mod sweep;
 mod write;
@@ -25,8 +26,8 @@ use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId
 
 use super::lock::FolderLock;
 use super::{
-    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes,
-    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, Store, StoreError, StoredToken, Tx,
+    ActionRecord, AlertQuery, AlertRecord, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found,
+    FoundFixes, FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, Store, StoreError, StoredToken, Tx,
 };
 use crate::alerts::AlertState;
 use crate::migrate::MigrationState;
@@ -146,6 +147,10 @@ impl Store for SqliteStore {
 
     fn query(&self, ask: &AlertQuery) -> Result<Found, StoreError> {
         read::query(&self.reader(), ask)
+    }
+
+    fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError> {
+        records::all(&self.reader())
     }
 
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError> {

@@ -116,6 +116,8 @@ pub enum Meta {
     EngineClock,
     /// Who switched all fixes off, as JSON; `null`: they are on.
     FixSwitch,
+    /// How rules were told last and what people changed of them, as JSON.
+    Rules,
     /// Anything of another room, under its own name.
     Room(&'static str),
 }
@@ -127,6 +129,7 @@ impl Meta {
             Self::AppliedLine => "applied_line",
             Self::EngineClock => "engine_clock",
             Self::FixSwitch => "fix_switch",
+            Self::Rules => "rules",
             Self::Room(name) => name,
         }
     }

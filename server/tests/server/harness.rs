@@ -39,8 +39,14 @@ impl Running {
     }
 
     pub async fn start_on(data: TempDir) -> Self {
+        Self::start_with(data, |config| config).await
+    }
+
+    /// A server whose configuration says more.
+    pub async fn start_with(data: TempDir, more: impl FnOnce(Config) -> Config) -> Self {
         // Fixes are put there by the tests themselves: nobody proposes or runs any.
         let config = Config { data: Some(data.path().to_owned()), remedy: None, ..Config::embedded("tester".into()) };
+        let config = more(config);
         let server: Server = stella_server::bind(config).await.unwrap();
         let exposed = |secret: Option<&Secret>| secret.unwrap().expose().to_owned();
         let (addr, admin, ingest) = (server.addr(), exposed(server.console_token()), exposed(server.ingest_token()));

@@ -19,6 +19,7 @@ fn path_of(route: &Route) -> String {
         path if path.contains("/suppressions/{id}") => "sup-1",
         path if path.contains("/maintenance/{id}") => "win-1",
         path if path.contains("/migrations/{id}") => "mig-1",
+        path if path.contains("/rules/{id}") => "slow",
         _ => "a-0000000",
     };
     let named = route.path.replace("{who}", "somebody@example.com").replace("{oldId}", "42");

@@ -35,6 +35,8 @@ impl Writer {
 
     fn found(&self, draft: &mut Draft<'_>, change: &mut Change, finding: &Finding) -> Result<(), StoreError> {
         let (now, author) = (self.now(), Author::system());
+        let rules = Arc::clone(&self.shared.board().rules);
+        let finding = &*rules.worded(finding);
         let current = draft.latest(alerts::fingerprint(finding).raw())?;
         let mut opens = current.is_none() && finding.phase == Phase::Firing;
         if let Some(current) = &current
@@ -53,6 +55,7 @@ impl Writer {
         if opens {
             let episode = draft.next_episode(current.as_deref())?;
             let mut state = alerts::open(finding, draft.fresh_id()?, episode, now);
+            state.alert.runbook = rules.runbook(finding);
             self.join_wave(draft, change, &mut state)?;
             draft.put(Arc::new(state.clone()));
             change.open(state.clone(), &author);

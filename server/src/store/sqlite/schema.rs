@@ -186,8 +186,14 @@ CREATE INDEX migrations_status ON migrations (status, number);
 CREATE INDEX migrations_unfinished ON migrations (unfinished, number);
 ";
 
+/// When each alert was acknowledged first, without a walk through the whole audit.
+const RULES: &str = "
+CREATE INDEX audit_acknowledged ON audit (object, at)
+    WHERE verdict = 'done' AND verb IN ('acknowledge', 'take-over');
+";
+
 fn steps() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(FIXES), M::up(MIGRATIONS)])
+    Migrations::new(vec![M::up(FIRST), M::up(FIXES), M::up(MIGRATIONS), M::up(RULES)])
 }
 
 /// Makes the tables, or brings those of an older server up to date.

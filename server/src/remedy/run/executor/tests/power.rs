@@ -16,9 +16,9 @@ use crate::migrate::MigrationState;
 use crate::remedy::run::{Call, Output, Runner};
 use crate::remedy::{BeforeImage, FixState, Outcome, Said};
 use crate::store::{
-    ActionRecord, AlertQuery, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found, FoundFixes,
-    FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, SqliteStore, Store, StoreError, StoredToken, Tx,
-    Write,
+    ActionRecord, AlertQuery, AlertRecord, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found,
+    FoundFixes, FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, SqliteStore, Store, StoreError,
+    StoredToken, Tx, Write,
 };
 
 /// Counts points, and cuts everything at one of them; or only drops one answer of the store.
@@ -95,6 +95,7 @@ impl Store for Kept {
     fn episodes(&self, fingerprint: &str) -> Result<u32, StoreError> { self.read(|store| store.episodes(fingerprint)) }
     fn recent(&self, since: Timestamp) -> Result<Vec<AlertState>, StoreError> { self.read(|store| store.recent(since)) }
     fn query(&self, ask: &AlertQuery) -> Result<Found, StoreError> { self.read(|store| store.query(ask)) }
+    fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError> { self.read(Store::alert_records) }
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError> { self.read(|store| store.evidence(id)) }
     fn events(&self, after: u64, limit: u32) -> Result<Replay, StoreError> { self.read(|store| store.events(after, limit)) }
     fn head(&self) -> Result<Head, StoreError> { self.read(Store::head) }
