@@ -4,11 +4,12 @@
 //! cursor belong together. Anybody may add to the ring what is not kept.
 
 mod approvers;
+mod deploys;
 mod fixes;
 mod migrations;
 mod presence;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -17,20 +18,21 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
 use stella_protocol::{
-    Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, MigrationId, Presence, Remedy, Timestamp,
+    Activity, AlertId, Cursor, Deploy, Evidence, FeedEvent, FixId, LineId, MigrationId, Presence, Remedy, Timestamp,
 };
 use tokio::sync::watch;
 
 use super::frame::{Kind, frame};
 use super::ring::Ring;
 use super::unpoisoned;
-use crate::alerts::AlertState;
+use crate::alerts::{AlertState, Marked};
 use crate::migrate::MigrationState;
 use crate::migrate::drift::said::OldIds;
 use crate::presence::Attendance;
 use crate::remedy::FixState;
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
+use deploys::Deploys;
 pub(super) use migrations::Spoken;
 
 /// How long a closed alert stays in memory and in snapshots, in milliseconds.
@@ -62,6 +64,11 @@ pub(super) struct Board {
     migrations: FxHashMap<MigrationId, Arc<MigrationState>>,
     /// The number of the last migration.
     pub last_migration: u64,
+    /// What people called false, by fingerprint; also what was taken back lately.
+    pub marks: BTreeMap<String, Marked>,
+    /// The greatest number of a mark.
+    pub last_mark: u64,
+    deploys: Deploys,
 }
 
 impl Board {
@@ -80,6 +87,9 @@ impl Board {
             numbers: FixNumbers::default(),
             migrations: FxHashMap::default(),
             last_migration: 0,
+            marks: BTreeMap::new(),
+            last_mark: 0,
+            deploys: Deploys::default(),
         }
     }
 
@@ -94,6 +104,12 @@ impl Board {
     /// The alert that stands for a fingerprint, as far as it is in memory.
     pub fn latest(&self, fingerprint: &str) -> Option<&Arc<AlertState>> {
         self.by_fingerprint.get(fingerprint).and_then(|id| self.alerts.get(id))
+    }
+
+    /// Takes a mark in.
+    pub fn put_mark(&mut self, marked: Marked) {
+        self.last_mark = self.last_mark.max(marked.number);
+        self.marks.insert(marked.fingerprint.raw().to_owned(), marked);
     }
 
     pub fn fresh_evidence(&self, id: &AlertId) -> Option<Arc<Evidence>> {
@@ -163,6 +179,7 @@ pub(super) struct InSight {
     pub remedy: Remedy,
     pub migrations: Vec<Arc<MigrationState>>,
     pub presence: Vec<Presence>,
+    pub deploys: Vec<Deploy>,
 }
 
 /// What the writer and all readers share.
@@ -193,6 +210,8 @@ impl Shared {
         let mut board = Board::new(LineId(applied), engine);
         board.load_fixes(store, now)?;
         board.load_migrations(store)?;
+        store.marks()?.into_iter().for_each(|marked| board.put_mark(marked));
+        board.load_deploys(store)?;
         for mut state in store.recent(board.horizon(now))? {
             state.watch.held = board.has_fix_under_way(&state.alert.id, None);
             board.put(Arc::new(state));
@@ -280,7 +299,8 @@ impl Shared {
         let cursor = self.ring().head().cursor;
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
         let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
-        InSight { cursor, alerts, fixes, remedy: self.remedy_of(&board, now), migrations, presence }
+        let (remedy, deploys) = (self.remedy_of(&board, now), board.deploys_in_sight(now));
+        InSight { cursor, alerts, fixes, remedy, migrations, presence, deploys }
     }
 
     /// What holds for all fixes now.

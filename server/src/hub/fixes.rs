@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{
-    Alert, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Presence, Principal, Problem, Remedy, Role,
-    Text, Timestamp,
+    Alert, Cursor, Deploy, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Presence, Principal, Problem, Remedy,
+    Role, Text, Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -37,6 +37,8 @@ pub struct InSight {
     pub migrations: Vec<Migration>,
     /// Consoles that are there.
     pub presence: Vec<Presence>,
+    /// Deploys of the last day, oldest first.
+    pub deploys: Vec<Deploy>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -284,6 +286,7 @@ impl Hub {
             remedy: shown(&sight.remedy),
             migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
             presence: sight.presence,
+            deploys: sight.deploys,
         }
     }
 }

@@ -71,6 +71,7 @@ fn finding(phase: Phase, title: String, told: String) -> Finding {
         }),
         phase,
         parent: None,
+        children: Vec::new(),
         held_back: 0,
     }
 }

@@ -58,7 +58,7 @@ impl App {
 
 /// `GET /snapshot`.
 pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
-    let InSight { cursor, alerts, fixes, remedy, migrations, presence } = app.hub.in_sight();
+    let InSight { cursor, alerts, fixes, remedy, migrations, presence, deploys } = app.hub.in_sight();
     let Standing { health, engine } = app.standing_of(&alerts);
     let series = app.series.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
     let server_time = app.clock.now();
@@ -72,7 +72,7 @@ pub(super) async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
         remedy,
         migrations,
         presence,
-        deploys: Vec::new(),
+        deploys,
         rules: Vec::new(),
         series,
     })

@@ -17,4 +17,5 @@ mod presence;
 mod process;
 mod reads;
 mod roles;
+mod teaching;
 mod waiting;
