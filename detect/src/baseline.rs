@@ -63,6 +63,9 @@ impl Likeness {
     }
 }
 
+/// So many standard deviations to each side of the middle hold nine in ten values of a normal variable.
+const NINE_IN_TEN: f64 = 1.645;
+
 /// Middle and spread of the logarithms of durations.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Level {
@@ -111,6 +114,17 @@ impl Level {
     /// The usual duration in milliseconds; None before it is known.
     pub(crate) fn usual_ms(&self) -> Option<f64> {
         self.is_known().then(|| self.middle.exp())
+    }
+
+    /// Between which durations nine in ten calls lie, with the middle, in milliseconds; None before it is known.
+    pub(crate) fn band_ms(&self) -> Option<(f64, f64, f64)> {
+        let apart = NINE_IN_TEN * self.variance.sqrt();
+        self.is_known().then(|| ((self.middle - apart).exp(), self.middle.exp(), (self.middle + apart).exp()))
+    }
+
+    /// Logarithm of how many times longer than usual a call took; None before that is known.
+    pub(crate) fn shift(&self, duration_ms: f64) -> Option<f64> {
+        self.is_known().then(|| Self::log(duration_ms) - self.middle)
     }
 
     /// What the baseline says of a duration. `grace` is a ratio by which calls may be slower just now.
@@ -193,6 +207,18 @@ impl Share {
         (prior.share * prior.worth + self.failed) / (prior.worth + self.all)
     }
 
+    /// Observations that were learned, faded.
+    pub(crate) fn known(&self) -> f64 {
+        self.all
+    }
+
+    /// The usual share as it may well be: what is known of few observations is two standard errors in its favour,
+    /// as it is for durations.
+    pub(crate) fn at_most(&self, prior: Prior) -> f64 {
+        let (usual, known) = (self.usual(prior), prior.worth + self.all);
+        (usual + 2.0 * (usual * (1.0 - usual) / known).sqrt()).min(1.0 - f64::EPSILON)
+    }
+
     /// How much less what comes in clusters counts.
     pub(crate) fn factor(&self) -> f64 {
         self.likeness.factor()
@@ -219,6 +245,13 @@ impl Share {
         let left = faded(&mut self.at, at, SHARE_HALF_MS);
         self.failed = self.failed * left + f64::from(failed);
         self.all = self.all * left + f64::from(all);
+    }
+
+    /// Between which shares nine in ten samples of so many observations lie, with the middle.
+    pub(crate) fn band(&self, prior: Prior, observations: f64) -> (f64, f64, f64) {
+        let usual = self.usual(prior);
+        let apart = NINE_IN_TEN * (usual * (1.0 - usual) / observations.max(1.0)).sqrt();
+        ((usual - apart).max(0.0), usual, (usual + apart).min(1.0))
     }
 
     /// Forgets what was under suspicion: it was guilty.

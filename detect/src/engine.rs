@@ -3,11 +3,12 @@
 //! Knows no threshold and no wording. Engine time comes with the lines and with `advance`; it never
 //! goes back here, whatever a caller says.
 
-use stella_protocol::{LineId, LogEvent, Timestamp, Untrusted};
+use stella_protocol::{Deploy, LineId, LogEvent, Timestamp, Untrusted};
 
 use crate::budget::{Budget, Kind};
 use crate::cells::Place;
 use crate::checkpoint::{Checkpoint, Refused};
+use crate::deploys::Marker;
 use crate::finding::Finding;
 use crate::gate::Gate;
 use crate::incident::{Desk, Incident, Near, Subject};
@@ -61,7 +62,7 @@ impl Engine {
             recent: Recent::new(&rules),
             desk: Desk::new(&rules),
             slowness: Slowness::default(),
-            spikes: Spikes::default(),
+            spikes: Spikes::new(&rules),
             people: People::new(&rules),
             doors: Doors::new(&rules),
             signs: Signs::new(&rules),
@@ -115,6 +116,9 @@ impl Engine {
         let often = mark.retries >= rules.retries;
         recent.ops.at_mut(place).faults.take_retry(often, mark.at);
         budget.count(Kind::Friction);
+        if mark.flags.any(Flags::CONTRADICTION) {
+            budget.count(Kind::Data);
+        }
         let near = Near { recent, rules, budget };
         if mark.is_error() {
             errors.observe(desk, near, mark, event);
@@ -134,7 +138,7 @@ impl Engine {
         if event.health.is_some() {
             health::observe(desk, near, mark, event);
         }
-        if !event.attributes.is_empty() {
+        if event.operation.is_some() {
             owners.observe(desk, recent, (rules, budget), mark, event);
         }
         if mark.is_error() {
@@ -145,7 +149,7 @@ impl Engine {
     /// Time passes, to a whole second of engine time: absences are noticed, problems that last say how
     /// they stand, at most once a second each, and those that are over are let go.
     pub fn advance(&mut self, now: Timestamp) {
-        let Self { rules, budget, recent, desk, slowness, spikes, doors, pulses, .. } = self;
+        let Self { rules, budget, recent, desk, slowness, spikes, doors, owners, pulses, .. } = self;
         recent.now = recent.now.max(now.millis());
         if recent.lines == 0 {
             return;
@@ -155,6 +159,7 @@ impl Engine {
         slowness.advance(desk, recent, rules, budget);
         spikes.advance(desk, recent, rules);
         doors.advance(desk);
+        owners.advance(desk, Near { recent, rules, budget });
         for key in desk.next_second(recent.now) {
             let over = desk.get(key).is_some_and(|incident| is_over(incident, recent, rules, doors));
             let near = Near { recent, rules, budget };
@@ -245,6 +250,18 @@ impl Engine {
         Some(engine)
     }
 
+    /// Somebody said of a deploy, in another way than in a line: its service is excused for a minute, and evidence
+    /// names it. It is not handed out by [`drain_deploys`](Self::drain_deploys).
+    pub fn note_deploy(&mut self, deploy: &Deploy) {
+        self.recent.deploys.note(Marker::told(deploy), false);
+    }
+
+    /// The deploys that lines spoke of since the last time, in order; instances of a revision that start within an
+    /// hour are one.
+    pub fn drain_deploys(&mut self) -> Vec<Deploy> {
+        self.recent.deploys.drain()
+    }
+
     /// What was found since the last time, in order.
     pub fn drain(&mut self) -> Vec<Finding> {
         self.desk.drain()
@@ -273,6 +290,8 @@ fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -
         | Subject::LockedOut(_)
         | Subject::Probe { .. }
         | Subject::Contradiction { .. }
+        | Subject::Nothing { .. }
+        | Subject::WrongForm { .. }
         | Subject::Vanished { .. } => silent_ms > rules.security_window_ms,
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stella_protocol::evidence::{EvidenceSeries, Template};
-use stella_protocol::series::Point;
+use stella_protocol::series::{Baseline, Point};
 use stella_protocol::{
     AlertType, Brief, Category, Evidence, Figure, LineId, Measure, Reason, Sample, SampleRole, Severity, Text,
     Timestamp,
@@ -16,6 +16,7 @@ use stella_protocol::{
 
 use crate::budget::{Budget, Kind};
 use crate::counts::{STEP_MS, span_start};
+use crate::deploys::Marker;
 use crate::finding::{Finding, Phase};
 use crate::incident::Incident;
 use crate::keep::keep_fields;
@@ -24,12 +25,17 @@ use crate::mark::{Flags, Mark};
 use crate::recent::{Recent, Span, link};
 use crate::rules::{self, Rules};
 use crate::scope::Scope;
-use crate::template;
+use crate::template::grown as template;
 
 /// Most samples of an alert that lasts; well under the fifty that the contract allows.
 const MOST_SAMPLES: usize = 20;
 /// What is compared with: the span before the onset, in milliseconds ("ten minutes" in words).
 const BEFORE_MS: i64 = 600_000;
+/// Lines whose values are shown as examples, and how many of those.
+const EXAMPLE_LINES: usize = 4;
+const MOST_EXAMPLES: usize = 8;
+/// Deploys so long before the onset are named as reasons, in milliseconds.
+const DEPLOYED_MS: i64 = 600_000;
 /// Minutes of a sparkline.
 const SPARK_MINUTES: i64 = 30;
 /// Milliseconds of a minute.
@@ -58,6 +64,8 @@ pub(crate) struct Chart {
     pub(crate) points: Vec<Point>,
     pub(crate) spark: Vec<Option<f64>>,
     pub(crate) limit: Option<f64>,
+    /// Between which values nine in ten points usually lie, with the middle.
+    pub(crate) band: Option<(f64, f64, f64)>,
 }
 
 /// What a rule has to tell.
@@ -193,6 +201,24 @@ impl Case<'_> {
         Some(reason_at(self.incident.first_at, weight, text, vec![figure]))
     }
 
+    /// Whether the service, or what it may depend on, was deployed just before the onset.
+    fn deployed(&self, service: &str) -> Option<Reason> {
+        let onset = self.incident.first_at;
+        let before = |marker: &&Marker| marker.at <= self.at && marker.at - onset < DEPLOYED_MS;
+        let near = self.recent.deploys.near(onset, DEPLOYED_MS);
+        let mut near: Vec<&Marker> = near.into_iter().filter(before).collect();
+        near.sort_by_key(|marker| *marker.service != *service);
+        let marker = near.first()?;
+        let own = *marker.service == *service;
+        let after = if marker.at <= onset { "before the onset" } else { "after the onset" };
+        let (weight, text) = match (own, marker.at <= onset) {
+            (true, true) => (0.4, format!("a new revision of this service came {after}")),
+            (false, true) => (0.15, format!("a new revision of {} came {after}", masked(&marker.service))),
+            (_, false) => (-0.1, format!("a new revision of {} came {after}", masked(&marker.service))),
+        };
+        Some(reason_at(marker.at, weight, text, Vec::new()))
+    }
+
     /// Lines of a scope over time, for what has no half hour of its own.
     pub(crate) fn count_chart(&self, title: &str, scope: &Scope) -> Chart {
         let now = self.now();
@@ -219,7 +245,7 @@ impl Case<'_> {
         let minute = (MINUTE_MS / STEP_MS) as usize;
         let spark = (0..counts.len()).step_by(minute).map(|first| value(first, minute));
         let points = points.skip_while(|point| point.value.is_none()).collect();
-        Chart { title: title.to_owned(), unit: "count", points, spark: spark.collect(), limit: None }
+        Chart { title: title.to_owned(), unit: "count", points, spark: spark.collect(), limit: None, band: None }
     }
 
     /// Whole lines among `marks`, and before them the first ones of the problem.
@@ -271,6 +297,7 @@ pub(crate) fn finding(case: &Case<'_>, phase: Phase) -> (Finding, Option<Usual>,
         evidence: Box::new(evidence),
         phase,
         parent: None,
+        children: Vec::new(),
         held_back: 0,
     };
     (finding, story.usual, lines)
@@ -314,6 +341,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
     let incident = case.incident;
     let onset = Timestamp::from_millis(incident.first_at);
     let mut reasons = story.reasons.clone();
+    reasons.extend(case.deployed(&story.service));
     if reasons.iter().all(|reason| reason.weight >= 0.0) {
         let text = "baseline, deploys and neighbours were searched; nothing found that speaks against it";
         reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
@@ -329,7 +357,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
         step_ms: STEP_MS,
         points: chart.points.clone(),
         limit: chart.limit,
-        baseline: None,
+        baseline: band(chart, story.usual.as_ref()),
         onset: Some(onset),
     });
     Evidence {
@@ -345,7 +373,7 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
         series,
         reasons,
         samples: samples(lines),
-        template: template_of(marks, lines),
+        template: template_of(case.recent, marks, lines),
         correlated: Vec::new(),
         similar: Vec::new(),
         lines: all,
@@ -371,13 +399,41 @@ fn samples(lines: &[Line]) -> Vec<Sample> {
 }
 
 /// The template of the last line, with how many of the lines have it.
-fn template_of(marks: &[&Mark], lines: &[Line]) -> Option<Template> {
+fn template_of(recent: &Recent, marks: &[&Mark], lines: &[Line]) -> Option<Template> {
     let (_, last) = lines.last()?;
     let message = last.message.raw();
-    let key = template::key_of(message);
-    let count = marks.iter().filter(|mark| mark.template == key && !mark.flags.has(Flags::NAMED_USER)).count();
-    let examples = template::examples(message).into_iter().map(|value| Text::from(value.to_owned())).collect();
-    Some(Template { text: Text::from(template::mask(message)), count: count as u64, examples })
+    let templates = recent.templates();
+    let id = templates.find(message)?;
+    let same = |mark: &&&Mark| templates.current(mark.template) == id && !mark.flags.has(Flags::NAMED_USER);
+    let mut examples: Vec<Text> = Vec::new();
+    for value in lines.iter().rev().take(EXAMPLE_LINES).flat_map(|(_, event)| {
+        let same = templates.find(event.message.raw()) == Some(id);
+        if same { template::examples(event.message.raw()) } else { Vec::new() }
+    }) {
+        let value = Text::from(value);
+        if examples.len() < MOST_EXAMPLES && !examples.contains(&value) {
+            examples.push(value);
+        }
+    }
+    Some(Template { text: Text::from(templates.text(id)?), count: marks.iter().filter(same).count() as u64, examples })
+}
+
+/// A name as it stands in a reason, where digits are those of figures.
+fn masked(name: &str) -> String {
+    if name.is_empty() { "something".to_owned() } else { name.replace(|letter: char| letter.is_ascii_digit(), "#") }
+}
+
+/// What is usual for the points of a chart. Of counts it follows from what was counted before the onset: nine in ten
+/// of them lie within 1.645 standard deviations of a Poisson variable.
+fn band(chart: &Chart, usual: Option<&Usual>) -> Option<Baseline> {
+    let counted = || {
+        let usual = usual.filter(|usual| chart.unit == "count" && usual.figure.measure == Measure::Count)?;
+        let lines = &usual.figure.lines;
+        let steps = lines.to.since(lines.from) as f64 / STEP_MS as f64;
+        let mid = (steps >= 1.0).then(|| usual.figure.value / steps)?;
+        Some(((mid - 1.645 * mid.sqrt()).max(0.0), mid, mid + 1.645 * mid.sqrt()))
+    };
+    chart.band.or_else(counted).map(|(low, mid, high)| Baseline { low, mid, high })
 }
 
 fn brief(evidence: &Evidence, spark: Vec<Option<f64>>) -> Brief {

@@ -5,14 +5,14 @@ use crate::keep::keep_fields;
 use crate::llr::{Page, Watch, outcome};
 use crate::overall::Part;
 
-/// Of an operation nobody has seen yet one call in a hundred is believed to fail; fifty calls outweigh
+/// Of an operation nobody has seen yet one call in a hundred is believed to fail; twenty calls outweigh
 /// the belief.
-const PRIOR: Prior = Prior { share: 0.01, worth: 50.0 };
+const PRIOR: Prior = Prior { share: 0.01, worth: 20.0 };
 /// Of its calls one in two hundred is believed to be tried three times or more.
 const RETRIED_PRIOR: Prior = Prior { share: 0.005, worth: 50.0 };
 /// Share of calls more than usual that fail: the least that is worth waking somebody for, and one that
 /// is found in fewer calls.
-const MORE: [f64; 2] = [0.08, 0.6];
+const MORE: [f64; 2] = [0.08, 0.4];
 /// The same for everything together, where a few in a hundred are many people.
 const MORE_OF_ALL: f64 = 0.03;
 /// The same for calls that are retried too often.
@@ -34,6 +34,8 @@ pub(crate) struct Faults {
     /// Calls and failures since the suspicion began.
     calls: u32,
     failed: u32,
+    /// One kind of error is more frequent than usual until then, in engine time.
+    pub(crate) kind_until: i64,
     /// Engine second in which its errors were last weighed in vain.
     pub(crate) weighed_at: i64,
     /// Engine time at which there was enough evidence; 0: there is not.
@@ -45,7 +47,7 @@ pub(crate) struct Faults {
 impl Faults {
     /// Takes a call in; what it says for a change of everything.
     pub(crate) fn take(&mut self, failed: bool, at: i64, deploying: bool) -> f64 {
-        let p0 = self.expected(deploying);
+        let p0 = graced(self.share.at_most(PRIOR), deploying);
         let factor = self.share.factor();
         let says = |more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
         self.watch.add(MORE.map(says), at);
@@ -70,16 +72,21 @@ impl Faults {
         &self.retries
     }
 
-    /// The share of failures that would be usual now.
-    pub(crate) fn expected(&self, deploying: bool) -> f64 {
-        let usual = self.usual();
-        let (times, more) = GRACE;
-        if deploying { (usual * times + more).min(0.5).max(usual) } else { usual }
+    /// Evidence that it fails more.
+    pub(crate) fn score(&self) -> f64 {
+        let p0 = self.share.at_most(PRIOR);
+        self.watch.score_of_outcomes(MORE.map(|more| p0 + more * (1.0 - p0)))
     }
 
-    /// The usual share of failures.
-    pub(crate) fn usual(&self) -> f64 {
-        self.share.usual(PRIOR)
+    /// The share of failures that would be usual now.
+    pub(crate) fn expected(&self, deploying: bool) -> f64 {
+        graced(self.share.at_most(PRIOR), deploying)
+    }
+
+    /// Between which percentages ten seconds of so many calls usually lie, with the middle.
+    pub(crate) fn band_percent(&self, calls: f64) -> (f64, f64, f64) {
+        let (low, mid, high) = self.share.band(PRIOR, calls);
+        (low * 100.0, mid * 100.0, high * 100.0)
     }
 
     /// Share of failures since the suspicion began.
@@ -99,7 +106,7 @@ impl Faults {
 
     /// What one failure says.
     pub(crate) fn weight_of_one(&self) -> f64 {
-        let p0 = self.usual();
+        let p0 = self.share.at_most(PRIOR);
         outcome(true, p0, p0 + MORE[0] * (1.0 - p0)) / self.share.factor()
     }
 
@@ -110,10 +117,16 @@ impl Faults {
     }
 
     pub(crate) fn turn_off(&mut self) {
-        (self.failing, self.ready_at, self.calls, self.failed) = (false, 0, 0, 0);
+        (self.failing, self.ready_at, self.calls, self.failed, self.kind_until) = (false, 0, 0, 0, 0);
         self.share.condemn();
         self.watch.turn_off();
     }
 }
 
-keep_fields!(Faults { share, watch, part, failing, calls, failed, weighed_at, ready_at, retried, retries });
+/// A usual share as it may be for a minute after a deploy.
+pub(crate) fn graced(usual: f64, deploying: bool) -> f64 {
+    let (times, more) = GRACE;
+    if deploying { (usual * times + more).min(0.5).max(usual) } else { usual }
+}
+
+keep_fields!(Faults { share, watch, part, failing, calls, failed, kind_until, weighed_at, ready_at, retried, retries });

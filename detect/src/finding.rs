@@ -71,6 +71,8 @@ pub struct Finding {
     pub phase: Phase,
     /// Fingerprint of the greater problem that began together with it and has the same cause.
     pub parent: Option<String>,
+    /// Fingerprints of the lesser problems that began together with it and that it explains, as far as told.
+    pub children: Vec<String>,
     /// Problems of its kind that are on and that nobody was told of, because there are too many.
     pub held_back: u64,
 }
@@ -100,6 +102,7 @@ impl Keep for Finding {
         keep_wire(&self.evidence, to);
         (self.phase == Phase::Recovered).keep(to);
         self.parent.keep(to);
+        self.children.keep(to);
         self.held_back.keep(to);
     }
 
@@ -137,6 +140,7 @@ impl Keep for Finding {
             evidence: wake_wire(from)?,
             phase: if bool::wake(from)? { Phase::Recovered } else { Phase::Firing },
             parent: Keep::wake(from)?,
+            children: Keep::wake(from)?,
             held_back: Keep::wake(from)?,
         })
     }

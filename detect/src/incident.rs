@@ -210,7 +210,7 @@ impl Desk {
         if let Some(finding) = said {
             incident.known_as = Some((finding.fingerprint.clone(), finding.title.clone()));
             if self.may_be_told(&incident, &finding, now) {
-                self.tell(&mut incident, finding, now);
+                self.tell(near.recent, &mut incident, finding);
             }
         }
         self.open.insert(key, incident);
@@ -231,17 +231,19 @@ impl Desk {
         self.open.values().filter(told).filter(move |incident| incident.subject.kind() == kind)
     }
 
-    fn tell(&mut self, incident: &mut Incident, mut finding: Finding, now: i64) {
+    fn tell(&mut self, recent: &Recent, incident: &mut Incident, mut finding: Finding) {
+        let now = recent.now;
         self.spoken += 1;
         incident.pending = 0;
         incident.told = true;
         finding.parent = self.parent_of(incident);
+        finding.children = self.children_of(incident);
         finding.held_back = self.held_back(finding.kind);
         if finding.held_back > 0 {
             let more = format!(" {} more of this kind are counted and not shown.", finding.held_back);
             finding.description = Text::from(finding.description.raw().to_owned() + &more);
         }
-        self.correlate(incident, &mut finding);
+        self.correlate(incident, recent, &mut finding);
         if self.lessons.knows(&finding.fingerprint) {
             let text = "called a false positive before: more than then was asked for";
             finding.evidence.reasons.push(reason_at(incident.last_at, -0.2, text.to_owned(), Vec::new()));
@@ -259,6 +261,21 @@ impl Desk {
         parent.known_as.as_ref().map(|(fingerprint, _)| fingerprint.clone())
     }
 
+    /// Fingerprints of the problems whose greatest explanation this one is, by when they were opened.
+    fn children_of(&self, incident: &Incident) -> Vec<String> {
+        let mut children: Vec<&Incident> = self
+            .open
+            .values()
+            .filter(|other| other.told && kin::is_parent(incident, other))
+            .filter(|other| {
+                let greater = self.open.values().filter(|parent| parent.told && kin::is_parent(parent, other));
+                greater.map(kin::preference).min().is_none_or(|best| kin::preference(incident) <= best)
+            })
+            .collect();
+        children.sort_by_key(|other| other.opened);
+        children.into_iter().filter_map(|other| other.known_as.as_ref().map(|(name, _)| name.clone())).collect()
+    }
+
     /// Problems of a kind that there is no room to tell of.
     fn held_back(&self, kind: AlertType) -> u64 {
         let held = |incident: &&Incident| {
@@ -271,7 +288,7 @@ impl Desk {
     }
 
     /// What else began about then.
-    fn correlate(&self, incident: &Incident, finding: &mut Finding) {
+    fn correlate(&self, incident: &Incident, recent: &Recent, finding: &mut Finding) {
         let near = |other: &&Incident| other.told && (other.first_at - incident.first_at).abs() <= NEAR_MS;
         let mut others: Vec<&Incident> = self.open.values().filter(near).collect();
         others.sort_by_key(|other| ((other.first_at - incident.first_at).abs(), other.opened));
@@ -279,7 +296,12 @@ impl Desk {
             let (_, title) = other.known_as.as_ref()?;
             Some(Correlated { text: title.clone(), alert: None, offset_ms: other.first_at - incident.first_at })
         });
-        finding.evidence.correlated = named.take(MOST_CORRELATED).collect();
+        let deploys = recent.deploys.near(incident.first_at, NEAR_MS).into_iter().map(|deploy| Correlated {
+            text: Text::from(format!("deploy of {}: {}", deploy.service, deploy.revision)),
+            alert: None,
+            offset_ms: deploy.at - incident.first_at,
+        });
+        finding.evidence.correlated = deploys.chain(named).take(MOST_CORRELATED).collect();
     }
 
     /// Somebody called a problem false; false: nothing is known of it.

@@ -92,6 +92,16 @@ impl Keep for bool {
     }
 }
 
+impl Keep for crate::template::Templates {
+    fn keep(&self, to: &mut Vec<u8>) {
+        keep_wire(self, to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        wake_wire(from)
+    }
+}
+
 impl Keep for String {
     fn keep(&self, to: &mut Vec<u8>) {
         self.len().keep(to);

@@ -16,6 +16,7 @@ mod budget;
 mod cells;
 mod checkpoint;
 mod counts;
+mod deploys;
 mod engine;
 mod evidence;
 mod faults;

@@ -96,6 +96,14 @@ impl Watch {
         self.best().score - std::f64::consts::LN_2
     }
 
+    /// The same for outcomes, where a suspicion can only begin with a failure. Of `n` observations `n p0` begin one,
+    /// each with `ln p1/p0`, and reach `h` with a chance of at most `e^-(h - ln p1/p0)` (Wald): altogether
+    /// `n p1 e^-h`, so that `h` may be less by `-ln p1`.
+    pub(crate) fn score_of_outcomes(&self, p1: [f64; 2]) -> f64 {
+        let score = |nth: usize| if self.rise[nth].suspects() { self.rise[nth].score - p1[nth].ln() } else { 0.0 };
+        (score(0).max(score(1)) - std::f64::consts::LN_2).max(0.0)
+    }
+
     /// True while something is suspected.
     pub(crate) fn suspects(&self) -> bool {
         self.rise.iter().any(Page::suspects)

@@ -7,6 +7,7 @@ use stella_protocol::{Figure, LineId, LogEvent, LogLink, Measure, Text, Timestam
 
 use crate::cells::{Cells, Place};
 use crate::counts::History;
+use crate::deploys::Deploys;
 use crate::faults::Faults;
 use crate::keep::keep_fields;
 use crate::kept::Kept;
@@ -17,7 +18,7 @@ use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
 use crate::speed::Speed;
 use crate::tape::{Seq, Tape, Thread};
-use crate::template;
+use crate::template::Templates;
 
 /// Most steps of one walk; a longer one starts later.
 const MOST_STEPS: usize = 10_000;
@@ -26,11 +27,8 @@ const MOST_NAMED: usize = 64;
 /// Calls after which an operation is no invention.
 const ESTABLISHED_CALLS: u64 = 32;
 
-/// So long after a deploy failures and slow calls count for less, in milliseconds; and so long no line
-/// may have spoken of one before.
-const GRACE_MS: i64 = 60_000;
-/// Before all time, without leaving the numbers.
-const NEVER: i64 = i64::MIN / 2;
+/// Templates of offending lines that are known at once, about 2 kB each.
+const TEMPLATES: usize = 1024;
 
 /// What is known of an operation.
 #[derive(Debug)]
@@ -80,9 +78,9 @@ pub(crate) struct Recent {
     pub(crate) last_line_at: i64,
     pub(crate) first_line_at: i64,
     pub(crate) lines: u64,
-    /// When the last deploy showed, and the last line that spoke of one.
-    deployed_at: i64,
-    deploy_line_at: i64,
+    pub(crate) deploys: Deploys,
+    /// Of the messages of offending lines.
+    templates: Templates,
     tape: Tape,
     kept: Kept,
     /// Counts by user are whole from here on.
@@ -99,8 +97,8 @@ impl Recent {
             last_line_at: i64::MIN,
             first_line_at: i64::MIN,
             lines: 0,
-            deployed_at: NEVER,
-            deploy_line_at: NEVER,
+            deploys: Deploys::default(),
+            templates: Templates::new(TEMPLATES),
             tape: Tape::new(rules.remembered_lines),
             kept: Kept::new(rules.kept_lines),
             users_floor: i64::MIN,
@@ -123,8 +121,10 @@ impl Recent {
         self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
         self.lines += 1;
         let mut mark = Mark::of(line.0, at, event);
-        if mark.flags.has(Flags::DEPLOY) {
-            self.note_deploy(at);
+        if event.operation.is_none() && !mark.flags.has(Flags::METRIC) || event.attributes.contains_key("deploy.revision")
+        {
+            let ops = &self.ops;
+            self.deploys.observe(event, at, |name| ops.iter().any(|(_, cell)| *cell.name.service == *name));
         }
         let place = self.ops.place_or(mark.op, || OpCell::new(at, event, rules));
         let cell = self.ops.at_mut(place);
@@ -138,7 +138,7 @@ impl Recent {
             || mark.flags.any(Flags::FAILED.and(Flags::LOCKED_OUT).and(Flags::LOGIN_OK))
             || mark.flags.any(Flags::UNWELL.and(Flags::CONTRADICTION).and(Flags::DEPLOY))
         {
-            mark.template = template::key_of(event.message.raw());
+            mark.template = self.templates.learn(event.message.raw()).number();
             self.kept.push(line, event);
         }
         cell.calls += 1;
@@ -153,17 +153,19 @@ impl Recent {
         (mark, place)
     }
 
-    /// A deploy shows in a line or several. What speaks of deploys all the time is no mark of one.
-    fn note_deploy(&mut self, at: i64) {
-        if at - self.deploy_line_at > GRACE_MS {
-            self.deployed_at = at;
-        }
-        self.deploy_line_at = at;
+    /// True for a minute after a deploy of any service: what starts anew may stumble, and who calls it.
+    pub(crate) fn is_deploying(&self) -> bool {
+        self.deploys.any(self.now)
     }
 
-    /// True for a minute after a deploy: what starts anew may stumble.
-    pub(crate) fn is_deploying(&self) -> bool {
-        self.now - self.deployed_at < GRACE_MS
+    /// True for a minute after a deploy of the service with this key.
+    pub(crate) fn is_being_deployed(&self, service: u64) -> bool {
+        self.deploys.excuse(service, self.now)
+    }
+
+    /// The templates of offending lines.
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// A mark more for each other user that the line names, since a query by user finds it.
@@ -188,7 +190,7 @@ impl Recent {
     /// Keeps a line whole that does not look like trouble by itself: the newest one.
     pub(crate) fn keep(&mut self, line: LineId, event: &LogEvent<'_>) {
         self.kept.push(line, event);
-        self.tape.name_newest(template::key_of(event.message.raw()));
+        self.tape.name_newest(self.templates.learn(event.message.raw()).number());
     }
 
     pub(crate) fn kept(&self) -> &Kept {
@@ -293,8 +295,8 @@ keep_fields!(Recent {
     last_line_at,
     first_line_at,
     lines,
-    deployed_at,
-    deploy_line_at,
+    deploys,
+    templates,
     tape,
     kept,
     users_floor,

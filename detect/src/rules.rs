@@ -207,6 +207,8 @@ pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
         Subject::Probe { op, addr } => probe::tell(case, op, addr),
         Subject::Contradiction { op, sign } => data::tell(case, op, *sign),
         Subject::Vanished { op, user, had, field } => data::tell_vanished(case, op, user, *had, field),
+        Subject::Nothing { op, field } => data::tell_nothing(case, op, field),
+        Subject::WrongForm { op, field, value } => data::tell_wrong_form(case, op, field, value),
         Subject::Unwell { service, component, down } => health::tell(case, service, component, *down, phase),
         Subject::Silent(source) => silence::tell(case, source, phase),
         Subject::NewError { op, error } => new_error::tell(case, op, error),

@@ -33,6 +33,8 @@ pub(crate) struct Speed {
     longer: f64,
     /// Engine time at which there was enough evidence; 0: there is not.
     pub(crate) ready_at: i64,
+    /// Engine second in which its callers were last weighed.
+    pub(crate) weighed_at: i64,
 }
 
 /// What is looked for: a call that takes so many times as long.
@@ -91,6 +93,16 @@ impl Speed {
         self.longer >= 0.5 && self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
     }
 
+    /// Logarithm of how many times longer than usual a call took; None before that is known.
+    pub(crate) fn shift(&self, duration_ms: f64) -> Option<f64> {
+        self.level.shift(duration_ms)
+    }
+
+    /// Between which durations nine in ten calls usually lie, with the middle, in milliseconds.
+    pub(crate) fn band_ms(&self) -> Option<(f64, f64, f64)> {
+        self.level.band_ms()
+    }
+
     /// The usual duration in milliseconds; None before it is known.
     pub(crate) fn usual_ms(&self) -> Option<f64> {
         self.level.usual_ms()
@@ -117,4 +129,4 @@ fn neat(value: f64) -> f64 {
     if value >= 10.0 { value.round() } else { (value * 10.0).round() / 10.0 }
 }
 
-keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, longer, ready_at });
+keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, longer, ready_at, weighed_at });

@@ -23,6 +23,8 @@ pub(crate) enum Subject {
     LoginsEverywhere,
     Contradiction { op: OpName, sign: Sign },
     Vanished { op: OpName, user: Box<str>, had: f64, field: Box<str> },
+    Nothing { op: OpName, field: Box<str> },
+    WrongForm { op: OpName, field: Box<str>, value: Box<str> },
     Unwell { service: Box<str>, component: Box<str>, down: bool },
     Silent(Source),
     NewError { op: OpName, error: ErrorName },
@@ -41,7 +43,9 @@ impl Subject {
             | Self::LockedOut(_)
             | Self::LoginsEverywhere
             | Self::Probe { .. } => AlertType::SecurityAnomaly,
-            Self::Contradiction { .. } | Self::Vanished { .. } => AlertType::DataInconsistency,
+            Self::Contradiction { .. } | Self::Vanished { .. } | Self::Nothing { .. } | Self::WrongForm { .. } => {
+                AlertType::DataInconsistency
+            }
             Self::Unwell { .. } => AlertType::Health,
             Self::Silent(_) => AlertType::Silence,
             Self::NewError { .. } => AlertType::NewError,
@@ -67,6 +71,8 @@ impl Subject {
             Self::Silent(_) => 13,
             Self::NewError { .. } => 14,
             Self::Probe { .. } => 15,
+            Self::Nothing { .. } => 20,
+            Self::WrongForm { .. } => 21,
         }
     }
 }
@@ -93,6 +99,15 @@ impl Keep for Subject {
                 user.keep(to);
                 had.keep(to);
                 field.keep(to);
+            }
+            Self::Nothing { op, field } => {
+                op.keep(to);
+                field.keep(to);
+            }
+            Self::WrongForm { op, field, value } => {
+                op.keep(to);
+                field.keep(to);
+                value.keep(to);
             }
             Self::Unwell { service, component, down } => {
                 service.keep(to);
@@ -130,6 +145,8 @@ impl Keep for Subject {
             13 => Self::Silent(Keep::wake(from)?),
             14 => Self::NewError { op: Keep::wake(from)?, error: Keep::wake(from)? },
             15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
+            20 => Self::Nothing { op: Keep::wake(from)?, field: Keep::wake(from)? },
+            21 => Self::WrongForm { op: Keep::wake(from)?, field: Keep::wake(from)?, value: Keep::wake(from)? },
             _ => return None,
         })
     }

@@ -18,13 +18,20 @@ use crate::recent::Recent;
 use crate::rules::{Rules, errors};
 use crate::scope::{OpName, Scope};
 
+mod counted;
+mod forms;
+mod nothing;
+
+pub(crate) use forms::tell as tell_wrong_form;
+pub(crate) use nothing::tell as tell_nothing;
+
 const SAID: Card = Card { id: "data", kind: AlertType::DataInconsistency, category: Category::Data };
 const VANISHED: Card = Card { id: "data.vanished", ..SAID };
+const NOTHING: Card = Card { id: "data.nothing", ..SAID };
+const FORM: Card = Card { id: "data.form", ..SAID };
 /// Its rules.
-pub(crate) const RULES: [&str; 2] = [SAID.id, VANISHED.id];
+pub(crate) const RULES: [&str; 4] = [SAID.id, VANISHED.id, NOTHING.id, FORM.id];
 
-/// Attributes that count what an owner has.
-const COUNTS: [&str; 5] = ["itemCount", "documentCount", "resultCount", "count", "total"];
 /// In the name of an operation whose count depends on the question, not on the owner.
 const ASKING: &str = "search";
 
@@ -130,36 +137,57 @@ pub(crate) struct Owners {
     cells: Cells<f64>,
     /// How often counts fall to nothing, by operation and field.
     falls: Cells<Share>,
+    searches: nothing::Searches,
+    forms: forms::Forms,
 }
 
 impl Owners {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.people), falls: Cells::new(rules.operations) }
+        Self {
+            cells: Cells::new(rules.people),
+            falls: Cells::new(rules.operations),
+            searches: nothing::Searches::new(rules),
+            forms: forms::Forms::new(rules),
+        }
     }
 
-    /// A line of a user that may count what the user has.
+    /// Time passes, to a whole second.
+    pub(crate) fn advance(&mut self, desk: &mut Desk, near: Near<'_>) {
+        self.searches.advance(desk, near);
+    }
+
+    /// A line that may count what there is, or what its user has, or hold ids.
     pub(crate) fn observe(
         &mut self,
         desk: &mut Desk,
         recent: &mut Recent,
-        (rules, budget): (&Rules, &mut Budget),
+        (rules, budget): (&Rules, &Budget),
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
-        let (Some(user), Some(operation)) = (&event.user_id, &event.operation) else { return };
-        let counted = event.attributes.iter().find(|(name, _)| COUNTS.contains(&name.as_str()));
-        let Some((field, count)) = counted.and_then(|(name, value)| Some((name, value.as_f64()?))) else { return };
+        let Some(operation) = event.operation.as_ref().filter(|_| !event.failed()) else { return };
+        let counted = counted::of(event).filter(|(field, _)| field.len() <= key::LONGEST_NAME);
+        let near = Near { recent, rules, budget };
+        let mut of_note = !event.attributes.is_empty() && self.forms.observe(desk, near, mark, event);
         let asking = crate::mark::says(operation.raw().as_bytes(), ASKING.as_bytes());
-        if event.failed() || asking || user.len() > key::LONGEST_NAME {
-            return;
+        let user = event.user_id.as_ref().filter(|user| !asking && user.len() <= key::LONGEST_NAME);
+        let own = user.zip(counted.as_ref()).map(|(user, (field, count))| {
+            let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);
+            (user, key, std::mem::replace(self.cells.touch_or(key, || *count), *count))
+        });
+        // Who never had anything finds nothing, every day.
+        let never_had = own.as_ref().is_some_and(|(_, _, had)| *had == 0.0);
+        if let Some((field, count)) = counted.as_ref().filter(|_| !never_had) {
+            of_note |= self.searches.observe(desk, near, mark, (field, *count));
         }
-        let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);
-        let had = std::mem::replace(self.cells.touch_or(key, || count), count);
+        if of_note {
+            recent.keep(stella_protocol::LineId(mark.line), event);
+        }
+        let (Some((user, key, had)), Some((field, count))) = (own, counted) else { return };
         if had < rules.vanished_from {
             return;
         }
-        budget.count(Kind::Data);
-        let falls = self.falls.touch_or(key::join(&[mark.op, key::of(field)]), Share::default);
+        let falls = self.falls.touch_or(key::join(&[mark.op, key::of(&field)]), Share::default);
         let usual = falls.usual(FALLS);
         falls.teach(u32::from(count == 0.0), 1, mark.at);
         if count != 0.0 || outcome(true, usual, VANISH) < LEAST {
@@ -170,7 +198,7 @@ impl Owners {
             return;
         }
         if let Some(cell) = recent.ops.get(mark.op) {
-            let (op, field) = (cell.name.clone(), field.as_str().into());
+            let (op, field) = (cell.name.clone(), field.as_ref().into());
             let subject = Subject::Vanished { op, user: user.raw().into(), had, field };
             desk.open(Near { recent, rules, budget }, key, subject, mark.at, 1);
         }
@@ -285,7 +313,7 @@ pub(crate) fn tell_vanished(case: &Case<'_>, op: &OpName, user: &str, had: f64, 
 
 keep_fields!(Rate { page, said, faded_at, at, since });
 keep_fields!(Signs { cells });
-keep_fields!(Owners { cells, falls });
+keep_fields!(Owners { cells, falls, searches, forms });
 
 impl Keep for Sign {
     fn keep(&self, to: &mut Vec<u8>) {

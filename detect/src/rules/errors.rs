@@ -18,11 +18,13 @@ use crate::key;
 use crate::mark::Mark;
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent};
-use crate::rules::{Rules, probe};
+use crate::rules::{Rules, new_error, probe};
 use crate::scope::{OpName, Scope};
 
+mod kinds;
 mod story;
 
+use kinds::Kinds;
 pub(crate) use story::{tell, tell_everywhere};
 
 const CARD: Card = Card { id: "errors", kind: AlertType::ErrorSpike, category: Category::Performance };
@@ -39,6 +41,10 @@ const MOST_PERCENT: f64 = 50.0;
 /// Of the evidence that an alert needs, what must be left for one of everything without the operation
 /// that says most.
 const REST_PART: f64 = 0.5;
+/// Share of failing calls that is no restart, however short.
+const PLAIN: f64 = 0.25;
+/// What somebody's next failure says of the operation, against what their first says.
+const AGAIN_PART: f64 = 0.5;
 
 /// The key of a spike of an operation.
 pub(crate) fn key_of(op: u64) -> u64 {
@@ -77,13 +83,18 @@ fn is_spike_by_count(cell: &OpCell, now: i64, rules: &Rules) -> bool {
     sum.failed_percent().is_some_and(|share| share >= rules.spike_percent.max(usual * FIXED_RATIO).min(MOST_PERCENT))
 }
 
-/// The suspicion that everything fails more.
-#[derive(Debug, Default)]
+/// The suspicion that everything fails more, and how often operations fail in each way.
+#[derive(Debug)]
 pub(crate) struct Spikes {
     overall: Overall,
+    kinds: Kinds,
 }
 
 impl Spikes {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { overall: Overall::default(), kinds: Kinds::new(rules) }
+    }
+
     /// A line of an operation, failed or not; failed logins are none.
     pub(crate) fn observe(
         &mut self,
@@ -94,7 +105,7 @@ impl Spikes {
         (place, mark): (Place, &Mark),
     ) {
         budget.count(Kind::Errors);
-        let (now, needed, deploying) = (recent.now, budget.needed(Kind::Errors), recent.is_deploying());
+        let (now, needed, deploying) = (recent.now, budget.needed(Kind::Errors), recent.is_being_deployed(mark.service));
         let cell = recent.ops.at_mut(place);
         let failed = mark.is_error();
         let llr = cell.faults.take(failed, now, deploying);
@@ -106,14 +117,58 @@ impl Spikes {
             self.open_everywhere(desk, recent, rules, budget);
         }
         let cell = recent.ops.at_mut(place);
+        let kind = self.kinds.take(mark, cell.calls, deploying);
         let all = desk.touch(everywhere_key(), now);
+        if kind.suspected && cell.faults.failing {
+            cell.faults.kind_until = now + rules.slow_window_ms;
+        }
         if cell.faults.failing {
             if !all {
                 desk.touch(key_of(mark.op), now);
             }
         } else if is_spike(cell, now, needed, rules) || is_spike_by_count(cell, now, rules) {
             Self::open(desk, recent, rules, budget, mark.op, needed);
+        } else if kind.score >= needed && kind.failed >= rules.spike_errors {
+            self.open_kind(desk, recent, rules, budget, mark, needed);
         }
+    }
+
+    /// Opens the alert of an operation of which one kind of error is more frequent than it was, unless one person
+    /// makes it up, or the error is new: that has a rule of its own.
+    fn open_kind(
+        &self,
+        desk: &mut Desk,
+        recent: &mut Recent,
+        rules: &Rules,
+        budget: &Budget,
+        mark: &Mark,
+        needed: f64,
+    ) {
+        let (now, second) = (recent.now, recent.now.div_euclid(1000));
+        let Some(cell) = recent.ops.touch(mark.op) else { return };
+        let (name, kind) = (cell.name.clone(), self.kinds.of(mark));
+        if std::mem::replace(&mut cell.faults.weighed_at, second) == second
+            || desk.get(everywhere_key()).is_some()
+            || desk.get(new_error::key_of(mark)).is_some()
+        {
+            return;
+        }
+        let (marks, _) = recent.walk(&Scope::of_op(&name).errors(), recent.span_from(kind.began));
+        let same: Vec<&Mark> = marks.into_iter().filter(|failed| kind_of(failed) == kind_of(mark)).collect();
+        let without = kind.score - repeated(&same) * kind.weight;
+        let Some(first) = same.first().map(|mark| mark.at).filter(|_| without >= needed) else { return };
+        let lately = same.iter().filter(|failed| now - failed.at <= rules.slow_window_ms).count() as u32;
+        if lately < rules.spike_errors || now - first < new_error::BLIP_MS {
+            return;
+        }
+        let errors = same.len() as u64;
+        recent.ops.promote(mark.op);
+        if let Some(cell) = recent.ops.touch(mark.op) {
+            cell.faults.turn_on(now);
+            cell.faults.kind_until = now + rules.slow_window_ms;
+        }
+        explain_people(desk, mark.op);
+        desk.open(Near { recent, rules, budget }, key_of(mark.op), Subject::Spike(name), first, errors);
     }
 
     /// Opens the alert of an operation, unless one person or many different errors make it up.
@@ -130,12 +185,12 @@ impl Spikes {
         let (marks, _) = recent.walk(&Scope::of_op(&name).errors(), recent.span_from(began));
         let same = commonest(&marks).map_or(0, |(_, count)| count);
         let (first, errors) = (marks.first().map_or(now, |mark| mark.at), marks.len() as u64);
-        // The one who failed most counts once, and whoever is known to try what is not theirs not at all.
-        let probing = marks.iter().filter(|mark| desk.get(probe::key_of(mark.addr)).is_some()).count() as u32;
-        let explained = of_one_person(&marks).saturating_sub(1).max(probing);
-        let without = faults.watch.score() - f64::from(explained) * faults.weight_of_one();
+        // Whoever is known to try what is not theirs does not count at all.
+        let probing = marks.iter().filter(|mark| desk.get(probe::key_of(mark.addr)).is_some()).count() as f64;
+        let without = faults.score() - repeated(&marks).max(probing) * faults.weight_of_one();
         let enough = without >= needed || counted && of_one_person(&marks) < errors as u32;
-        if same < rules.spike_same_type || !enough {
+        let blip = !counted && now - first < new_error::BLIP_MS && faults.lately() < PLAIN;
+        if same < rules.spike_same_type || !enough || blip {
             return;
         }
         recent.ops.promote(op);
@@ -182,7 +237,7 @@ impl Spikes {
         let (now, mut still) = (recent.now, 0);
         for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| cell.faults.failing) {
             let sum = cell.history.sum(span_start(now, rules.slow_window_ms), now);
-            if sum.failed == 0 || cell.faults.watch.is_calm() {
+            if sum.failed == 0 || cell.faults.watch.is_calm() && now > cell.faults.kind_until {
                 cell.faults.turn_off();
             }
             still += u32::from(cell.faults.failing);
@@ -197,7 +252,7 @@ impl Spikes {
 /// True when there is enough evidence of a share of failures that is worth waking somebody for.
 fn is_spike(cell: &OpCell, now: i64, needed: f64, rules: &Rules) -> bool {
     let faults = &cell.faults;
-    faults.watch.score() >= needed
+    faults.score() >= needed
         && faults.failed() >= rules.spike_errors
         && window(cell, now, rules).1.failed >= rules.spike_errors
         && faults.lately() * 100.0 >= rules.spike_percent
@@ -211,23 +266,42 @@ fn explain_people(desk: &mut Desk, op: u64) {
     });
 }
 
+/// What an error is called: its type, or its template where no type is named.
+pub(crate) fn kind_of(mark: &Mark) -> u64 {
+    if mark.error == key::NONE { mark.template } else { mark.error }
+}
+
 /// The type (or template, where no type is named) of most of the lines.
 fn commonest<'a>(marks: &[&'a Mark]) -> Option<(&'a Mark, u32)> {
     let mut counts: FxHashMap<u64, (&Mark, u32)> = FxHashMap::default();
     for mark in marks {
-        let kind = if mark.error == key::NONE { mark.template } else { mark.error };
-        counts.entry(kind).or_insert((mark, 0)).1 += 1;
+        counts.entry(kind_of(mark)).or_insert((mark, 0)).1 += 1;
     }
     counts.into_values().max_by_key(|(mark, count)| (*count, std::cmp::Reverse(mark.line)))
 }
 
-/// How many lines are those of the one user who has most.
-fn of_one_person(marks: &[&Mark]) -> u32 {
+/// How many lines each user has.
+fn by_person(marks: &[&Mark]) -> FxHashMap<u64, u32> {
     let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
     for mark in marks.iter().filter(|mark| mark.user != key::NONE) {
         *counts.entry(mark.user).or_default() += 1;
     }
-    counts.into_values().max().unwrap_or(0)
+    counts
+}
+
+/// How many lines are those of the one user who has most.
+fn of_one_person(marks: &[&Mark]) -> u32 {
+    by_person(marks).into_values().max().unwrap_or(0)
+}
+
+/// How many lines say nothing new: all but the first of whoever failed most, and half of what others failed again.
+/// Whoever failed tries again, and then mostly fails again, whatever the reason.
+fn repeated(marks: &[&Mark]) -> f64 {
+    let counts = by_person(marks);
+    let again = |count: u32| f64::from(count.saturating_sub(1));
+    let most = counts.values().copied().max().map_or(0.0, again);
+    let all: f64 = counts.into_values().map(again).sum();
+    most + (all - most) * AGAIN_PART
 }
 
 /// True when a spike that was on is over.
@@ -245,4 +319,4 @@ pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
     recent.ops.iter().all(|(_, cell)| !cell.faults.failing)
 }
 
-keep_fields!(Spikes { overall });
+keep_fields!(Spikes { overall, kinds });

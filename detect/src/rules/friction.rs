@@ -32,11 +32,14 @@ const HIGH_FAILURES: f64 = 8.0;
 /// Users who must retry from which it is medium.
 const MEDIUM_USERS: f64 = 3.0;
 
-/// Share of a person's calls that fail when they are stuck: who gets through one time in ten gets on.
+/// Share of a person's calls that fail when they are stuck at one thing, and when they are at several: who gets
+/// through one time in ten gets on, but other things may work meanwhile.
 const STUCK: f64 = 0.95;
-/// What is believed, before it is seen, of how often a failure follows a failure of the same person (one time
-/// in twenty, five times as often as any failure), and how many failures that is worth.
-const AGAIN: Prior = Prior { share: 0.05, worth: 20.0 };
+const STUCK_SOMEWHERE: f64 = 0.7;
+/// What is believed, before it is seen, of how often a failure follows the first one of the same person (one time
+/// in twelve, many times as often as any failure), and how often another follows two or more; and how many failures
+/// each is worth.
+const AGAIN: [Prior; 2] = [Prior { share: 0.08, worth: 20.0 }, Prior { share: 0.06, worth: 20.0 }];
 /// Calls that the usual share of an operation is worth against what others meet just now, and against what
 /// a person is used to.
 const OTHERS_WORTH: f64 = 10.0;
@@ -67,28 +70,50 @@ impl Person {
         ((f64::from(failed) + usual * OWN_WORTH) / (f64::from(all) + OWN_WORTH)).min(MOST_USED_TO)
     }
 
-    /// Takes in a call, with the shares of failures that are usual for a first one and for one after a failure.
-    fn take(&mut self, failed: bool, at: i64, first: f64, again: f64, half_ms: i64) {
-        let llr = match (failed, self.run) {
-            (false, _) => outcome(false, first, STUCK),
-            (true, 0) => outcome(true, first, STUCK),
-            (true, _) => outcome(true, again.max(first), STUCK),
-        };
+    /// Failures in a row by now: what was long ago is another day.
+    fn run(&self, at: i64, half_ms: i64) -> u32 {
+        if at - self.at > half_ms { 0 } else { self.run }
+    }
+
+    /// Takes in a failure whose share is usual, a first one's or that of one after others.
+    fn fail(&mut self, usual: f64, at: i64, half_ms: i64) {
         self.page.fade(at - self.at, half_ms as f64);
         // Who is used to failing more often than a stuck person fails is never called stuck.
-        self.page.add(if failed { llr.max(0.0) } else { llr.min(0.0) }, at);
+        self.page.add(outcome(true, usual, STUCK).max(0.0), at);
+        self.pending = (self.pending.0 + 1.0, self.pending.1 + 1.0);
+        (self.at, self.run) = (at, self.run(at, half_ms) + 1);
+        self.failures.add(at);
+    }
+
+    /// Takes in a success: who got through is not stuck there.
+    fn succeed(&mut self, at: i64) {
+        let (failed, all) = std::mem::take(&mut self.pending);
+        self.used_to = (self.used_to.0 + failed, self.used_to.1 + all + 1.0);
+        (self.page, self.at, self.run) = (Page::default(), at, 0);
+        self.successes.add(at);
+    }
+}
+
+/// A person at all operations together.
+#[derive(Debug, Default)]
+struct Day {
+    page: Page,
+    at: i64,
+    /// Failures in a row, whatever of.
+    run: u32,
+    /// Failures since the suspicion began, and the key of the problem that was told.
+    failures: u32,
+    told: u64,
+}
+
+impl Day {
+    fn take(&mut self, failed: bool, usual: f64, at: i64, half_ms: i64) {
+        self.page.fade(at - self.at, half_ms as f64);
+        let llr = outcome(failed, usual.min(STUCK_SOMEWHERE), STUCK_SOMEWHERE);
+        self.page.add(if failed { llr } else { llr.min(0.0) }, at);
         self.at = at;
-        self.pending = (self.pending.0 + f32::from(u8::from(failed)), self.pending.1 + 1.0);
-        if !self.page.suspects() {
-            self.used_to = (self.used_to.0 + self.pending.0, self.used_to.1 + self.pending.1);
-            self.pending = (0.0, 0.0);
-        }
-        if failed {
-            self.run += 1;
-            self.failures.add(at);
-        } else {
-            self.successes.add(at);
-        }
+        self.run = if failed { self.run + 1 } else { 0 };
+        self.failures = if self.page.suspects() { self.failures + u32::from(failed) } else { 0 };
     }
 }
 
@@ -96,8 +121,9 @@ impl Person {
 #[derive(Debug)]
 pub(crate) struct People {
     cells: Cells<Person>,
-    /// How often a failure follows a failure.
-    again: Share,
+    days: Cells<Day>,
+    /// How often a failure follows the first one, and how often later ones.
+    again: [Share; 2],
 }
 
 fn key_of(op: u64, user: u64) -> u64 {
@@ -106,7 +132,25 @@ fn key_of(op: u64, user: u64) -> u64 {
 
 impl People {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.people), again: Share::default() }
+        Self { cells: Cells::new(rules.people), days: Cells::new(rules.people), again: [Share::default(); 2] }
+    }
+
+    /// The share of failures that is usual after so many of the same person.
+    fn again(&self, run: u32) -> f64 {
+        let stage = usize::from(run > 1);
+        self.again[stage].usual(AGAIN[stage])
+    }
+
+    /// Learns that the nth failure in a row came: one more after those before, and one more chance of another.
+    fn learn(&mut self, nth: u32, at: i64) {
+        match nth {
+            0 | 1 => self.again[0].teach(0, 1, at),
+            2 => {
+                self.again[0].teach(1, 0, at);
+                self.again[1].teach(0, 1, at);
+            }
+            _ => self.again[1].teach(1, 1, at),
+        }
     }
 
     /// A line of a user.
@@ -126,42 +170,82 @@ impl People {
         }
         let (key, now) = (key_of(mark.op, mark.user), recent.now);
         let Some(cell) = recent.ops.get(mark.op) else { return };
-        let usual = cell.faults.expected(recent.is_deploying());
+        let usual = cell.faults.expected(recent.is_being_deployed(mark.service));
         if !failed {
-            let Some(person) = self.cells.touch(key) else { return };
-            if person.run > 0 {
-                let again = std::mem::take(&mut person.run) - 1;
-                self.again.teach(again, again, now);
+            if let Some(day) = self.days.touch(mark.user) {
+                day.take(false, usual, now, rules.slow_window_ms);
             }
-            let first = usual.max(person.used_to(usual));
-            person.take(false, now, first, first, rules.slow_window_ms);
+            if let Some(person) = self.cells.touch(key) {
+                person.succeed(now);
+            }
             return;
         }
-        if self.cells.get(key).is_none() && !gate.knows(key, now) {
-            self.again.teach(0, 1, now);
+        // What an outage brings teaches nothing of people.
+        let ordinary = !cell.faults.failing && cell.faults.score() < budget.needed(Kind::Errors) / 2.0;
+        let known = gate.knows(key, now);
+        if self.days.get(mark.user).is_none() && !known && !gate.knows(mark.user, now) {
+            self.learn(1, now);
             return;
         }
-        let again = self.again.usual(AGAIN);
-        let person = self.cells.touch_or(key, Person::default);
-        let first = others(near, mark.op, person, usual).max(person.used_to(usual));
-        if person.at == 0 {
-            person.take(true, now, first, again, rules.slow_window_ms);
+        let (second, later) = (self.again(1), self.again(2));
+        let run = self.fail(near, mark, usual, (second, later), known);
+        if ordinary && desk.get(key).is_none() {
+            self.learn(run, now);
         }
-        person.take(true, now, first, again, rules.slow_window_ms);
-        let failures = person.failures.sum(now, rules.slow_window_ms);
+        let (Some(person), Some(day)) = (self.cells.get(key), self.days.touch(mark.user)) else { return };
+        let (failures, needed) = (person.failures.sum(now, rules.slow_window_ms), budget.needed(Kind::Friction));
         let counted = rules.fixed && failures >= rules.friction_errors;
-        let stuck = failures >= rules.friction_errors && person.page.score >= budget.needed(Kind::Friction);
-        let began = person.page.began;
-        self.cells.promote(key);
-        if desk.touch(key, now) || !(stuck || counted) || user.len() > key::LONGEST_NAME {
+        let here = failures >= rules.friction_errors && person.page.score >= needed;
+        let anywhere = day.failures > rules.friction_errors && day.page.score >= needed;
+        let began = person.page.began.min(day.page.began);
+        if desk.touch(key, now) || desk.touch(day.told, now) {
             return;
         }
+        if !(here || anywhere || counted) || user.len() > key::LONGEST_NAME {
+            return;
+        }
+        day.told = key;
+        self.cells.promote(key);
+        self.days.promote(mark.user);
         let scope = Scope::of_op(&cell.name).errors().by_user(user.raw());
         let (marks, _) = recent.walk(&scope, recent.span_from(began.min(now - rules.slow_window_ms)));
         let first = marks.first().map_or(now, |mark| mark.at);
         let subject = Subject::Friction { op: cell.name.clone(), user: user.raw().into() };
         desk.open(near, key, subject, first, marks.len() as u64);
     }
+
+    /// A failure of somebody who failed before, here or elsewhere; how many in a row it makes here.
+    fn fail(&mut self, near: Near<'_>, mark: &Mark, usual: f64, again: (f64, f64), known_here: bool) -> u32 {
+        let (key, now, half_ms) = (key_of(mark.op, mark.user), near.recent.now, near.rules.slow_window_ms);
+        let after = |run: u32, first: f64| match run {
+            0 => first,
+            1 => again.0.max(first),
+            _ => again.1.max(first),
+        };
+        let fresh = self.cells.get(key).is_none();
+        let person = self.cells.touch_or(key, Person::default);
+        let first = others(near, mark.op, person, usual).max(person.used_to(usual));
+        if fresh && known_here && !succeeded_since(near, mark) {
+            // The failure that the gate saw.
+            person.fail(first, now, half_ms);
+        }
+        person.fail(after(person.run(now, half_ms), first), now, half_ms);
+        let run = person.run;
+        let day = self.days.touch_or(mark.user, Day::default);
+        if day.at == 0 {
+            day.take(true, first, now, half_ms);
+        }
+        day.take(true, after(day.run, first), now, half_ms);
+        run
+    }
+}
+
+/// True when the user of a line got through its operation lately: then their last failure there is no part of this.
+fn succeeded_since(near: Near<'_>, mark: &Mark) -> bool {
+    let Some(cell) = near.recent.ops.get(mark.op) else { return false };
+    let scope = Scope::of_op(&cell.name).lacking(Flags::FAILED);
+    let (marks, _) = near.recent.walk(&scope, near.recent.span(near.rules.window_ms));
+    marks.iter().any(|other| other.user == mark.user)
 }
 
 /// The share of failures that others meet at an operation just now: an outage explains friction. In the last
@@ -333,4 +417,5 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
 }
 
 keep_fields!(Person { page, at, run, failures, successes, used_to, pending });
-keep_fields!(People { cells, again });
+keep_fields!(Day { page, at, run, failures, told });
+keep_fields!(People { cells, days, again });

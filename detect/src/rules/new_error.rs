@@ -14,7 +14,9 @@ use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::Mark;
+use crate::faults::graced;
 use crate::rules::Rules;
+use crate::rules::errors::kind_of;
 use crate::scope::{OpName, Scope};
 use crate::template;
 
@@ -60,6 +62,8 @@ impl ErrorName {
 
 /// Share of an operation's calls that a new error is looked for in: five in a hundred.
 const SOUGHT: f64 = 0.05;
+/// What is over in so many milliseconds is a restart that nobody announced.
+pub(crate) const BLIP_MS: i64 = 10_000;
 /// How often an error never seen is followed by another of its kind, as believed before it is seen.
 const RECURS: Prior = Prior { share: 0.05, worth: 20.0 };
 
@@ -70,7 +74,8 @@ struct Known {
     first_at: i64,
     count: u32,
     user: u64,
-    /// Calls of the operation at the last one.
+    /// Of which operation the last one was, and at which of its calls.
+    op: u64,
     calls: u64,
     is_new: bool,
 }
@@ -91,8 +96,7 @@ impl Errors {
     /// A line that failed.
     pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
         let Near { recent, rules, budget } = near;
-        let name = if mark.error == key::NONE { mark.template } else { mark.error };
-        let key = key::join(&[key::of(CARD.id), mark.service, name]);
+        let key = key_of(mark);
         let warm = recent.lines > rules.warm_up_lines && mark.at - recent.first_line_at >= rules.warm_up_ms;
         let Some(cell) = recent.ops.get(mark.op) else { return };
         let known = self.cells.touch_or(key, || Known {
@@ -100,6 +104,7 @@ impl Errors {
             first_at: mark.at,
             count: 0,
             user: key::NONE,
+            op: mark.op,
             calls: cell.calls,
             is_new: warm,
         });
@@ -109,11 +114,15 @@ impl Errors {
             self.recurs.teach(0, 1, mark.at);
         }
         let same = mark.user != key::NONE && known.user == mark.user;
-        let llr = says(&mut known.calls, cell.calls, recent.lines, self.recurs.usual(RECURS));
+        let last = if known.op == mark.op { known.calls } else { cell.calls.saturating_sub(1) };
+        (known.op, known.calls) = (mark.op, cell.calls);
+        let p0 = graced(usual(cell.calls, self.recurs.usual(RECURS)), recent.is_being_deployed(mark.service));
+        let llr = says(cell.calls.saturating_sub(last).saturating_sub(1), p0);
         // The same user's next one says nothing more: one person's input is not yet a fault, but friction.
         known.page.add(if same { llr.min(0.0) } else { llr }, mark.at);
         known.user = mark.user;
-        if desk.touch(key, mark.at) || !known.is_new || known.count < rules.new_errors {
+        let blip = mark.at - known.first_at < BLIP_MS && !rules.fixed;
+        if desk.touch(key, mark.at) || !known.is_new || known.count < rules.new_errors || blip {
             return;
         }
         if !rules.fixed && !budget.is_enough(Kind::NewError, &known.page) {
@@ -130,13 +139,23 @@ impl Errors {
     }
 }
 
-/// What one more of a kind says that none of so many lines was of, and what the calls between say against it.
-fn says(last: &mut u64, calls: u64, lines: u64, recurs: f64) -> f64 {
-    // Laplace's rule of succession, for a kind never seen in so many lines.
-    let never_seen = 1.0 / (lines as f64 + 2.0);
-    let p0 = never_seen.max(recurs * SOUGHT / 10.0).min(SOUGHT / 2.0);
-    let between = calls.saturating_sub(std::mem::replace(last, calls)).saturating_sub(1);
-    outcome(true, p0, SOUGHT) + between as f64 * outcome(false, p0, SOUGHT)
+/// The share that a kind of error may well have that none of so many calls was of.
+fn usual(calls: u64, recurs: f64) -> f64 {
+    // The rule of three (Hanley and Lippman-Hand 1983): of what did not happen in n trials the share is below 3/n,
+    // nineteen times in twenty.
+    let never_seen = 3.0 / (calls as f64 + 3.0);
+    never_seen.max(recurs * SOUGHT / 10.0).min(SOUGHT / 2.0)
+}
+
+/// What one more of a kind says, and what so many calls between say against it.
+fn says(between: u64, p0: f64) -> f64 {
+    let p1 = SOUGHT.max(p0);
+    outcome(true, p0, p1) + between as f64 * outcome(false, p0, p1)
+}
+
+/// The key of an error of a service.
+pub(crate) fn key_of(mark: &Mark) -> u64 {
+    key::join(&[key::of(CARD.id), mark.service, kind_of(mark)])
 }
 
 /// An error never seen before.
@@ -191,7 +210,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, error: &ErrorName) -> Story {
     }
 }
 
-keep_fields!(Known { page, first_at, count, user, calls, is_new });
+keep_fields!(Known { page, first_at, count, user, op, calls, is_new });
 keep_fields!(Errors { cells, recurs });
 
 impl Keep for ErrorName {

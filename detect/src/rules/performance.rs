@@ -4,6 +4,7 @@
 //! slowdown; the sum decides. A limit that somebody set is a rule besides: half of the calls over it.
 //! Of the first design's global mean nothing remains: a mean over all operations moves with the mix.
 
+use rustc_hash::FxHashMap;
 use stella_protocol::{AlertType, Category, Measure};
 
 use crate::budget::{Budget, Kind};
@@ -15,7 +16,7 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::mark::Mark;
 use crate::overall::Overall;
-use crate::recent::{OpCell, Recent};
+use crate::recent::{OpCell, Recent, Span};
 use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
 use crate::speed::Sought;
@@ -38,6 +39,12 @@ const EVERYWHERE_PART: u32 = 3;
 /// Of the evidence that an alert needs, what must be left for one of everything without the operation
 /// that says most.
 const REST_PART: f64 = 0.5;
+/// Calls of an operation whose callers are weighed, and how long before them a caller is known from, in
+/// milliseconds.
+const CALLERS_CALLS: usize = 40;
+const BEFORE_MS: i64 = 1_800_000;
+/// One caller is looked at who makes one in so many of the calls.
+const OF_ONE_PART: u32 = 4;
 /// How long an operation waits while all seem to become slow, so that the one alert comes first.
 const WAIT_MS: i64 = 10_000;
 
@@ -94,7 +101,7 @@ impl Slowness {
     ) -> Said {
         budget.count(Kind::Slow);
         let (now, needed) = (recent.now, budget.needed(Kind::Slow));
-        let grace = if recent.is_deploying() { rules.slow_ratio } else { 1.0 };
+        let grace = if recent.is_being_deployed(mark.service) { rules.slow_ratio } else { 1.0 };
         let sought = Sought { ratio: rules.slow_ratio, great: rules.slow_ratio * 2.0, grace };
         let cell = recent.ops.at_mut(place);
         if let Some(against) = cell.speed.take(mark.duration, mark.is_error(), now, needed, sought) {
@@ -123,11 +130,49 @@ impl Slowness {
             return Said::Nothing;
         }
         if cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio)
+            && !Self::is_one_caller(recent, place, rules)
             && self.may_open(desk, recent, place, needed)
         {
             Self::open(desk, recent, rules, budget, mark.op, None);
         }
         Said::Slow
+    }
+
+    /// True when one caller makes it up: a job that asks for much each time is no slowness, when it asks under its
+    /// own name and all others are as fast as ever. Looked at once a second, in the calls since the suspicion began.
+    fn is_one_caller(recent: &mut Recent, place: Place, rules: &Rules) -> bool {
+        let (now, second) = (recent.now, recent.now.div_euclid(1000));
+        let cell = recent.ops.at_mut(place);
+        if std::mem::replace(&mut cell.speed.weighed_at, second) == second {
+            return true;
+        }
+        let (name, began) = (cell.name.clone(), cell.speed.watch.best().began);
+        let span = recent.span_from(began.max(now - rules.security_window_ms));
+        let (marks, _) = recent.walk(&Scope::of_op(&name), span);
+        let Some(cell) = recent.ops.get(name.key()) else { return false };
+        let mut callers: FxHashMap<u64, (u32, f64)> = FxHashMap::default();
+        let mut all = (0_u32, 0.0);
+        for mark in marks.iter().rev().filter(|mark| !mark.is_error()).take(CALLERS_CALLS) {
+            let Some(shift) = cell.speed.shift(mark.duration).filter(|shift| shift.is_finite()) else { continue };
+            all = (all.0 + 1, all.1 + shift);
+            let caller = callers.entry(mark.user).or_default();
+            *caller = (caller.0 + 1, caller.1 + shift);
+        }
+        callers.remove(&key::NONE);
+        let most = callers.into_iter().max_by(|one, other| one.1.1.total_cmp(&other.1.1));
+        let Some((caller, (calls, shift))) = most.filter(|(_, (calls, _))| calls * OF_ONE_PART >= all.0) else {
+            return false;
+        };
+        let others = all.0 - calls;
+        if calls < rules.slow_calls {
+            return false;
+        }
+        if others > 2 {
+            return (all.1 - shift) / f64::from(others) < rules.slow_ratio.ln() / 2.0;
+        }
+        // Hardly anybody else is there: who was not there before came with it.
+        let before = Span { to: span.from, ..recent.span_from(span.from - BEFORE_MS) };
+        !recent.walk(&Scope::of_op(&name), before).0.iter().any(|mark| mark.user == caller)
     }
 
     /// True when an operation that is slow need not wait for the alert of all.

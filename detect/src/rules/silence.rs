@@ -30,6 +30,10 @@ const LATELY: f64 = 20.0;
 /// gaps (1: arrivals at random; 4: a heartbeat with a little jitter).
 const SHAPES: (f64, f64) = (0.25, 4.0);
 
+/// A source that came when others had been speaking for a while may go again, as a batch does: it is expected
+/// to stay only when it has stayed for so many times as long as one that was there from the start.
+const NEWCOMER: i64 = 8;
+
 /// Arrivals after which the longest gap of before the last as many is forgotten.
 const GENERATION: u64 = 1000;
 /// While a silence lasts it counts as a match each so often, so that it does not look over.
@@ -89,8 +93,10 @@ impl Pulse {
         }
     }
 
-    fn is_known(&self, rules: &Rules) -> bool {
-        let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= rules.silence_age_ms;
+    fn is_known(&self, rules: &Rules, first_line_at: i64) -> bool {
+        let came_late = self.first_at - first_line_at > rules.silence_age_ms;
+        let age = rules.silence_age_ms * if came_late { NEWCOMER } else { 1 };
+        let old = matches!(self.speaker, Speaker::Component(_)) || self.last_at - self.first_at >= age;
         self.arrivals >= u64::from(rules.silence_arrivals) && old && self.is_steady()
     }
 
@@ -204,12 +210,12 @@ impl Pulses {
         if desk.get(everybody()).is_some() {
             return;
         }
-        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules)).count();
+        let known = self.cells.iter().filter(|(_, pulse)| pulse.is_known(rules, recent.first_line_at)).count();
         let all = known > 1 && now - recent.last_line_at > rules.silence_ms / 2;
         let (resumed_at, needed) = (self.resumed_at, budget.needed(Kind::Silence));
         for (source, pulse) in self.cells.iter_mut() {
             let silent_ms = now - pulse.last_at.max(resumed_at);
-            if pulse.silent || silent_ms <= rules.silence_ms || !pulse.is_known(rules) {
+            if pulse.silent || silent_ms <= rules.silence_ms || !pulse.is_known(rules, recent.first_line_at) {
                 continue;
             }
             let limit = pulse.limit(rules, needed);

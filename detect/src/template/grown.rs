@@ -37,6 +37,16 @@ const FEWEST: usize = 16;
 #[serde(transparent)]
 pub struct TemplateId(pub(super) u64);
 
+impl TemplateId {
+    /// Of nothing: no template has it.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// As a number; 0: no template has it.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl std::fmt::Display for TemplateId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
@@ -267,6 +277,11 @@ impl Templates {
         rows
     }
 
+    /// The oldest id of the template that answers to this number: what lines are given now.
+    pub(crate) fn current(&self, number: u64) -> TemplateId {
+        self.grown(TemplateId(number)).map_or(TemplateId::NONE, |grown| grown.ids[0])
+    }
+
     fn grown(&self, id: TemplateId) -> Option<&Grown> {
         self.slots[*self.ids.get(&id)? as usize].as_ref()
     }
@@ -444,7 +459,8 @@ fn row(grown: &Grown) -> TemplateRow<'_> {
     TemplateRow { id: grown.ids[0], count: grown.count, text: grown.text(), examples: &grown.examples }
 }
 
-fn examples(message: &str) -> Vec<String> {
+/// Values of a message, the first few.
+pub(crate) fn examples(message: &str) -> Vec<String> {
     let mut found = Vec::new();
     scan::values(message.as_bytes(), |from, to| {
         if found.len() < MOST_EXAMPLES && from < to {

@@ -18,6 +18,9 @@ use crate::trace::Trace;
 const MERGE_MS: i64 = 15 * 60_000;
 /// How long after its end an incident may still be spoken of: rules look back over five minutes.
 const GRACE_MS: i64 = 5 * 60_000;
+/// How far engine time may be before the time at which something happened, in milliseconds: a host's clock is
+/// believed so far.
+const SKEW_MS: i64 = 30_000;
 /// What lasts longer than this is no explanation of when something false was said.
 const ALWAYS_MS: i64 = 2 * 3_600_000;
 
@@ -149,6 +152,11 @@ impl Book {
             let before = self.heard.insert(notice.fingerprint.clone(), at);
             if before.is_none_or(|before| at.since(before) > MERGE_MS) {
                 self.said.push(Told { at, notice, seen: self.seen.clone() });
+            } else if let Some(told) =
+                self.said.iter_mut().rev().find(|told| notice.critical && told.notice.fingerprint == notice.fingerprint)
+            {
+                // It got worse: whoever was told hears of that too.
+                told.notice.critical = true;
             }
         }
     }
@@ -157,7 +165,7 @@ impl Book {
 /// Whether a notice speaks of this incident.
 fn fit(notice: &Notice, at: Timestamp, label: &Label) -> Fit {
     let fit = label.kind.fit(notice.kind);
-    if at < label.onset || at.since(label.end) > GRACE_MS {
+    if at.since(label.onset) < -SKEW_MS || at.since(label.end) > GRACE_MS {
         return Fit::No;
     }
     let named = notice.names.iter().any(|name| label.names.contains(name));
@@ -205,10 +213,12 @@ impl Score {
                     during: during(told.at, benign),
                 }),
             }
-            let breach = |label: &&Label| label.kind == Kind::Breach && told.notice.critical;
-            self.breaches_critical +=
-                labels.iter().filter(breach).filter(|label| fit(&told.notice, told.at, label) == Fit::Right).count();
         }
+        let critical = |label: &&Label| {
+            let right = |told: &&Told| told.notice.critical && fit(&told.notice, told.at, label) == Fit::Right;
+            label.kind == Kind::Breach && book.said.iter().any(|told| right(&told))
+        };
+        self.breaches_critical += labels.iter().filter(critical).count();
         for (at, label) in labels.iter().enumerate().filter(|(_, label)| label.parent.is_none()) {
             let silent = label.kind.family() == AlertType::Silence;
             if total(at) == 0 && !silent {

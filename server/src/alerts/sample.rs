@@ -34,6 +34,7 @@ pub(crate) fn finding(fingerprint: &str, at: i64) -> Finding {
         evidence: Box::new(evidence(at)),
         phase: Phase::Firing,
         parent: None,
+        children: Vec::new(),
         held_back: 0,
     }
 }

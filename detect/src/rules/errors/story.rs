@@ -4,7 +4,7 @@ use stella_protocol::{Figure, Measure, Severity};
 
 use super::{CARD, EVERYWHERE, USUAL_LINES, commonest, labels, window};
 use crate::budget::Kind;
-use crate::counts::Drawn;
+use crate::counts::{Drawn, STEP_MS};
 use crate::evidence::{Case, Chart, Story, number, several, words};
 use crate::key;
 use crate::mark::Flags;
@@ -60,7 +60,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
         reasons.push(case.reason(weight, format!("median duration {}: {side}", words(&median)), vec![median]));
     }
     reasons.push(case.against_usual(percent, usual.as_ref()));
-    reasons.extend(case.chance(Kind::Errors, cell.map_or(0.0, |cell| cell.faults.watch.score())));
+    reasons.extend(case.chance(Kind::Errors, cell.map_or(0.0, |cell| cell.faults.score())));
     reasons.extend(case.deploys());
     let severity = match percent {
         percent if percent >= CRITICAL_PERCENT && many >= CRITICAL_ERRORS => Severity::Critical,
@@ -98,8 +98,15 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
             points: cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent),
             spark: cell.history.spark(case.now(), Drawn::FailedPercent),
             limit: Some(case.rules.spike_percent),
+            band: Some(cell.faults.band_percent(calls_a_step(cell, case.now()))),
         }),
     }
+}
+
+/// Calls in ten seconds, over the last half hour.
+fn calls_a_step(cell: &OpCell, now: i64) -> f64 {
+    let from = now - CHART_STEPS * STEP_MS;
+    f64::from(cell.history.sum(from, now).calls) / CHART_STEPS as f64
 }
 
 /// The commonest error type with its figure; an empty name: the lines without a type.

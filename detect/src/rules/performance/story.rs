@@ -143,6 +143,7 @@ fn chart(case: &Case<'_>, op: &OpName, limit_ms: f64) -> Option<Chart> {
         points: history.points(case.now(), CHART_STEPS, Drawn::Duration),
         spark: history.spark(case.now(), Drawn::Duration),
         limit: Some(limit_ms),
+        band: case.recent.ops.get(op.key())?.speed.band_ms(),
     })
 }
 

@@ -244,6 +244,7 @@ fn of(place: Place<'_>, story: Story) -> Finding {
         evidence: Box::new(evidence),
         phase: Phase::Firing,
         parent: None,
+        children: Vec::new(),
         held_back: 0,
     }
 }
