@@ -1,5 +1,6 @@
 //! The server is killed while somebody triages, and started again: what the console confirmed is there
-//! exactly once, nothing is doubled, the console resumes by itself, and undo still works.
+//! exactly once, nothing is doubled, the console resumes by itself, and undo still works. And it is killed while lines
+//! come: each is counted once, and what people taught the engine, and deploys, stay.
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 use api::Api;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::Home;
 use session::{Session, program};
@@ -30,6 +32,9 @@ use stella_protocol::{Alert, Role, Snapshot, Status, Verb};
 
 /// The name of the one test here: the server's process runs it too, as the server.
 const TEST: &str = "what_the_console_confirmed_is_there_exactly_once_after_a_kill";
+
+/// The other test, likewise.
+const COUNTED: &str = "lines_are_counted_once_and_what_was_taught_stays_whenever_the_server_is_killed";
 
 /// Kills, each at another moment.
 const ROUNDS: u64 = 5;
@@ -55,6 +60,61 @@ fn what_the_console_confirmed_is_there_exactly_once_after_a_kill() {
     for seed in (0..ROUNDS).map(|round| base.wrapping_add(round)) {
         round(seed);
     }
+}
+
+/// Who guesses in a round of that test, besides the one of before all kills.
+fn guesser(round: u64) -> String {
+    format!("198.51.100.{}", 10 + round)
+}
+
+/// The alert of those who guess from there, once all of it is counted.
+fn counted(api: &Api, from: &str) -> Option<Alert> {
+    let of = |alert: &Alert| alert.title.raw().contains(&format!("{from} ")) || alert.title.raw().ends_with(from);
+    api.alerts().into_iter().find(|alert| of(alert) && alert.occurrences == guesses(from).len() as u64)
+}
+
+#[test]
+fn lines_are_counted_once_and_what_was_taught_stays_whenever_the_server_is_killed() {
+    if process::serves(process::of_bare) {
+        return;
+    }
+    let home = Home::new(COUNTED);
+    let (admin, sender) = (home.token(Role::Admin, OPERATOR), home.token(Role::Ingest, "app"));
+    let api = Api::at(format!("http://{}", home.address), admin, sender);
+    let mut server = home.start();
+    api.send_json(&guesses(&guesser(0)));
+    let taught = api.until("the first alert", |api| counted(api, &guesser(0)));
+    api.verb(&taught, "false-positive", "k0", &json!({}));
+    let mut dice = StdRng::seed_from_u64(std::process::id().into());
+    for round in 1..=ROUNDS {
+        // Kept from here on, looked at now or by the next life.
+        api.send_json(&guesses(&guesser(round)));
+        let deploy = json!({"service": "auth", "revision": format!("r{round}")});
+        if dice.random_bool(0.5) {
+            let (status, said) = api.ask(api.request(Method::POST, "deploys", &api.sender).json(&deploy)).unwrap();
+            assert_eq!((status, &said["revision"]), (StatusCode::OK, &deploy["revision"]));
+        }
+        if dice.random_bool(0.5) {
+            api.until("the alert", |api| counted(api, &guesser(round)));
+        }
+        server.kill();
+        server = home.start();
+        let (status, said) = api.ask(api.request(Method::POST, "deploys", &api.sender).json(&deploy)).unwrap();
+        assert_eq!((status, &said["revision"]), (StatusCode::OK, &deploy["revision"]));
+    }
+    for round in 1..=ROUNDS {
+        let alert = api.until("every alert", |api| counted(api, &guesser(round)));
+        assert_eq!((alert.episode, alert.version), (1, 1), "{alert:?}");
+    }
+    assert_eq!(api.alerts().len() as u64, 1 + ROUNDS, "nothing else is found, and no notice");
+    let marks: Value = api.get("marks", &[]);
+    let of = |mark: &Value| (mark["fingerprint"].clone(), mark["times"].clone());
+    assert_eq!(of(&marks["items"][0]), (taught.fingerprint.raw().into(), 1.into()));
+    let deploys: Value = api.get("deploys", &[]);
+    let told: Vec<String> = (1..=ROUNDS).rev().map(|round| format!("r{round}")).collect();
+    let known: Vec<&str> =
+        deploys["items"].as_array().unwrap().iter().filter_map(|one| one["revision"].as_str()).collect();
+    assert_eq!(known, told);
 }
 
 /// One kill.

@@ -6,7 +6,9 @@
 
 mod fingerprint;
 mod fixes;
+pub(crate) mod group;
 mod machine;
+pub(crate) mod marks;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -14,8 +16,9 @@ pub(crate) mod sample;
 mod state;
 mod verbs;
 
-pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, fingerprint_of};
 pub use machine::{Cause, Effect, Event, MOST_RELATED, Step, is_due, open, related, step};
+pub use marks::Marked;
 pub use state::{AlertState, Moment, Triage, Watch};
 pub use verbs::{Act, Refusal};
 

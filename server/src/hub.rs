@@ -10,10 +10,12 @@
 //! counts every line exactly once.
 
 mod act;
+mod around;
 mod board;
 mod draft;
 mod fixes;
 mod frame;
+mod marks;
 mod migrations;
 mod presence;
 mod refusal;
@@ -34,8 +36,8 @@ use stella_detect::Finding;
 use stella_protocol::command::Action;
 use stella_protocol::health::EngineClock;
 use stella_protocol::{
-    ActionId, ActionRequest, ActionResponse, Alert, AlertId, Code, Cursor, Evidence, FeedEvent, LineId, Principal,
-    Problem, Timestamp,
+    ActionId, ActionRequest, ActionResponse, Alert, AlertId, Code, Cursor, Deploy, Evidence, FeedEvent, LineId,
+    Principal, Problem, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -192,8 +194,23 @@ impl Hub {
         engine_now: Timestamp,
         clock: EngineClock,
     ) -> Result<(), HubError> {
+        self.take_in(findings, Vec::new(), up_to, engine_now, clock)
+    }
+
+    /// The same with deploys that lines told of.
+    ///
+    /// # Errors
+    /// As for [`Hub::apply`].
+    pub fn take_in(
+        &self,
+        findings: Vec<Finding>,
+        deploys: Vec<Deploy>,
+        up_to: LineId,
+        engine_now: Timestamp,
+        clock: EngineClock,
+    ) -> Result<(), HubError> {
         let (reply, answer) = mpsc::sync_channel(1);
-        let job = Job::Apply { findings, up_to, engine_now, clock, reply };
+        let job = Job::Apply { findings, deploys, up_to, engine_now, clock, reply };
         self.queue.send(job).map_err(|_| HubError::Stopped)?;
         answer.recv().unwrap_or(Err(HubError::Stopped))
     }

@@ -8,9 +8,11 @@
 //! When lines come faster than they can be kept, the senders are told to come back; nothing is dropped.
 
 mod checkpoint;
+pub(crate) mod deploys;
 mod diagnostic;
 mod group;
 mod keeper;
+mod marks;
 mod notice;
 pub(crate) mod pace;
 pub(crate) mod time;
@@ -23,9 +25,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use stella_protocol::deploy::DeployRequest;
 use stella_protocol::health::EngineClock;
 use stella_protocol::ingest::IngestResponse;
-use stella_protocol::{Text, Timestamp};
+use stella_protocol::{Deploy, Text, Timestamp};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
@@ -93,6 +96,8 @@ enum Order {
     Take(Request),
     /// To say what was held back, since a recording has ended; answered once that is told.
     End(oneshot::Sender<()>),
+    /// To answer once all before it is looked at and handed over.
+    Rest(oneshot::Sender<()>),
 }
 
 /// What the handle and the engine thread both see.
@@ -171,6 +176,30 @@ impl Pipeline {
             self.hub.old_id_used(&migration, old_id_uses);
         }
         Ok(response)
+    }
+
+    /// Takes in that a service was deployed, as a line that survives SIGKILL; `by` is whoever says so. Answers with the
+    /// deploy; without another line when it is the one of its service that became known last.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn deploy(&self, ask: &DeployRequest, by: &Text, redactor: &Redactor) -> Result<Deploy, IngestError> {
+        let received = self.clock.now();
+        let mut line = deploys::line(ask, by, received);
+        redactor.apply(&mut line);
+        let said = deploys::of(&line).ok_or(IngestError::NotKept)?;
+        let known = |hub: &Hub| hub.last_deploy(said.service.raw()).filter(|last| last.revision == said.revision);
+        if let Some(known) = known(&self.hub) {
+            return Ok(known);
+        }
+        let (answer, kept) = oneshot::channel();
+        let packed = Packed::new(&[line], by.clone());
+        self.enqueue(Request { packed, mode: EngineTimeMode::Along, received, answer })?;
+        kept.await.map_err(|_| IngestError::Ending)??;
+        let (told, is_told) = oneshot::channel();
+        self.send(Order::Rest(told))?;
+        is_told.await.map_err(|_| IngestError::Ending)?;
+        Ok(known(&self.hub).unwrap_or(said))
     }
 
     async fn end(&self) -> Result<IngestResponse, IngestError> {

@@ -9,11 +9,13 @@ mod actions;
 mod alerts;
 mod body;
 mod change;
+mod deploys;
 mod edge;
 mod fixes;
 mod intake;
 mod listing;
 mod logs;
+mod marks;
 mod migrations;
 mod presence;
 pub(crate) mod problem;
@@ -93,7 +95,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 const INGEST: Option<Role> = Some(Role::Ingest);
 
 /// Every route of the server.
-pub static TABLE: [Route; 66] = [
+pub static TABLE: [Route; 70] = [
     route("GET", "/api/stella/server-logs-stream", VIEWER, || get(stream::stream)),
     route("GET", "/api/stella/snapshot", VIEWER, || get(state::snapshot)),
     route("GET", "/api/stella/dashboard", VIEWER, || get(state::dashboard)),
@@ -155,6 +157,10 @@ pub static TABLE: [Route; 66] = [
     route("GET", "/api/stella/rules", VIEWER, || get(rules::list)),
     route("PUT", "/api/stella/rules/{id}", ADMIN, || put(rules::change)),
     route("POST", "/api/stella/rules/{id}/preview", ADMIN, || post(rules::try_out)),
+    route("GET", "/api/stella/deploys", VIEWER, || get(deploys::list)),
+    route("POST", "/api/stella/deploys", RESPONDER, || post(deploys::told)).and(Role::Ingest),
+    route("GET", "/api/stella/marks", VIEWER, || get(marks::list)),
+    route("DELETE", "/api/stella/marks/{fingerprint}", ADMIN, || delete(marks::unmark)),
     route("GET", "/api/stella/logs", VIEWER, || get(logs::search)),
     route("GET", "/api/stella/series", VIEWER, || get(series::buckets)),
     route("POST", "/api/stella/logs", INGEST, || post(intake::take)),

@@ -15,11 +15,11 @@ use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
 use stella_protocol::query::Query;
 use stella_protocol::{
-    ActionId, Alert, AlertId, AlertType, Cursor, Evidence, Fix, FixId, FixOutput, FixStatus, Migration, MigrationId,
-    MigrationStatus, Severity, Status, Text, Timestamp,
+    ActionId, Alert, AlertId, AlertType, Cursor, Deploy, Evidence, Fix, FixId, FixOutput, FixStatus, Migration,
+    MigrationId, MigrationStatus, Severity, Status, Text, Timestamp,
 };
 
-use crate::alerts::AlertState;
+use crate::alerts::{AlertState, Marked};
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 
@@ -309,6 +309,9 @@ impl Default for Retention {
     }
 }
 
+/// Closed alerts that are looked through for similar ones.
+pub const LOOKED_AT: usize = 500;
+
 /// The store. Methods block; none of them holds anything between two calls.
 pub trait Store: Send + Sync {
     /// Performs transactions in order, each whole or not at all, and makes them durable together.
@@ -368,6 +371,19 @@ pub trait Store: Send + Sync {
 
     /// The greatest numbers given so far.
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError>;
+
+    /// All problems that somebody called false, or did lately and took back.
+    fn marks(&self) -> Result<Vec<Marked>, StoreError>;
+
+    /// At most `limit` deploys of a span of engine time, both ends included; newest first.
+    fn deploys(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Deploy>, StoreError>;
+
+    /// At most `limit` alerts that began in a span of engine time, both ends included; oldest first.
+    fn begun(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<AlertState>, StoreError>;
+
+    /// At most `limit` closed alerts that look like this one: those of its fingerprint first, then those of its rule
+    /// for the same service and operation among the last [`LOOKED_AT`] of its type; newest first.
+    fn similar(&self, alert: &Alert, limit: usize) -> Result<Vec<AlertState>, StoreError>;
 
     /// One migration.
     fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError>;

@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
-use crate::llr::{Page, Watch, outcome};
+use crate::llr::{Watch, outcome};
 use crate::mark::{Flags, Mark};
 use crate::rules::{Known, Limit, Rules};
 use crate::scope::{OpName, Scope};

@@ -7,7 +7,7 @@ use stella_protocol::{Activity, Alert, AlertId, Brief, FixId, Status, Text, Time
 
 use super::fingerprint;
 use super::verbs::{self, Act, Refusal, let_go};
-use super::{AlertState, Moment, SYSTEM, Triage, Watch, fixes};
+use super::{AlertState, Moment, SYSTEM, Triage, Watch, fixes, group};
 use crate::words::{clip, wire_len};
 
 const MINUTE: i64 = 60 * 1000;
@@ -53,6 +53,12 @@ pub enum Event<'a> {
         /// Another alert of the same fingerprint that is open.
         rival: Option<&'a AlertId>,
     },
+    /// A greater problem explains it.
+    Grouped(&'a AlertId),
+    /// What explained it is over.
+    Freed,
+    /// What it explains by now.
+    Children(&'a [AlertId]),
     /// Time passed.
     Tick,
 }
@@ -80,6 +86,10 @@ pub enum Cause {
     Fixed,
     /// A fix that helped is rolled back.
     Unfixed,
+    /// A greater problem explains it.
+    Grouped,
+    /// What explained it is over.
+    Freed,
 }
 
 impl Cause {
@@ -96,6 +106,8 @@ impl Cause {
             Self::FixProposed => "link-fix",
             Self::Fixed => "fixed",
             Self::Unfixed => "unfixed",
+            Self::Grouped => "group",
+            Self::Freed => "free",
         }
     }
 }
@@ -147,6 +159,9 @@ pub fn step(state: &AlertState, event: &Event<'_>, now: Moment) -> Result<Step, 
         Event::Linked(fix) => Ok(fixes::linked(state, fix)),
         Event::Fixed(notes) => Ok(fixes::fixed(state, notes, now)),
         Event::Unfixed { fix, said, rival } => Ok(fixes::unfixed(state, fix, said, *rival, now)),
+        Event::Grouped(parent) => Ok(group::grouped(state, parent)),
+        Event::Freed => Ok(group::freed(state)),
+        Event::Children(children) => Ok(group::with_children(state, children)),
         Event::Tick => Ok(tick(state, now)),
     }
 }
@@ -217,6 +232,8 @@ pub fn open(finding: &Finding, id: AlertId, episode: u32, now: Moment) -> AlertS
         closed_at: None,
         wrong: None,
         held: false,
+        known_as: (alert.fingerprint.raw() != finding.fingerprint).then(|| finding.fingerprint.clone()),
+        elsewhere: false,
     };
     AlertState { alert, watch }
 }

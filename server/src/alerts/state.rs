@@ -38,6 +38,12 @@ pub struct Watch {
     /// A fix is under way on it: quiet alone does not end it meanwhile.
     #[serde(default)]
     pub held: bool,
+    /// What the engine calls the problem, where the alert says less of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<String>,
+    /// It was not the engine that found it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 /// An alert and what the machine remembers of it.

@@ -261,6 +261,7 @@ impl Deed<'_> {
 
     fn done(&mut self, draft: &mut Draft<'_>, from: &AlertState, step: crate::alerts::Step, detail: &str) {
         self.results.push(result(&step.state, Outcome::Done));
+        draft.teach(&mut self.change, (from, &step.state), &self.asked.by.name, self.asked.now);
         draft.put(std::sync::Arc::new(step.state.clone()));
         self.change.take(from, step, &self.asked.author(), detail);
     }

@@ -4,12 +4,13 @@
 //! cursor belong together. Anybody may add to the ring what is not kept.
 
 mod approvers;
+mod deploys;
 mod fixes;
 mod migrations;
 mod presence;
 mod scores;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -18,14 +19,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
 use stella_protocol::{
-    Activity, AlertId, Cursor, Evidence, FeedEvent, FixId, LineId, MigrationId, Presence, Remedy, Timestamp,
+    Activity, AlertId, Cursor, Deploy, Evidence, FeedEvent, FixId, LineId, MigrationId, Presence, Remedy, Timestamp,
 };
 use tokio::sync::watch;
 
 use super::frame::{Kind, frame};
 use super::ring::Ring;
 use super::unpoisoned;
-use crate::alerts::AlertState;
+use crate::alerts::{AlertState, Marked};
 use crate::migrate::MigrationState;
 use crate::migrate::drift::said::OldIds;
 use crate::presence::Attendance;
@@ -33,6 +34,7 @@ use crate::remedy::FixState;
 use crate::rules::{Kept, RuleBook};
 use crate::store::{FixNumbers, Meta, Store, StoreError};
 use approvers::Approvers;
+use deploys::Deploys;
 pub(super) use migrations::Spoken;
 use scores::LastScores;
 
@@ -67,6 +69,11 @@ pub(super) struct Board {
     pub last_migration: u64,
     /// What is looked for, and how it is set.
     pub rules: Arc<RuleBook>,
+    /// What people called false, by fingerprint; also what was taken back lately.
+    pub marks: BTreeMap<String, Marked>,
+    /// The greatest number of a mark.
+    pub last_mark: u64,
+    deploys: Deploys,
 }
 
 impl Board {
@@ -86,6 +93,9 @@ impl Board {
             migrations: FxHashMap::default(),
             last_migration: 0,
             rules: Arc::default(),
+            marks: BTreeMap::new(),
+            last_mark: 0,
+            deploys: Deploys::default(),
         }
     }
 
@@ -100,6 +110,12 @@ impl Board {
     /// The alert that stands for a fingerprint, as far as it is in memory.
     pub fn latest(&self, fingerprint: &str) -> Option<&Arc<AlertState>> {
         self.by_fingerprint.get(fingerprint).and_then(|id| self.alerts.get(id))
+    }
+
+    /// Takes a mark in.
+    pub fn put_mark(&mut self, marked: Marked) {
+        self.last_mark = self.last_mark.max(marked.number);
+        self.marks.insert(marked.fingerprint.raw().to_owned(), marked);
     }
 
     pub fn fresh_evidence(&self, id: &AlertId) -> Option<Arc<Evidence>> {
@@ -170,6 +186,7 @@ pub(super) struct InSight {
     pub migrations: Vec<Arc<MigrationState>>,
     pub presence: Vec<Presence>,
     pub rules: Arc<RuleBook>,
+    pub deploys: Vec<Deploy>,
 }
 
 /// What the writer and all readers share.
@@ -203,6 +220,8 @@ impl Shared {
         board.rules = Arc::new(RuleBook::waiting(Kept::from_note(store.meta(Meta::Rules)?.as_deref())));
         board.load_fixes(store, now)?;
         board.load_migrations(store)?;
+        store.marks()?.into_iter().for_each(|marked| board.put_mark(marked));
+        board.load_deploys(store)?;
         for mut state in store.recent(board.horizon(now))? {
             state.watch.held = board.has_fix_under_way(&state.alert.id, None);
             board.put(Arc::new(state));
@@ -292,7 +311,8 @@ impl Shared {
         let alerts = board.all().filter(|state| in_sight(state, horizon)).cloned().collect();
         let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
         let (remedy, rules) = (self.remedy_of(&board, now), Arc::clone(&board.rules));
-        InSight { cursor, alerts, fixes, remedy, migrations, presence, rules }
+        let deploys = board.deploys_in_sight(now);
+        InSight { cursor, alerts, fixes, remedy, migrations, presence, deploys, rules }
     }
 
     /// What holds for all fixes now.

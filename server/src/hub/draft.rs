@@ -3,17 +3,19 @@
 //! Nothing here is seen by anybody before the store has committed it; a draft that fails is dropped.
 
 mod fixes;
+mod groups;
+mod marks;
 mod migrations;
 
 use std::sync::Arc;
 
 use rand::Rng;
 use rustc_hash::FxHashMap;
-use stella_protocol::{AlertId, Evidence, FixId, Remedy, Role, SampleRole, Text, Timestamp};
+use stella_protocol::{AlertId, Deploy, Evidence, FixId, Remedy, Role, SampleRole, Text, Timestamp};
 
 use super::board::Shared;
 use super::json;
-use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
+use crate::alerts::{AlertState, Cause, Effect, Marked, SYSTEM, Step};
 use crate::remedy::FixState;
 use crate::rules::RuleBook;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};
@@ -85,6 +87,9 @@ pub(super) struct Change {
     pub remedy: Option<Remedy>,
     /// All rules from now on.
     pub rules: Option<Arc<RuleBook>>,
+    /// What was called false, or is not any more.
+    pub marks: Vec<Marked>,
+    pub deploys: Vec<Deploy>,
     pub audit: Vec<AuditEntry>,
     /// What is kept besides.
     pub writes: Vec<Write>,
@@ -97,6 +102,7 @@ impl Change {
     pub fn is_loud(&self) -> bool {
         self.touched.iter().any(|touched| touched.loud)
             || !(self.fixes.is_empty() && self.migrations.is_empty())
+            || !(self.marks.is_empty() && self.deploys.is_empty())
             || !(self.audit.is_empty() && self.writes.is_empty())
     }
 
@@ -114,6 +120,11 @@ impl Change {
                 Origin::Version(from) => Write::Alert { state, from },
             });
             tx.writes.extend(touched.evidence.iter().map(|found| evidence(&touched.state.alert.id, found)));
+        }
+        tx.writes.extend(self.marks.iter().map(|marked| Write::Mark(Box::new(marked.clone()))));
+        for deploy in &self.deploys {
+            tx.events.push(NewEvent { kind: "deploy", body: json(deploy) });
+            tx.writes.push(Write::Deploy(Box::new(deploy.clone())));
         }
         tx.writes.extend(self.writes.iter().cloned());
         tx.events.extend(self.remedy.iter().map(fixes::told));
@@ -223,12 +234,13 @@ pub(super) struct Draft<'a> {
     states: FxHashMap<AlertId, Arc<AlertState>>,
     latest: FxHashMap<String, AlertId>,
     fixes: FxHashMap<FixId, Arc<FixState>>,
+    marks: FxHashMap<String, Marked>,
 }
 
 impl<'a> Draft<'a> {
     pub fn new(shared: &'a Shared, store: &'a dyn Store) -> Self {
         let (states, latest, fixes) = (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
-        Self { shared, store, states, latest, fixes }
+        Self { shared, store, states, latest, fixes, marks: FxHashMap::default() }
     }
 
     pub fn get(&self, id: &AlertId) -> Result<Option<Arc<AlertState>>, StoreError> {

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use stella_protocol::fix::{FixPage, Gate, GateState, Maintenance, MaintenanceRequest, Record, SwitchRequest};
 use stella_protocol::{
-    Alert, Cursor, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Presence, Principal, Problem, Remedy, Role,
-    Text, Timestamp,
+    Alert, Cursor, Deploy, Fix, FixId, FixOutput, FixStatus, FixVerb, Migration, Presence, Principal, Problem, Remedy,
+    Role, Text, Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -40,6 +40,8 @@ pub struct InSight {
     pub presence: Vec<Presence>,
     /// What is looked for, and how it is set.
     pub rules: Arc<RuleBook>,
+    /// Deploys of the last day, oldest first.
+    pub deploys: Vec<Deploy>,
 }
 
 /// The role that a verb on a fix asks for.
@@ -288,6 +290,7 @@ impl Hub {
             migrations: sight.migrations.iter().map(|state| state.migration.clone()).collect(),
             presence: sight.presence,
             rules: sight.rules,
+            deploys: sight.deploys,
         }
     }
 }

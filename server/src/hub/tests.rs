@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fixes;
+mod groups;
 mod migrations;
 mod presence;
 mod rules;

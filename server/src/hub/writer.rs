@@ -7,6 +7,7 @@
 mod chores;
 mod engine;
 mod fixes;
+mod marks;
 mod migrations;
 mod rules;
 
@@ -16,9 +17,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
-use stella_detect::Finding;
+use stella_detect::{Finding, Lesson};
 use stella_protocol::health::EngineClock;
-use stella_protocol::{ActionId, ActionRequest, ActionResponse, Code, LineId, Principal, Problem, Timestamp};
+use stella_protocol::rule::FalseMark;
+use stella_protocol::{ActionId, ActionRequest, ActionResponse, Code, Deploy, LineId, Principal, Problem, Timestamp};
 use tokio::sync::oneshot;
 
 use super::act::{self, Asked, Plan, Planned};
@@ -66,6 +68,7 @@ pub(super) enum Job {
     },
     Apply {
         findings: Vec<Finding>,
+        deploys: Vec<Deploy>,
         up_to: LineId,
         engine_now: Timestamp,
         clock: EngineClock,
@@ -77,6 +80,14 @@ pub(super) enum Job {
     },
     Settle {
         reply: SyncSender<bool>,
+    },
+    Unmark {
+        keyed: Keyed,
+        fingerprint: String,
+        reply: fixes::Reply<FalseMark>,
+    },
+    Learned {
+        lessons: Vec<Lesson>,
     },
     Tick {
         engine_now: Timestamp,
@@ -164,21 +175,30 @@ impl Writer {
                     group.push(job);
                 }
                 Job::Commit { .. } => group.push(job),
-                Job::Apply { findings, up_to, engine_now, clock, reply } => {
+                Job::Apply { findings, deploys, up_to, engine_now, clock, reply } => {
                     self.together(mem::take(&mut group));
                     self.engine_now = engine_now;
-                    let _gone = reply.send(self.apply(&findings, Some(&(up_to, clock))));
+                    let _gone = reply.send(self.apply(&findings, &deploys, Some(&(up_to, clock))));
                 }
                 Job::Found { mut findings, reply } => {
                     self.together(mem::take(&mut group));
                     for finding in &mut findings {
                         engine::found_at(finding, self.engine_now);
                     }
-                    let taken = self.apply(&findings, None);
+                    let taken = self.apply(&findings, &[], None);
                     match reply {
                         Some(reply) => drop(reply.send(taken)),
                         None => drop(taken.inspect_err(|error| tracing::error!(%error, "failed to keep a notice"))),
                     }
+                }
+                Job::Unmark { keyed, fingerprint, reply } => {
+                    self.together(mem::take(&mut group));
+                    keys.clear();
+                    let _gone = reply.send(self.unmark(&keyed, &fingerprint));
+                }
+                Job::Learned { lessons } => {
+                    self.together(mem::take(&mut group));
+                    self.learned(lessons);
                 }
                 Job::Settle { reply } => {
                     self.together(mem::take(&mut group));
@@ -242,6 +262,8 @@ impl Writer {
                 Job::Apply { .. }
                 | Job::Found { .. }
                 | Job::Settle { .. }
+                | Job::Unmark { .. }
+                | Job::Learned { .. }
                 | Job::Tick { .. }
                 | Job::Fix(_)
                 | Job::Migration(_)
@@ -361,6 +383,8 @@ fn merge(board: &mut Board, change: Change) {
     if let Some(rules) = change.rules {
         board.rules = rules;
     }
+    change.marks.into_iter().for_each(|marked| board.put_mark(marked));
+    change.deploys.into_iter().for_each(|deploy| board.put_deploy(deploy));
     for touched in change.touched {
         let id = touched.state.alert.id.clone();
         board.put(touched.state);

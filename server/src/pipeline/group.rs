@@ -16,8 +16,17 @@ const GROUP_BYTES: usize = 32 << 20;
 pub(super) struct Group {
     /// Goes into one transaction.
     pub(super) requests: Vec<Request>,
-    /// A recording ended behind them; who waits for that.
-    pub(super) end: Option<oneshot::Sender<()>>,
+    /// What comes behind them, and who waits for that.
+    pub(super) end: Option<(Behind, oneshot::Sender<()>)>,
+}
+
+/// What comes behind the lines of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// A recording ended.
+    End,
+    /// Nothing: somebody waits until they are looked at.
+    Rest,
 }
 
 /// `first` and what waits behind it, as much as goes into one transaction.
@@ -29,7 +38,8 @@ pub(super) fn gather(first: Order, orders: &Receiver<Order>) -> Group {
                 bytes += request.packed.bytes();
                 requests.push(request);
             }
-            Order::End(told) => return Group { requests, end: Some(told) },
+            Order::End(told) => return Group { requests, end: Some((Behind::End, told)) },
+            Order::Rest(told) => return Group { requests, end: Some((Behind::Rest, told)) },
         }
         let is_full = requests.len() >= GROUP || bytes >= GROUP_BYTES;
         next = if is_full { None } else { orders.try_recv().ok() };

@@ -15,6 +15,7 @@ use crate::series::{SeriesBook, SeriesFile};
 use crate::store::SqliteStore;
 
 mod restart;
+mod teaching;
 
 const NOW: i64 = 1_780_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -24,6 +24,9 @@ pub enum EngineTimeMode {
     Live,
     /// Their own: a recording of this source is being read.
     Recording(String),
+    /// As live lines, but in a recording that of the line before: who says it does not know of the recording, and
+    /// does not end it.
+    Along,
 }
 
 /// Where the engine's clock is.
@@ -79,8 +82,11 @@ impl EngineTime {
         mode: &EngineTimeMode,
         received: Timestamp,
     ) -> Vec<Timestamp> {
+        if let (EngineTimeMode::Along, Phase::Recording, Some(last)) = (mode, self.phase, self.last) {
+            return vec![last; own.len()];
+        }
         self.phase = match (mode, self.phase) {
-            (EngineTimeMode::Live, _) => Phase::Live,
+            (EngineTimeMode::Live | EngineTimeMode::Along, _) => Phase::Live,
             (EngineTimeMode::Recording(_), Phase::Fresh) => Phase::Recording,
             (EngineTimeMode::Recording(_), phase) => phase,
         };
@@ -230,6 +236,16 @@ mod tests {
         stamp(&mut time, &[Some(-9 * DAY)], &recording(), 0);
         assert_eq!(stamp(&mut time, &[Some(-100)], &EngineTimeMode::Live, 0), [-100]);
         assert!(time.is_live());
+    }
+
+    #[test]
+    fn what_is_said_along_takes_the_time_of_a_recording_and_does_not_end_it() {
+        let mut time = EngineTime::new(None);
+        assert_eq!(stamp(&mut time, &[Some(-5000)], &EngineTimeMode::Along, 0), [-5000], "as a live line");
+        let mut time = EngineTime::new(None);
+        stamp(&mut time, &[Some(-9 * DAY)], &recording(), 0);
+        assert_eq!(stamp(&mut time, &[Some(-100)], &EngineTimeMode::Along, 0), [-9 * DAY]);
+        assert!(time.is_recording());
     }
 
     #[test]

@@ -16,15 +16,15 @@ use stella_detect::{Finding, Rules};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
 use stella_protocol::series::MetricsSample;
-use stella_protocol::{FeedEvent, LineId, LogEvent, Timestamp};
+use stella_protocol::{Deploy, FeedEvent, LineId, LogEvent, Timestamp};
 use tokio::sync::oneshot;
 
 use super::checkpoint::{Place, StateFile};
-use super::group::{Group, gather};
+use super::group::{Behind, Group, gather};
 use super::keeper::Keeper;
 use super::pace::{Pace, is_at_present};
 use super::time::{EngineTime, NEAR_MS};
-use super::{IngestError, Order, Request, Shared, diagnostic};
+use super::{IngestError, Order, Request, Shared, deploys, diagnostic};
 use crate::clock::Clock;
 use crate::hub::{Hub, HubError};
 use crate::lines::{Lines, LinesError, Stamped};
@@ -84,6 +84,10 @@ pub(super) struct Worker {
     /// The last line seen when a recording last ended.
     ended: LineId,
     findings: Vec<Finding>,
+    /// Deploys that lines told of, not handed over yet.
+    deploys: Vec<Deploy>,
+    /// The number of the last mark that the engine learned of.
+    marks: u64,
     /// The last line that the engine saw, and the last that the hub knows to be applied.
     seen: LineId,
     applied: LineId,
@@ -117,6 +121,8 @@ impl Worker {
             kept: None,
             ended: if was_led { applied } else { LineId(0) },
             findings: Vec::new(),
+            deploys: Vec::new(),
+            marks: 0,
             seen: applied,
             applied,
             handed_over: 0,
@@ -183,8 +189,10 @@ impl Worker {
         if !requests.is_empty() {
             self.take(requests);
         }
-        if let Some(told) = end {
-            self.end();
+        if let Some((what, told)) = end {
+            if what == Behind::End {
+                self.end();
+            }
             let _hung_up = told.send(());
         }
     }
@@ -257,6 +265,8 @@ impl Worker {
 
     fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
         self.pace.engine.observe(id, event);
+        self.deploys.extend(deploys::of(event));
+        self.deploys.extend(self.pace.engine.drain_deploys());
         book(&self.series).observe(event);
         self.seen = self.seen.max(id);
     }
@@ -288,7 +298,7 @@ impl Worker {
         let Some(second) = self.pace.reached() else { return };
         self.handed_over = second;
         let engine_now = Timestamp::from_millis(second * 1000);
-        if !self.findings.is_empty() || self.seen != self.applied {
+        if !self.findings.is_empty() || !self.deploys.is_empty() || self.seen != self.applied {
             self.apply(engine_now);
         }
         self.hub.tick(engine_now);
@@ -299,7 +309,7 @@ impl Worker {
         // The place that a restart goes on from: the second and the line together say what was looked at.
         let clock = EngineClock { last: Some(engine_now), ..self.shared.clock().clone() };
         loop {
-            match self.hub.apply(self.findings.clone(), self.seen, engine_now, clock.clone()) {
+            match self.hub.take_in(self.findings.clone(), self.deploys.clone(), self.seen, engine_now, clock.clone()) {
                 Ok(()) => break,
                 Err(HubError::Stopped) => return,
                 Err(error) => {
@@ -314,6 +324,7 @@ impl Worker {
             std::thread::sleep(ASK_AGAIN);
         }
         self.findings.clear();
+        self.deploys.clear();
         self.applied = self.seen;
     }
 
@@ -337,6 +348,7 @@ impl Worker {
                 tracing::error!(error = &error as &dyn std::error::Error, "failed to forget old lines");
             }
         }
+        self.learn();
         self.keep_state(now);
     }
 

@@ -5,6 +5,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use stella_protocol::snapshot::AlertPage;
 use stella_protocol::{Code, query};
 
@@ -94,19 +95,22 @@ pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Resul
     Ok(([(header::ETAG, tag)], Json(alert)).into_response())
 }
 
-/// `GET /alerts/{id}/evidence`; 304 while it is the one the caller has.
+/// `GET /alerts/{id}/evidence` with what stands around it; 304 while it is the one the caller has. Its tag is that of
+/// the whole answer: what else happened is no part of the evidence's version.
 pub(super) async fn evidence(
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let id = alert_id(&id)?;
-    let evidence = super::stored(move || app.hub.evidence(&id)).await?.ok_or_else(no_alert)?;
-    let tag = tag(evidence.version)?;
+    let evidence = super::stored(move || app.hub.evidence_around(&id)).await?.ok_or_else(no_alert)?;
+    let body = serde_json::to_vec(&evidence).map_err(|_| Refusal::new(Code::Internal, ""))?;
+    let tag = tag_of(evidence.version, &body)?;
     if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(([(header::ETAG, tag)], Json(evidence)).into_response())
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::ETAG, tag), (header::CONTENT_TYPE, json)], body).into_response())
 }
 
 pub(super) fn no_alert() -> Refusal {
@@ -116,6 +120,12 @@ pub(super) fn no_alert() -> Refusal {
 /// The `ETag` of a version.
 pub(super) fn tag(version: u64) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_str(&format!("\"{version}\"")).map_err(|_| Refusal::new(Code::Internal, ""))
+}
+
+/// The `ETag` of an answer that changes within a version: the version, and the beginning of the answer's SHA-256.
+fn tag_of(version: u64, body: &[u8]) -> Result<HeaderValue, Refusal> {
+    let digest = format!("{:x}", Sha256::digest(body));
+    HeaderValue::from_str(&format!("\"{version}-{}\"", &digest[..16])).map_err(|_| Refusal::new(Code::Internal, ""))
 }
 
 /// Reads the filter language; nothing asked: everything fits.

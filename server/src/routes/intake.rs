@@ -54,7 +54,7 @@ pub(super) async fn take(
     answer.map(Json).map_err(|error| refused(&error))
 }
 
-fn refused(error: &IngestError) -> Refusal {
+pub(super) fn refused(error: &IngestError) -> Refusal {
     match error {
         IngestError::NotUtf8 | IngestError::Body(_) => Refusal::new(Code::BadBody, error.to_string()),
         IngestError::Busy { .. } => Refusal::new(Code::Unavailable, "too much is waiting: send the same lines again"),

@@ -58,7 +58,7 @@ impl App {
 
 /// `GET /snapshot`.
 pub(super) async fn snapshot(State(app): State<App>) -> Result<Json<Snapshot>, Refusal> {
-    let InSight { cursor, alerts, fixes, remedy, migrations, presence, rules } = app.hub.in_sight();
+    let InSight { cursor, alerts, fixes, remedy, migrations, presence, deploys, rules } = app.hub.in_sight();
     let asked = app.clone();
     let rules = super::stored(move || asked.hub.scored(&rules)).await?;
     let Standing { health, engine } = app.standing_of(&alerts);
@@ -74,7 +74,7 @@ pub(super) async fn snapshot(State(app): State<App>) -> Result<Json<Snapshot>, R
         remedy,
         migrations,
         presence,
-        deploys: Vec::new(),
+        deploys,
         rules,
         series,
     }))

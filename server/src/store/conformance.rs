@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod evidence;
 pub(crate) mod fixes;
 pub(crate) mod migrations;
 
@@ -23,7 +24,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::default()
 }
 /// How many stores of their own the tests need.
-pub(crate) const STORES: usize = 15;
+pub(crate) const STORES: usize = 17;
 const WRITERS: usize = 8;
 
 /// Runs all of it. `open` opens store `n`: empty the first time, with what it kept after that.
@@ -43,6 +44,8 @@ pub(crate) fn holds(open: &dyn Fn(usize) -> Box<dyn Store>) {
     migrations::one_migration_holds_a_store(&*open(12));
     migrations::a_migration_changes_from_the_version_that_is_kept(&|| open(13));
     migrations::lists_of_migrations_are_right(&*open(14));
+    evidence::marks_and_deploys_read_back(&|| open(15));
+    evidence::what_began_together_and_what_looks_alike_is_found(&*open(16));
 }
 
 fn event(body: String) -> NewEvent {

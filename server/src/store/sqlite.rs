@@ -4,6 +4,7 @@
 //! not open when the database will not promise that. Readers see one committed state each, and never
 //! wait for the writer.
 
+mod evidence;
 mod fixes;
 #[cfg(test)]
 mod kill;
@@ -22,14 +23,14 @@ use rand::Rng;
 use rusqlite::Connection;
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
-use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Timestamp};
+use stella_protocol::{ActionId, Alert, AlertId, Deploy, Evidence, FixId, FixOutput, MigrationId, Timestamp};
 
 use super::lock::FolderLock;
 use super::{
     ActionRecord, AlertQuery, AlertRecord, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found,
     FoundFixes, FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, Store, StoreError, StoredToken, Tx,
 };
-use crate::alerts::AlertState;
+use crate::alerts::{AlertState, Marked};
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 use crate::sqlite;
@@ -199,6 +200,22 @@ impl Store for SqliteStore {
 
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError> {
         fixes::numbers(&self.reader())
+    }
+
+    fn marks(&self) -> Result<Vec<Marked>, StoreError> {
+        evidence::marks(&self.reader())
+    }
+
+    fn deploys(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Deploy>, StoreError> {
+        evidence::deploys(&self.reader(), (from, to), limit)
+    }
+
+    fn begun(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<AlertState>, StoreError> {
+        evidence::begun(&self.reader(), (from, to), limit)
+    }
+
+    fn similar(&self, alert: &Alert, limit: usize) -> Result<Vec<AlertState>, StoreError> {
+        evidence::similar(&self.reader(), alert, limit)
     }
 
     fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError> {

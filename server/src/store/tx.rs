@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Suppression};
-use stella_protocol::{AlertId, FixId, FixOutput, Role, Text, Timestamp};
+use stella_protocol::{AlertId, Deploy, FixId, FixOutput, Role, Text, Timestamp};
 
 use super::audit::AuditEntry;
-use crate::alerts::{AlertState, Triage};
+use crate::alerts::{AlertState, Marked, Triage};
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 
@@ -100,6 +100,10 @@ pub enum Write {
     },
     /// A new maintenance window.
     Maintenance(Box<Maintenance>),
+    /// A problem that somebody called false, or took that back of; replaces what was kept of it.
+    Mark(Box<Marked>),
+    /// A new deploy.
+    Deploy(Box<Deploy>),
     /// A maintenance window was ended before its time.
     MaintenanceEnded {
         /// Its `win-N`.

@@ -18,4 +18,5 @@ mod process;
 mod reads;
 mod roles;
 mod rules;
+mod teaching;
 mod waiting;

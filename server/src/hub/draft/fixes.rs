@@ -174,8 +174,10 @@ impl Draft<'_> {
         Ok(next)
     }
 
-    /// The fixes of alerts that this change closes, and that nobody has begun, are for nothing now.
+    /// What an alert that this change closes takes along: its children stand by themselves, and its fixes that nobody
+    /// has begun are for nothing now.
     pub fn supersede(&mut self, change: &mut Change, now: Moment) -> Result<(), StoreError> {
+        self.ungroup(change, now)?;
         let closed = change.touched.iter().filter(|touched| touched.loud && !touched.state.alert.status.is_open());
         let closed: Vec<(AlertId, Vec<FixId>)> =
             closed.map(|touched| (touched.state.alert.id.clone(), touched.state.alert.fixes.clone())).collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use stella_detect::{Finding, Phase};
-use stella_protocol::{AlertId, Timestamp};
+use stella_protocol::{AlertId, Deploy, Timestamp};
 
 use super::{Progress, TRIES, Writer, merge};
 use crate::alerts::{self, AlertState, Effect, Event, MOST_RELATED, is_due, related, step};
@@ -18,13 +18,28 @@ use crate::store::{Commit, KeyedAnswer, Meta, StoreError, Tx, Write};
 
 impl Writer {
     /// Takes in what was found, by the engine up to that line, or by others.
-    pub(super) fn apply(&mut self, findings: &[Finding], progress: Option<&Progress>) -> Result<(), HubError> {
+    pub(super) fn apply(
+        &mut self,
+        findings: &[Finding],
+        deploys: &[Deploy],
+        progress: Option<&Progress>,
+    ) -> Result<(), HubError> {
         for _ in 0..TRIES {
             let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
             let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
+            deploys.iter().for_each(|deploy| self.deployed(&mut change, deploy));
+            let mut told = Vec::new();
             for finding in findings {
-                self.found(&mut draft, &mut change, finding)?;
+                let alert = self.found(&mut draft, &mut change, finding, progress.is_none())?;
+                let parent = finding.parent.as_ref().map(|whole| alerts::fingerprint_of(whole).raw().to_owned());
+                told.extend(alert.zip(parent));
+                for whole in &finding.children {
+                    let child = draft.latest(alerts::fingerprint_of(whole).raw())?;
+                    let parent = alerts::fingerprint(finding).raw().to_owned();
+                    told.extend(child.map(|child| (child.alert.id.clone(), parent)));
+                }
             }
+            draft.group(&mut change, told, self.now())?;
             draft.supersede(&mut change, self.now())?;
             if self.keep(change, progress.cloned())? {
                 return Ok(());
@@ -33,7 +48,14 @@ impl Writer {
         Err(HubError::Unavailable)
     }
 
-    fn found(&self, draft: &mut Draft<'_>, change: &mut Change, finding: &Finding) -> Result<(), StoreError> {
+    /// Takes one finding in; `elsewhere`: it is not the engine's. Answers with its alert.
+    fn found(
+        &self,
+        draft: &mut Draft<'_>,
+        change: &mut Change,
+        finding: &Finding,
+        elsewhere: bool,
+    ) -> Result<Option<AlertId>, StoreError> {
         let (now, author) = (self.now(), Author::system());
         let rules = Arc::clone(&self.shared.board().rules);
         let finding = &*rules.worded(finding);
@@ -56,12 +78,14 @@ impl Writer {
             let episode = draft.next_episode(current.as_deref())?;
             let mut state = alerts::open(finding, draft.fresh_id()?, episode, now);
             state.alert.runbook = rules.runbook(finding);
+            state.watch.elsewhere = elsewhere;
             self.join_wave(draft, change, &mut state)?;
             draft.put(Arc::new(state.clone()));
             change.open(state.clone(), &author);
             prove(change, &state, finding);
+            return Ok(Some(state.alert.id));
         }
-        Ok(())
+        Ok(current.map(|current| current.alert.id.clone()))
     }
 
     /// Names a new alert and the open ones of its wave to one another.

@@ -8,8 +8,8 @@ use stella_protocol::{LineId, Timestamp};
 use super::{Worker, book};
 use crate::lines::LinesError;
 use crate::pipeline::checkpoint::{Found, Place, State};
-use crate::pipeline::notice;
 use crate::pipeline::pace::{Pace, is_at_present};
+use crate::pipeline::{marks, notice};
 
 /// Kept lines that are read again after a start: the longest window of the rules, and more than the
 /// widest bucket of the series. Milliseconds of engine time.
@@ -27,6 +27,9 @@ impl Worker {
     /// kept and never looked at, and counts. The series count the last minutes again in any case.
     pub(super) fn warm_up(&mut self) -> Result<(), LinesError> {
         let mut resumed = self.resume();
+        if resumed.is_none() {
+            self.learn_all();
+        }
         self.pace.starting = false;
         let (applied, mut muted) = (self.applied, true);
         if let Some(first) = self.first_to_read(resumed.as_ref().map(|(place, _)| place.line))? {
@@ -47,6 +50,7 @@ impl Worker {
                 self.see(id, event);
                 if muted {
                     self.pace.engine.drain();
+                    self.deploys.clear();
                 } else {
                     self.hand_over_in_time();
                 }
@@ -59,6 +63,7 @@ impl Worker {
         self.pace.starting = true;
         self.hand_over();
         self.note_clock(0);
+        self.learn();
         Ok(())
     }
 
@@ -93,7 +98,41 @@ impl Worker {
         if let Some(second) = pace.second().filter(|_| self.pace.second().is_some()) {
             self.lead_to(Timestamp::from_millis(second * 1000), self.pace.is_at_present());
         }
-        (self.pace, self.kept) = (pace, Some(place));
+        (self.pace, self.kept, self.marks) = (pace, Some(place), place.marks);
+    }
+
+    /// A new engine learns what people called false before.
+    fn learn_all(&mut self) {
+        for marked in self.hub.marks_after(0) {
+            self.marks = marked.number;
+            marked.lesson.into_iter().for_each(|lesson| self.pace.engine.learn(lesson));
+        }
+    }
+
+    /// The engine learns what people called false since it last looked, and what they took back; and the state behind
+    /// that is kept at once, before any line is looked at with it. So a restart learns it at the same line.
+    pub(super) fn learn(&mut self) {
+        let news = self.hub.marks_after(self.marks);
+        if news.is_empty() {
+            return;
+        }
+        for marked in news {
+            self.marks = marked.number;
+            marks::teach(&mut self.pace.engine, marked);
+        }
+        self.tell_lessons();
+        if let (Some(state), Some(keeper)) = (self.state(), &self.keeper) {
+            self.kept = Some(state.place);
+            keeper.keep_now(state);
+        }
+    }
+
+    /// Says what the engine made of the marks, for the list of them and for an engine that begins afresh.
+    fn tell_lessons(&self) {
+        let lessons: Vec<_> = self.pace.engine.lessons().cloned().collect();
+        if !lessons.is_empty() {
+            self.hub.learned(lessons);
+        }
     }
 
     /// Takes the steps that the engine took without lines before the restart: their findings are known too.
@@ -109,13 +148,13 @@ impl Worker {
     /// The engine's state, to be kept. None: not all that it found is in the alerts, or nothing moved.
     pub(super) fn state(&self) -> Option<State> {
         let place = self.place();
-        let is_told = self.findings.is_empty() && self.seen == self.applied;
+        let is_told = self.findings.is_empty() && self.deploys.is_empty() && self.seen == self.applied;
         let is_news = self.kept != Some(place) && place.stand.second.is_some();
         (is_told && is_news).then(|| State { place, engine: self.pace.engine.checkpoint() })
     }
 
     fn place(&self) -> Place {
-        Place { epoch: self.hub.head().cursor.epoch, line: self.seen, stand: self.pace.stand(), marks: 0 }
+        Place { epoch: self.hub.head().cursor.epoch, line: self.seen, stand: self.pace.stand(), marks: self.marks }
     }
 
     /// Keeps the engine's state now and then. Until it is on the disk, the one before is what a restart goes on from.
@@ -123,13 +162,14 @@ impl Worker {
         let Some(keeper) = self.keeper.as_ref().filter(|_| now.since(self.kept_at) >= KEEP_MS) else { return };
         let (place, idle) = (self.place(), |kept: &Place| {
             let passed = self.pace.second().unwrap_or_default() - kept.stand.second.unwrap_or_default();
-            kept.line == self.seen && passed < KEEP_IDLE_S
+            kept.line == self.seen && kept.marks == self.marks && passed < KEEP_IDLE_S
         });
         if self.kept.as_ref().is_some_and(idle) {
             return;
         }
         if let Some(state) = self.state() {
             keeper.keep(state);
+            self.tell_lessons();
             (self.kept, self.kept_at) = (Some(place), now);
         }
     }

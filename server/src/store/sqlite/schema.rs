@@ -192,8 +192,32 @@ CREATE INDEX audit_acknowledged ON audit (object, at)
     WHERE verdict = 'done' AND verb IN ('acknowledge', 'take-over');
 ";
 
+/// What people called false, deploys, and the ways to alerts that began together or look alike. Times in bodies
+/// sort as they are written.
+const EVIDENCE: &str = "
+CREATE TABLE marks (
+    fingerprint TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    stands INTEGER NOT NULL CHECK (stands IN (0, 1)),
+    written_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE deploys (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX deploys_at ON deploys (at, number);
+CREATE INDEX deploys_written ON deploys (written_at);
+
+CREATE INDEX alerts_begun ON alerts (json_extract(body, '$.alert.firstSeen'));
+CREATE INDEX alerts_like ON alerts (type, created_at, id) WHERE open = 0;
+";
+
 fn steps() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(FIXES), M::up(MIGRATIONS), M::up(RULES)])
+    Migrations::new(vec![M::up(FIRST), M::up(FIXES), M::up(MIGRATIONS), M::up(RULES), M::up(EVIDENCE)])
 }
 
 /// Makes the tables, or brings those of an older server up to date.
@@ -219,6 +243,7 @@ mod tests {
             assert!(bring_up_to_date(&mut connection).is_ok());
             connection.execute("INSERT INTO fix_targets (target, fence) VALUES ('t', 1)", [])?;
             connection.execute("DELETE FROM migrations", [])?;
+            connection.execute("DELETE FROM deploys", [])?;
             connection.query_row("SELECT value FROM meta", [], |row| row.get::<_, String>(0))
         });
         assert_eq!(old.ok().as_deref(), Some("7"));

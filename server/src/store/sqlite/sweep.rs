@@ -40,6 +40,17 @@ fn sweep(
     let rows = [
         delete(
             transaction,
+            "DELETE FROM marks WHERE fingerprint IN
+                 (SELECT fingerprint FROM marks WHERE stands = 0 AND written_at < ?1 LIMIT ?2)",
+            answered,
+        )?,
+        delete(
+            transaction,
+            "DELETE FROM deploys WHERE number IN (SELECT number FROM deploys WHERE written_at < ?1 LIMIT ?2)",
+            closed,
+        )?,
+        delete(
+            transaction,
             "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE open = 0 AND written_at < ?1 LIMIT ?2)",
             closed,
         )?,

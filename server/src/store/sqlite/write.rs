@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, TransactionBehavior, params};
 use serde::Serialize;
 use stella_protocol::Timestamp;
 
-use super::{doing, fixes, migrations, read};
+use super::{doing, evidence, fixes, migrations, read};
 use crate::alerts::AlertState;
 use crate::store::{ActionRecord, AuditRow, Commit, InTheWay, StoreError, StoredToken, Tx, Write};
 
@@ -176,6 +176,8 @@ fn write_one(connection: &Connection, write: &Write, at: Timestamp) -> Result<()
         Write::FixOutput(line) => fixes::put_output(connection, line),
         Write::Suppression(suppression) => fixes::suppress(connection, suppression),
         Write::Lifted { id } => fixes::lift(connection, id),
+        Write::Mark(marked) => evidence::put_mark(connection, marked, at),
+        Write::Deploy(deploy) => evidence::put_deploy(connection, deploy, at),
         Write::Maintenance(window) => fixes::put_window(connection, window),
         Write::MaintenanceEnded { id } => fixes::end_window(connection, id),
     }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::{BoxFuture, pending};
 use stella_protocol::command::Action;
 use stella_protocol::fix::{Maintenance, Record, Suppression};
-use stella_protocol::{ActionId, AlertId, Evidence, FixId, FixOutput, MigrationId, Text, Timestamp};
+use stella_protocol::{ActionId, Alert, AlertId, Deploy, Evidence, FixId, FixOutput, MigrationId, Text, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::AlertState;
+use crate::alerts::{AlertState, Marked};
 use crate::migrate::MigrationState;
 use crate::remedy::run::{Call, Output, Runner};
 use crate::remedy::{BeforeImage, FixState, Outcome, Said};
@@ -108,6 +108,10 @@ impl Store for Kept {
     fn proposed(&self, definition: &str, target: &str, since: Timestamp) -> Result<Vec<FixState>, StoreError> { self.read(|store| store.proposed(definition, target, since)) }
     fn fixes(&self, ask: &FixQuery) -> Result<FoundFixes, StoreError> { self.read(|store| store.fixes(ask)) }
     fn fix_numbers(&self) -> Result<FixNumbers, StoreError> { self.read(Store::fix_numbers) }
+    fn marks(&self) -> Result<Vec<Marked>, StoreError> { self.read(Store::marks) }
+    fn deploys(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Deploy>, StoreError> { self.read(|store| store.deploys(from, to, limit)) }
+    fn begun(&self, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<AlertState>, StoreError> { self.read(|store| store.begun(from, to, limit)) }
+    fn similar(&self, alert: &Alert, limit: usize) -> Result<Vec<AlertState>, StoreError> { self.read(|store| store.similar(alert, limit)) }
     fn migration(&self, id: &MigrationId) -> Result<Option<MigrationState>, StoreError> { self.read(|store| store.migration(id)) }
     fn recent_migrations(&self, ended: u32) -> Result<Vec<MigrationState>, StoreError> { self.read(|store| store.recent_migrations(ended)) }
     fn migrations(&self, ask: &MigrationQuery) -> Result<FoundMigrations, StoreError> { self.read(|store| store.migrations(ask)) }
