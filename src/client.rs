@@ -125,6 +125,7 @@ impl Client {
             Command::ChangeRule { id: rule, version, change } => {
                 Reply::RuleChanged(self.change_rule(id, rule, *version, change).await.map(Wire::boxed))
             }
+            Command::AddDeploy(request) => Reply::DeployAdded(self.add_deploy(id, request).await.map(Wire::boxed)),
             Command::UndoMark(fingerprint) => Reply::MarkUndone(self.undo_mark(id, fingerprint).await.map(drop)),
         }
     }

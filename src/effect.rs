@@ -1,5 +1,6 @@
 //! What is to be done: named by `update`, performed by the runtime, answered by an event.
 
+use stella_protocol::deploy::{Deploy, DeployRequest};
 use stella_protocol::fix::{
     DefinitionPage, FixPage, FixRequest, FixReview, Maintenance, MaintenanceRequest, OutputPage, Proposal,
     SwitchRequest,
@@ -123,6 +124,8 @@ pub enum Command {
     },
     /// Take the mark of a fingerprint back.
     UndoMark(String),
+    /// Tell of a deploy.
+    AddDeploy(DeployRequest),
 }
 
 /// A question to the server.
@@ -287,6 +290,8 @@ pub enum Reply {
     Marks(Result<MarkPage, Refusal>),
     /// Of `Command::UndoMark`.
     MarkUndone(Result<(), Refusal>),
+    /// Of `Command::AddDeploy`: the deploy as it is kept.
+    DeployAdded(Result<Box<Deploy>, Refusal>),
     /// Of `Effect::Copy`: whether the terminal was asked to take it (and how many bytes).
     Copied(Result<usize, Text>),
 }
@@ -306,6 +311,7 @@ impl Command {
             }
             Self::ChangeRule { .. } => Reply::RuleChanged(Err(refusal)),
             Self::UndoMark(_) => Reply::MarkUndone(Err(refusal)),
+            Self::AddDeploy(_) => Reply::DeployAdded(Err(refusal)),
         }
     }
 }

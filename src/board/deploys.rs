@@ -22,9 +22,11 @@ impl Deploys {
         self.iter().filter(move |deploy| (from..to).contains(&deploy.at))
     }
 
-    /// Takes a deploy; the same service and revision again is the same one.
+    /// Takes a deploy; the same one again changes nothing. Going back to an older revision is another one.
     pub(super) fn put(&mut self, deploy: Deploy) {
-        let is_it = |known: &Deploy| known.service == deploy.service && known.revision == deploy.revision;
+        let is_it = |known: &Deploy| {
+            known.service == deploy.service && known.revision == deploy.revision && known.at == deploy.at
+        };
         self.newest_first.retain(|known| !is_it(known));
         let at = self.newest_first.partition_point(|known| known.at > deploy.at);
         self.newest_first.insert(at, deploy);
@@ -34,7 +36,9 @@ impl Deploys {
     /// Takes the whole state: what is not in it is gone.
     pub(super) fn replace(&mut self, deploys: Vec<Deploy>) {
         self.newest_first.clear();
-        deploys.into_iter().for_each(|deploy| self.put(deploy));
+        for deploy in deploys {
+            self.put(deploy);
+        }
     }
 }
 
@@ -58,8 +62,9 @@ mod tests {
         let mut deploys = Deploys::default();
         deploys.replace(vec![deploy("r1", 10), deploy("r2", 30), deploy("r3", 20)]);
         deploys.put(deploy("r1", 10));
+        deploys.put(deploy("r1", 40));
         let order: Vec<&str> = deploys.iter().map(|deploy| deploy.revision.raw()).collect();
-        assert_eq!(order, ["r2", "r3", "r1"]);
+        assert_eq!(order, ["r1", "r2", "r3", "r1"], "going back to an older one is a deploy too");
         let some = deploys.between(Timestamp::from_millis(10), Timestamp::from_millis(20));
         assert_eq!(some.map(|deploy| deploy.revision.raw()).collect::<Vec<_>>(), ["r1"], "the end is excluded");
     }

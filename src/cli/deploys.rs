@@ -17,10 +17,10 @@ use crate::screens::deploys::source;
 const EXAMPLES: &str = "\
 Examples:
   stella-tui deploys --server prod
-  stella-tui deploys add api r8812 --by ci            with a token of role ingest
+  stella-tui deploys add api r8812 --by ci            with a token of role ingest, or as a responder
   stella-tui deploys add api r8812 --at 2026-01-31T18:00:00Z
 
-The same service and revision again changes nothing.
+The revision that is the service's newest one already changes nothing.
 Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 unreachable.";
 
 /// `deploys` and what it is asked.

@@ -15,7 +15,7 @@ use stella_widgets::number;
 use super::Arguments;
 use super::plan::{Failure, Stdin, Surroundings};
 use super::refused::{Asked, failure};
-use super::sheet::{CHANGE, Manner, Sheet};
+use super::sheet::{CHANGE, Manner, Sheet, confirm};
 use super::short::one;
 use super::words::{clean, moment, remark, section, table};
 use crate::setting;
@@ -159,7 +159,7 @@ async fn set(sheet: &mut Sheet<'_>, wanted: &Set, change: RuleChange) -> Result<
         let counted = counted.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
         version = counted.version;
         let question = format!("change {}?", clean(&rule.id));
-        if !sheet.confirm(&looked_at(&rule, &change, &counted), &question)? {
+        if !confirm(&looked_at(&rule, &change, &counted), &question)? {
             return Err(Failure::NotDone(format!("change {}: nobody said yes, nothing was changed", clean(&rule.id))));
         }
     }

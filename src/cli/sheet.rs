@@ -89,15 +89,15 @@ impl Sheet<'_> {
         }
         Ok(if is_empty { NOTHING } else { 0 })
     }
+}
 
-    /// Shows lines beside the output, which is for the answer, and asks for a yes. Enter alone is none.
-    pub(super) fn confirm(&self, lines: &[String], question: &str) -> Result<bool, Failure> {
-        let mut beside = io::stderr().lock();
-        words::write_lines(&mut beside, lines)?;
-        write!(beside, "\n{question} y does it, anything else leaves it: ").map_err(Failure::Output)?;
-        beside.flush().map_err(Failure::Output)?;
-        let mut typed = String::new();
-        io::stdin().read_line(&mut typed).map_err(Failure::Terminal)?;
-        Ok(typed.trim() == "y")
-    }
+/// Shows lines beside the output, which is for the answer, and asks for a yes. Enter alone is none.
+pub(super) fn confirm(lines: &[String], question: &str) -> Result<bool, Failure> {
+    let mut beside = io::stderr().lock();
+    words::write_lines(&mut beside, lines)?;
+    write!(beside, "\n{question} y does it, anything else leaves it: ").map_err(Failure::Output)?;
+    beside.flush().map_err(Failure::Output)?;
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed).map_err(Failure::Terminal)?;
+    Ok(typed.trim() == "y")
 }

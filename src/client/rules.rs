@@ -3,6 +3,8 @@
 //!
 //! Nothing here decides, and nothing here is shown.
 
+use std::time::Duration;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::Value;
@@ -12,6 +14,9 @@ use stella_protocol::rule::{MarkPage, Rule, RuleChange, RulePage, RulePreview};
 use super::fixes::Wire;
 use super::{Change, Client};
 use crate::effect::{Refusal, RequestId};
+
+/// How long a preview may take: the server reads every kept line, which of a busy week takes minutes.
+const LOOK: Duration = Duration::from_mins(5);
 
 impl Client {
     /// All rules, and what is wrong with their file.
@@ -25,7 +30,8 @@ impl Client {
     /// What a change of a rule would have made of the kept lines; changes nothing.
     pub async fn rule_preview(&self, rule: &str, change: &RuleChange) -> Result<Wire<RulePreview>, Refusal> {
         let path = format!("rules/{}/preview", segment(rule));
-        let answer = self.persist(|| self.request(&self.api, Method::POST, &path).json(change)).await;
+        let request = || self.request(&self.api, Method::POST, &path).timeout(LOOK).json(change);
+        let answer = self.persist(request).await;
         answer.map_err(Refusal::from)
     }
 

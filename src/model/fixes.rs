@@ -161,6 +161,7 @@ impl Model {
                 self.ordered_migration(now, order, &texts, effects);
             }
             Order::EndMaintenance(window) => self.send(now, Command::EndMaintenance(window), effects),
+            Order::AddDeploy(request) => self.send(now, Command::AddDeploy(request), effects),
             Order::LookAtRule { .. } | Order::ChangeRule { .. } => self.ordered_rule(now, order, texts, effects),
         }
     }

@@ -76,7 +76,7 @@ impl Model {
         let mut all: Vec<String> = words.into_iter().chain(others).map(|(word, _)| (*word).to_owned()).collect();
         all.extend(self.migration_commands());
         all.extend(self.rule_commands());
-        all.extend(["fixes off", "fixes on"].map(str::to_owned));
+        all.extend(["fixes off", "fixes on", "deploys add"].map(str::to_owned));
         all.extend(self.ui.definitions.iter().map(|known| format!("propose {}", sanitise(known.id.raw()))));
         let fixes = self.board.fixes.iter().filter(|fix| fix.status.is_open());
         all.extend(fixes.map(|fix| format!("review {}", fix.id)));
@@ -111,6 +111,8 @@ impl Model {
             },
             ["migrate", rest @ ..] => self.migrate_command(now, rest, effects),
             ["rules", rest @ ..] if !rest.is_empty() => self.rules_command(now, rest, effects),
+            ["deploys", "add", service, revision] => self.ask_deploy(now, service, revision),
+            ["deploys", "add", ..] => self.say(now, "deploys add SERVICE REVISION".to_owned()),
             ["marks", "undo", ..] => self.undo_named_mark(now, typed, effects),
             ["maintenance", "end", window] => self.ask_end(now, window),
             ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),

@@ -54,6 +54,7 @@ impl Model {
                 self.ui.rules.marks(id, answer.clone());
                 self.ui.marks.page(id, answer);
             }
+            Reply::DeployAdded(answer) => self.deploy_added(now, id, answer),
             Reply::MarkUndone(answer) => self.mark_undone(now, id, answer, effects),
             Reply::Definitions(answer) => self.define(answer),
             Reply::FixHistory(answer) => self.with_context(now, effects, |ui, cx| ui.fixes.history(cx, id, answer)),

@@ -98,7 +98,8 @@ impl Requests {
             | Command::LiftSuppression(_)
             | Command::EndMaintenance(_)
             | Command::ChangeRule { .. }
-            | Command::UndoMark(_) => Vec::new(),
+            | Command::UndoMark(_)
+            | Command::AddDeploy(_) => Vec::new(),
         }
     }
 

@@ -1,12 +1,13 @@
-//! Rules and marks: what a key or a command means, what is shown before a change, what is asked, what is said
+//! Rules, marks and deploys: what a key or a command means, what is shown before a change, what is asked, what is said
 //! after.
 //!
 //! A rule is changed in three steps: a value is typed, what it would have made of the kept lines is shown, and
 //! only then it is asked whether it is to be so. The change names the version that was counted with.
 
+use stella_protocol::deploy::DeployRequest;
 use stella_protocol::problem::Code;
 use stella_protocol::rule::RuleChange;
-use stella_protocol::{Role as Rank, Rule, Text};
+use stella_protocol::{Deploy, Role as Rank, Rule, Text};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
@@ -220,6 +221,28 @@ impl Model {
         self.ui.requests.done(id);
         self.say(now, "the mark is taken back; F on its next alert marks it again".to_owned());
         self.with_context(now, effects, |ui, cx| ui.marks.ask_again(cx));
+    }
+
+    /// `:deploys add SERVICE REVISION`: nothing takes it back, so it is asked for.
+    pub(super) fn ask_deploy(&mut self, now: Now, service: &str, revision: &str) {
+        if let Some(why) = self.barred(now, Rank::Responder) {
+            return self.say(now, why);
+        }
+        let what = format!("say that {} of {} is out since now", sanitise(revision), sanitise(service));
+        let text = |words: &str| Text::from(words.to_owned());
+        let request = DeployRequest { service: text(service), revision: text(revision), at: None, by: None };
+        self.ui.dialog = Some(Dialog::steps(Order::AddDeploy(request), what, [Step::Yes], now.steady));
+    }
+
+    /// The server answered that it knows of a deploy, or will not.
+    pub(super) fn deploy_added(&mut self, now: Now, id: RequestId, answer: Result<Box<Deploy>, Refusal>) {
+        let deploy = match answer {
+            Ok(deploy) => deploy,
+            Err(refusal) => return self.refused(now, id, refusal),
+        };
+        self.ui.requests.done(id);
+        let (revision, service) = (sanitise(deploy.revision.raw()), sanitise(deploy.service.raw()));
+        self.say(now, format!("{revision} of {service} is marked in every chart"));
     }
 
     /// `i`: why nothing can be changed here, or that it can.

@@ -98,6 +98,7 @@ impl Model {
             Command::AnswerMigration { id, .. } => format!("deciding for {id} …"),
             Command::EndMaintenance(window) => format!("end {window} …"),
             Command::ChangeRule { id, .. } => format!("{} is being changed …", sanitise(id)),
+            Command::AddDeploy(deploy) => format!("telling of {} …", sanitise(deploy.revision.raw())),
             Command::UndoMark(_) => "the mark is being taken back …".to_owned(),
         };
         self.say(now, words);

@@ -8,7 +8,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use stella_protocol::{Deploy, DeploySource};
+use stella_protocol::{Deploy, DeploySource, Timestamp};
 use stella_widgets::Align;
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::text::sanitise;
@@ -30,8 +30,8 @@ const COLUMNS: [Column; 6] = [
     Column { min: 8, ideal: 8, priority: 5, align: Align::Left },
 ];
 
-/// A deploy is told apart by its service and its revision.
-type Id = (String, String);
+/// A deploy is told apart by its service, its revision and its time: going back to an older one is another.
+type Id = (String, String, Timestamp);
 
 /// Where the human is.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub struct State {
 }
 
 fn id(deploy: &Deploy) -> Id {
-    (deploy.service.raw().to_owned(), deploy.revision.raw().to_owned())
+    (deploy.service.raw().to_owned(), deploy.revision.raw().to_owned(), deploy.at)
 }
 
 impl State {
@@ -82,7 +82,7 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     table::rule(view, "deploys", &note, body, buffer);
     let area = list_area(body);
     if all.is_empty() {
-        let lines = ["No deploy is known.", "stella-tui deploys add SERVICE REVISION tells of one."];
+        let lines = ["No deploy is known.", ":deploys add SERVICE REVISION tells of one."];
         return table::says(view, &lines, area, buffer);
     }
     let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);

@@ -1,7 +1,7 @@
 //! Why an alert stands: its evidence with everything in it, the group it belongs to, deploys in the charts.
 
 use stella_protocol::{Alert, AlertId, FeedEvent, Severity, Timestamp};
-use stella_tui::effect::{Effect, Query, Reply};
+use stella_tui::effect::{Command, Effect, Query, Reply};
 use stella_tui::event::{Event, LinkEvent};
 use stella_tui::theme::Theme;
 
@@ -300,6 +300,21 @@ fn deploys_are_listed_and_stand_among_what_happened() {
         assert!(screen.find("r8813") < screen.find("r8812"), "newest first:\n{screen}");
         assert!(screen.lines().any(|line| line.starts_with('>') && line.contains("r8812")), "{screen}");
     }
+}
+
+#[test]
+fn a_deploy_is_told_after_a_yes() {
+    let mut scene = scene("dark", (80, 24), morning());
+    scene.keys(":deploys add api<Enter>");
+    assert!(scene.screen().contains("deploys add SERVICE REVISION"), "{}", scene.screen());
+    scene.keys(":deploys add api r8813<Enter>");
+    scene.keys("<Enter>");
+    assert!(scene.sent().is_none(), "Enter is no");
+    scene.keys(":deploys add api r8813<Enter>y");
+    let Some((id, Command::AddDeploy(request))) = scene.sent() else { panic!("sent") };
+    assert_eq!((request.service.raw(), request.revision.raw(), request.at), ("api", "r8813", None));
+    scene.event(Event::Reply(id, Box::new(Reply::DeployAdded(Ok(Box::new(deploy()))))));
+    assert!(scene.screen().contains("r8812 of api is marked in every chart"), "{}", scene.screen());
 }
 
 #[test]

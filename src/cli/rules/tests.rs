@@ -48,8 +48,8 @@ fn served(answers: Vec<(u16, Value)>) -> (String, JoinHandle<Vec<Heard>>) {
             let heard = hear(&mut stream);
             let body = body.to_string();
             let length = body.len();
-            let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-            stream.write_all((head + &body).as_bytes()).unwrap();
+            let above = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all((above + &body).as_bytes()).unwrap();
             heard
         };
         answers.into_iter().map(answer).collect()

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use stella_protocol::MigrationStatus;
+use stella_protocol::deploy::DeployRequest;
 use stella_protocol::fix::{MaintenanceRequest, Proposal};
 use stella_protocol::migration::MigrationRequest;
 use stella_protocol::rule::RuleChange;
@@ -82,6 +83,8 @@ pub enum Order {
     Maintain(MaintenanceRequest),
     /// End such a time.
     EndMaintenance(String),
+    /// Tell of a deploy.
+    AddDeploy(DeployRequest),
     /// Show what a rule would have made of the kept lines with this setting: its value is given.
     LookAtRule {
         /// Which rule.

@@ -79,7 +79,9 @@ impl Groups {
     pub(super) fn unfold(&mut self, top: &AlertId, rows: &mut Vec<AlertId>) {
         let Some(at) = rows.iter().position(|id| id == top) else { return };
         if self.is_top(top) && self.unfolded.insert(top.clone()) {
-            rows.splice(at + 1..at + 1, self.under(top).cloned());
+            let behind = rows.split_off(at + 1);
+            rows.extend(self.under(top).cloned());
+            rows.extend(behind);
         }
     }
 

@@ -56,13 +56,7 @@ fn below(area: Rect, rows: usize) -> Rect {
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     if let Some(one) = &state.one {
-        return match state.rule(view.board, one.id()) {
-            Some(rule) => draw_one(one, rule, view, body, buffer),
-            None => {
-                table::rule(view, "rule", "", body, buffer);
-                table::says(view, &["The server tells of no such rule.", "Esc shows all."], below(body, 2), buffer);
-            }
-        };
+        return draw_one(state, one, view, body, buffer);
     }
     let rules = state.all(view.board);
     let off = rules.iter().filter(|rule| !rule.enabled).count();
@@ -155,11 +149,15 @@ fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     table::says(view, &lines, area, buffer);
 }
 
-fn draw_one(one: &super::one::State, rule: &Rule, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
+fn draw_one(state: &State, one: &super::one::State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
+    let area = below(body, 1);
+    let Some(rule) = state.rule(view.board, one.id()) else {
+        table::rule(view, "rule", "", body, buffer);
+        return table::says(view, &["The server tells of no such rule.", "Esc shows all."], below(area, 1), buffer);
+    };
     let title = format!("rule {}", clean(&rule.id));
     let note = if one.preview.is_some() { "nothing is changed yet" } else { setting::switch(rule.enabled) };
     table::rule(view, &title, note, body, buffer);
-    let area = below(body, 1);
     let mut paper = Page::new(view, area.width);
     paper::write(one, rule, &mut paper);
     let (rows, chosen) = paper.into_rows();

@@ -86,13 +86,11 @@ impl Paper<'_, '_> {
         for (name, value) in all {
             self.thing(|page| page.marked((&format!("{name:<NAME$}"), Role::Muted), Role::Text, &value));
         }
-        match why {
-            Some(why) => self.page.words(1, Role::Waiting, &format!("nothing of it can be changed here: {why}")),
-            None => {
-                let words = format!("another limit: :rules set {} NAME=VALUE", clean(&rule.id));
-                self.page.words(1, Role::Faint, &words);
-            }
-        }
+        let (ink, words) = match why {
+            Some(why) => (Role::Waiting, format!("nothing of it can be changed here: {why}")),
+            None => (Role::Faint, format!("another limit: :rules set {} NAME=VALUE", clean(&rule.id))),
+        };
+        self.page.words(1, ink, &words);
     }
 
     fn marks(&mut self, state: &State) {
