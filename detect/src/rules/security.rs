@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
-use crate::llr::{Page, Watch, outcome};
+use crate::llr::{Watch, outcome};
 use crate::mark::{Flags, Mark};
 use crate::rules::Rules;
 use crate::scope::{OpName, Scope};
@@ -220,7 +220,7 @@ impl Doors {
             (false, _) => outcome(true, again, ATTACK),
         };
         door.fail(llr, mark.at);
-        let (failures, began) = (door.failures, door.page.began);
+        let (failures, began) = (door.failures(), door.page.began);
         let enough = door.page.score >= near.budget.needed(Kind::Security) || rules.fixed;
         self.accounts.promote(mark.user);
         if desk.touch(key, mark.at) || explained {
