@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod limit;
 pub mod memory;
 pub mod migration;
+pub mod security;
 
 use std::time::{Duration, Instant};
 

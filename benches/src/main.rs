@@ -1,9 +1,9 @@
 //! `stella-bench`: the figures that guard a promise, measured on the real programs.
 //!
 //! Every figure comes from `stella-tui` and `stella-server` as child processes, over loopback, on a
-//! pseudo-terminal where one is needed, bounded in time and count; but for `migration`, which is the server's
-//! library in this process, on files, and `detection`, which is the engine's. It measures and judges; it does not change what it measures, and it is
-//! no test: a miss is a row that says so, not an exit code.
+//! pseudo-terminal where one is needed, bounded in time and count; but for `migration` and `security`, which are the
+//! server's library in this process, on files, and `detection` and `engine`, which are the engine's. It measures and
+//! judges; it does not change what it measures, and it is no test: a miss is a row that says so, not an exit code.
 
 mod api;
 mod bench;
@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use bench::{demo, detection, fanout, first_frame, glass, idle, ingest, limit, memory, migration};
+use bench::{demo, detection, fanout, first_frame, glass, idle, ingest, limit, memory, migration, security};
 use process::Programs;
 
 /// The server's, so that `migration` measures the library as the server runs it.
@@ -60,11 +60,15 @@ enum Command {
     Fanout(fanout::Options),
     /// What detection finds, misses and says falsely on labelled traces, how fast and in how much memory.
     Detection(detection::Options),
+    /// How fast the whole engine is, and in how much memory: rows of `detection`, in a minute.
+    Engine,
+    /// Real log files of login attacks: addresses told of against those that are expected.
+    Security(security::Options),
     /// Documents a second of a migration of user ids, beside the same writes without one.
     Migration(migration::Options),
     /// Memory of the server in a migration of user ids, with a console that watches.
     MigrationMemory(memory::Options),
-    /// Everything above but `detection`, `migration` and `migration-memory`, with its defaults.
+    /// Everything above but `detection`, `engine`, `security`, `migration` and `migration-memory`, with its defaults.
     All,
     /// A server that reads bodies and throws them away: the limit that `ingest` is held against.
     #[command(hide = true)]
@@ -78,6 +82,8 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match &cli.command {
         Command::Detection(options) => return say(&detection::run(options)?, cli.output),
+        Command::Engine => return say(&detection::engine()?, cli.output),
+        Command::Security(options) => return say(&security::run(options)?, cli.output),
         Command::DetectionKeys => return write!(std::io::stdout(), "{}", detection::keys()?).context("write the keys"),
         _ => {}
     }
@@ -99,6 +105,8 @@ fn main() -> anyhow::Result<()> {
         Command::MigrationMemory(options) => memory::run(&bench, options)?,
         Command::All
         | Command::Detection(_)
+        | Command::Engine
+        | Command::Security(_)
         | Command::DetectionKeys
         | Command::Migration(_)
         | Command::LimitServer => return all(&bench, cli.output),

@@ -10,7 +10,7 @@ mod keys;
 mod marks;
 mod same;
 mod speed;
-mod table;
+pub(super) mod table;
 
 use std::fmt;
 
@@ -102,6 +102,17 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         tables.push(cost()?);
     }
     Ok(Outcome { tables, explained: options.explain.then_some(explained) })
+}
+
+/// Rows 5 and 6 alone: how fast the whole engine is, and in how much memory.
+///
+/// # Errors
+/// When this program cannot be started again for the memory of keys.
+pub fn engine() -> anyhow::Result<Outcome> {
+    let mut table = Table::new("engine: speed and memory", &["engine", "naive"]);
+    speed::measure(&mut table);
+    keys::measure(&mut table)?;
+    Ok(Outcome { tables: vec![table], explained: None })
 }
 
 /// Rows 5, 6, 11 and 12.

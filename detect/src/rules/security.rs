@@ -173,7 +173,7 @@ impl Doors {
         let haste = if same { door.hurry(mark.at) } else { 0.0 };
         let expected = if same && !door.comes_back(mark.at) { again } else { usual };
         door.fail(outcome(true, expected, ATTACK) + haste, mark.at);
-        let (failures, began) = (door.failures, door.page.began);
+        let (failures, began) = (door.failures(), door.page.began);
         let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op);
         let many = enough && door.has_enough(rules) || is_over_limit(near, mark.op, failures);
         self.addresses.promote(mark.addr);
@@ -221,7 +221,7 @@ impl Doors {
             (false, _) => outcome(true, again, ATTACK),
         };
         door.fail(llr, mark.at);
-        let (failures, began) = (door.failures, door.page.began);
+        let (failures, began) = (door.failures(), door.page.began);
         let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAccount, mark.op);
         let limit = is_over_limit(near, mark.op, failures);
         self.accounts.promote(mark.user);

@@ -111,6 +111,9 @@ const BEFORE: [(&str, i32); 44] = [
 /// From this weight on the words call an address the client's.
 const NAMED: i32 = 30;
 
+/// What an address with a port of a service weighs, when no words say more: better than nothing.
+const CALLED: i32 = -8;
+
 /// Words that turn the one behind them round: whose address, whose host.
 const OURS: [&str; 10] =
     ["local", "server", "dest", "destination", "dst", "listen", "bind", "upstream", "backend", "target"];
@@ -200,7 +203,9 @@ fn weight(text: &str, start: usize, end: usize) -> i32 {
     let port = port.and_then(|port| port.parse::<u16>().ok()).or_else(|| ends.starts_with(" port ").then_some(1024));
     let network = ends.starts_with('/') && port.is_none_or(|port| port <= 128);
     // Whoever calls has a high port, whoever is called a low one.
-    let by_port = port.map_or(0, |port| if port < 1024 && said <= NAMED { -4 } else { 3 });
+    let called = said <= NAMED && port.is_some_and(|port| port < 1024);
+    let said = if called { said.min(CALLED) } else { said };
+    let by_port = if port.is_some_and(|port| port >= 1024) { 3 } else { 0 };
     said + i32::from(own_user) * 6 + by_port - i32::from(network) * 30
 }
 

@@ -31,26 +31,32 @@ const SAME_AGAIN: f64 = 3.0;
 /// Counterparties of a door that are remembered.
 const REMEMBERED: usize = 4;
 
-/// Sign-ins from an address, or on an account.
+/// Sign-ins from an address, or on an account. There are tens of thousands of these: small numbers are small.
 #[derive(Debug, Default)]
 pub(crate) struct Door {
     pub(super) page: Page,
     pub(super) at: i64,
     /// Failures since the suspicion began.
-    pub(super) failures: u32,
-    /// Failures since the last success.
-    run: u32,
-    /// Of the failures since the suspicion began, those that came as a machine sends them, those that began a visit, and those of
-    /// the last visit.
-    hasty: u32,
-    visits: u32,
-    in_visit: u32,
+    failures: u32,
     /// Milliseconds between the last two failures.
-    pause: i64,
-    /// Accounts that were tried from the address, or addresses from which the account was, the newest first.
-    others: [u64; REMEMBERED],
-    /// Whose login succeeded last.
-    succeeded: u64,
+    pause: u32,
+    /// Failures since the last success.
+    run: u16,
+    /// Of the failures since the suspicion began, those that came as a machine sends them, those that began a
+    /// visit, and those of the last visit.
+    hasty: u16,
+    visits: u16,
+    in_visit: u16,
+    /// Accounts that were tried from the address, or addresses from which the account was, the newest first, each
+    /// by half of its key.
+    others: [u32; REMEMBERED],
+    /// Whose login succeeded last, likewise.
+    succeeded: u32,
+}
+
+/// Half of a key; nobody stays nobody.
+fn half(key: u64) -> u32 {
+    (key >> 32) as u32
 }
 
 impl Door {
@@ -69,11 +75,12 @@ impl Door {
 
     /// Counterparties that are remembered.
     pub(crate) fn counterparties(&self) -> usize {
-        self.others.iter().filter(|other| **other != key::NONE).count()
+        self.others.iter().filter(|other| **other != half(key::NONE)).count()
     }
 
     /// Notes a counterparty; true when it was one of the last.
     pub(crate) fn knows(&mut self, other: u64) -> bool {
+        let other = half(other);
         if let Some(place) = self.others.iter().position(|known| *known == other) {
             self.others[..=place].rotate_right(1);
             return true;
@@ -89,12 +96,12 @@ impl Door {
         if !self.page.suspects() {
             (self.failures, self.hasty, self.visits) = (0, 0, 0);
         }
-        self.failures += 1;
-        self.pause = if self.at > 0 { at - self.at } else { 0 };
+        self.failures = self.failures.saturating_add(1);
+        self.pause = if self.at > 0 { u32::try_from(at - self.at).unwrap_or(u32::MAX) } else { 0 };
         if self.visits == 0 || self.comes_back(at) {
-            (self.visits, self.in_visit) = (self.visits + 1, 0);
+            (self.visits, self.in_visit) = (self.visits.saturating_add(1), 0);
         }
-        self.in_visit += 1;
+        self.in_visit = self.in_visit.saturating_add(1);
         self.page.add(llr, at);
         (self.at, self.run) = (at, self.run.saturating_add(1));
     }
@@ -104,9 +111,9 @@ impl Door {
         let (told_twice, by_hand) = HASTE_MS;
         let pause = at - self.at;
         let hasty = (told_twice..by_hand).contains(&pause);
-        let even = pause >= EVEN_FROM_MS && (pause - self.pause).abs() * EVEN_PART <= pause;
+        let even = pause >= EVEN_FROM_MS && (pause - i64::from(self.pause)).abs() * EVEN_PART <= pause;
         let by_machine = self.at > 0 && (hasty || even);
-        self.hasty += u32::from(by_machine);
+        self.hasty = self.hasty.saturating_add(u16::from(by_machine));
         if by_machine { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
     }
 
@@ -119,24 +126,24 @@ impl Door {
     pub(super) fn has_enough(&self, rules: &Rules) -> bool {
         let fewest = |usual: u32| usual.min(rules.failed_logins);
         let hasty = self.hasty > 0 && self.failures >= fewest(HASTY_FAILURES);
-        let steady = self.visits >= fewest(VISITS);
+        let steady = u32::from(self.visits) >= fewest(VISITS);
         hasty
             || steady
             || match self.counterparties() {
                 0 => self.failures >= fewest(VISITS),
-                1 => self.in_visit >= rules.failed_logins,
+                1 => u32::from(self.in_visit) >= rules.failed_logins,
                 _ => self.failures >= rules.failed_logins,
             }
     }
 
     /// A success; says how many failures it ended.
     pub(crate) fn succeed(&mut self, llr: f64, user: u64, at: i64) -> u32 {
-        let same = std::mem::replace(&mut self.succeeded, user) == user;
+        let same = std::mem::replace(&mut self.succeeded, half(user)) == half(user);
         self.page.fade(at - self.at, HALF_MS);
         self.page.add(if same { llr / SAME_AGAIN } else { llr }, at);
         self.at = at;
-        std::mem::take(&mut self.run)
+        u32::from(std::mem::take(&mut self.run))
     }
 }
 
-keep_fields!(Door { page, at, failures, run, hasty, visits, in_visit, pause, others, succeeded });
+keep_fields!(Door { page, at, failures, pause, run, hasty, visits, in_visit, others, succeeded });
