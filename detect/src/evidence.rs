@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stella_protocol::evidence::{EvidenceSeries, Template};
-use stella_protocol::series::Point;
+use stella_protocol::series::{Baseline, Point};
 use stella_protocol::{
     AlertType, Brief, Category, Evidence, Figure, LineId, Measure, Reason, Sample, SampleRole, Severity, Text,
     Timestamp,
@@ -54,10 +54,21 @@ pub(crate) struct Usual {
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(crate) title: String,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
+    /// Width of a point, in milliseconds.
+    pub(crate) step_ms: i64,
     pub(crate) points: Vec<Point>,
     pub(crate) spark: Vec<Option<f64>>,
     pub(crate) limit: Option<f64>,
+    /// What is usual, where a band is known.
+    pub(crate) baseline: Option<Baseline>,
+}
+
+impl Chart {
+    /// Of buckets of ten seconds, without limit or band.
+    pub(crate) fn of_tens(title: String, unit: &str, points: Vec<Point>, spark: Vec<Option<f64>>) -> Self {
+        Self { title, unit: unit.to_owned(), step_ms: STEP_MS, points, spark, limit: None, baseline: None }
+    }
 }
 
 /// What a rule has to tell.
@@ -219,7 +230,7 @@ impl Case<'_> {
         let minute = (MINUTE_MS / STEP_MS) as usize;
         let spark = (0..counts.len()).step_by(minute).map(|first| value(first, minute));
         let points = points.skip_while(|point| point.value.is_none()).collect();
-        Chart { title: title.to_owned(), unit: "count", points, spark: spark.collect(), limit: None }
+        Chart::of_tens(title.to_owned(), "count", points, spark.collect())
     }
 
     /// Whole lines among `marks`, and before them the first ones of the problem.
@@ -325,11 +336,11 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
     }
     let series = story.chart.as_ref().map(|chart| EvidenceSeries {
         title: Text::from(chart.title.clone()),
-        unit: chart.unit.into(),
-        step_ms: STEP_MS,
+        unit: chart.unit.clone().into(),
+        step_ms: chart.step_ms,
         points: chart.points.clone(),
         limit: chart.limit,
-        baseline: None,
+        baseline: chart.baseline,
         onset: Some(onset),
     });
     Evidence {

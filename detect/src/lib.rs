@@ -45,5 +45,5 @@ pub use engine::Engine;
 pub use finding::{Finding, Phase};
 pub use lesson::Lesson;
 pub use measure::recompute;
-pub use rules::Rules;
+pub use rules::{GaugeLimit, Objective, Rules};
 pub use template::{TemplateId, TemplateRow, Templates};

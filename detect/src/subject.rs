@@ -4,8 +4,11 @@ use stella_protocol::AlertType;
 
 use crate::keep::{Keep, Reader};
 use crate::rules::data::Sign;
+use crate::rules::forecast::Outlook;
+use crate::rules::metrics::Reading;
 use crate::rules::new_error::ErrorName;
 use crate::rules::silence::Source;
+use crate::rules::slo::Spending;
 use crate::scope::OpName;
 
 /// What a problem is about.
@@ -27,6 +30,9 @@ pub(crate) enum Subject {
     Silent(Source),
     NewError { op: OpName, error: ErrorName },
     Probe { op: OpName, addr: Box<str> },
+    Series(Box<Reading>),
+    Forecast(Box<Outlook>),
+    Spending(Box<Spending>),
 }
 
 impl Subject {
@@ -34,7 +40,8 @@ impl Subject {
     pub(crate) fn kind(&self) -> AlertType {
         match self {
             Self::Slow(_) | Self::SlowEverywhere => AlertType::PerformanceDegradation,
-            Self::Spike(_) | Self::SpikeEverywhere => AlertType::ErrorSpike,
+            // A budget is spent by errors; the wire has no kind of its own for it.
+            Self::Spike(_) | Self::SpikeEverywhere | Self::Spending(_) => AlertType::ErrorSpike,
             Self::Friction { .. } | Self::Retries(_) => AlertType::UserFriction,
             Self::Address { .. }
             | Self::Account { .. }
@@ -45,6 +52,8 @@ impl Subject {
             Self::Unwell { .. } => AlertType::Health,
             Self::Silent(_) => AlertType::Silence,
             Self::NewError { .. } => AlertType::NewError,
+            Self::Series(_) => AlertType::MetricAnomaly,
+            Self::Forecast(_) => AlertType::Forecast,
         }
     }
 
@@ -67,6 +76,9 @@ impl Subject {
             Self::Silent(_) => 13,
             Self::NewError { .. } => 14,
             Self::Probe { .. } => 15,
+            Self::Series(_) => 16,
+            Self::Forecast(_) => 17,
+            Self::Spending(_) => 18,
         }
     }
 }
@@ -104,6 +116,9 @@ impl Keep for Subject {
                 op.keep(to);
                 error.keep(to);
             }
+            Self::Series(reading) => reading.keep(to),
+            Self::Forecast(outlook) => outlook.keep(to),
+            Self::Spending(spending) => spending.keep(to),
         }
     }
 
@@ -130,6 +145,9 @@ impl Keep for Subject {
             13 => Self::Silent(Keep::wake(from)?),
             14 => Self::NewError { op: Keep::wake(from)?, error: Keep::wake(from)? },
             15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
+            16 => Self::Series(Keep::wake(from)?),
+            17 => Self::Forecast(Keep::wake(from)?),
+            18 => Self::Spending(Keep::wake(from)?),
             _ => return None,
         })
     }

@@ -12,5 +12,7 @@ mod figures;
 mod life;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/series.rs"]
+mod series;
 #[path = "engine/stream.rs"]
 mod stream;

@@ -92,12 +92,11 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
         usual,
         threshold: Some(case.rules.spike_percent),
         reasons,
-        chart: cell.map(|cell| Chart {
-            title: format!("{word} failing lines"),
-            unit: "%",
-            points: cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent),
-            spark: cell.history.spark(case.now(), Drawn::FailedPercent),
-            limit: Some(case.rules.spike_percent),
+        chart: cell.map(|cell| {
+            let points = cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent);
+            let spark = cell.history.spark(case.now(), Drawn::FailedPercent);
+            let limit = Some(case.rules.spike_percent);
+            Chart { limit, ..Chart::of_tens(format!("{word} failing lines"), "%", points, spark) }
         }),
     }
 }

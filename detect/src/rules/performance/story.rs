@@ -137,13 +137,9 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
 
 fn chart(case: &Case<'_>, op: &OpName, limit_ms: f64) -> Option<Chart> {
     let history = &case.recent.ops.get(op.key())?.history;
-    Some(Chart {
-        title: format!("{} duration", op.word()),
-        unit: "ms",
-        points: history.points(case.now(), CHART_STEPS, Drawn::Duration),
-        spark: history.spark(case.now(), Drawn::Duration),
-        limit: Some(limit_ms),
-    })
+    let points = history.points(case.now(), CHART_STEPS, Drawn::Duration);
+    let spark = history.spark(case.now(), Drawn::Duration);
+    Some(Chart { limit: Some(limit_ms), ..Chart::of_tens(format!("{} duration", op.word()), "ms", points, spark) })
 }
 
 /// Whether calls fail besides being slow.
