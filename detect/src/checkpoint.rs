@@ -76,7 +76,7 @@ impl Checkpoint {
             return Err(Refused::Corrupt);
         }
         let mut reader = Reader(&self.body);
-        if <[u64; 5]>::wake(&mut reader).ok_or(Refused::Corrupt)? != rules.bounds() {
+        if <[u64; 6]>::wake(&mut reader).ok_or(Refused::Corrupt)? != rules.bounds() {
             return Err(Refused::Bounds);
         }
         let engine = Engine::wake_state(rules, &mut reader).ok_or(Refused::Corrupt)?;

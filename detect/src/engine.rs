@@ -20,11 +20,13 @@ use crate::recent::Recent;
 use crate::rules::data::{Owners, Signs};
 use crate::rules::errors::Spikes;
 use crate::rules::friction::{self, People};
+use crate::rules::metrics::Gauges;
 use crate::rules::new_error::Errors;
 use crate::rules::performance::{Said, Slowness};
 use crate::rules::probe::Probes;
 use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
+use crate::rules::slo::Objectives;
 use crate::rules::{Rules, errors, health, performance, security};
 
 /// What a line about somebody signing in has at least one of.
@@ -49,6 +51,8 @@ pub struct Engine {
     errors: Errors,
     probes: Probes,
     pulses: Pulses,
+    gauges: Gauges,
+    objectives: Objectives,
     /// Who failed before, and who failed to sign in before.
     failed: Gate,
     knocked: Gate,
@@ -70,6 +74,8 @@ impl Engine {
             errors: Errors::new(&rules),
             probes: Probes::new(&rules),
             pulses: Pulses::new(&rules),
+            gauges: Gauges::new(&rules),
+            objectives: Objectives::new(&rules),
             failed: Gate::new(rules.slow_window_ms),
             knocked: Gate::new(security::REMEMBERED_MS),
             rules,
@@ -79,7 +85,7 @@ impl Engine {
     /// Takes a line in; lines come in the order of their ids. A problem that begins with this line is
     /// in the next [`drain`](Self::drain).
     pub fn observe(&mut self, line: LineId, event: &LogEvent<'_>) {
-        let Self { rules, budget, recent, desk, doors, pulses, knocked, .. } = self;
+        let Self { rules, budget, recent, desk, doors, pulses, gauges, knocked, .. } = self;
         let (mark, place) = recent.take(line, event, rules);
         let speaks_of_login = mark.flags.any(LOGINS);
         budget.count(Kind::Silence);
@@ -89,6 +95,7 @@ impl Engine {
         let near = Near { recent, rules, budget };
         pulses.observe(desk, near, &mark, event);
         if mark.flags.has(Flags::METRIC) {
+            gauges.observe(desk, recent, rules, budget, (line, &mark, event));
             return;
         }
         if speaks_of_login {
@@ -102,8 +109,22 @@ impl Engine {
     /// A line whose operation can be named.
     fn observe_operation(&mut self, line: LineId, event: &LogEvent<'_>, place: Place, mark: &Mark) {
         let Self {
-            rules, budget, recent, desk, slowness, spikes, people, signs, owners, errors, probes, failed, ..
+            rules,
+            budget,
+            recent,
+            desk,
+            slowness,
+            spikes,
+            people,
+            signs,
+            owners,
+            errors,
+            probes,
+            objectives,
+            failed,
+            ..
         } = self;
+        objectives.observe(mark, event);
         if mark.duration.is_finite() {
             let said = slowness.observe(desk, recent, rules, budget, (place, mark));
             if said == Said::Slow {
@@ -149,7 +170,7 @@ impl Engine {
     /// Time passes, to a whole second of engine time: absences are noticed, problems that last say how
     /// they stand, at most once a second each, and those that are over are let go.
     pub fn advance(&mut self, now: Timestamp) {
-        let Self { rules, budget, recent, desk, slowness, spikes, doors, owners, pulses, .. } = self;
+        let Self { rules, budget, recent, desk, slowness, spikes, doors, owners, pulses, objectives, .. } = self;
         recent.now = recent.now.max(now.millis());
         if recent.lines == 0 {
             return;
@@ -160,6 +181,7 @@ impl Engine {
         spikes.advance(desk, recent, rules);
         doors.advance(desk);
         owners.advance(desk, Near { recent, rules, budget });
+        objectives.advance(desk, Near { recent, rules, budget });
         for key in desk.next_second(recent.now) {
             let over = desk.get(key).is_some_and(|incident| is_over(incident, recent, rules, doors));
             let near = Near { recent, rules, budget };
@@ -234,6 +256,8 @@ impl Engine {
         self.errors.keep(to);
         self.probes.keep(to);
         self.pulses.keep(to);
+        self.gauges.keep(to);
+        self.objectives.keep(to);
         self.failed.keep(to);
         self.knocked.keep(to);
     }
@@ -252,12 +276,16 @@ impl Engine {
             errors: Keep::wake(from)?,
             probes: Keep::wake(from)?,
             pulses: Keep::wake(from)?,
+            gauges: Keep::wake(from)?,
+            objectives: Keep::wake(from)?,
             failed: Keep::wake(from)?,
             knocked: Keep::wake(from)?,
             rules,
         };
         engine.budget.set(engine.rules.sensitivity);
         engine.recent.set_limits(&engine.rules);
+        engine.gauges.set_limits(&engine.rules);
+        engine.objectives.set(&engine.rules);
         Some(engine)
     }
 
@@ -294,8 +322,12 @@ fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -
         Subject::Unwell { .. } | Subject::Silent(_) => false,
         Subject::Spike(op) => errors::is_over(recent, op),
         Subject::SpikeEverywhere => errors::is_over_everywhere(recent),
+        Subject::Series(reading) => silent_ms > reading.holds_ms(rules),
+        Subject::Spending(spending) => silent_ms > spending.short_ms(),
         Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,
-        Subject::Friction { .. } | Subject::Retries(_) | Subject::NewError { .. } => silent_ms > rules.slow_window_ms,
+        Subject::Friction { .. } | Subject::Retries(_) | Subject::NewError { .. } | Subject::Forecast(_) => {
+            silent_ms > rules.slow_window_ms
+        }
         Subject::Address { .. }
         | Subject::Account { .. }
         | Subject::LockedOut(_)

@@ -60,12 +60,21 @@ pub(crate) struct Usual {
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(crate) title: String,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
+    /// Width of a point, in milliseconds.
+    pub(crate) step_ms: i64,
     pub(crate) points: Vec<Point>,
     pub(crate) spark: Vec<Option<f64>>,
     pub(crate) limit: Option<f64>,
-    /// Between which values nine in ten points usually lie, with the middle.
-    pub(crate) band: Option<(f64, f64, f64)>,
+    /// What is usual, where a band is known.
+    pub(crate) baseline: Option<Baseline>,
+}
+
+impl Chart {
+    /// Of buckets of ten seconds, without limit or band.
+    pub(crate) fn of_tens(title: String, unit: &str, points: Vec<Point>, spark: Vec<Option<f64>>) -> Self {
+        Self { title, unit: unit.to_owned(), step_ms: STEP_MS, points, spark, limit: None, baseline: None }
+    }
 }
 
 /// What a rule has to tell.
@@ -245,7 +254,7 @@ impl Case<'_> {
         let minute = (MINUTE_MS / STEP_MS) as usize;
         let spark = (0..counts.len()).step_by(minute).map(|first| value(first, minute));
         let points = points.skip_while(|point| point.value.is_none()).collect();
-        Chart { title: title.to_owned(), unit: "count", points, spark: spark.collect(), limit: None, band: None }
+        Chart::of_tens(title.to_owned(), "count", points, spark.collect())
     }
 
     /// Whole lines among `marks`, and before them the first ones of the problem.
@@ -353,11 +362,11 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
     }
     let series = story.chart.as_ref().map(|chart| EvidenceSeries {
         title: Text::from(chart.title.clone()),
-        unit: chart.unit.into(),
-        step_ms: STEP_MS,
+        unit: chart.unit.clone().into(),
+        step_ms: chart.step_ms,
         points: chart.points.clone(),
         limit: chart.limit,
-        baseline: band(chart, story.usual.as_ref()),
+        baseline: chart.baseline.or_else(|| counted(chart, story.usual.as_ref())),
         onset: Some(onset),
     });
     Evidence {
@@ -423,17 +432,14 @@ fn masked(name: &str) -> String {
     if name.is_empty() { "something".to_owned() } else { name.replace(|letter: char| letter.is_ascii_digit(), "#") }
 }
 
-/// What is usual for the points of a chart. Of counts it follows from what was counted before the onset: nine in ten
+/// What is usual for the points of a chart of counts, where nobody said so: it follows from what was counted before the onset: nine in ten
 /// of them lie within 1.645 standard deviations of a Poisson variable.
-fn band(chart: &Chart, usual: Option<&Usual>) -> Option<Baseline> {
-    let counted = || {
-        let usual = usual.filter(|usual| chart.unit == "count" && usual.figure.measure == Measure::Count)?;
-        let lines = &usual.figure.lines;
-        let steps = lines.to.since(lines.from) as f64 / STEP_MS as f64;
-        let mid = (steps >= 1.0).then(|| usual.figure.value / steps)?;
-        Some(((mid - 1.645 * mid.sqrt()).max(0.0), mid, mid + 1.645 * mid.sqrt()))
-    };
-    chart.band.or_else(counted).map(|(low, mid, high)| Baseline { low, mid, high })
+fn counted(chart: &Chart, usual: Option<&Usual>) -> Option<Baseline> {
+    let usual = usual.filter(|usual| chart.unit == "count" && usual.figure.measure == Measure::Count)?;
+    let lines = &usual.figure.lines;
+    let steps = lines.to.since(lines.from) as f64 / STEP_MS as f64;
+    let mid = (steps >= 1.0).then(|| usual.figure.value / steps)?;
+    Some(Baseline { low: (mid - 1.645 * mid.sqrt()).max(0.0), mid, high: mid + 1.645 * mid.sqrt() })
 }
 
 fn brief(evidence: &Evidence, spark: Vec<Option<f64>>) -> Brief {

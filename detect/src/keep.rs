@@ -66,7 +66,7 @@ macro_rules! keep_numbers {
         })+
     };
 }
-keep_numbers!(u8, u16, u32, u64, i64, f32, f64);
+keep_numbers!(u8, u16, u32, i32, u64, i64, f32, f64);
 
 impl Keep for usize {
     fn keep(&self, to: &mut Vec<u8>) {
@@ -179,7 +179,7 @@ impl<T: Keep> Keep for VecDeque<T> {
     }
 }
 
-impl<T: Keep + Copy + Default, const N: usize> Keep for [T; N] {
+impl<T: Keep, const N: usize> Keep for [T; N] {
     fn keep(&self, to: &mut Vec<u8>) {
         for value in self {
             value.keep(to);
@@ -187,11 +187,8 @@ impl<T: Keep + Copy + Default, const N: usize> Keep for [T; N] {
     }
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {
-        let mut values = [T::default(); N];
-        for value in &mut values {
-            *value = T::wake(from)?;
-        }
-        Some(values)
+        let values: Option<Vec<T>> = (0..N).map(|_| T::wake(from)).collect();
+        values?.try_into().ok()
     }
 }
 
@@ -203,6 +200,18 @@ impl<A: Keep, B: Keep> Keep for (A, B) {
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {
         Some((A::wake(from)?, B::wake(from)?))
+    }
+}
+
+impl<A: Keep, B: Keep, C: Keep> Keep for (A, B, C) {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+        self.1.keep(to);
+        self.2.keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        Some((A::wake(from)?, B::wake(from)?, C::wake(from)?))
     }
 }
 

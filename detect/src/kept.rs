@@ -106,6 +106,9 @@ fn shrunk(event: &LogEvent<'_>) -> LogEvent<'static> {
         retry_count: event.retry_count,
         component: maybe(&event.component),
         health: event.health,
+        metric: maybe(&event.metric),
+        value: event.value,
+        unit: maybe(&event.unit),
         login: event.login,
         trace_id: maybe(&event.trace_id),
         ..LogEvent::default()

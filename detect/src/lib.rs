@@ -46,5 +46,5 @@ pub use engine::Engine;
 pub use finding::{Finding, Phase};
 pub use lesson::Lesson;
 pub use measure::recompute;
-pub use rules::{Known, Limit, Pattern, Rules, Setting};
+pub use rules::{GaugeLimit, Known, Limit, Objective, Pattern, Rules, Setting};
 pub use template::{TemplateId, TemplateRow, Templates};

@@ -179,6 +179,7 @@ impl Mark {
             user: self.user,
             addr: self.addr,
             retries: self.retries,
+            value: f64::NAN,
         }
     }
 

@@ -16,6 +16,15 @@ pub(crate) struct Facts {
     pub(crate) user: u64,
     pub(crate) addr: u64,
     pub(crate) retries: u32,
+    /// Of a sample of a series. Not a number: the line has none.
+    pub(crate) value: f64,
+}
+
+impl Facts {
+    /// A sample of a series.
+    pub(crate) fn sample(at: i64, value: f64) -> Self {
+        Self { at, duration: f64::NAN, failed: false, user: key::NONE, addr: key::NONE, retries: 0, value }
+    }
 }
 
 /// A measure over lines that are added in their order.
@@ -24,7 +33,8 @@ pub(crate) struct Tally {
     measure: Measure,
     lines: u64,
     failures: u64,
-    durations: Vec<f64>,
+    /// Durations, or values of samples.
+    numbers: Vec<f64>,
     distinct: FxHashSet<u64>,
     retries: u32,
     last: i64,
@@ -33,7 +43,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(measure: Measure) -> Self {
         let distinct = FxHashSet::default();
-        Self { measure, lines: 0, failures: 0, durations: Vec::new(), distinct, retries: 0, last: 0 }
+        Self { measure, lines: 0, failures: 0, numbers: Vec::new(), distinct, retries: 0, last: 0 }
     }
 
     pub(crate) fn add(&mut self, facts: &Facts) {
@@ -43,8 +53,9 @@ impl Tally {
         self.last = facts.at;
         match self.measure {
             Measure::MeanDuration | Measure::MaxDuration | Measure::MedianDuration if facts.duration.is_finite() => {
-                self.durations.push(facts.duration);
+                self.numbers.push(facts.duration);
             }
+            Measure::LastValue | Measure::MeanValue if facts.value.is_finite() => self.numbers.push(facts.value),
             Measure::DistinctUsers if facts.user != key::NONE => _ = self.distinct.insert(facts.user),
             Measure::DistinctAddresses if facts.addr != key::NONE => _ = self.distinct.insert(facts.addr),
             _ => {}
@@ -61,12 +72,15 @@ impl Tally {
             Measure::DistinctUsers | Measure::DistinctAddresses => Some(self.distinct.len() as f64),
             Measure::MaxRetries => some.then_some(f64::from(self.retries)),
             Measure::SecondsSinceLast => some.then(|| (to - self.last) as f64 / 1000.0),
-            Measure::MeanDuration | Measure::MedianDuration if self.durations.is_empty() => None,
-            Measure::MeanDuration => Some(self.durations.iter().sum::<f64>() / self.durations.len() as f64),
-            Measure::MaxDuration => self.durations.into_iter().reduce(f64::max),
+            Measure::LastValue => self.numbers.last().copied(),
+            Measure::MeanDuration | Measure::MedianDuration | Measure::MeanValue if self.numbers.is_empty() => None,
+            Measure::MeanDuration | Measure::MeanValue => {
+                Some(self.numbers.iter().sum::<f64>() / self.numbers.len() as f64)
+            }
+            Measure::MaxDuration => self.numbers.into_iter().reduce(f64::max),
             Measure::MedianDuration => {
-                let middle = (self.durations.len() - 1) / 2;
-                Some(*self.durations.select_nth_unstable_by(middle, f64::total_cmp).1)
+                let middle = (self.numbers.len() - 1) / 2;
+                Some(*self.numbers.select_nth_unstable_by(middle, f64::total_cmp).1)
             }
             Measure::Unknown => None,
         }
@@ -98,6 +112,7 @@ fn facts(event: &LogEvent<'_>) -> Facts {
         user: event.user_id.as_ref().map_or(key::NONE, |user| key::of(user.raw())),
         addr: event.remote_addr.as_ref().map_or(key::NONE, |addr| key::of(addr.raw())),
         retries: event.retry_count.unwrap_or(0),
+        value: event.value.unwrap_or(f64::NAN),
     }
 }
 
@@ -109,7 +124,8 @@ mod tests {
         let mut tally = Tally::new(measure);
         for (at, &duration) in durations.iter().enumerate() {
             let failed = at % 2 == 1;
-            tally.add(&Facts { at: at as i64 * 1000, duration, failed, user: 1, addr: at as u64, retries: at as u32 });
+            let (retries, value) = (at as u32, duration / 10.0);
+            tally.add(&Facts { at: at as i64 * 1000, duration, failed, user: 1, addr: at as u64, retries, value });
         }
         tally.value(10_000)
     }
@@ -128,6 +144,8 @@ mod tests {
             (Measure::DistinctAddresses, 4.0),
             (Measure::MaxRetries, 4.0),
             (Measure::SecondsSinceLast, 6.0),
+            (Measure::LastValue, 4.0),
+            (Measure::MeanValue, 2.5),
         ] {
             assert_eq!(value(measure, &durations), Some(wanted), "{measure:?}");
         }
@@ -137,6 +155,7 @@ mod tests {
     fn nothing_measured_is_nothing_and_not_zero() {
         assert_eq!(value(Measure::MedianDuration, &[f64::NAN]), None);
         assert_eq!(value(Measure::FailurePercent, &[]), None);
+        assert_eq!(value(Measure::LastValue, &[f64::NAN]), None);
         assert_eq!(value(Measure::Count, &[]), Some(0.0));
     }
 }

@@ -237,7 +237,7 @@ impl Recent {
         {
             floor = floor.max(self.ops.get(op.key()).map_or(self.now + 1, |cell| cell.born + 1));
         }
-        if scope.words.is_some() {
+        if scope.words.is_some() || scope.metric.is_some() {
             floor = floor.max(self.kept.floor());
         }
         if scope.user.is_some() { floor.max(self.users_floor) } else { floor }
@@ -271,11 +271,14 @@ impl Recent {
     }
 
     fn says(&self, mark: &Mark, scope: &Scope) -> bool {
-        let Some(words) = &scope.words else { return true };
-        let words = words.to_ascii_lowercase();
-        self.kept
-            .get(mark.line)
-            .is_some_and(|(_, event)| crate::mark::says(event.message.raw().as_bytes(), words.as_bytes()))
+        if scope.words.is_none() && scope.metric.is_none() {
+            return true;
+        }
+        let Some((_, event)) = self.kept.get(mark.line) else { return false };
+        let says =
+            |words: &Box<str>| crate::mark::says(event.message.raw().as_bytes(), words.to_ascii_lowercase().as_bytes());
+        let samples = |metric: &Box<str>| event.metric.as_ref().map(Untrusted::raw) == Some(metric);
+        scope.words.as_ref().is_none_or(says) && scope.metric.as_ref().is_none_or(samples)
     }
 
     /// A number over lines, exact; None where no line says anything.

@@ -10,18 +10,42 @@ use crate::evidence::{Case, Story};
 use crate::finding::Phase;
 use crate::incident::{Incident, Subject};
 use crate::recent::Recent;
+use crate::series::ramp::Side;
 
 pub(crate) mod data;
 pub(crate) mod errors;
+pub(crate) mod forecast;
 pub(crate) mod friction;
 pub(crate) mod health;
 mod known;
+pub(crate) mod metrics;
 pub(crate) mod new_error;
 pub(crate) mod performance;
 pub(crate) mod probe;
 pub(crate) mod security;
 mod setting;
 pub(crate) mod silence;
+pub(crate) mod slo;
+
+/// Where a gauge ends: full, or empty.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GaugeLimit {
+    /// The value that it should not reach.
+    pub limit: f64,
+    /// From which side it comes.
+    pub side: Side,
+}
+
+/// How much of a service's calls, or of one operation's, shall succeed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    /// Whose calls.
+    pub service: String,
+    /// Of one operation; None: of all.
+    pub operation: Option<String>,
+    /// Calls of a hundred that shall succeed, such as 99.9.
+    pub percent: f64,
+}
 
 pub use known::{Known, Limit};
 pub use setting::{Pattern, Setting};
@@ -43,6 +67,10 @@ pub struct Rules {
     pub limits_ms: BTreeMap<String, f64>,
     /// The same for every operation not named above.
     pub default_limit_ms: f64,
+    /// Where gauges end, by the name of the metric. Others end where their name and unit say.
+    pub gauge_limits: BTreeMap<String, GaugeLimit>,
+    /// What shall succeed; nothing is told of how fast budgets are spent that nobody set.
+    pub objectives: Vec<Objective>,
     /// Span that most rules look at.
     pub window_ms: i64,
     /// Span where calls are too rare for `window_ms`.
@@ -99,6 +127,8 @@ pub struct Rules {
     pub operations: usize,
     /// Users, addresses, accounts and owners watched at once, each.
     pub people: usize,
+    /// Series of samples watched at once.
+    pub series: usize,
     /// Problems that may be open in the engine at once.
     pub incidents: usize,
 }
@@ -120,6 +150,8 @@ impl Default for Rules {
             fixed_limits_ms: BTreeMap::new(),
             settings: Vec::new(),
             default_limit_ms: 1000.0,
+            gauge_limits: BTreeMap::new(),
+            objectives: Vec::new(),
             window_ms: 60_000,
             slow_window_ms: 300_000,
             security_window_ms: 600_000,
@@ -148,6 +180,7 @@ impl Default for Rules {
             kept_lines: 4096,
             operations: 512,
             people: 20_000,
+            series: 128,
             incidents: 500,
         }
     }
@@ -158,14 +191,15 @@ impl Rules {
     pub const VERSION: u32 = 2;
 
     /// How much is remembered at most: a state that was kept with other bounds cannot be taken up.
-    pub(crate) fn bounds(&self) -> [u64; 5] {
-        [self.remembered_lines, self.kept_lines, self.operations, self.people, self.incidents].map(|most| most as u64)
+    pub(crate) fn bounds(&self) -> [u64; 6] {
+        [self.remembered_lines, self.kept_lines, self.operations, self.people, self.series, self.incidents]
+            .map(|most| most as u64)
     }
 
     /// The same, but for how much is remembered: that stays as in `other`.
     pub(crate) fn bounded_as(self, other: &Self) -> Self {
-        let Self { remembered_lines, kept_lines, operations, people, incidents, .. } = *other;
-        Self { remembered_lines, kept_lines, operations, people, incidents, ..self }
+        let Self { remembered_lines, kept_lines, operations, people, series, incidents, .. } = *other;
+        Self { remembered_lines, kept_lines, operations, people, series, incidents, ..self }
     }
 
     /// The limit of the fixed rules, while they are on. None: they have none, or are off. That of durations is
@@ -218,6 +252,7 @@ pub(crate) fn rule_named(name: &str) -> Option<&'static str> {
         .chain(security::RULES)
         .chain(data::RULES)
         .chain([health::RULE, silence::RULE, new_error::RULE, probe::RULE])
+        .chain([metrics::RULE, forecast::RULE, slo::RULE])
         .find(|rule| *rule == name)
 }
 
@@ -256,6 +291,9 @@ pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
         Subject::Unwell { service, component, down } => health::tell(case, service, component, *down, phase),
         Subject::Silent(source) => silence::tell(case, source, phase),
         Subject::NewError { op, error } => new_error::tell(case, op, error),
+        Subject::Series(reading) => metrics::tell(case, reading),
+        Subject::Forecast(outlook) => forecast::tell(case, outlook),
+        Subject::Spending(spending) => slo::tell(case, spending),
     }
 }
 

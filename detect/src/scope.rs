@@ -16,6 +16,11 @@ pub(crate) struct OpName {
 }
 
 impl OpName {
+    /// Service and operation, for settings.
+    pub(crate) fn place(&self) -> (&str, Option<&str>) {
+        (&self.service, self.operation.as_deref())
+    }
+
     /// The key that marks carry.
     pub(crate) fn key(&self) -> u64 {
         let operation = self.operation.as_deref().map_or(key::NONE, key::of);
@@ -66,6 +71,8 @@ pub(crate) struct Scope {
     pub(crate) retries: u32,
     /// Whose message holds these plain words.
     pub(crate) words: Option<Box<str>>,
+    /// Samples of this metric.
+    pub(crate) metric: Option<Box<str>>,
 }
 
 impl Scope {
@@ -126,6 +133,7 @@ impl Scope {
         terms.extend(self.lack.terms().map(|term| format!("!{term}")));
         terms.extend(self.over_ms.map(|limit| format!("duration>{limit}")));
         terms.extend((self.retries > 0).then(|| format!("retries>={}", self.retries)));
+        terms.extend(self.metric.iter().map(|metric| term("metric", metric)));
         terms.extend(self.words.iter().map(|words| format!("\"{words}\"")));
         terms.join(" ")
     }
@@ -153,7 +161,7 @@ impl Scope {
     }
 }
 
-/// A scope, ready to be asked of marks. Words are not in it: marks have no text.
+/// A scope, ready to be asked of marks. Words and metrics are not in it: marks have no text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filter {
     pub(crate) op: Option<u64>,

@@ -16,53 +16,48 @@ pub mod ramp;
 mod season;
 mod shape;
 mod tail;
+mod view;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use stella_protocol::Timestamp;
 
+use crate::keep::{Keep, Reader, keep_fields};
 use channels::Channels;
 use door::Door;
-use tail::Tail;
 
 /// Rows before anything is told of a series: its unit and its step are learned from them.
 const FIRST_ROWS: usize = 64;
 /// Rows of a block whose maximum counts as one witness.
-const BLOCK_ROWS: u32 = 32;
+pub(crate) const BLOCK_ROWS: u32 = 32;
+/// Rows besides those of a day before anything is told: twice the longest window.
+const PROVED_ROWS: u32 = 128;
 /// An alert holds for so long after its last odd row, in milliseconds: a day, in which whoever is on
-/// call has seen it. What is less odd than it says nothing new.
+/// call has seen it; and not less than twice the longest window, which sees one event for so many rows.
 const HOLD_MS: i64 = 86_400_000;
-
+const HOLD_ROWS: i64 = 128;
 /// What is rarer than what holds is told again when it is rarer by such a step, in powers of ten.
 const HOLD_LEVEL: f64 = 0.5;
 
 /// A way in which a row can be odd.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
-    /// Above, below what was expected; above, below the row before.
+    /// Above what was expected.
     PointHigh,
     /// Below what was expected.
     PointLow,
-    /// Jumped up from the row before.
-    JumpUp,
-    /// Jumped down from the row before.
-    JumpDown,
     /// The mean of eight rows is above what was expected.
     ShortHigh,
     /// The mean of eight rows is below it.
     ShortLow,
-    /// The mean of eight rows is above that of the eight before.
-    ShortUp,
-    /// The mean of eight rows is below that of the eight before.
-    ShortDown,
     /// The mean of sixty-four rows is above what was expected.
     LongHigh,
     /// The mean of sixty-four rows is below it.
     LongLow,
-    /// The mean of sixty-four rows is above that of the sixty-four before.
-    LongUp,
-    /// The mean of sixty-four rows is below that of the sixty-four before.
-    LongDown,
+    /// Jumped up from the row before.
+    JumpUp,
+    /// Jumped down from the row before.
+    JumpDown,
     /// Rows move more than usual.
     Restless,
     /// Rows move less than usual.
@@ -77,19 +72,15 @@ pub enum Channel {
 
 impl Channel {
     /// Every channel, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 13] = [
         Self::PointHigh,
         Self::PointLow,
-        Self::JumpUp,
-        Self::JumpDown,
         Self::ShortHigh,
         Self::ShortLow,
-        Self::ShortUp,
-        Self::ShortDown,
         Self::LongHigh,
         Self::LongLow,
-        Self::LongUp,
-        Self::LongDown,
+        Self::JumpUp,
+        Self::JumpDown,
         Self::Restless,
         Self::Still,
         Self::Repeats,
@@ -115,31 +106,34 @@ pub struct Verdict {
 }
 
 /// A series, as far as it was seen.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
     first: Vec<(i64, f64)>,
     known: Option<Known>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 struct Known {
     door: Door,
     channels: Channels,
-    tails: Vec<Tail>,
-    block_rows: u32,
     /// Rows that are still only learned from.
     quiet_rows: u32,
     hold: Hold,
 }
 
 /// The oddest row of an alert that lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Hold {
     surprise: f64,
     until: i64,
 }
 
 impl Series {
+    /// Milliseconds between rows, once that is known.
+    pub fn step_ms(&self) -> Option<i64> {
+        self.known.as_ref().map(|known| known.channels.step_ms())
+    }
+
     /// Takes a row in and says how odd it is. None: nothing can be told yet, or the value is no number.
     pub fn observe(&mut self, at: Timestamp, value: f64) -> Option<Verdict> {
         if !value.is_finite() {
@@ -168,9 +162,7 @@ impl Known {
         Self {
             door: Door::of(first.iter().map(|(_, value)| *value)),
             channels: Channels::new(step_ms, first.first().map_or(0, |(at, _)| *at)),
-            tails: vec![Tail::default(); Channel::ALL.len()],
-            block_rows: 0,
-            quiet_rows: season::rows_of_a_day(step_ms) + channels::PROVED_ROWS,
+            quiet_rows: season::rows_of_a_day(step_ms) + PROVED_ROWS,
             hold: Hold::default(),
         }
     }
@@ -179,23 +171,18 @@ impl Known {
         let steps = self.door.pass(value);
         let looked = self.channels.take(at, steps);
         let mut rarest = (1.0, Channel::PointHigh);
-        for ((tail, strength), channel) in self.tails.iter_mut().zip(looked.strengths).zip(Channel::ALL) {
-            let rarity = tail.take(strength);
+        for (rarity, channel) in looked.rarities.into_iter().zip(Channel::ALL) {
             if rarity < rarest.0 {
                 rarest = (rarity, channel);
             }
-        }
-        self.block_rows += 1;
-        if self.block_rows == BLOCK_ROWS {
-            self.block_rows = 0;
-            self.tails.iter_mut().for_each(Tail::close_block);
         }
         // The rarest of so many: Bonferroni's bound. Before a day was seen and proved as a guess, its
         // first evening would be odd.
         let told = self.quiet_rows == 0;
         self.quiet_rows = self.quiet_rows.saturating_sub(1);
         let rarity = if told { (rarest.0 * Channel::ALL.len() as f64).min(1.0) } else { 1.0 };
-        let surprise = self.hold.pass(at, -rarity.log10());
+        let until = at + HOLD_MS.max(HOLD_ROWS.saturating_mul(self.channels.step_ms()));
+        let surprise = self.hold.pass((at, until), -rarity.log10());
         Verdict {
             score: rounded(surprise / (1.0 + surprise)),
             rarity,
@@ -208,18 +195,32 @@ impl Known {
 
 impl Hold {
     /// The surprise, or 0 while a greater one holds. What is half as surprising keeps it holding.
-    fn pass(&mut self, at: i64, surprise: f64) -> f64 {
+    fn pass(&mut self, (at, until): (i64, i64), surprise: f64) -> f64 {
         let holds = at < self.until;
         if holds && (surprise / HOLD_LEVEL).floor() <= (self.surprise / HOLD_LEVEL).floor() {
             if (surprise / HOLD_LEVEL).floor() >= (self.surprise / HOLD_LEVEL).floor() {
-                self.until = at + HOLD_MS;
+                self.until = until;
             }
             return 0.0;
         }
-        *self = Self { surprise, until: at + HOLD_MS };
+        *self = Self { surprise, until };
         surprise
     }
 }
+
+impl Keep for Channel {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self as u8).keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        Self::ALL.get(usize::from(u8::wake(from)?)).copied()
+    }
+}
+
+keep_fields!(Series { first, known });
+keep_fields!(Known { door, channels, quiet_rows, hold });
+keep_fields!(Hold { surprise, until });
 
 /// Six digits: what is beyond them is arithmetic and not evidence.
 fn rounded(score: f64) -> f64 {
@@ -267,7 +268,9 @@ mod tests {
             let at = Timestamp::from_millis(row as i64 * 300_000);
             assert_eq!(whole.observe(at, value), kept.observe(at, value), "row {row}");
             if row % 450 == 40 {
-                kept = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+                let mut bytes = Vec::new();
+                kept.keep(&mut bytes);
+                kept = Series::wake(&mut Reader(&bytes)).unwrap();
             }
         }
         assert_eq!(whole, kept);

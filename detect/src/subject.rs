@@ -5,8 +5,11 @@ use stella_protocol::AlertType;
 use crate::keep::{Keep, Reader};
 use crate::rules::Known;
 use crate::rules::data::Sign;
+use crate::rules::forecast::Outlook;
+use crate::rules::metrics::Reading;
 use crate::rules::new_error::ErrorName;
 use crate::rules::silence::Source;
+use crate::rules::slo::Spending;
 use crate::scope::OpName;
 
 /// What a problem is about.
@@ -30,6 +33,9 @@ pub(crate) enum Subject {
     Silent(Source),
     NewError { op: OpName, error: ErrorName },
     Probe { op: OpName, addr: Box<str> },
+    Series(Box<Reading>),
+    Forecast(Box<Outlook>),
+    Spending(Box<Spending>),
 }
 
 impl Subject {
@@ -59,6 +65,9 @@ impl Subject {
             Self::Unwell { .. } => Known::Health,
             Self::Silent(_) => Known::Silence,
             Self::NewError { .. } => Known::NewError,
+            Self::Series(_) => Known::Metric,
+            Self::Forecast(_) => Known::Forecast,
+            Self::Spending(_) => Known::Slo,
         }
     }
 
@@ -78,9 +87,12 @@ impl Subject {
             | Self::Nothing { op, .. }
             | Self::WrongForm { op, .. }
             | Self::NewError { op, .. }
-            | Self::Probe { op, .. } => (&op.service, op.operation.as_deref()),
+            | Self::Probe { op, .. } => op.place(),
             Self::Unwell { service, .. } => (service, None),
             Self::Silent(source) => (source.speaker.name(), None),
+            Self::Series(reading) => reading.name.op.place(),
+            Self::Forecast(outlook) => outlook.op().place(),
+            Self::Spending(spending) => spending.place(),
         }
     }
 
@@ -103,6 +115,9 @@ impl Subject {
             Self::Silent(_) => 13,
             Self::NewError { .. } => 14,
             Self::Probe { .. } => 15,
+            Self::Series(_) => 16,
+            Self::Forecast(_) => 17,
+            Self::Spending(_) => 18,
             Self::Nothing { .. } => 20,
             Self::WrongForm { .. } => 21,
         }
@@ -151,6 +166,9 @@ impl Keep for Subject {
                 op.keep(to);
                 error.keep(to);
             }
+            Self::Series(reading) => reading.keep(to),
+            Self::Forecast(outlook) => outlook.keep(to),
+            Self::Spending(spending) => spending.keep(to),
         }
     }
 
@@ -179,6 +197,9 @@ impl Keep for Subject {
             15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
             20 => Self::Nothing { op: Keep::wake(from)?, field: Keep::wake(from)? },
             21 => Self::WrongForm { op: Keep::wake(from)?, field: Keep::wake(from)?, value: Keep::wake(from)? },
+            16 => Self::Series(Keep::wake(from)?),
+            17 => Self::Forecast(Keep::wake(from)?),
+            18 => Self::Spending(Keep::wake(from)?),
             _ => return None,
         })
     }

@@ -14,6 +14,8 @@ mod life;
 mod rules;
 #[path = "engine/security.rs"]
 mod security;
+#[path = "engine/series.rs"]
+mod series;
 #[path = "engine/settings.rs"]
 mod settings;
 #[path = "engine/stream.rs"]

@@ -47,6 +47,10 @@ pub enum Measure {
     MaxRetries,
     /// Seconds from the last line of the link to the link's end.
     SecondsSinceLast,
+    /// `value` of the last line that has one.
+    LastValue,
+    /// Mean of `value` over the lines that have one.
+    MeanValue,
     /// A measure this reader does not know.
     #[serde(other)]
     Unknown,

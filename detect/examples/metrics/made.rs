@@ -6,17 +6,25 @@ use std::f64::consts::TAU;
 
 use crate::dice::Dice;
 
-/// Rows of a series: two weeks of five minutes.
-pub const ROWS: usize = 4032;
-/// Rows of a day.
-pub const DAY: usize = 288;
-/// Rows of a labelled window, around the onset of what it labels.
-const WINDOW: usize = 200;
+/// Rows of a series, and of a day in it: most are two weeks of five minutes, some are short, hourly or long.
+const SIZES: [(usize, usize); 8] =
+    [(4032, 288), (4032, 288), (1600, 24), (4032, 288), (2200, 144), (9000, 48), (4032, 288), (15_900, 288)];
+/// Part of the rows (one in so many) that the labelled windows of a series take together, each around the
+/// onset of what it labels: the rule of the Numenta Anomaly Benchmark.
+const WINDOWS_PART: usize = 10;
 
 /// A series with the rows in which its anomalies are.
 pub struct Made {
     pub values: Vec<f64>,
     pub windows: Vec<(usize, usize)>,
+    day: usize,
+}
+
+impl Made {
+    /// Milliseconds between rows.
+    pub fn step_ms(&self) -> i64 {
+        86_400_000 / self.day as i64
+    }
 }
 
 /// Lives of metrics.
@@ -42,24 +50,26 @@ pub const WRONGS: [&str; 12] =
 /// The life `life` with `times` of `wrong` in it.
 pub fn make(life: &str, wrong: &str, times: usize, seed: u64) -> Made {
     let mut dice = Dice::new(seed);
-    let mut values = live(life, &mut dice);
-    let scale =
-        spread(&values, if matches!(life, "day_wave" | "work_week" | "counts" | "plateau_day") { DAY } else { 1 });
+    let (rows, day) = SIZES[dice.below(SIZES.len())];
+    let mut values = live(life, rows, day, &mut dice);
+    let daily = matches!(life, "day_wave" | "work_week" | "counts" | "plateau_day");
+    let scale = spread(&values, if daily { day } else { 1 });
     let mut windows = Vec::new();
     if wrong != "nothing" {
         for nth in 0..times {
             // After the third of a series that detectors learn from, and far enough apart.
-            let part = (ROWS - ROWS / 4 - 300) / times;
-            let at = ROWS / 4 + nth * part + dice.below(part.saturating_sub(WINDOW).max(1));
-            disturb(wrong, &mut values, at, scale, &mut dice);
-            let first = at - WINDOW / 4;
-            windows.push((first, first + WINDOW - 1));
+            let window = rows / WINDOWS_PART / times;
+            let part = (rows - rows / 4 - 300) / times;
+            let at = rows / 4 + nth * part + dice.below(part.saturating_sub(window).max(1));
+            disturb(wrong, &mut values, at, (scale, day), &mut dice);
+            let first = at - window / 2;
+            windows.push((first, first + window - 1));
         }
     }
     if life == "counts" {
         values.iter_mut().for_each(|value| *value = value.max(0.0).round());
     }
-    Made { values, windows }
+    Made { values, windows, day }
 }
 
 /// How far rows usually are from the row a season before: the scale of what is unusual.
@@ -70,29 +80,29 @@ fn spread(values: &[f64], season: usize) -> f64 {
     if most > 0.0 { most } else { steps[steps.len() - 1].max(1.0) }
 }
 
-fn day_part(row: usize) -> f64 {
-    (row % DAY) as f64 / DAY as f64
+fn day_part(row: usize, day: usize) -> f64 {
+    (row % day) as f64 / day as f64
 }
 
-fn wave(row: usize) -> f64 {
-    let phase = TAU * day_part(row);
+fn wave(row: usize, day: usize) -> f64 {
+    let phase = TAU * day_part(row, day);
     -(phase.cos()) + 0.3 * (2.0 * phase + 1.0).sin()
 }
 
-fn live(life: &str, dice: &mut Dice) -> Vec<f64> {
+fn live(life: &str, rows: usize, day: usize, dice: &mut Dice) -> Vec<f64> {
     let (level, height) = (dice.between(20.0, 200.0), dice.between(5.0, 60.0));
     let mut state = 0.0_f64;
     let mut until = 0;
-    (0..ROWS)
+    (0..rows)
         .map(|row| match life {
-            "day_wave" => level + height * wave(row) + dice.normal() * height * 0.1,
+            "day_wave" => level + height * wave(row, day) + dice.normal() * height * 0.1,
             "work_week" => {
-                let busy = if (row / DAY) % 7 >= 5 { 0.35 } else { 1.0 };
+                let busy = if (row / day) % 7 >= 5 { 0.35 } else { 1.0 };
                 state = 0.9 * state + 0.1 * dice.normal();
-                level + height * busy * (1.2 + wave(row)) * (1.0 + 0.3 * state) + dice.normal() * height * 0.04
+                level + height * busy * (1.2 + wave(row, day)) * (1.0 + 0.3 * state) + dice.normal() * height * 0.04
             }
             "counts" => {
-                let mean = (3.0 + 2.0 * wave(row)).max(0.2) * height / 4.0;
+                let mean = (3.0 + 2.0 * wave(row, day)).max(0.2) * height / 4.0;
                 let burst = if dice.chance(0.01) { dice.between(1.0, 3.0) * mean } else { 0.0 };
                 mean + dice.normal() * mean.sqrt() * 1.5 + burst
             }
@@ -122,11 +132,11 @@ fn live(life: &str, dice: &mut Dice) -> Vec<f64> {
                 level + state + dice.normal() * height * 0.03
             }
             "daily_job" => {
-                let job = if (24..30).contains(&(row % DAY)) { height } else { 0.0 };
+                let job = if (day / 12..day / 12 + day.div_ceil(48)).contains(&(row % day)) { height } else { 0.0 };
                 level + job + dice.normal() * height * 0.05
             }
             "plateau_day" => {
-                let on = if (108..216).contains(&(row % DAY)) { height } else { 0.0 };
+                let on = if (day * 3 / 8..day * 3 / 4).contains(&(row % day)) { height } else { 0.0 };
                 level + on + dice.between(-1.0, 1.0) * height * 0.1
             }
             "utilisation" => {
@@ -139,7 +149,7 @@ fn live(life: &str, dice: &mut Dice) -> Vec<f64> {
         .collect()
 }
 
-fn disturb(wrong: &str, values: &mut [f64], at: usize, scale: f64, dice: &mut Dice) {
+fn disturb(wrong: &str, values: &mut [f64], at: usize, (scale, day): (f64, usize), dice: &mut Dice) {
     let strength = dice.between(3.0, 8.0) * scale;
     let sign = if dice.chance(0.5) { 1.0 } else { -1.0 };
     let long = 40 + dice.below(120);
@@ -153,11 +163,11 @@ fn disturb(wrong: &str, values: &mut [f64], at: usize, scale: f64, dice: &mut Di
         "still" => (at..at + long).for_each(|row| values[row] = mean + (values[row] - mean) * 0.05),
         "flat" => (at..at + long).for_each(|row| values[row] = values[at]),
         "missed_day" => {
-            let low = values[at - DAY..at].iter().copied().fold(f64::MAX, f64::min);
-            (at..at + DAY / 2).for_each(|row| values[row] = low + (values[row] - low) * 0.2);
+            let low = values[at - day..at].iter().copied().fold(f64::MAX, f64::min);
+            (at..at + day / 2).for_each(|row| values[row] = low + (values[row] - low) * 0.2);
         }
         "drift" => {
-            let end = (at + 2 * DAY).min(values.len());
+            let end = (at + 2 * day).min(values.len());
             (at..end).for_each(|row| values[row] += sign * strength * ((row - at) as f64 / 100.0).min(1.0));
         }
         "faster" => {

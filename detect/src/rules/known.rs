@@ -4,7 +4,7 @@
 
 use stella_protocol::AlertType;
 
-use super::{data, errors, friction, health, new_error, performance, probe, security, silence};
+use super::{data, errors, forecast, friction, health, metrics, new_error, performance, probe, security, silence, slo};
 
 /// A rule of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,11 +45,17 @@ pub enum Known {
     Health,
     /// A source that stopped speaking.
     Silence,
+    /// A series that leaves its past.
+    Metric,
+    /// A gauge on its way to its limit.
+    Forecast,
+    /// An error budget that is spent too fast.
+    Slo,
 }
 
 impl Known {
     /// How many there are.
-    pub(crate) const COUNT: usize = 18;
+    pub(crate) const COUNT: usize = 21;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Slow,
@@ -70,6 +76,9 @@ impl Known {
         Self::WrongForm,
         Self::Health,
         Self::Silence,
+        Self::Metric,
+        Self::Forecast,
+        Self::Slo,
     ];
 
     /// What alerts of it, and settings for it, call it.
@@ -93,6 +102,9 @@ impl Known {
             Self::WrongForm => data::RULES[3],
             Self::Health => health::RULE,
             Self::Silence => silence::RULE,
+            Self::Metric => metrics::RULE,
+            Self::Forecast => forecast::RULE,
+            Self::Slo => slo::RULE,
         }
     }
 
@@ -105,7 +117,8 @@ impl Known {
     pub fn kind(self) -> AlertType {
         match self {
             Self::Slow | Self::SlowEverywhere => AlertType::PerformanceDegradation,
-            Self::Errors | Self::ErrorsEverywhere => AlertType::ErrorSpike,
+            // A budget is spent by errors; the wire has no kind of its own for it.
+            Self::Errors | Self::ErrorsEverywhere | Self::Slo => AlertType::ErrorSpike,
             Self::NewError => AlertType::NewError,
             Self::Friction | Self::Retries => AlertType::UserFriction,
             Self::LoginAddress | Self::LoginAccount | Self::LoginEverywhere | Self::LockedOut | Self::Probe => {
@@ -114,6 +127,8 @@ impl Known {
             Self::Data | Self::Vanished | Self::Nothing | Self::WrongForm => AlertType::DataInconsistency,
             Self::Health => AlertType::Health,
             Self::Silence => AlertType::Silence,
+            Self::Metric => AlertType::MetricAnomaly,
+            Self::Forecast => AlertType::Forecast,
         }
     }
 
@@ -138,6 +153,9 @@ impl Known {
             Self::WrongForm => "an id is written in another form than the others",
             Self::Health => "a component says that it is not well",
             Self::Silence => "a source stopped speaking",
+            Self::Metric => "a series leaves its past",
+            Self::Forecast => "a gauge is on its way to its limit",
+            Self::Slo => "an error budget is spent too fast",
         }
     }
 

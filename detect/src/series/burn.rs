@@ -7,11 +7,12 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
 use stella_protocol::Timestamp;
 
+use crate::keep::{Keep, Reader, keep_fields};
+
 /// Width of a bucket: the shortest window, in milliseconds.
-const BUCKET_MS: i64 = 300_000;
+pub(crate) const BUCKET_MS: i64 = 300_000;
 const HOUR_MS: i64 = 3_600_000;
 /// Buckets of the longest window, three days.
 const BUCKETS: i64 = 72 * HOUR_MS / BUCKET_MS;
@@ -19,8 +20,7 @@ const BUCKETS: i64 = 72 * HOUR_MS / BUCKET_MS;
 const FEWEST: u64 = 5;
 
 /// How fast it is spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pace {
     /// A tenth of a month's budget in three days.
     Slow,
@@ -45,8 +45,7 @@ impl Pace {
 }
 
 /// A budget that is spent too fast.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Burning {
     /// How fast.
     pub pace: Pace,
@@ -56,7 +55,7 @@ pub struct Burning {
     pub short: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Bucket {
     index: i64,
     failed: u64,
@@ -64,7 +63,7 @@ struct Bucket {
 }
 
 /// What succeeded and what failed in the last three days, against a target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     /// Share that may fail.
     allowed: f64,
@@ -95,19 +94,47 @@ impl Budget {
         }
     }
 
+    /// Another target from now on.
+    pub fn set(&mut self, target: f64) {
+        if let Some(other) = Self::new(target) {
+            self.allowed = other.allowed;
+        }
+    }
+
+    /// Share that may fail.
+    pub fn allowed(&self) -> f64 {
+        self.allowed
+    }
+
+    /// Where a window up to `now` begins, in milliseconds: in whole buckets, and not before anything was counted.
+    pub fn begins(&self, now: Timestamp, window_ms: i64) -> i64 {
+        let first = (now.millis().div_euclid(BUCKET_MS) - window_ms / BUCKET_MS) * BUCKET_MS;
+        self.since.map_or(first, |since| first.max(since))
+    }
+
+    /// Failures and all events in such a window.
+    pub fn counted(&self, now: Timestamp, window_ms: i64) -> (u64, u64) {
+        let first = self.begins(now, window_ms).div_euclid(BUCKET_MS);
+        let inside = self.buckets.iter().rev().take_while(|bucket| bucket.index >= first);
+        inside.fold((0, 0), |(failed, all), one| (failed + one.failed, all + one.all))
+    }
+
+    /// Start, failures and all events of the last `most` buckets, oldest first.
+    pub fn last(&self, most: usize) -> impl Iterator<Item = (i64, u64, u64)> {
+        let skipped = self.buckets.len().saturating_sub(most);
+        self.buckets.iter().skip(skipped).map(|one| (one.index * BUCKET_MS, one.failed, one.all))
+    }
+
     /// Failures, and times the rate that just spends the budget, in whole buckets up to `now`; None:
     /// nothing happened.
-    fn rate(&self, now: i64, window_ms: i64) -> Option<(u64, f64)> {
-        let first = now.div_euclid(BUCKET_MS) - window_ms / BUCKET_MS;
-        let inside = self.buckets.iter().rev().take_while(|bucket| bucket.index >= first);
-        let (failed, all) = inside.fold((0, 0), |(failed, all), one| (failed + one.failed, all + one.all));
+    fn rate(&self, now: Timestamp, window_ms: i64) -> Option<(u64, f64)> {
+        let (failed, all) = self.counted(now, window_ms);
         (all > 0).then(|| (failed, failed as f64 / all as f64 / self.allowed))
     }
 
     /// The fastest pace that is too fast, if one is.
     pub fn burning(&self, now: Timestamp) -> Option<Burning> {
-        let now = now.millis();
-        let watched = now - self.since?;
+        let watched = now.millis() - self.since?;
         Pace::ALL.into_iter().find_map(|pace| {
             let (times, long_ms, short_ms) = pace.terms();
             let ((failed, long), (_, short)) = (self.rate(now, long_ms)?, self.rate(now, short_ms)?);
@@ -116,6 +143,20 @@ impl Budget {
         })
     }
 }
+
+impl Keep for Pace {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self as u8).keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        let number = u8::wake(from)?;
+        Self::ALL.into_iter().find(|pace| *pace as u8 == number)
+    }
+}
+
+keep_fields!(Bucket { index, failed, all });
+keep_fields!(Budget { allowed, buckets, since });
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

@@ -5,7 +5,7 @@
 //! `values * a + b` (a above 0) passes as the very same numbers and everything after it decides the
 //! same. Rounding here, once, is what makes that exact and not merely close.
 
-use serde::{Deserialize, Serialize};
+use crate::keep::keep_fields;
 
 /// Steps in a unit: fine enough for a noise of a thousandth of the unit, coarse enough that the last
 /// bits of a float (which an offset disturbs) do not reach a step.
@@ -17,7 +17,7 @@ const CUT: f64 = 0.381_966_011_250_105;
 const FURTHEST: f64 = (1_u64 << 46) as f64;
 
 /// Values in, whole steps out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Door {
     middle: f64,
     /// None until two values differed.
@@ -61,6 +61,8 @@ fn lower_median(values: &mut [f64]) -> Option<f64> {
     let middle = values.len().checked_sub(1)? / 2;
     Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
+
+keep_fields!(Door { middle, unit });
 
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "whole steps are exact")]

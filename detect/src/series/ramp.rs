@@ -9,8 +9,9 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
 use stella_protocol::Timestamp;
+
+use crate::keep::{Keep, Reader, keep_fields};
 
 /// Width of a point, in milliseconds: two in a minute, so that ten minutes are enough points.
 const POINT_MS: i64 = 30_000;
@@ -25,8 +26,7 @@ const HOUR_MS: i64 = 3_600_000;
 const HOURS: usize = 168;
 
 /// From which side the limit is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The value rises to it.
     Above,
@@ -35,8 +35,7 @@ pub enum Side {
 }
 
 /// What is foreseen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Foreseen {
     /// How sure it is that the limit is reached within half an hour: above 0.9.
     pub probability: f64,
@@ -52,7 +51,7 @@ pub struct Foreseen {
 }
 
 /// The last minutes of a gauge with a limit, and what it reached before.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ramp {
     limit: f64,
     side: Side,
@@ -67,6 +66,16 @@ impl Ramp {
     /// A gauge that should not reach `limit`.
     pub fn new(limit: f64, side: Side) -> Self {
         Self { limit, side, points: VecDeque::new(), open: (i64::MIN, 0.0, 0), hours: VecDeque::new() }
+    }
+
+    /// Its limit, and from which side that is reached.
+    pub fn limit(&self) -> (f64, Side) {
+        (self.limit, self.side)
+    }
+
+    /// True while the last half minute was at the limit.
+    pub fn has_run_out(&self) -> bool {
+        self.points.back().is_some_and(|(_, height)| *height >= self.turned(self.limit))
     }
 
     fn turned(&self, value: f64) -> f64 {
@@ -210,6 +219,18 @@ fn normal(x: f64) -> f64 {
     let upper = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt() * polynomial;
     if x > 0.0 { 1.0 - upper } else { upper }
 }
+
+impl Keep for Side {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self == Self::Below).keep(to);
+    }
+
+    fn wake(from: &mut Reader<'_>) -> Option<Self> {
+        bool::wake(from).map(|below| if below { Self::Below } else { Self::Above })
+    }
+}
+
+keep_fields!(Ramp { limit, side, points, open, hours });
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

@@ -3,7 +3,7 @@
 //! Days and weeks are the only seasons that are assumed, because people make them; other rhythms are
 //! for `shape`. Time of day is that of UTC: a change of the clocks moves the season by an hour.
 
-use serde::{Deserialize, Serialize};
+use crate::keep::keep_fields;
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
@@ -17,7 +17,7 @@ const MOST_PARTS: i64 = 288;
 const NOTHING: f32 = f32::MIN;
 
 /// Means by part of the day, of the last fourteen days.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Season {
     part_ms: i64,
     means: Vec<f32>,
@@ -103,6 +103,8 @@ impl Season {
         }
     }
 }
+
+keep_fields!(Season { part_ms, means, today, part, sum, count });
 
 #[cfg(test)]
 mod tests {

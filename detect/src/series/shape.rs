@@ -4,7 +4,7 @@
 //! Kept as one running sum a lag, in whole numbers: a row costs one addition for each lag and nothing
 //! drifts. Rhythms that are neither a day nor a week are known here.
 
-use serde::{Deserialize, Serialize};
+use crate::keep::keep_fields;
 
 /// Rows of a window.
 pub(super) const WINDOW: usize = 32;
@@ -16,7 +16,7 @@ const ROWS: usize = LAGS + WINDOW;
 const FURTHEST: f64 = (1_u32 << 27) as f64;
 
 /// The last rows, and how far the last window is from those before it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Shape {
     /// The last rows, up to twice as many as are needed, so that they lie in one piece.
     rows: Vec<i32>,
@@ -54,6 +54,8 @@ fn square(row: i32, before: i32) -> i64 {
     let distance = i64::from(row) - i64::from(before);
     distance * distance
 }
+
+keep_fields!(Shape { rows, sums });
 
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "sums of whole numbers are exact")]

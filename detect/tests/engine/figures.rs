@@ -39,6 +39,9 @@ pub fn event(nth: usize, raw: &Raw) -> LogEvent<'static> {
         remote_addr: (user < 7 && extra % 6 != 5).then(|| format!("192.0.2.{}", user % 3).into()),
         retry_count: (extra % 4 == 1).then_some(u32::from(extra) % 6),
         component: (extra % 7 == 2).then(|| "embedder".into()),
+        metric: (extra % 5 == 4).then(|| if user < 5 { "pool" } else { "disk.used" }.into()),
+        value: (extra % 5 == 4 && user != 0).then_some(f64::from(duration) * 0.3),
+        unit: (extra % 5 == 4).then(|| "%".into()),
         ..LogEvent::default()
     };
     event.health =
@@ -113,6 +116,11 @@ fn by_hand(figure: &Figure, lines: &[(LineId, LogEvent<'static>)]) -> f64 {
         }
         Measure::MaxRetries => hit.iter().filter_map(|event| event.retry_count).max().map_or(0.0, f64::from),
         Measure::SecondsSinceLast => link.to.since(hit.last().unwrap().engine_time) as f64 / 1000.0,
+        Measure::LastValue => hit.iter().rev().find_map(|event| event.value).unwrap(),
+        Measure::MeanValue => {
+            let values: Vec<f64> = hit.iter().filter_map(|event| event.value).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        }
         Measure::Unknown => f64::NAN,
     }
 }
@@ -122,7 +130,8 @@ fn numbers(text: &str) -> Vec<f64> {
     text.split_whitespace().filter_map(|word| word.trim_matches([',', ':', '.']).parse().ok()).collect()
 }
 
-fn check(finding: &Finding, lines: &[(LineId, LogEvent<'static>)]) {
+/// Every figure again, and no number in a reason that is not one of its figures.
+pub fn check(finding: &Finding, lines: &[(LineId, LogEvent<'static>)]) {
     for figure in figures(finding) {
         let wanted = by_hand(figure, lines);
         assert!(figure.value.to_bits() == wanted.to_bits(), "{}: {figure:?} wanted {wanted}", finding.fingerprint);

@@ -1,5 +1,6 @@
 //! What a spike has to tell.
 
+use stella_protocol::series::Baseline;
 use stella_protocol::{Figure, Measure, Severity};
 
 use super::{CARD, EVERYWHERE, USUAL_LINES, commonest, labels, window};
@@ -92,13 +93,15 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
         usual,
         threshold: Some(case.rules.spike_percent),
         reasons,
-        chart: cell.map(|cell| Chart {
-            title: format!("{word} failing lines"),
-            unit: "%",
-            points: cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent),
-            spark: cell.history.spark(case.now(), Drawn::FailedPercent),
-            limit: Some(case.rules.spike_percent),
-            band: Some(cell.faults.band_percent(calls_a_step(cell, case.now()))),
+        chart: cell.map(|cell| {
+            let points = cell.history.points(case.now(), CHART_STEPS, Drawn::FailedPercent);
+            let spark = cell.history.spark(case.now(), Drawn::FailedPercent);
+            let (low, mid, high) = cell.faults.band_percent(calls_a_step(cell, case.now()));
+            Chart {
+                limit: Some(case.rules.spike_percent),
+                baseline: Some(Baseline { low, mid, high }),
+                ..Chart::of_tens(format!("{word} failing lines"), "%", points, spark)
+            }
         }),
     }
 }

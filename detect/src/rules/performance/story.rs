@@ -1,5 +1,6 @@
 //! What a slowdown has to tell.
 
+use stella_protocol::series::Baseline;
 use stella_protocol::{Figure, Reason, Severity};
 
 use super::{CARD, EVERYWHERE, MEASURED, USUAL_CALLS, usual_ms, window};
@@ -137,14 +138,12 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
 
 fn chart(case: &Case<'_>, op: &OpName, limit_ms: f64) -> Option<Chart> {
     let history = &case.recent.ops.get(op.key())?.history;
-    Some(Chart {
-        title: format!("{} duration", op.word()),
-        unit: "ms",
-        points: history.points(case.now(), CHART_STEPS, Drawn::Duration),
-        spark: history.spark(case.now(), Drawn::Duration),
-        limit: Some(limit_ms),
-        band: case.recent.ops.get(op.key())?.speed.band_ms(),
-    })
+    let points = history.points(case.now(), CHART_STEPS, Drawn::Duration);
+    let spark = history.spark(case.now(), Drawn::Duration);
+    let band = case.recent.ops.get(op.key())?.speed.band_ms();
+    let baseline = band.map(|(low, mid, high)| Baseline { low, mid, high });
+    let title = format!("{} duration", op.word());
+    Some(Chart { limit: Some(limit_ms), baseline, ..Chart::of_tens(title, "ms", points, spark) })
 }
 
 /// Whether calls fail besides being slow.
