@@ -150,7 +150,7 @@ fn sources(expected: &str, text: &str) -> (BTreeMap<IpAddr, bool>, bool) {
 /// The addresses that alerts name as attackers.
 fn told(log: &Path) -> anyhow::Result<BTreeSet<IpAddr>> {
     let source = Source::Files { paths: vec![log.to_owned()], until: None };
-    let report = backtest::run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut |_| {})?;
+    let report = backtest::run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut ())?;
     let alerts = report.alerts.iter().filter(|alert| alert.kind == AlertType::SecurityAnomaly);
     let addrs = alerts.filter_map(|alert| alert.labels.get("addr")?.raw().parse::<IpAddr>().ok());
     Ok(addrs.map(|addr| addr.to_canonical()).collect())
