@@ -200,6 +200,8 @@ impl Engine {
         let rules = rules.bounded_as(&self.rules);
         self.budget.set(rules.sensitivity);
         self.recent.set_limits(&rules);
+        self.gauges.set_limits(&rules);
+        self.objectives.set(&rules);
         self.desk.retune(&rules);
         self.rules = rules;
     }

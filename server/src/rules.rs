@@ -16,6 +16,7 @@ mod kept;
 pub mod preview;
 mod read;
 mod score;
+mod target;
 #[cfg(test)]
 mod tests;
 pub mod watch;

@@ -11,6 +11,7 @@ use stella_protocol::{AlertType, Code, Rule, RuleChange, Text, Timestamp};
 
 use super::kept::{Changed, Kept, KeptRule};
 use super::read::{RuleFile, SENSITIVITY, within};
+use super::target::Targets;
 use super::written::Written;
 use crate::toml_source::{Problem, shown, suggestion};
 use crate::words::wire_len;
@@ -226,7 +227,8 @@ impl RuleBook {
         let usual = Rules::default();
         let settings = self.rules.iter().filter_map(|entry| entry.now().setting()).collect();
         let sensitivity = self.file.sensitivity.unwrap_or(usual.sensitivity);
-        Rules { sensitivity, fixed: self.file.fixed_rules, settings, ..usual }
+        let Targets { objectives, gauge_limits } = self.file.targets.clone();
+        Rules { sensitivity, fixed: self.file.fixed_rules, settings, objectives, gauge_limits, ..usual }
     }
 
     /// What holds for a rule that does not say it: as the last one before it that is about everything of the same.

@@ -3,6 +3,7 @@
 use stella_detect::Limit;
 use stella_protocol::Text;
 
+use super::target::{self, Targets};
 use super::written::{What, Written};
 use crate::toml_source::{Placed, Problem, Section, Source, shown};
 
@@ -24,6 +25,8 @@ pub struct RuleFile {
     pub sensitivity: Option<f64>,
     /// The fixed rules of the first form are on, too.
     pub fixed_rules: bool,
+    /// What shall succeed, and where gauges end.
+    pub targets: Targets,
     /// In their order.
     pub rules: Vec<Written>,
 }
@@ -39,6 +42,7 @@ pub fn read(file: &str, text: &str) -> Result<RuleFile, Vec<Problem>> {
         if let Some(detection) = root.has("detection").then(|| root.section("detection")).flatten() {
             read.sensitivity = sensitivity(&detection);
             read.fixed_rules = detection.flag("fixed_rules").unwrap_or(false);
+            read.targets = target::read(&detection);
             detection.finish();
         }
         for (number, section) in root.sections("rule").into_iter().enumerate() {
