@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use stella_protocol::Role;
 use stella_server::admin::{self, AdminAnswer, AdminRequest};
-use stella_server::{Clock, Config, Redaction};
+use stella_server::{Config, Redaction};
 use tokio_util::sync::CancellationToken;
 
 /// Tells the program that it is the server, and which.
