@@ -167,22 +167,22 @@ impl Side {
         let Self { pace, book } = self;
         if pace.second() != Some(event.engine_time.seconds()) {
             pace.lead_to(event.engine_time, is_at_present(event), &mut |at, _| book.pass(at));
-            book.take(pace.engine.drain(), event.engine_time);
+            book.take(&pace.engine.drain(), event.engine_time);
         }
         pace.engine.observe(id, event);
     }
 
-    fn end(mut self, bare: Report) -> Report {
+    fn end(mut self, bare: &Report) -> Report {
         let said = self.pace.engine.drain();
         let seen = self.pace.second().map(|second| Timestamp::from_millis(second * 1000));
-        self.book.take(said, seen.unwrap_or_default());
+        self.book.take(&said, seen.unwrap_or_default());
         let mut to = seen;
         if seen.is_some() {
             let (said, at) = self.pace.end(false, i64::MAX);
-            self.book.take(said, at);
+            self.book.take(&said, at);
             to = Some(at);
         }
-        Report { to, alerts: self.book.end(), ..bare }
+        Report { to, alerts: self.book.end(), ..*bare }
     }
 }
 
@@ -239,7 +239,7 @@ impl<'l> Backtest<'l> {
     fn end(self) -> Vec<Report> {
         let (lines, untimed, from) = (self.lines, self.untimed, self.from);
         let bare = Report { lines, untimed, from, ..Report::default() };
-        self.sides.into_iter().map(|side| side.end(bare.clone())).collect()
+        self.sides.into_iter().map(|side| side.end(&bare)).collect()
     }
 }
 

@@ -59,9 +59,9 @@ pub(super) struct Book {
 
 impl Book {
     /// Takes findings in, told at `now`.
-    pub(super) fn take(&mut self, findings: Vec<Finding>, now: Timestamp) {
+    pub(super) fn take(&mut self, findings: &[Finding], now: Timestamp) {
         let now = Moment { server: now, engine: now };
-        for finding in &findings {
+        for finding in findings {
             self.found(finding, now);
         }
     }

@@ -68,7 +68,7 @@ pub struct Label {
 /// All incidents, and when each touched a line.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Labels {
-    labels: Vec<Label>,
+    all: Vec<Label>,
     touched: Vec<Vec<Timestamp>>,
     /// By their begin, the last first: those that have not begun.
     ahead: Vec<usize>,
@@ -114,19 +114,19 @@ impl Labels {
     fn of(labels: Vec<Label>) -> Self {
         let mut ahead: Vec<usize> = (0..labels.len()).collect();
         ahead.sort_by_key(|at| std::cmp::Reverse(labels[*at].from));
-        Self { touched: vec![Vec::new(); labels.len()], labels, ahead, now: Vec::new() }
+        Self { touched: vec![Vec::new(); labels.len()], all: labels, ahead, now: Vec::new() }
     }
 
     /// Notes which incidents a line belongs to.
     pub fn see(&mut self, event: &LogEvent<'_>) {
         let at = event.engine_time;
-        while let Some(next) = self.ahead.pop_if(|next| self.labels[*next].from <= at) {
+        while let Some(next) = self.ahead.pop_if(|next| self.all[*next].from <= at) {
             self.now.push(next);
         }
-        self.now.retain(|label| self.labels[*label].to >= at);
+        self.now.retain(|label| self.all[*label].to >= at);
         for label in &self.now {
             let touched = &mut self.touched[*label];
-            if touched.len() < MOST_LINES && self.labels[*label].touches(event) {
+            if touched.len() < MOST_LINES && self.all[*label].touches(event) {
                 touched.push(at);
             }
         }

@@ -45,7 +45,7 @@ fn what_fails_is_found_and_the_same_bytes_come_twice() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.log");
     fs::write(&path, failing("api", 0..900)).unwrap();
-    let report = files(&[path.clone()]).unwrap();
+    let report = files(std::slice::from_ref(&path)).unwrap();
     assert_eq!((report.lines, report.from), (900, Some(at(0))));
     assert!(kinds(&report).contains(&("error_spike", "api")), "{:?}", kinds(&report));
     assert!(report.alerts.iter().all(|found| found.detected_at >= at(600)), "{:?}", report.alerts);
@@ -98,7 +98,7 @@ fn kept_lines_are_read_with_the_times_they_were_given_and_are_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.log");
     fs::write(&path, failing("api", 0..900)).unwrap();
-    let of_file = files(&[path.clone()]).unwrap();
+    let of_file = files(std::slice::from_ref(&path)).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let events: Vec<LogEvent<'_>> = text
         .lines()

@@ -57,7 +57,7 @@ fn scored(report: &Report, score: &Score) -> Vec<Text> {
             .map(|missed| format!("missed  {} ({})", missed.label.raw(), plural(missed.lines as u64, "line"))),
     );
     for (word, tally) in &score.kinds {
-        let lines = tally.median_lines.map(|lines| format!("{} lines", lines));
+        let lines = tally.median_lines.map(|lines| format!("{lines} lines"));
         let seconds = tally.median_seconds.map(|seconds| format!("{seconds:.0} s"));
         let late = [lines, seconds].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let late = if late.is_empty() { late } else { format!(", after {late} (median)") };

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 
 use stella_detect::{Known, Limit};
 use stella_protocol::rule::RuleOrigin;

@@ -71,13 +71,13 @@ pub struct Score {
 impl Labels {
     /// What alerts are worth against these labels, which have seen the same lines.
     pub fn score(&self, report: &Report) -> Score {
-        let mut found = vec![None; self.labels.len()];
+        let mut found = vec![None; self.all.len()];
         let mut score = Score { alerts: report.alerts.len(), ..Score::default() };
         let mut order: Vec<usize> = (0..report.alerts.len()).collect();
         order.sort_by_key(|at| report.alerts[*at].detected_at);
         for at in order {
             let alert = &report.alerts[at];
-            match belongs(alert, &self.labels, &found) {
+            match belongs(alert, &self.all, &found) {
                 Some((label, Fit::Right)) if found[label].is_none() => found[label] = Some(alert.detected_at),
                 Some((_, Fit::Right)) => score.repeated += 1,
                 Some(_) => score.beside += 1,
@@ -95,7 +95,7 @@ impl Labels {
 
     fn settle(&self, score: &mut Score, found: &[Option<Timestamp>]) {
         let mut delays: BTreeMap<&str, (Vec<u64>, Vec<f64>)> = BTreeMap::new();
-        for (nth, label) in self.labels.iter().enumerate().filter(|(_, label)| !label.follows) {
+        for (nth, label) in self.all.iter().enumerate().filter(|(_, label)| !label.follows) {
             let (touched, tally) = (&self.touched[nth], score.kinds.entry(label.word.clone()).or_default());
             (score.labels, tally.labels) = (score.labels + 1, tally.labels + 1);
             let Some(at) = found[nth] else {

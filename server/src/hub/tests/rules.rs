@@ -43,6 +43,7 @@ async fn a_change_is_told_audited_and_survives_while_the_file_says_otherwise() {
     let other = house.hub.change_rule(&admin(), "k1", "errors", 1, off).await.unwrap_err();
     assert_eq!(other.code, Code::KeyReused);
 
+    drop(feed);
     let house = house.reopened();
     house.hub.load_rules(file("[[rule]]\ntype = \"slow\"\nenabled = true\n")).unwrap();
     let slow = rule(&house, "slow");
