@@ -260,15 +260,10 @@ fn open_ground(folder: Folder, config: &Config) -> Result<Ground, StartError> {
     let rules = hub.rules().engine().clone();
     let series = Arc::new(Mutex::new(file.load(&rules)?));
     let readiness = Readiness::default();
-    let (pipeline, engine_thread) = Pipeline::start(pipeline::Rooms {
-        lines: lines.clone(),
-        series: series.clone(),
-        file,
-        state: StateFile::in_folder(folder.path()),
-        hub: hub.clone(),
-        clock: config.clock.clone(),
-        rules,
-    })?;
+    let (state, clock) = (StateFile::in_folder(folder.path()), config.clock.clone());
+    let rooms = pipeline::Rooms { lines, series, file, state, hub, clock, rules };
+    let (lines, series, hub) = (rooms.lines.clone(), rooms.series.clone(), rooms.hub.clone());
+    let (pipeline, engine_thread) = Pipeline::start(rooms)?;
     let threads = Threads { engine: engine_thread, hub: hub_thread };
     Ok(Ground { folder, store, lines, series, hub, pipeline, redactor, readiness, threads })
 }

@@ -83,18 +83,24 @@ fn together(a: &Alert, b: &Alert) -> bool {
 }
 
 /// True when `greater` is why there is `lesser`, as far as the two say.
-pub(crate) fn explains(greater: &Alert, lesser: &Alert) -> bool {
+fn explains(greater: &Alert, lesser: &Alert) -> bool {
     let same_service = !greater.service.is_empty() && greater.service == lesser.service;
     let covers = if is_outage(greater) { same_service } else { is_everywhere(greater) };
     covers && greater.id != lesser.id && reach(lesser) == 0 && follows(lesser) && together(greater, lesser)
 }
 
 /// True when both began within two minutes of the same deploy of their service.
-pub(crate) fn share_deploy(a: &Alert, b: &Alert, deploys: &[Deploy]) -> bool {
+fn share_deploy(a: &Alert, b: &Alert, deploys: &[Deploy]) -> bool {
     let could = |alert: &Alert| reach(alert) == 0 && (follows(alert) || alert.kind == AlertType::DataInconsistency);
     let behind = |alert: &Alert, deploy: &Deploy| (0..=TOGETHER_MS).contains(&alert.first_seen.since(deploy.at));
     let of_both = |deploy: &&Deploy| deploy.service == a.service && behind(a, deploy) && behind(b, deploy);
     a.id != b.id && could(a) && could(b) && a.service == b.service && deploys.iter().any(|deploy| of_both(&deploy))
+}
+
+/// True when `greater` is to be the parent of `lesser`: it explains that, or was the first behind the deploy of both.
+pub(crate) fn leads(greater: &Alert, lesser: &Alert, deploys: &[Deploy]) -> bool {
+    let is_earlier = (greater.first_seen, &greater.id) < (lesser.first_seen, &lesser.id);
+    explains(greater, lesser) || is_earlier && share_deploy(greater, lesser, deploys)
 }
 
 /// The parent of a new alert among the open ones: what explains most, then what began first. None: it stands by itself.
@@ -103,9 +109,9 @@ pub(crate) fn parent_of<'a>(
     open: impl Iterator<Item = &'a Alert>,
     deploys: &[Deploy],
 ) -> Option<&'a AlertId> {
-    let fits = |other: &&Alert| explains(other, alert) || share_deploy(other, alert, deploys);
     let place = |other: &&Alert| (std::cmp::Reverse(reach(other)), other.first_seen, other.id.clone());
-    open.filter(|other| other.status.is_open()).filter(fits).min_by_key(place).map(|other| &other.id)
+    let fits = |other: &&Alert| other.status.is_open() && leads(other, alert, deploys);
+    open.filter(fits).min_by_key(place).map(|other| &other.id)
 }
 
 #[cfg(test)]
@@ -163,6 +169,7 @@ mod tests {
         let (early, other) = (of(3, SLOW, "api", "find", 500), of(4, SLOW, "web", "load", 2000));
         let open = [second.clone(), other, early, first.clone()];
         assert_eq!(parent_of(&second, open.iter(), &[deploy.clone()]), Some(&first.id));
+        assert_eq!(parent_of(&first, open.iter(), &[deploy.clone()]), None);
         assert_eq!(parent_of(&second, open.iter(), &[]), None);
         let closed = [Alert { status: stella_protocol::Status::Resolved, ..first }];
         assert_eq!(parent_of(&second, closed.iter(), &[deploy]), None);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stella_protocol::{Alert, AlertId, Deploy};
 
 use super::{Author, Change, Draft, Origin};
-use crate::alerts::group::{TOGETHER_MS, explains, parent_of};
+use crate::alerts::group::{TOGETHER_MS, leads, parent_of};
 use crate::alerts::{AlertState, Event, Moment, step};
 use crate::store::StoreError;
 
@@ -39,15 +39,16 @@ impl Draft<'_> {
         let open = self.open(change);
         for id in new {
             let Some(alert) = change.left(&id).map(|state| state.alert.clone()) else { continue };
+            let deploys = self.deploys_before(change, &alert);
             if alert.parent_id.is_none() {
-                let deploys = self.deploys_before(change, &alert);
                 let parent = parent_of(&alert, open.iter().map(|state| &state.alert), &deploys).cloned();
                 if let Some(parent) = parent {
                     self.join(change, &id, &parent, now)?;
                     continue;
                 }
             }
-            let alone = |state: &&Arc<AlertState>| state.alert.parent_id.is_none() && explains(&alert, &state.alert);
+            let alone =
+                |state: &&Arc<AlertState>| state.alert.parent_id.is_none() && leads(&alert, &state.alert, &deploys);
             let lesser: Vec<AlertId> = open.iter().filter(alone).map(|state| state.alert.id.clone()).collect();
             for child in lesser {
                 self.join(change, &child, &id, now)?;
