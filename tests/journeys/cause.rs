@@ -267,7 +267,9 @@ fn an_alert_of_the_past_that_is_not_known_any_more_gives_its_id() {
     while !scene.screen().lines().any(|line| line.starts_with('>') && line.contains("a-31c0aaa")) {
         scene.keys("j");
     }
-    assert!(scene.screen().contains("fixed by fx-31 roll back r8711"), "{}", scene.screen());
+    let screen = scene.screen();
+    assert!(screen.contains("resolved by op2 after 14m; fixed by fx-31 roll back r8711"), "{screen}");
+    assert!(screen.contains("called false by bo: a drill ") && !screen.contains("fixed by a drill"), "{screen}");
     scene.keys("<Enter>");
     assert!(scene.effects.contains(&Effect::Copy("a-31c0aaa".to_owned())));
 }
@@ -325,7 +327,9 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
         setup.ascii = true;
         let mut scene = Scene::with(setup, size.0, size.1);
         let mut alerts = grouped();
-        alerts.iter_mut().for_each(|alert| alert.title = hostile.to_owned().into());
+        for alert in &mut alerts {
+            alert.title = hostile.to_owned().into();
+        }
         let mut snapshot = scene::snapshot(alerts, scene.now.wall);
         snapshot.deploys = vec![deploy()];
         snapshot.deploys[0].revision = hostile.to_owned().into();
@@ -334,7 +338,9 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
         scene.feed(FeedEvent::Hello(scene::hello(scene.now.wall)));
         scene.keys("l<Enter>");
         let mut bad = full_evidence();
-        bad.correlated.iter_mut().for_each(|other| other.text = hostile.to_owned().into());
+        for other in &mut bad.correlated {
+            other.text = hostile.to_owned().into();
+        }
         bad.similar[0].outcome = hostile.to_owned().into();
         bad.similar[0].fixed_by = Some(hostile.to_owned().into());
         bad.template.as_mut().unwrap().examples = vec![hostile.to_owned().into()];
@@ -347,25 +353,4 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
             assert!(scene.screen().is_ascii(), "{}", scene.screen());
         }
     }
-}
-
-/// For a look at how it is painted.
-#[allow(dead_code, reason = "a look at the pictures")]
-pub fn pictures() -> Vec<(String, Scene)> {
-    let mut all = Vec::new();
-    for theme in ["dark", "mono", "light"] {
-        for size in [(80, 24), (160, 45)] {
-            let mut list = scene(theme, size, grouped());
-            if size.0 >= 120 {
-                explain(&mut list);
-            }
-            list.keys("l");
-            all.push((format!("list_{theme}_{}", size.0), list));
-            let mut one = scene(theme, size, grouped());
-            one.keys("<Enter>");
-            explain(&mut one);
-            all.push((format!("evidence_{theme}_{}", size.0), one));
-        }
-    }
-    all
 }
