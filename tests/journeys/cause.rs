@@ -260,7 +260,7 @@ fn parent_and_siblings_are_named_and_enter_goes_there() {
 }
 
 #[test]
-fn an_alert_of_the_past_that_is_not_known_any_more_gives_its_id() {
+fn an_alert_of_the_past_is_asked_for_and_nothing_is_done_to_it() {
     let mut scene = scene("dark", (160, 45), morning());
     scene.keys("<Enter>");
     explain(&mut scene);
@@ -271,7 +271,46 @@ fn an_alert_of_the_past_that_is_not_known_any_more_gives_its_id() {
     assert!(screen.contains("resolved by op2 after 14m; fixed by fx-31 roll back r8711"), "{screen}");
     assert!(screen.contains("called false by bo: a drill ") && !screen.contains("fixed by a drill"), "{screen}");
     scene.keys("<Enter>");
+    assert!(scene.screen().contains("asking the server for a-31c0aaa"), "{}", scene.screen());
+    scene.answer(|query| match query {
+        Query::Alert(id) => {
+            let mut past = alert(id.as_str(), Severity::High, 28, "api", "what it was then");
+            past.status = stella_protocol::Status::Resolved;
+            Some(Reply::Alert(id.clone(), Ok(Box::new(past))))
+        }
+        _ => None,
+    });
+    explain(&mut scene);
+    let screen = scene.screen();
+    assert!(screen.contains("a-31c0aaa  what it was then") && screen.contains("41 of 44"), "{screen}");
+    scene.keys("a");
+    assert!(scene.sent().is_none() && scene.screen().contains("no alert under the cursor"), "{}", scene.screen());
+    scene.keys("yy");
     assert!(scene.effects.contains(&Effect::Copy("a-31c0aaa".to_owned())));
+    scene.keys("<Esc>");
+    assert_eq!(cursor(&scene), "a-0000001");
+}
+
+#[test]
+fn an_alert_that_cannot_be_had_says_why_and_is_asked_for_once() {
+    let mut scene = scene("dark", (80, 24), morning());
+    scene.keys("<Enter>");
+    explain(&mut scene);
+    while !scene.screen().lines().any(|line| line.starts_with('>') && line.contains("a-31c0aaa")) {
+        scene.keys("j");
+    }
+    scene.keys("<Enter>");
+    scene.answer(|query| match query {
+        Query::Alert(id) => {
+            let refusal = stella_tui::effect::Refusal::Unknown("time-out".into());
+            Some(Reply::Alert(id.clone(), Err(refusal)))
+        }
+        _ => None,
+    });
+    scene.rest(3);
+    assert!(scene.screen().contains("a-31c0aaa cannot be had: time-out"), "{}", scene.screen());
+    let asked = scene.effects.iter().filter(|effect| matches!(effect, Effect::Fetch(_, Query::Alert(_)))).count();
+    assert_eq!(asked, 1);
 }
 
 #[test]

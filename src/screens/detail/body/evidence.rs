@@ -80,7 +80,7 @@ fn changed(view: &View<'_>, correlated: &[Correlated], rows: &mut Vec<Row>) {
         rows.push(Row {
             mark: alert.and_then(|id| group::severity(view, id)),
             tail: Tail::Words(offset),
-            target: alert.map_or(Target::Nothing, |id| group::target(view, id)),
+            target: alert.map_or(Target::Nothing, |id| Target::Alert(id.clone())),
             ..row(Role::Text, clean(&other.text))
         });
     }
@@ -109,7 +109,7 @@ fn similar(view: &View<'_>, similar: &[Similar], rows: &mut Vec<Row>) {
         let fixed = fixed.map(|fixed| format!("; fixed by {fixed}")).unwrap_or_default();
         rows.push(Row {
             tail: Tail::Words(format!("{} {}", view.day(before.at), view.clock(before.at))),
-            target: group::target(view, &before.alert),
+            target: Target::Alert(before.alert.clone()),
             ..row(Role::Text, format!("{}  {outcome}{fixed}", before.alert))
         });
     }
