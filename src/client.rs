@@ -133,6 +133,10 @@ impl Client {
     /// Answers a question.
     pub async fn fetch(&self, query: &Query) -> Reply {
         match query {
+            Query::Alert(alert) => {
+                let answer = self.ask(&format!("alerts/{}", alert.as_str()), &[]).await;
+                Reply::Alert(alert.clone(), answer.map(Box::new))
+            }
             Query::Evidence(alert) => {
                 let path = format!("alerts/{}/evidence", alert.as_str());
                 Reply::Evidence(alert.clone(), self.ask(&path, &[]).await.map(Box::new))

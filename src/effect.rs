@@ -14,8 +14,8 @@ use stella_protocol::rule::{MarkPage, Rule, RuleChange, RulePage, RulePreview};
 use stella_protocol::series::SeriesPage;
 use stella_protocol::snapshot::LogPage;
 use stella_protocol::{
-    ActionId, ActionRequest, ActionResponse, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration, MigrationId,
-    MigrationVerb, PresenceRequest, Problem, Remedy, Text, Timestamp,
+    ActionId, ActionRequest, ActionResponse, Alert, AlertId, Evidence, Fix, FixId, FixVerb, LineId, Migration,
+    MigrationId, MigrationVerb, PresenceRequest, Problem, Remedy, Text, Timestamp,
 };
 
 /// Names a request of this console. A command asked again keeps its id, and with it its
@@ -131,6 +131,8 @@ pub enum Command {
 /// A question to the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Query {
+    /// An alert that the board does not have: one of the past.
+    Alert(AlertId),
     /// Why this alert stands.
     Evidence(AlertId),
     /// Kept lines.
@@ -252,6 +254,8 @@ pub struct SeriesAsk {
 pub enum Reply {
     /// Of `Command`.
     Acted(Result<ActionResponse, Refusal>),
+    /// Of `Query::Alert`.
+    Alert(AlertId, Result<Box<Alert>, Refusal>),
     /// Of `Query::Evidence`.
     Evidence(AlertId, Result<Box<Evidence>, Refusal>),
     /// Of `Query::Logs`.
@@ -320,6 +324,7 @@ impl Query {
     /// The answer to it that brings nothing.
     pub fn refused(self, refusal: Refusal) -> Reply {
         match self {
+            Self::Alert(alert) => Reply::Alert(alert, Err(refusal)),
             Self::Evidence(alert) => Reply::Evidence(alert, Err(refusal)),
             Self::Logs(_) => Reply::Logs(Err(refusal)),
             Self::Series(_) => Reply::Series(Err(refusal)),

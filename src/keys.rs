@@ -349,7 +349,7 @@ pub const TABLE: &[Binding] = &[
         &["Enter"],
         Intent::Open,
         "",
-        "on a reason or figure: the lines it was counted from; on an action: copy it",
+        "on a reason or figure: the lines it was counted from; on an alert: go there; on an action: copy it",
     ),
     row(FIXES, &["Enter", "f"], Intent::Open, "review", "open the review"),
     row(ALERTS, &["f"], Intent::Review, "fix", "open the review of its fix"),

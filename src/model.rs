@@ -439,8 +439,10 @@ impl Model {
 
     /// The alert that the keys mean: the open one, else the one under the cursor.
     pub fn focus(&self) -> Option<&Alert> {
-        let id = if self.ui.detail_open { self.ui.detail.alert() } else { self.ui.alerts.cursor() };
-        self.board.alerts.get(id?)
+        if self.ui.detail_open {
+            return self.ui.detail.shown(&self.board);
+        }
+        self.board.alerts.get(self.ui.alerts.cursor()?)
     }
 
     /// Who we are: as the server says, else as configured.

@@ -12,6 +12,7 @@ impl Model {
             Reply::Copied(Err(why)) => {
                 self.say(now, format!("not copied: {}", stella_widgets::text::sanitise(why.raw())));
             }
+            Reply::Alert(alert, answer) => self.ui.detail.fetched(id, &alert, answer),
             Reply::Evidence(alert, answer) => {
                 if let Some(review) = &mut self.ui.review {
                     review.evidence(&alert, &answer);

@@ -23,8 +23,10 @@ mod markdown;
 
 use stella_protocol::{Alert, AlertId, Evidence, FixId, LogLink, Timestamp};
 
+use super::asked::Asked as Fetched;
 use super::plot::Window as TimeWindow;
 use super::{Context, Go, View};
+use crate::board::Board;
 use crate::effect::{Effect, Query, Refusal, RequestId};
 use crate::keys::{Intent, Motion};
 
@@ -41,6 +43,8 @@ pub struct State {
     /// Why there is no evidence.
     failure: Option<String>,
     asked: Option<Asked>,
+    /// An alert of the past, that the board does not have: nothing is done to it from here.
+    past: Fetched<Box<Alert>>,
     stale: bool,
     line: usize,
     window: TimeWindow,
@@ -87,6 +91,19 @@ impl State {
         self.raw = raw;
     }
 
+    /// The alert as it is painted: as the board has it, else as it was asked for.
+    pub fn shown<'a>(&'a self, board: &'a Board) -> Option<&'a Alert> {
+        let id = self.alert.as_ref()?;
+        board.alerts.get(id).or_else(|| self.past.known().map(Box::as_ref).filter(|past| past.id == *id))
+    }
+
+    /// Takes an alert of the past.
+    pub fn fetched(&mut self, request: RequestId, id: &AlertId, answer: Result<Box<Alert>, Refusal>) {
+        if self.alert.as_ref() == Some(id) {
+            self.past.take(request, answer);
+        }
+    }
+
     /// What is known about why the alert stands.
     pub fn known(&self) -> Option<&Evidence> {
         self.evidence.as_deref()
@@ -94,13 +111,22 @@ impl State {
 
     /// Asks for evidence when there is none, or newer.
     pub fn settle(&mut self, cx: &mut Context<'_>) {
-        let Some(alert) = self.alert.as_ref().and_then(|id| cx.board.alerts.get(id)) else { return };
-        let current = self.evidence.as_ref().is_some_and(|evidence| evidence.version >= alert.brief.evidence_version);
+        let Some(alert) = self.shown(cx.board) else { return self.look_up(cx) };
+        let (id, version) = (alert.id.clone(), alert.brief.evidence_version);
+        let current = self.evidence.as_ref().is_some_and(|evidence| evidence.version >= version);
         let waiting = self.asked.is_some_and(|asked| !asked.answered || cx.now.steady < asked.at + REFRESH_MS);
         self.stale = !current;
         if !current && !waiting {
-            let request = cx.fetch(Query::Evidence(alert.id.clone()));
+            let request = cx.fetch(Query::Evidence(id));
             self.asked = Some(Asked { request, at: cx.now.steady, answered: false });
+        }
+    }
+
+    /// Asks for an alert that the board does not have, once.
+    fn look_up(&mut self, cx: &mut Context<'_>) {
+        let is_open = !self.past.is_waiting() && self.past.failure().is_none() && cx.board.alerts.loaded();
+        if let Some(id) = self.alert.clone().filter(|_| is_open) {
+            self.past.ask(cx, Query::Alert(id));
         }
     }
 
@@ -152,7 +178,7 @@ impl State {
     }
 
     fn open(&mut self, cx: &mut Context<'_>) -> Go {
-        let Some(alert) = self.alert.as_ref().and_then(|id| cx.board.alerts.get(id)) else { return Go::Stay };
+        let Some(alert) = self.shown(cx.board) else { return Go::Stay };
         let rows = body::targets(self, &cx.view(), alert);
         match rows.into_iter().nth(self.line) {
             Some(Target::Lines(link)) => Go::Lines(link, self.alert.clone()),
@@ -167,11 +193,7 @@ impl State {
     }
 
     fn go(&mut self, motion: Motion, cx: &Context<'_>) {
-        let count = self
-            .alert
-            .as_ref()
-            .and_then(|id| cx.board.alerts.get(id))
-            .map_or(0, |alert| body::targets(self, &cx.view(), alert).len());
+        let count = self.shown(cx.board).map_or(0, |alert| body::targets(self, &cx.view(), alert).len());
         let last = count.saturating_sub(1);
         let page = cx.rows.max(1);
         let to = motion.lead(self.line, last, page);

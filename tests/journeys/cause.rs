@@ -260,16 +260,57 @@ fn parent_and_siblings_are_named_and_enter_goes_there() {
 }
 
 #[test]
-fn an_alert_of_the_past_that_is_not_known_any_more_gives_its_id() {
+fn an_alert_of_the_past_is_asked_for_and_nothing_is_done_to_it() {
     let mut scene = scene("dark", (160, 45), morning());
     scene.keys("<Enter>");
     explain(&mut scene);
     while !scene.screen().lines().any(|line| line.starts_with('>') && line.contains("a-31c0aaa")) {
         scene.keys("j");
     }
-    assert!(scene.screen().contains("fixed by fx-31 roll back r8711"), "{}", scene.screen());
+    let screen = scene.screen();
+    assert!(screen.contains("resolved by op2 after 14m; fixed by fx-31 roll back r8711"), "{screen}");
+    assert!(screen.contains("called false by bo: a drill ") && !screen.contains("fixed by a drill"), "{screen}");
     scene.keys("<Enter>");
+    assert!(scene.screen().contains("asking the server for a-31c0aaa"), "{}", scene.screen());
+    scene.answer(|query| match query {
+        Query::Alert(id) => {
+            let mut past = alert(id.as_str(), Severity::High, 28, "api", "what it was then");
+            past.status = stella_protocol::Status::Resolved;
+            Some(Reply::Alert(id.clone(), Ok(Box::new(past))))
+        }
+        _ => None,
+    });
+    explain(&mut scene);
+    let screen = scene.screen();
+    assert!(screen.contains("a-31c0aaa  what it was then") && screen.contains("41 of 44"), "{screen}");
+    scene.keys("a");
+    assert!(scene.sent().is_none() && scene.screen().contains("no alert under the cursor"), "{}", scene.screen());
+    scene.keys("yy");
     assert!(scene.effects.contains(&Effect::Copy("a-31c0aaa".to_owned())));
+    scene.keys("<Esc>");
+    assert_eq!(cursor(&scene), "a-0000001");
+}
+
+#[test]
+fn an_alert_that_cannot_be_had_says_why_and_is_asked_for_once() {
+    let mut scene = scene("dark", (80, 24), morning());
+    scene.keys("<Enter>");
+    explain(&mut scene);
+    while !scene.screen().lines().any(|line| line.starts_with('>') && line.contains("a-31c0aaa")) {
+        scene.keys("j");
+    }
+    scene.keys("<Enter>");
+    scene.answer(|query| match query {
+        Query::Alert(id) => {
+            let refusal = stella_tui::effect::Refusal::Unknown("time-out".into());
+            Some(Reply::Alert(id.clone(), Err(refusal)))
+        }
+        _ => None,
+    });
+    scene.rest(3);
+    assert!(scene.screen().contains("a-31c0aaa cannot be had: time-out"), "{}", scene.screen());
+    let asked = scene.effects.iter().filter(|effect| matches!(effect, Effect::Fetch(_, Query::Alert(_)))).count();
+    assert_eq!(asked, 1);
 }
 
 #[test]
@@ -325,7 +366,9 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
         setup.ascii = true;
         let mut scene = Scene::with(setup, size.0, size.1);
         let mut alerts = grouped();
-        alerts.iter_mut().for_each(|alert| alert.title = hostile.to_owned().into());
+        for alert in &mut alerts {
+            alert.title = hostile.to_owned().into();
+        }
         let mut snapshot = scene::snapshot(alerts, scene.now.wall);
         snapshot.deploys = vec![deploy()];
         snapshot.deploys[0].revision = hostile.to_owned().into();
@@ -334,7 +377,9 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
         scene.feed(FeedEvent::Hello(scene::hello(scene.now.wall)));
         scene.keys("l<Enter>");
         let mut bad = full_evidence();
-        bad.correlated.iter_mut().for_each(|other| other.text = hostile.to_owned().into());
+        for other in &mut bad.correlated {
+            other.text = hostile.to_owned().into();
+        }
         bad.similar[0].outcome = hostile.to_owned().into();
         bad.similar[0].fixed_by = Some(hostile.to_owned().into());
         bad.template.as_mut().unwrap().examples = vec![hostile.to_owned().into()];
@@ -347,25 +392,4 @@ fn hostile_evidence_and_small_terminals_do_no_harm() {
             assert!(scene.screen().is_ascii(), "{}", scene.screen());
         }
     }
-}
-
-/// For a look at how it is painted.
-#[allow(dead_code, reason = "a look at the pictures")]
-pub fn pictures() -> Vec<(String, Scene)> {
-    let mut all = Vec::new();
-    for theme in ["dark", "mono", "light"] {
-        for size in [(80, 24), (160, 45)] {
-            let mut list = scene(theme, size, grouped());
-            if size.0 >= 120 {
-                explain(&mut list);
-            }
-            list.keys("l");
-            all.push((format!("list_{theme}_{}", size.0), list));
-            let mut one = scene(theme, size, grouped());
-            one.keys("<Enter>");
-            explain(&mut one);
-            all.push((format!("evidence_{theme}_{}", size.0), one));
-        }
-    }
-    all
 }

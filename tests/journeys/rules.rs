@@ -408,31 +408,3 @@ fn hostile_rules_and_small_terminals_do_no_harm() {
         }
     }
 }
-
-/// For a look at how it is painted.
-#[allow(dead_code, reason = "a look at the pictures")]
-pub fn pictures() -> Vec<(String, Scene)> {
-    let mut all = Vec::new();
-    for theme in ["dark", "mono", "light"] {
-        for size in SIZES {
-            let walk = |keys: &[&str]| {
-                let mut scene = scene(Role::Admin, theme, size);
-                read(&mut scene, &["line 12: unknown key `sensitvity`"]);
-                for (at, keys) in keys.iter().enumerate() {
-                    scene.keys(keys);
-                    if at == 0 {
-                        told_marks(&mut scene)
-                    } else if at == 1 {
-                        counted(&mut scene)
-                    }
-                }
-                scene
-            };
-            all.push((format!("rules_{theme}_{}", size.0), walk(&[])));
-            all.push((format!("rule_{theme}_{}", size.0), walk(&["<Enter>"])));
-            all.push((format!("preview_{theme}_{}", size.0), walk(&["<Enter>", "<Enter>"])));
-            all.push((format!("marks_{theme}_{}", size.0), walk(&[":marks<Enter>"])));
-        }
-    }
-    all
-}

@@ -370,6 +370,12 @@ pub fn full_evidence() -> Evidence {
             outcome: "ended by itself".into(),
             fixed_by: None,
         },
+        Similar {
+            alert: "a-3333333".parse().unwrap(),
+            at: Timestamp::from_millis(NOON - 50 * 86_400_000),
+            outcome: "called false by bo: a drill".into(),
+            fixed_by: Some("a drill".into()),
+        },
     ];
     full.template.as_mut().unwrap().examples = vec!["get_shared_agents".into(), "734".into(), "200".into()];
     full

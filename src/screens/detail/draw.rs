@@ -48,8 +48,8 @@ pub fn list_area(body: Rect) -> Rect {
 
 /// Paints the alert.
 pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer, frame: Frame) {
-    let Some(alert) = state.alert.as_ref().and_then(|id| view.board.alerts.get(id)) else {
-        return nothing(view, area, frame, buffer);
+    let Some(alert) = state.shown(view.board) else {
+        return nothing(state, view, area, frame, buffer);
     };
     let title = format!("{}  {}", alert.id, sanitise(alert.title.raw()));
     let note = sanitise(alert.service.raw());
@@ -73,9 +73,14 @@ fn panel(view: &View<'_>, title: &str, note: &str, area: Rect, frame: Frame, buf
     panel.inner(area)
 }
 
-fn nothing(view: &View<'_>, area: Rect, frame: Frame, buffer: &mut Buffer) {
+fn nothing(state: &State, view: &View<'_>, area: Rect, frame: Frame, buffer: &mut Buffer) {
     let inner = panel(view, "alert", "", area, frame, buffer);
-    let words = Line::styled(" The alert under the cursor is explained here.", view.style(Role::Muted));
+    let words = match (&state.alert, state.past.failure()) {
+        (Some(id), Some(why)) => format!(" {id} cannot be had: {why}"),
+        (Some(id), None) if state.past.is_waiting() => format!(" asking the server for {id} …"),
+        _ => " The alert under the cursor is explained here.".to_owned(),
+    };
+    let words = Line::styled(words, view.style(Role::Muted));
     put(buffer, inner.x, inner.y + 1, inner.width, &words);
 }
 

@@ -80,7 +80,7 @@ fn changed(view: &View<'_>, correlated: &[Correlated], rows: &mut Vec<Row>) {
         rows.push(Row {
             mark: alert.and_then(|id| group::severity(view, id)),
             tail: Tail::Words(offset),
-            target: alert.map_or(Target::Nothing, |id| group::target(view, id)),
+            target: alert.map_or(Target::Nothing, |id| Target::Alert(id.clone())),
             ..row(Role::Text, clean(&other.text))
         });
     }
@@ -103,14 +103,14 @@ fn similar(view: &View<'_>, similar: &[Similar], rows: &mut Vec<Row>) {
     }
     rows.push(heading("similar before", similar.len().to_string()));
     for before in similar {
-        let fixed = match &before.fixed_by {
-            Some(fixed_by) => format!("; fixed by {}", clean(fixed_by)),
-            None => "; what put it right is not known".to_owned(),
-        };
+        let outcome = clean(&before.outcome);
+        // What somebody wrote when they resolved it may stand in both.
+        let fixed = before.fixed_by.as_ref().map(clean).filter(|fixed| !outcome.contains(fixed.as_str()));
+        let fixed = fixed.map(|fixed| format!("; fixed by {fixed}")).unwrap_or_default();
         rows.push(Row {
             tail: Tail::Words(format!("{} {}", view.day(before.at), view.clock(before.at))),
-            target: group::target(view, &before.alert),
-            ..row(Role::Text, format!("{}  {}{fixed}", before.alert, clean(&before.outcome)))
+            target: Target::Alert(before.alert.clone()),
+            ..row(Role::Text, format!("{}  {outcome}{fixed}", before.alert))
         });
     }
 }

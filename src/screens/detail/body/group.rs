@@ -44,14 +44,17 @@ fn children(view: &View<'_>, id: &AlertId) -> Vec<AlertId> {
 /// One of them on a line: severity, state, id, title.
 fn line(view: &View<'_>, id: &AlertId) -> Row {
     let Some(alert) = view.board.alerts.get(id) else {
-        return Row { target: target(view, id), ..row(Role::Faint, format!("{id}  ended, and is not shown any more")) };
+        return Row {
+            target: Target::Alert(id.clone()),
+            ..row(Role::Faint, format!("{id}  ended, and is not in the list any more"))
+        };
     };
     let (state, _) = alerts::state(view, alert);
     let service = sanitise(alert.service.raw());
     Row {
         mark: severity(view, id),
         tail: Tail::Words(view.age(alert.first_seen)),
-        target: target(view, id),
+        target: Target::Alert(id.clone()),
         ..row(Role::Text, format!("{state:<5} {id}  {service}: {}", sanitise(alert.title.raw())))
     }
 }
@@ -60,12 +63,4 @@ fn line(view: &View<'_>, id: &AlertId) -> Row {
 pub(super) fn severity(view: &View<'_>, id: &AlertId) -> Option<(String, Role)> {
     let alert = view.board.alerts.get(id)?;
     Some((format!("{:<4}", alerts::word(alert.severity)), alerts::role(alert.severity)))
-}
-
-/// Enter goes there; where the alert is not known any more, its id is copied.
-pub(super) fn target(view: &View<'_>, id: &AlertId) -> Target {
-    match view.board.alerts.get(id) {
-        Some(_) => Target::Alert(id.clone()),
-        None => Target::Copy(id.to_string()),
-    }
 }
