@@ -49,7 +49,13 @@ impl House {
     fn reopened(self) -> Self {
         self.hub.stop();
         self.thread.join().unwrap();
-        drop((self.hub, self.store));
+        drop(self.hub);
+        // A feed that was dropped may still be reading a page: the folder is free when that is over.
+        let mut shared = self.store;
+        while let Err(store) = Arc::try_unwrap(shared) {
+            shared = store;
+            std::thread::yield_now();
+        }
         Self::open(self.folder, self.clock)
     }
 

@@ -67,7 +67,7 @@ async fn only_an_admin_changes_a_rule_and_only_the_version_that_they_saw() {
     assert!(stale.detail.raw().contains("ana"));
     let same = house.hub.change_rule(&admin(), "k3", "slow", 2, strict).await.unwrap();
     assert_eq!(same.body.version, 2, "it was so already");
-    let unknown = house.hub.change_rule(&admin(), "k4", "slo", 1, change(json!({"enabled": true}))).await;
+    let unknown = house.hub.change_rule(&admin(), "k4", "slow.nowhere", 1, change(json!({"enabled": true}))).await;
     assert_eq!(unknown.unwrap_err().code, Code::NotFound);
 }
 
