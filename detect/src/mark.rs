@@ -166,8 +166,6 @@ pub(crate) struct Mark {
     pub(crate) flags: Flags,
     /// Distance to the mark before of the same operation; 0: none.
     pub(crate) back_op: u32,
-    /// Distance to the rare mark before; 0: none.
-    pub(crate) back_rare: u32,
 }
 
 impl Mark {
@@ -204,7 +202,6 @@ impl Mark {
             retries: event.retry_count.unwrap_or(0),
             flags: Flags::of(event),
             back_op: 0,
-            back_rare: 0,
         }
     }
 }
@@ -233,7 +230,6 @@ keep_fields!(Mark {
     retries,
     flags,
     back_op,
-    back_rare,
 });
 
 #[cfg(test)]
