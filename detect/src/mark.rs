@@ -166,8 +166,6 @@ pub(crate) struct Mark {
     pub(crate) flags: Flags,
     /// Distance to the mark before of the same operation; 0: none.
     pub(crate) back_op: u32,
-    /// Distance to the rare mark before; 0: none.
-    pub(crate) back_rare: u32,
 }
 
 impl Mark {
@@ -205,7 +203,6 @@ impl Mark {
             retries: event.retry_count.unwrap_or(0),
             flags: Flags::of(event),
             back_op: 0,
-            back_rare: 0,
         }
     }
 }
@@ -220,22 +217,7 @@ impl Keep for Flags {
     }
 }
 
-keep_fields!(Mark {
-    line,
-    at,
-    duration,
-    service,
-    op,
-    user,
-    addr,
-    error,
-    template,
-    component,
-    retries,
-    flags,
-    back_op,
-    back_rare,
-});
+keep_fields!(Mark { line, at, duration, service, op, user, addr, error, template, component, retries, flags, back_op });
 
 #[cfg(test)]
 mod tests {

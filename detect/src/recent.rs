@@ -17,11 +17,9 @@ use crate::measure::Tally;
 use crate::rules::{Limit, Rules, Tuned};
 use crate::scope::{OpName, Scope};
 use crate::speed::Speed;
-use crate::tape::{Seq, Tape, Thread};
+use crate::tape::{MOST_STEPS, Seq, Tape};
 use crate::template::Templates;
 
-/// Most steps of one walk; a longer one starts later.
-const MOST_STEPS: usize = 10_000;
 /// Most users named by a line that are counted one by one.
 const MOST_NAMED: usize = 64;
 /// Calls after which an operation is no invention.
@@ -246,14 +244,22 @@ impl Recent {
     /// The lines of `scope` in `span`, oldest first, and from where on they are whole.
     pub(crate) fn walk(&self, scope: &Scope, span: Span) -> (Vec<&Mark>, i64) {
         let filter = scope.filter();
-        let (start, thread) = match filter.op {
-            Some(op) if !scope.is_rare() => (self.ops.get(op).and_then(|cell| cell.last), Thread::Operation),
-            _ => (self.tape.last_rare(), Thread::Rare),
-        };
         debug_assert!(scope.op.is_some() || scope.is_rare(), "no thread holds these lines");
+        match filter.op {
+            Some(op) if !scope.is_rare() => {
+                let start = self.ops.get(op).and_then(|cell| cell.last);
+                self.gather(self.tape.back(start), scope, span)
+            }
+            _ => self.gather(self.tape.rare(), scope, span),
+        }
+    }
+
+    /// Of `marks`, newest first, those of `scope` in `span`, oldest first; a walk that is too long starts later.
+    fn gather<'a>(&self, marks: impl Iterator<Item = &'a Mark>, scope: &Scope, span: Span) -> (Vec<&'a Mark>, i64) {
+        let filter = scope.filter();
         let mut from = span.from.max(self.floor(scope));
         let mut found = Vec::new();
-        for (step, (_, mark)) in self.tape.back(start, thread).enumerate() {
+        for (step, mark) in marks.enumerate() {
             if mark.at < from {
                 break;
             }

@@ -1,10 +1,14 @@
-//! The last lines as marks, in a ring, threaded by operation and by rarity.
+//! The last lines as marks, in a ring, threaded by operation; the rare ones of them once more, side by side.
 //!
-//! Walking a thread visits only lines that can matter. What fell off the ring is known to be gone:
+//! Walking a thread visits only lines that can matter, and rare lines lie in a row: every figure that is told is
+//! made of them, and marks all over the memory would be waited for one by one. What fell off the ring is known to be gone:
 //! nobody counts over a span that the ring does not hold.
 
 use crate::keep::keep_fields;
 use crate::mark::Mark;
+
+/// Most steps of one walk; so many rare marks and one more are held, which says that there were more.
+pub(crate) const MOST_STEPS: usize = 10_000;
 
 /// A place on the tape; rises by one with every mark.
 pub(crate) type Seq = u64;
@@ -17,23 +21,21 @@ pub(crate) struct Tape {
     next: Seq,
     /// One past the engine time of the newest mark that fell off.
     floor: i64,
-    last_rare: Option<Seq>,
+    /// Copies of the newest rare marks, a ring of its own, and where the next one goes.
+    rare: Vec<Mark>,
+    rare_next: usize,
 }
 
 impl Tape {
     /// A ring of at least sixteen marks; room is taken as it fills.
     pub(crate) fn new(cap: usize) -> Self {
-        Self { cap: cap.clamp(16, u32::MAX as usize), marks: Vec::new(), next: 0, floor: i64::MIN, last_rare: None }
+        let cap = cap.clamp(16, u32::MAX as usize);
+        Self { cap, marks: Vec::new(), next: 0, floor: i64::MIN, rare: Vec::new(), rare_next: 0 }
     }
 
     /// Spans from here on are whole.
     pub(crate) fn floor(&self) -> i64 {
         self.floor
-    }
-
-    /// The newest rare mark.
-    pub(crate) fn last_rare(&self) -> Option<Seq> {
-        self.last_rare
     }
 
     /// The mark at `seq`, while the ring holds it.
@@ -47,17 +49,20 @@ impl Tape {
         let Some(newest) = self.next.checked_sub(1) else { return };
         if let Some(mark) = self.marks.get_mut((newest % self.cap as u64) as usize) {
             mark.template = template;
+            let is_rare = mark.flags.is_rare();
+            let place = self.rare_next.checked_sub(1).unwrap_or(self.rare.len().saturating_sub(1));
+            if let Some(rare) = self.rare.get_mut(place).filter(|_| is_rare) {
+                rare.template = template;
+            }
         }
     }
 
     /// Adds a mark behind `last_op`, the one before of its operation.
     pub(crate) fn push(&mut self, mut mark: Mark, last_op: Option<Seq>) -> Seq {
         let seq = self.next;
-        let back = |before: Option<Seq>| before.map_or(0, |before| u32::try_from(seq - before).unwrap_or(0));
-        mark.back_op = back(last_op);
-        mark.back_rare = back(self.last_rare);
+        mark.back_op = last_op.map_or(0, |before| u32::try_from(seq - before).unwrap_or(0));
         if mark.flags.is_rare() {
-            self.last_rare = Some(seq);
+            self.push_rare(mark);
         }
         if self.marks.len() < self.cap {
             self.marks.push(mark);
@@ -70,30 +75,34 @@ impl Tape {
         seq
     }
 
-    /// The marks of a thread from `start` back, newest first.
-    pub(crate) fn back(&self, start: Option<Seq>, thread: Thread) -> impl Iterator<Item = (Seq, &Mark)> {
+    fn push_rare(&mut self, mark: Mark) {
+        if self.rare.len() <= MOST_STEPS {
+            self.rare.push(mark);
+            self.rare_next = self.rare.len() % (MOST_STEPS + 1);
+        } else {
+            self.rare[self.rare_next] = mark;
+            self.rare_next = (self.rare_next + 1) % (MOST_STEPS + 1);
+        }
+    }
+
+    /// The marks of an operation from `start` back, newest first.
+    pub(crate) fn back(&self, start: Option<Seq>) -> impl Iterator<Item = &Mark> {
         let step = move |&seq: &Seq| {
-            let mark = self.get(seq)?;
-            let distance = match thread {
-                Thread::Operation => mark.back_op,
-                Thread::Rare => mark.back_rare,
-            };
+            let distance = self.get(seq)?.back_op;
             (distance > 0).then(|| seq - u64::from(distance))
         };
-        std::iter::successors(start, step).map_while(|seq| self.get(seq).map(|mark| (seq, mark)))
+        std::iter::successors(start, step).map_while(|seq| self.get(seq))
+    }
+
+    /// The rare marks of all, newest first. Some of them may have fallen off the ring: those are before the floor.
+    pub(crate) fn rare(&self) -> impl Iterator<Item = &Mark> {
+        let full = self.rare.len() > MOST_STEPS;
+        let (newer, older) = self.rare.split_at(if full { self.rare_next } else { self.rare.len() });
+        newer.iter().rev().chain(older.iter().rev())
     }
 }
 
-/// Which lines a walk visits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Thread {
-    /// Those of one operation.
-    Operation,
-    /// The rare ones of all.
-    Rare,
-}
-
-keep_fields!(Tape { cap, marks, next, floor, last_rare });
+keep_fields!(Tape { cap, marks, next, floor, rare, rare_next });
 
 #[cfg(test)]
 mod tests {
@@ -109,9 +118,24 @@ mod tests {
             let event = LogEvent { success: Some(line % 2 == 0), ..LogEvent::default() };
             last = Some(tape.push(Mark::of(line, line as i64 * 10, &event), last));
         }
-        let lines = |thread| tape.back(last, thread).map(|(_, mark)| mark.line).collect::<Vec<_>>();
-        assert_eq!(lines(Thread::Operation), (24..40).rev().collect::<Vec<_>>());
-        assert_eq!(lines(Thread::Rare), (24..40).rev().filter(|line| line % 2 == 1).collect::<Vec<_>>());
+        assert_eq!(tape.back(last).map(|mark| mark.line).collect::<Vec<_>>(), (24..40).rev().collect::<Vec<_>>());
+        let rare = tape.rare().filter(|mark| mark.at >= tape.floor()).map(|mark| mark.line).collect::<Vec<_>>();
+        assert_eq!(rare, (24..40).rev().filter(|line| line % 2 == 1).collect::<Vec<_>>());
         assert_eq!(tape.floor(), 231);
+    }
+
+    #[test]
+    fn rare_marks_lie_newest_first_also_when_their_ring_is_full_and_the_newest_can_be_named() {
+        let mut tape = Tape::new(16);
+        for line in 0..3 * MOST_STEPS as u64 {
+            let event = LogEvent { success: Some(line % 3 == 0), ..LogEvent::default() };
+            tape.push(Mark::of(line, line as i64, &event), None);
+            if line % 3 == 2 {
+                tape.name_newest(line);
+                assert_eq!(tape.rare().next().map(|mark| (mark.line, mark.template)), Some((line, line)));
+            }
+        }
+        assert_eq!(tape.rare().count(), MOST_STEPS + 1);
+        assert!(tape.rare().zip(tape.rare().skip(1)).all(|(newer, older)| newer.line > older.line));
     }
 }

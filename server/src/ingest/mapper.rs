@@ -4,6 +4,7 @@
 //! attributes), then the slots are read together, because some only have a meaning beside others.
 //! What it does not understand it keeps; it never throws a value away.
 
+mod request;
 mod words;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use super::fields::{FIELDS, Field, Name};
 use super::json::{Json, Pairs};
 use super::login::Said;
 use super::{address, level, login, measure, when};
+pub(super) use request::Request;
 use words::{count, health_word, is_host_name, is_placeholder, login_word, read_level, truth};
 pub(super) use words::{is_nothing, outcome_word};
 
@@ -390,38 +392,6 @@ impl<'a> Mapper<'a> {
         let parts = [event.map(str::to_owned), request.words(), error.map(str::to_owned)];
         let composed = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
         if composed.is_empty() { Cow::Borrowed(record) } else { Cow::Owned(composed) }
-    }
-}
-
-/// What was asked over HTTP.
-#[derive(Debug, Default)]
-pub(super) struct Request<'a> {
-    pub status: Option<u16>,
-    pub method: Option<Cow<'a, str>>,
-    pub path: Option<Cow<'a, str>>,
-}
-
-impl Request<'_> {
-    fn words(&self) -> Option<String> {
-        let path = self.path.as_deref()?;
-        let mut words = self.method.as_deref().map_or_else(String::new, |method| format!("{method} "));
-        words.push_str(path);
-        if let Some(status) = self.status {
-            words.push(' ');
-            words.push_str(&status.to_string());
-        }
-        Some(words)
-    }
-
-    fn keep(self, attributes: &mut Map<String, Value>) {
-        let status = self.status.map(|status| Value::from(u64::from(status)));
-        let method = self.method.map(|method| Value::String(method.into_owned()));
-        let path = self.path.map(|path| Value::String(path.into_owned()));
-        for (name, value) in [("status", status), ("method", method), ("path", path)] {
-            if let Some(value) = value {
-                attributes.insert(name.to_owned(), value);
-            }
-        }
     }
 }
 

@@ -90,7 +90,7 @@ fn the_fixed_rules_can_be_switched_on_and_each_of_their_limits_taken_away() {
 fn every_mistake_is_told_with_its_line_and_what_to_write() {
     for (text, wanted) in [
         ("[[rule]]\n", "s.toml:1: `rule.type` is missing"),
-        ("[[rule]]\ntype = \"slo\"\n", "s.toml:2: `rule.type` is `slo`; did you mean `slow`?"),
+        ("[[rule]]\ntype = \"slwo\"\n", "s.toml:2: `rule.type` is `slwo`; did you mean `slow`?"),
         (
             "[[rule]]\ntype = \"slow\"\nsensitvity = 1\n",
             "s.toml:3: unknown key `rule.sensitvity`; did you mean `sensitivity`?",

@@ -88,7 +88,7 @@ async fn what_is_wrong_with_a_change_has_its_own_code() {
     let unversioned = server.request(Method::PUT, "/api/stella/rules/slow", &server.admin);
     refused("no version", unversioned.header("Idempotency-Key", "k").json(&body), Code::VersionMissing).await;
     refused("id", change(&server, &server.admin, "SLOW", 1, "k").json(&body), Code::BadId).await;
-    refused("unknown", change(&server, &server.admin, "slo", 1, "k").json(&body), Code::NotFound).await;
+    refused("unknown", change(&server, &server.admin, "slwo", 1, "k").json(&body), Code::NotFound).await;
     refused("field", change(&server, &server.admin, "slow", 1, "k").json(&json!({"on": 1})), Code::BadBody).await;
     refused("nothing", change(&server, &server.admin, "slow", 1, "k").json(&json!({})), Code::BadBody).await;
     let limit = json!({"limits": {"durationsMs": 1.0}});
