@@ -116,11 +116,11 @@ fn a_limit_that_somebody_set_counts_and_a_gauge_without_one_is_not_foreseen() {
             let left = 900.0 - f64::from(nth.max(490) - 490) * 8.0 + dice.share() * 9.0;
             stream.line(sample("licences", "seats", left)).wait(15_000);
         }
-        stream.fired()
+        stream.fired().contains(&"forecast")
     };
-    assert_eq!(told(BTreeMap::new()), [""; 0]);
+    assert!(!told(BTreeMap::new()));
     let limit = GaugeLimit { limit: 0.0, side: Side::Below };
-    assert_eq!(told(BTreeMap::from([("licences".to_owned(), limit)])), ["forecast"]);
+    assert!(told(BTreeMap::from([("licences".to_owned(), limit)])));
 }
 
 #[test]
