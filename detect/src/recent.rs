@@ -282,9 +282,9 @@ impl Recent {
         }
         let Some((_, event)) = self.kept.get(mark.line) else { return false };
         let says =
-            |words: &Box<str>| crate::mark::says(event.message.raw().as_bytes(), words.to_ascii_lowercase().as_bytes());
-        let samples = |metric: &Box<str>| event.metric.as_ref().map(Untrusted::raw) == Some(metric);
-        scope.words.as_ref().is_none_or(says) && scope.metric.as_ref().is_none_or(samples)
+            |words: &str| crate::mark::says(event.message.raw().as_bytes(), words.to_ascii_lowercase().as_bytes());
+        let samples = |metric: &str| event.metric.as_ref().map(Untrusted::raw) == Some(metric);
+        scope.words.as_deref().is_none_or(says) && scope.metric.as_deref().is_none_or(samples)
     }
 
     /// A number over lines, exact; None where no line says anything.

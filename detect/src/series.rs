@@ -1,12 +1,13 @@
 //! One series of numbers: how odd each row is, told from nothing but the rows before it.
 //!
 //! ```text
-//! value ─> door (whole steps: no unit, no offset) ─> channels (how odd, several ways)
+//! value ─> door (whole steps: no unit, no offset) ─> views (against the level, the day, the week), channels (several ways)
 //!            ─> tails (how rare by the channel's own past) ─> rarest, times channels ─> hold ─> Verdict
 //! ```
 //!
 //! No channel has a limit of its own: each is as alarming as it is rare. State is bounded (about
-//! 60 KiB a series at most, and only a series that was seen often has all of it), is told its time, and goes into a checkpoint whole.
+//! 90 KiB a series at most, and only a series that was seen often has all of it), is told its time, and goes
+//! into a checkpoint whole.
 //! It deliberately does not know what a series is about, whether up is bad, or what an alert is.
 
 pub mod burn;
@@ -147,7 +148,9 @@ impl Series {
         if self.first.len() == FIRST_ROWS {
             let first = std::mem::take(&mut self.first);
             let mut known = Known::new(&first);
-            first.into_iter().for_each(|(at, value)| _ = known.observe(at, value));
+            for (at, value) in first {
+                known.observe(at, value);
+            }
             self.known = Some(known);
         }
         None

@@ -67,7 +67,9 @@ pub fn make(life: &str, wrong: &str, times: usize, seed: u64) -> Made {
         }
     }
     if life == "counts" {
-        values.iter_mut().for_each(|value| *value = value.max(0.0).round());
+        for value in &mut values {
+            *value = value.max(0.0).round();
+        }
     }
     Made { values, windows, day }
 }

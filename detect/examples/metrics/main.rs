@@ -6,6 +6,8 @@
 //! metrics scores FOLDER TO   scores of every series of a folder
 //! ```
 
+#![expect(clippy::print_stdout, reason = "the figures are what this example is for")]
+
 mod dice;
 mod made;
 mod ramps;

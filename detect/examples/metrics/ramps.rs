@@ -73,9 +73,9 @@ fn gauge(life: &str, times: usize, dice: &mut Dice) -> Gauge {
         // What only seems to run out stops on its way and stays there for a while.
         let height = (LIMIT - values[at] + 3.0) * if real { 1.0 } else { dice.between(0.15, 0.5) };
         let stop = if real { long } else { long / 2 };
-        for row in at..(at + stop + 20 * MINUTE).min(ROWS) {
-            let part = ((row - at) as f64 / stop as f64).min(1.0);
-            values[row] = (values[row] + height * part.powf(bend)).min(LIMIT);
+        for (nth, value) in values[at..].iter_mut().take(stop + 20 * MINUTE).enumerate() {
+            let part = (nth as f64 / stop as f64).min(1.0);
+            *value = (*value + height * part.powf(bend)).min(LIMIT);
         }
         if let Some(end) = (at..ROWS).find(|row| values[*row] >= LIMIT).filter(|_| real) {
             ends.push(end);

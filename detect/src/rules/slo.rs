@@ -164,7 +164,7 @@ impl Spending {
         let at = Timestamp::from_millis(now);
         let burning = account.budget.burning(at)?;
         let (_, long_ms, short_ms) = burning.pace.terms();
-        let link = |window_ms: i64| LogLink {
+        let span = |window_ms: i64| LogLink {
             q: Text::from(account.calls.q()),
             from: Timestamp::from_millis(account.budget.begins(at, window_ms)),
             to: Timestamp::from_millis(now + 1),
@@ -177,7 +177,7 @@ impl Spending {
                 value: failed as f64 * 100.0 / all as f64,
                 unit: "%".into(),
                 measure: Measure::FailurePercent,
-                lines: link(window_ms),
+                lines: span(window_ms),
             }
         };
         Some(Self {
@@ -191,7 +191,7 @@ impl Spending {
                 value: account.budget.counted(at, long_ms).1 as f64,
                 unit: "count".into(),
                 measure: Measure::Count,
-                lines: link(long_ms),
+                lines: span(long_ms),
             },
             buckets: account.budget.last(DRAWN).collect(),
         })

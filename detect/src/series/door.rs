@@ -29,7 +29,9 @@ impl Door {
     pub(super) fn of(first: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = first.collect();
         let middle = lower_median(&mut values).unwrap_or_default();
-        values.iter_mut().for_each(|value| *value = (*value - middle).abs());
+        for value in &mut values {
+            *value = (*value - middle).abs();
+        }
         values.retain(|distance| *distance > 0.0);
         Self { middle, unit: lower_median(&mut values) }
     }

@@ -111,15 +111,16 @@ fn a_limit_that_somebody_set_counts_and_a_gauge_without_one_is_not_foreseen() {
     let told = |limits: BTreeMap<String, GaugeLimit>| {
         let mut stream = Stream::with(Rules { gauge_limits: limits, ..Rules::default() });
         let mut dice = Dice::new(3);
-        for nth in 0..160 {
-            let left = 900.0 - f64::from(nth.max(60) - 60) * 9.0 + dice.share() * 9.0;
+        // Two hours in which it does what it does, and then a quarter of an hour's way down.
+        for nth in 0..590 {
+            let left = 900.0 - f64::from(nth.max(490) - 490) * 8.0 + dice.share() * 9.0;
             stream.line(sample("licences", "seats", left)).wait(15_000);
         }
-        stream.fired()
+        stream.fired().contains(&"forecast")
     };
-    assert_eq!(told(BTreeMap::new()), [""; 0]);
+    assert!(!told(BTreeMap::new()));
     let limit = GaugeLimit { limit: 0.0, side: Side::Below };
-    assert_eq!(told(BTreeMap::from([("licences".to_owned(), limit)])), ["forecast"]);
+    assert!(told(BTreeMap::from([("licences".to_owned(), limit)])));
 }
 
 #[test]
