@@ -168,8 +168,8 @@ mod tests {
         let (first, second) = (of(1, SLOW, "api", "load", 2000), of(2, AlertType::NewError, "api", "save", 9000));
         let (early, other) = (of(3, SLOW, "api", "find", 500), of(4, SLOW, "web", "load", 2000));
         let open = [second.clone(), other, early, first.clone()];
-        assert_eq!(parent_of(&second, open.iter(), &[deploy.clone()]), Some(&first.id));
-        assert_eq!(parent_of(&first, open.iter(), &[deploy.clone()]), None);
+        assert_eq!(parent_of(&second, open.iter(), std::slice::from_ref(&deploy)), Some(&first.id));
+        assert_eq!(parent_of(&first, open.iter(), std::slice::from_ref(&deploy)), None);
         assert_eq!(parent_of(&second, open.iter(), &[]), None);
         let closed = [Alert { status: stella_protocol::Status::Resolved, ..first }];
         assert_eq!(parent_of(&second, closed.iter(), &[deploy]), None);
