@@ -144,9 +144,10 @@ impl Told {
     fn write(&mut self, words: &str) {
         let width = self.width.max(words.len());
         // Where stderr is gone nobody wonders how far it is.
-        let _ = match self.is_terminal {
-            true => write!(std::io::stderr(), "\r{words:<width$}\r"),
-            false => writeln!(std::io::stderr(), "{words}"),
+        let _ = if self.is_terminal {
+            write!(std::io::stderr(), "\r{words:<width$}\r")
+        } else {
+            writeln!(std::io::stderr(), "{words}")
         };
         self.width = words.len();
     }
