@@ -312,7 +312,7 @@ impl Shared {
         let (fixes, migrations) = (board.fixes_in_sight(), board.migrations_in_sight());
         let (remedy, rules) = (self.remedy_of(&board, now), Arc::clone(&board.rules));
         let deploys = board.deploys_in_sight(now);
-        InSight { cursor, alerts, fixes, remedy, migrations, presence, deploys, rules }
+        InSight { cursor, alerts, fixes, remedy, migrations, presence, rules, deploys }
     }
 
     /// What holds for all fixes now.

@@ -27,7 +27,9 @@ impl Writer {
         for _ in 0..TRIES {
             let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
             let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
-            deploys.iter().for_each(|deploy| self.deployed(&mut change, deploy));
+            for deploy in deploys {
+                self.deployed(&mut change, deploy);
+            }
             let mut told = Vec::new();
             for finding in findings {
                 let alert = self.found(&mut draft, &mut change, finding, progress.is_none())?;
