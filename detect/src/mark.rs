@@ -216,21 +216,7 @@ impl Keep for Flags {
     }
 }
 
-keep_fields!(Mark {
-    line,
-    at,
-    duration,
-    service,
-    op,
-    user,
-    addr,
-    error,
-    template,
-    component,
-    retries,
-    flags,
-    back_op,
-});
+keep_fields!(Mark { line, at, duration, service, op, user, addr, error, template, component, retries, flags, back_op });
 
 #[cfg(test)]
 mod tests {
