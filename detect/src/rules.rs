@@ -176,10 +176,10 @@ impl Default for Rules {
             warm_up_lines: 200,
             warm_up_ms: 300_000,
             new_errors: 3,
-            remembered_lines: 1 << 17,
+            remembered_lines: 1 << 16,
             kept_lines: 4096,
             operations: 512,
-            people: 20_000,
+            people: 14_000,
             series: 128,
             incidents: 500,
         }

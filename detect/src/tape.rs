@@ -75,13 +75,19 @@ impl Tape {
         seq
     }
 
+    /// How many rare marks are held: no more than there are marks.
+    fn rare_cap(&self) -> usize {
+        self.cap.min(MOST_STEPS + 1)
+    }
+
     fn push_rare(&mut self, mark: Mark) {
-        if self.rare.len() <= MOST_STEPS {
+        let cap = self.rare_cap();
+        if self.rare.len() < cap {
             self.rare.push(mark);
-            self.rare_next = self.rare.len() % (MOST_STEPS + 1);
+            self.rare_next = self.rare.len() % cap;
         } else {
             self.rare[self.rare_next] = mark;
-            self.rare_next = (self.rare_next + 1) % (MOST_STEPS + 1);
+            self.rare_next = (self.rare_next + 1) % cap;
         }
     }
 
@@ -96,7 +102,7 @@ impl Tape {
 
     /// The rare marks of all, newest first. Some of them may have fallen off the ring: those are before the floor.
     pub(crate) fn rare(&self) -> impl Iterator<Item = &Mark> {
-        let full = self.rare.len() > MOST_STEPS;
+        let full = self.rare.len() == self.rare_cap();
         let (newer, older) = self.rare.split_at(if full { self.rare_next } else { self.rare.len() });
         newer.iter().rev().chain(older.iter().rev())
     }
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn rare_marks_lie_newest_first_also_when_their_ring_is_full_and_the_newest_can_be_named() {
-        let mut tape = Tape::new(16);
+        let mut tape = Tape::new(2 * MOST_STEPS);
         for line in 0..3 * MOST_STEPS as u64 {
             let event = LogEvent { success: Some(line % 3 == 0), ..LogEvent::default() };
             tape.push(Mark::of(line, line as i64, &event), None);

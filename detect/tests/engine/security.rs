@@ -35,8 +35,13 @@ fn told_after(pauses_ms: &[i64], user: impl Fn(usize) -> String) -> Option<usize
         }
         stream.wait(*pause);
     }
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
     None
+}
+
+/// What was said of logins.
+fn told(stream: &Stream) -> Vec<&'static str> {
+    stream.fired().into_iter().filter(|rule| rule.starts_with("login.")).collect()
 }
 
 fn the_same(_: usize) -> String {
@@ -79,7 +84,7 @@ fn somebody_who_mistypes_four_times_at_their_own_account_is_no_attacker() {
         }
         stream.line(login(Login::Succeeded, GUESSER.into(), "ana@example.com".into())).wait(900_000);
     }
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
 }
 
 #[test]
@@ -89,46 +94,48 @@ fn two_lines_of_one_attempt_are_not_taken_for_a_machine() {
         stream.line(failed("ana@example.com")).wait(3).line(failed("ana@example.com")).wait(pause);
     }
     stream.line(login(Login::Succeeded, GUESSER.into(), "ana@example.com".into()));
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
 }
 
 #[test]
 fn three_tries_in_haste_are_a_machines_and_three_at_a_hands_pace_are_not() {
     let mut stream = Stream::new();
     stream.lines(3, 3000, |_| failed("root"));
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
     let mut hasty = Stream::new();
     hasty.lines(3, 1000, |_| failed("root"));
-    assert_eq!(hasty.fired(), ["login.address"]);
-    let told = &hasty.last("login.address");
-    assert_eq!((told.title.raw(), told.severity), ("login: 3 failures from 203.0.113.9", Severity::Medium));
+    assert_eq!(told(&hasty), ["login.address"]);
+    let finding = hasty.last("login.address");
+    assert_eq!((finding.title.raw(), finding.severity), ("login: 3 failures from 203.0.113.9", Severity::Medium));
 }
 
 #[test]
 fn who_comes_back_four_times_and_never_gets_in_is_told_and_who_got_in_once_is_not() {
     let mut stream = Stream::new();
-    stream.lines(3, 620_000, |_| failed("admin@example.com"));
-    assert_eq!(stream.fired(), [""; 0]);
+    for pause in [620_000, 700_000, 810_000] {
+        stream.line(failed("admin@example.com")).wait(pause);
+    }
+    assert_eq!(told(&stream), [""; 0]);
     stream.line(failed("admin@example.com"));
-    assert_eq!(stream.fired(), ["login.address"]);
+    assert_eq!(told(&stream), ["login.address"]);
     let mut person = Stream::new();
     for _ in 0..6 {
         person.line(failed("ana@example.com")).wait(5000);
         person.line(login(Login::Succeeded, GUESSER.into(), "ana@example.com".into())).wait(700_000);
     }
-    assert_eq!(person.fired(), [""; 0]);
+    assert_eq!(told(&person), [""; 0]);
 }
 
 #[test]
 fn an_even_pace_of_minutes_is_a_machines() {
     let mut stream = Stream::new();
     stream.lines(3, 90_000, |_| failed("root"));
-    assert_eq!(stream.fired(), ["login.address"]);
+    assert_eq!(told(&stream), ["login.address"]);
     let mut uneven = Stream::new();
     for pause in [90_000, 70_000, 120_000] {
         uneven.line(failed("root")).wait(pause);
     }
-    assert_eq!(uneven.fired(), [""; 0]);
+    assert_eq!(told(&uneven), [""; 0]);
 }
 
 #[test]
@@ -136,9 +143,9 @@ fn four_failures_that_name_nobody_are_enough() {
     let nobody = || LogEvent { user_id: None, ..failed("") };
     let mut stream = Stream::new();
     stream.lines(3, 4000, |_| nobody());
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
     stream.line(nobody());
-    assert_eq!(stream.fired(), ["login.address"]);
+    assert_eq!(told(&stream), ["login.address"]);
 }
 
 #[test]
@@ -148,14 +155,14 @@ fn an_office_in_the_morning_is_no_attacker_and_one_inside_it_is() {
     let mut dice = Dice::new(3);
     for nth in 0..120 {
         let user = format!("clerk-{nth}");
-        for _ in 0..dice.below(3) {
+        if dice.below(4) == 0 {
             stream.line(login(Login::Failed, office(), user.clone())).wait(2500);
         }
         stream.line(login(Login::Succeeded, office(), user)).wait(4000);
     }
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
     stream.lines(30, 1000, |nth| login(Login::Failed, office(), format!("guess-{nth}")));
-    assert_eq!(stream.fired(), ["login.address"]);
+    assert_eq!(told(&stream), ["login.address"]);
 }
 
 #[test]
@@ -169,5 +176,5 @@ fn a_lock_out_without_failures_says_lock_outs() {
 fn a_door_where_all_logins_fail_now_and_then_is_not_under_attack_from_everywhere() {
     let mut stream = Stream::with(Rules::default());
     stream.lines(30, 900_000, |nth| login(Login::Failed, format!("198.51.100.{nth}"), format!("user-{nth}")));
-    assert_eq!(stream.fired(), [""; 0]);
+    assert_eq!(told(&stream), [""; 0]);
 }

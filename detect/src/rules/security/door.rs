@@ -112,14 +112,14 @@ impl Door {
         let pause = at - self.at;
         let hasty = (told_twice..by_hand).contains(&pause);
         let even = pause >= EVEN_FROM_MS && (pause - i64::from(self.pause)).abs() * EVEN_PART <= pause;
-        let by_machine = self.at > 0 && (hasty || even);
+        let by_machine = self.run > 0 && (hasty || even);
         self.hasty = self.hasty.saturating_add(u16::from(by_machine));
         if by_machine { (HASTE[0] / HASTE[1]).ln() } else { 0.0 }
     }
 
-    /// True when a failure now is the first of a visit.
+    /// True when a failure now is the first of a visit, and the visit before did not end inside.
     pub(super) fn comes_back(&self, at: i64) -> bool {
-        at - self.at >= VISIT_MS
+        self.run > 0 && at - self.at >= VISIT_MS
     }
 
     /// Enough of them to wake somebody for, whatever the evidence.
@@ -141,7 +141,7 @@ impl Door {
         let same = std::mem::replace(&mut self.succeeded, half(user)) == half(user);
         self.page.fade(at - self.at, HALF_MS);
         self.page.add(if same { llr / SAME_AGAIN } else { llr }, at);
-        self.at = at;
+        (self.at, self.visits, self.in_visit) = (at, 0, 0);
         u32::from(std::mem::take(&mut self.run))
     }
 }
