@@ -25,7 +25,7 @@ const MOST_STEPS: usize = 10_000;
 /// Most users named by a line that are counted one by one.
 const MOST_NAMED: usize = 64;
 /// Calls after which an operation is no invention.
-const ESTABLISHED_CALLS: u64 = 32;
+pub(crate) const ESTABLISHED_CALLS: u64 = 32;
 
 /// Templates of offending lines that are known at once, about 2 kB each.
 const TEMPLATES: usize = 1024;
@@ -121,7 +121,8 @@ impl Recent {
         self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
         self.lines += 1;
         let mut mark = Mark::of(line.0, at, event);
-        if event.operation.is_none() && !mark.flags.has(Flags::METRIC) || event.attributes.contains_key("deploy.revision")
+        if event.operation.is_none() && !mark.flags.has(Flags::METRIC)
+            || event.attributes.contains_key("deploy.revision")
         {
             let ops = &self.ops;
             self.deploys.observe(event, at, |name| ops.iter().any(|(_, cell)| *cell.name.service == *name));

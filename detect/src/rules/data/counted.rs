@@ -8,8 +8,20 @@ use stella_protocol::LogEvent;
 
 /// What is counted, where an attribute or a sentence says so.
 const THINGS: [&str; 14] = [
-    "result", "hit", "match", "item", "document", "record", "row", "entry", "conversation", "message", "agent",
-    "product", "file", "order",
+    "result",
+    "hit",
+    "match",
+    "item",
+    "document",
+    "record",
+    "row",
+    "entry",
+    "conversation",
+    "message",
+    "agent",
+    "product",
+    "file",
+    "order",
 ];
 /// Attributes that count and name no thing.
 const PLAIN: [&str; 5] = ["count", "total", "found", "returned", "size"];
@@ -22,7 +34,8 @@ const DIGITS: usize = 12;
 
 /// What a line counts, and how much of it there is.
 pub(super) fn of<'a>(event: &'a LogEvent<'_>) -> Option<(Cow<'a, str>, f64)> {
-    let said = event.attributes.iter().take(MOST).find_map(|(name, value)| Some((name, value.as_f64()?, counts(name)?)));
+    let said =
+        event.attributes.iter().take(MOST).find_map(|(name, value)| Some((name, value.as_f64()?, counts(name)?)));
     match said {
         Some((name, count, ())) => Some((Cow::Borrowed(name.as_str()), count)),
         None => in_words(event.message.raw()).map(|(thing, count)| (Cow::Borrowed(thing), count)),
@@ -37,8 +50,10 @@ fn counts(name: &str) -> Option<()> {
     }
     let plain = PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word));
     let thing = || THINGS.iter().any(|thing| is_plural(name, thing));
-    let counted = says("count") || name.len() > 5 && name.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("total"));
-    (plain || thing() || counted && (name.len() <= 7 || THINGS.iter().any(|thing| says(thing)))).then_some(())
+    let begins = |word: &str| name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    let ends = name.len() > 5 && name.get(name.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("count"));
+    let counted = ends || begins("total") || begins("num");
+    (plain || thing() || counted && THINGS.iter().any(|thing| says(thing))).then_some(())
 }
 
 fn is_plural(word: &str, thing: &str) -> bool {

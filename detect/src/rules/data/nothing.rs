@@ -52,7 +52,13 @@ impl Searches {
     }
 
     /// A call that counts what it found. True: it is one of those that find nothing, and suspected.
-    pub(super) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, (field, count): (&str, f64)) -> bool {
+    pub(super) fn observe(
+        &mut self,
+        desk: &mut Desk,
+        near: Near<'_>,
+        mark: &Mark,
+        (field, count): (&str, f64),
+    ) -> bool {
         let (key, at, empty) = (key_of(mark.op, field), mark.at, count == 0.0);
         let finds = self.cells.touch_or(key, Finds::default);
         // Somebody's next empty answer says what the last one said.
