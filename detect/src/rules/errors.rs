@@ -137,10 +137,8 @@ impl Spikes {
             if !self.waits(cell, now, needed) {
                 Self::open(desk, recent, rules, budget, mark.op, needed);
             }
-        } else if kind.score >= needed && kind.failed >= rules.spike_errors {
-            if !self.waits(cell, now, needed) {
-                self.open_kind(desk, recent, rules, budget, mark, needed);
-            }
+        } else if kind.score >= needed && kind.failed >= rules.spike_errors && !self.waits(cell, now, needed) {
+            self.open_kind(desk, recent, rules, budget, mark, needed);
         }
     }
 

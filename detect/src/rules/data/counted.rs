@@ -68,7 +68,7 @@ fn in_words(message: &str) -> Option<(&'static str, f64)> {
     let bytes = message.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let Some(next) = bytes[at..].iter().position(u8::is_ascii_digit) else { return None };
+        let next = bytes[at..].iter().position(u8::is_ascii_digit)?;
         let from = at + next;
         let digits = bytes[from..].iter().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
         at = from + digits;

@@ -89,11 +89,11 @@ impl Kinds {
         if rate.watch.suspects() {
             rate.watch.add(says(false).map(|one| one * f64::from(between)), mark.at);
         }
-        if !rate.watch.suspects() {
+        if rate.watch.suspects() {
+            rate.since.1 += between;
+        } else {
             let (failed, all) = std::mem::take(&mut rate.since);
             rate.share.teach(failed, all + between, mark.at);
-        } else {
-            rate.since.1 += between;
         }
         if early {
             rate.share.teach(rate.since.0 + 1, rate.since.1 + 1, mark.at);
