@@ -122,11 +122,6 @@ impl Level {
         self.is_known().then(|| ((self.middle - apart).exp(), self.middle.exp(), (self.middle + apart).exp()))
     }
 
-    /// Logarithm of how many times longer than usual a call took; None before that is known.
-    pub(crate) fn shift(&self, duration_ms: f64) -> Option<f64> {
-        self.is_known().then(|| Self::log(duration_ms) - self.middle)
-    }
-
     /// What the baseline says of a duration. `grace` is a ratio by which calls may be slower just now.
     pub(crate) fn against(&self, duration_ms: f64, grace: f64) -> Option<Against> {
         if !self.is_known() {

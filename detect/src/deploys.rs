@@ -24,7 +24,7 @@ const LONGEST: usize = 96;
 const NEVER: i64 = i64::MIN / 2;
 
 /// What has begun when these are said, whatever stands behind them.
-const SAYS: [&str; 6] = ["deployed", "deploying", "deployment", "rollout", "redeployed", "rollback"];
+const SAYS: [&str; 7] = ["deploy", "deployed", "deploying", "deployment", "rollout", "redeployed", "rollback"];
 /// What has begun when a revision stands behind these.
 const STARTS: [&str; 10] =
     ["starting", "started", "booting", "running", "released", "releasing", "upgraded", "updated", "rolled", "promoted"];
@@ -71,6 +71,10 @@ impl Deploys {
     /// Reads a line at its engine time; `is_service` knows the services that speak.
     pub(crate) fn observe(&mut self, event: &LogEvent<'_>, at: i64, is_service: impl Fn(&str) -> bool) {
         let plain = event.operation.is_none() && event.duration_ms.is_none() && event.login.is_none();
+        if plain && says_started(event.message.raw()) {
+            let (service, revision) = (event.service.raw().into(), Box::default());
+            return self.note(Marker { service, revision, by: None, at, last_at: at }, false);
+        }
         let told = if event.attributes.is_empty() { None } else { in_attributes(event) };
         let said = told.or_else(|| if plain { in_words(event.message.raw(), &is_service) } else { None });
         let Some(Said { service, revision, by }) = said else { return };
@@ -139,6 +143,18 @@ impl Deploys {
 }
 
 impl Marker {
+    /// In words, for people.
+    pub(crate) fn words(&self) -> String {
+        let service: &str = if self.service.is_empty() { "something" } else { &self.service };
+        if self.revision.is_empty() {
+            return format!("start of {service}");
+        }
+        match &self.by {
+            Some(by) => format!("deploy of {service}: {} (by {by})", self.revision),
+            None => format!("deploy of {service}: {}", self.revision),
+        }
+    }
+
     /// A deploy as somebody told of it.
     pub(crate) fn told(deploy: &Deploy) -> Self {
         let at = deploy.at.millis();
@@ -180,6 +196,19 @@ fn trimmed(word: &str) -> &str {
     word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric())
 }
 
+/// What servers say when they are there again, restarted by whom ever: two words in a row.
+const STARTED: [(&str, &str); 5] =
+    [("listening", "on"), ("started", "in"), ("startup", "complete"), ("startup", "completed"), ("boot", "complete")];
+
+/// True when a server says that it has just started.
+fn says_started(message: &str) -> bool {
+    let words = message.split_ascii_whitespace().take(WORDS).map(trimmed);
+    let same = |(one, other): (&str, &str)| {
+        STARTED.iter().any(|(first, second)| one.eq_ignore_ascii_case(first) && other.eq_ignore_ascii_case(second))
+    };
+    words.clone().zip(words.skip(1)).any(same)
+}
+
 /// The usual sentences.
 fn in_words(message: &str, is_service: impl Fn(&str) -> bool) -> Option<Said> {
     let (mut begun, mut strong, mut noun) = (false, false, false);
@@ -198,7 +227,10 @@ fn in_words(message: &str, is_service: impl Fn(&str) -> bool) -> Option<Said> {
             (begun, strong) = (true, strong || says);
         } else if is(&NOUNS) {
             noun = true;
-        } else if begun && revision.is_none() && (noun && is_versioned(word) || is_revision(word)) {
+        } else if begun
+            && revision.is_none()
+            && (noun && is_versioned(word) || is_revision(word) || strong && is_number(word))
+        {
             revision = Some(word);
         } else if is_service(word) || before.eq_ignore_ascii_case("deployment") && is_name(word) {
             service = service.or(Some(word));
@@ -227,6 +259,11 @@ fn is_name(word: &str) -> bool {
 /// True for what can be a revision behind a noun that says so.
 fn is_versioned(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// True for `2.0`: behind a deploy it is a version.
+fn is_number(word: &str) -> bool {
+    word.contains('.') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// True for what is one by its shape: `r8812`, `v2`, `1.4.2`, a hash, an image with a tag.
@@ -280,7 +317,6 @@ mod tests {
             "released lock 4711",
             "started job 17",
             "running query 12 of 40",
-            "listening on port 8080",
             "slow start finished after 17 ms",
             "lease 123 renewed",
         ] {

@@ -219,11 +219,12 @@ impl Case<'_> {
         near.sort_by_key(|marker| *marker.service != *service);
         let marker = near.first()?;
         let own = *marker.service == *service;
+        let what = if marker.revision.is_empty() { "a start" } else { "a new revision" };
         let after = if marker.at <= onset { "before the onset" } else { "after the onset" };
         let (weight, text) = match (own, marker.at <= onset) {
-            (true, true) => (0.4, format!("a new revision of this service came {after}")),
-            (false, true) => (0.15, format!("a new revision of {} came {after}", masked(&marker.service))),
-            (_, false) => (-0.1, format!("a new revision of {} came {after}", masked(&marker.service))),
+            (true, true) => (0.4, format!("{what} of this service came {after}")),
+            (false, true) => (0.15, format!("{what} of {} came {after}", masked(&marker.service))),
+            (_, false) => (-0.1, format!("{what} of {} came {after}", masked(&marker.service))),
         };
         Some(reason_at(marker.at, weight, text, Vec::new()))
     }

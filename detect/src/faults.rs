@@ -5,9 +5,9 @@ use crate::keep::keep_fields;
 use crate::llr::{Page, Watch, outcome};
 use crate::overall::Part;
 
-/// Of an operation nobody has seen yet one call in a hundred is believed to fail; twenty calls outweigh
+/// Of an operation nobody has seen yet one call in fifty is believed to fail; twenty calls outweigh
 /// the belief.
-const PRIOR: Prior = Prior { share: 0.01, worth: 20.0 };
+const PRIOR: Prior = Prior { share: 0.02, worth: 20.0 };
 /// Of its calls one in two hundred is believed to be tried three times or more.
 const RETRIED_PRIOR: Prior = Prior { share: 0.005, worth: 50.0 };
 /// Share of calls more than usual that fail: the least that is worth waking somebody for, and one that
@@ -20,6 +20,8 @@ const MORE_RETRIED: f64 = 0.3;
 /// For a minute after a deploy failures may be so many times as frequent, and so much more: two calls in a
 /// hundred are lost while instances change places.
 const GRACE: (f64, f64) = (3.0, 0.02);
+/// Calls from which a share says whether an alert is over.
+const FEWEST: u32 = 40;
 /// An alert that lasts so long is how things are now.
 const NEW_NORMAL_MS: i64 = 2 * 3_600_000;
 
@@ -47,18 +49,20 @@ pub(crate) struct Faults {
 impl Faults {
     /// Takes a call in; what it says for a change of everything.
     pub(crate) fn take(&mut self, failed: bool, at: i64, deploying: bool) -> f64 {
-        let p0 = graced(self.share.at_most(PRIOR), deploying);
         let factor = self.share.factor();
-        let says = |more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
-        self.watch.add(MORE.map(says), at);
+        let says = |p0: f64, more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
+        let doubted = graced(self.share.at_most(PRIOR), deploying);
+        // Of all operations together the doubts of each cancel out.
+        let all = says(graced(self.share.usual(PRIOR), deploying), MORE_OF_ALL);
+        self.watch.add(MORE.map(|more| says(doubted, more)), at);
         if self.watch.suspects() {
             (self.calls, self.failed) = (self.calls + 1, self.failed + u32::from(failed));
         } else {
-            (self.calls, self.failed) = (0, 0);
+            (self.calls, self.failed, self.ready_at) = (0, 0, 0);
         }
         let lasts = self.watch.on && at - self.watch.since > NEW_NORMAL_MS;
         self.share.take(failed, at, (self.watch.suspects() || self.watch.on) && !lasts, PRIOR);
-        says(MORE_OF_ALL)
+        all
     }
 
     /// Takes in whether a call was retried too often.
@@ -72,13 +76,24 @@ impl Faults {
         &self.retries
     }
 
+    /// True when a share of so many calls is nearer to what is usual than to what is worth waking somebody for.
+    pub(crate) fn is_usual(&self, failed: u32, calls: u32) -> bool {
+        let share = f64::from(failed) / f64::from(calls.max(1));
+        calls >= FEWEST && share < self.share.at_most(PRIOR) + MORE[0] / 2.0
+    }
+
     /// Evidence that it fails more.
     pub(crate) fn score(&self) -> f64 {
         let p0 = self.share.at_most(PRIOR);
         self.watch.score_of_outcomes(MORE.map(|more| p0 + more * (1.0 - p0)))
     }
 
-    /// The share of failures that would be usual now.
+    /// The share of failures that is usual now, in the middle.
+    pub(crate) fn usual(&self, deploying: bool) -> f64 {
+        graced(self.share.usual(PRIOR), deploying)
+    }
+
+    /// The share of failures that may well be usual now.
     pub(crate) fn expected(&self, deploying: bool) -> f64 {
         graced(self.share.at_most(PRIOR), deploying)
     }
@@ -107,7 +122,7 @@ impl Faults {
     /// What one failure says.
     pub(crate) fn weight_of_one(&self) -> f64 {
         let p0 = self.share.at_most(PRIOR);
-        outcome(true, p0, p0 + MORE[0] * (1.0 - p0)) / self.share.factor()
+        outcome(true, p0, p0 + MORE[self.watch.louder()] * (1.0 - p0)) / self.share.factor()
     }
 
     pub(crate) fn turn_on(&mut self, at: i64) {

@@ -309,7 +309,7 @@ impl Desk {
             Some(Correlated { text: title.clone(), alert: None, offset_ms: other.first_at - incident.first_at })
         });
         let deploys = recent.deploys.near(incident.first_at, NEAR_MS).into_iter().map(|deploy| Correlated {
-            text: Text::from(format!("deploy of {}: {}", deploy.service, deploy.revision)),
+            text: Text::from(deploy.words()),
             alert: None,
             offset_ms: deploy.at - incident.first_at,
         });

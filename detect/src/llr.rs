@@ -104,6 +104,11 @@ impl Watch {
         (score(0).max(score(1)) - std::f64::consts::LN_2).max(0.0)
     }
 
+    /// Which of the two alternatives speaks louder: the small one or the great one.
+    pub(crate) fn louder(&self) -> usize {
+        usize::from(self.rise[1].score > self.rise[0].score)
+    }
+
     /// True while something is suspected.
     pub(crate) fn suspects(&self) -> bool {
         self.rise.iter().any(Page::suspects)

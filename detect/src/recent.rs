@@ -23,7 +23,7 @@ use crate::template::Templates;
 /// Most users named by a line that are counted one by one.
 const MOST_NAMED: usize = 64;
 /// Calls after which an operation is no invention.
-const ESTABLISHED_CALLS: u64 = 32;
+pub(crate) const ESTABLISHED_CALLS: u64 = 32;
 
 /// Templates of offending lines that are known at once, about 2 kB each.
 const TEMPLATES: usize = 1024;

@@ -93,9 +93,9 @@ impl Speed {
         self.longer >= 0.5 && self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
     }
 
-    /// Logarithm of how many times longer than usual a call took; None before that is known.
-    pub(crate) fn shift(&self, duration_ms: f64) -> Option<f64> {
-        self.level.shift(duration_ms)
+    /// What a call says for calls that take `ratio` times as long; None: nothing.
+    pub(crate) fn says(&self, duration_ms: f64, ratio: f64) -> Option<f64> {
+        duration_ms.is_finite().then(|| self.level.against(duration_ms, 1.0))?.map(|against| against.evidence(ratio))
     }
 
     /// Between which durations nine in ten calls usually lie, with the middle, in milliseconds.
@@ -115,6 +115,11 @@ impl Speed {
         self.over_ms = limit_ms.or(halfway).unwrap_or(0.0);
         (self.slow, self.ready_at) = (true, 0);
         self.watch.turn_on(at);
+    }
+
+    /// What was suspected was something else.
+    pub(crate) fn acquit(&mut self) {
+        (self.watch, self.ready_at, self.sum, self.count) = (Watch::default(), 0, 0.0, 0);
     }
 
     /// It is fast again.

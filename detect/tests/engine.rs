@@ -6,6 +6,8 @@
 mod bounds;
 #[path = "engine/evidence.rs"]
 mod evidence;
+#[path = "engine/facts.rs"]
+mod facts;
 #[path = "engine/figures.rs"]
 mod figures;
 #[path = "engine/life.rs"]

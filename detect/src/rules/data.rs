@@ -32,8 +32,9 @@ const FORM: Card = Card { id: "data.form", ..SAID };
 /// Its rules.
 pub(crate) const RULES: [&str; 4] = [SAID.id, VANISHED.id, NOTHING.id, FORM.id];
 
-/// In the name of an operation whose count depends on the question, not on the owner.
-const ASKING: &str = "search";
+/// In the name of an operation whose count depends on the question, not on the owner; and of what it counts then.
+const ASKING: [&str; 5] = ["search", "lookup", "find", "query", "suggest"];
+const FOUND: [&str; 2] = ["hit", "match"];
 
 /// How a line says that data contradict themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,9 @@ impl Signs {
 
     /// A loud line that speaks of contradicting data.
     pub(crate) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) {
+        if is_only_a_name(mark.flags, event.message.raw()) {
+            return;
+        }
         let filed_elsewhere = event.category.is_some_and(|category| category != Category::Data);
         if event.login.is_some() || filed_elsewhere {
             return;
@@ -138,6 +142,15 @@ fn is_over_limit(near: Near<'_>, op: u64, sign: Sign) -> bool {
     cell.tuned.reaches(Limit::Contradictions, usual, marks.len() as u32)
 }
 
+/// True when the word stands only in the name of an error's class (`SchemaMismatch: ...`), and no source says that it
+/// is about data: a class is called so for many reasons.
+fn is_only_a_name(flags: Flags, message: &str) -> bool {
+    let Some((name, rest)) = message.split_once(':') else { return false };
+    let is_class = !name.contains(' ') && name.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
+    let said = |(flag, word): &(Flags, &str)| flags.has(*flag) && crate::mark::says(rest.as_bytes(), word.as_bytes());
+    is_class && !flags.has(Flags::DATA) && !CONTRADICTIONS.iter().any(said)
+}
+
 /// Of reads that counted something before, one in two thousand is believed to find nothing any more, and
 /// two hundred outweigh the belief; where filters make that common, one is no sign.
 const FALLS: Prior = Prior { share: 0.0005, worth: 200.0 };
@@ -182,7 +195,9 @@ impl Owners {
         let counted = counted::of(event).filter(|(field, _)| field.len() <= key::LONGEST_NAME);
         let near = Near { recent, rules, budget };
         let mut of_note = !event.attributes.is_empty() && self.forms.observe(desk, near, mark, event);
-        let asking = crate::mark::says(operation.raw().as_bytes(), ASKING.as_bytes());
+        let says =
+            |text: &str, words: &[&str]| words.iter().any(|word| crate::mark::says(text.as_bytes(), word.as_bytes()));
+        let asking = says(operation.raw(), &ASKING) || counted.as_ref().is_some_and(|(field, _)| says(field, &FOUND));
         let user = event.user_id.as_ref().filter(|user| !asking && user.len() <= key::LONGEST_NAME);
         let own = user.zip(counted.as_ref()).map(|(user, (field, count))| {
             let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);

@@ -12,6 +12,7 @@ use crate::budget::{Budget, Kind};
 use crate::cells::Place;
 use crate::counts::{Bucket, span_start};
 use crate::evidence::Card;
+use crate::faults::Faults;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
@@ -43,6 +44,11 @@ const MOST_PERCENT: f64 = 50.0;
 const REST_PART: f64 = 0.5;
 /// Part of a limit that somebody set under which a spike is over.
 const OVER_PART: f64 = 0.5;
+/// Of a service whose lines name no operation so many times the errors are needed: they are lines, not calls, and
+/// one trouble writes several.
+const LINES_PER_ERROR: u32 = 2;
+/// How long an operation waits while all seem to fail a little more, so that the one alert comes first.
+const WAIT_MS: i64 = 30_000;
 /// Share of failing calls that is no restart, however short.
 const PLAIN: f64 = 0.25;
 /// What somebody's next failure says of the operation, against what their first says.
@@ -133,7 +139,7 @@ impl Spikes {
         let needed = budget.needed_besides(Kind::Errors, cell.tuned.more(Known::Errors));
         let kind = self.kinds.take(mark, cell.calls, deploying);
         let all = desk.touch(everywhere_key(), now);
-        if kind.suspected && cell.faults.failing {
+        if kind.score >= needed / 2.0 && cell.faults.failing {
             cell.faults.kind_until = now + rules.slow_window_ms;
         }
         if cell.faults.failing {
@@ -141,10 +147,22 @@ impl Spikes {
                 desk.touch(key_of(mark.op), now);
             }
         } else if is_spike(cell, now, needed, rules) || is_spike_by_count(cell, now, rules) {
-            Self::open(desk, recent, rules, budget, mark.op, needed);
-        } else if kind.score >= needed && kind.failed >= rules.spike_errors {
+            if !self.waits(cell, now, needed) {
+                Self::open(desk, recent, rules, budget, mark.op, needed);
+            }
+        } else if kind.score >= needed && kind.failed >= rules.spike_errors && !self.waits(cell, now, needed) {
             self.open_kind(desk, recent, rules, budget, mark, needed);
         }
+    }
+
+    /// True while an operation that fails a little more waits for the alert of all, which it seems to be part of.
+    fn waits(&self, cell: &mut OpCell, now: i64, needed: f64) -> bool {
+        let faults = &mut cell.faults;
+        if faults.ready_at == 0 {
+            faults.ready_at = now;
+        }
+        let all_seem_to_fail = self.overall.without(&faults.part) >= needed * REST_PART / 2.0;
+        all_seem_to_fail && faults.lately() < PLAIN && now - faults.ready_at < WAIT_MS
     }
 
     /// Opens the alert of an operation of which one kind of error is more frequent than it was, unless one person
@@ -172,7 +190,8 @@ impl Spikes {
         let without = kind.score - repeated(&same) * kind.weight;
         let Some(first) = same.first().map(|mark| mark.at).filter(|_| without >= needed) else { return };
         let lately = same.iter().filter(|failed| now - failed.at <= rules.slow_window_ms).count() as u32;
-        if lately < rules.spike_errors || now - first < new_error::BLIP_MS {
+        let lines = if name.operation.is_none() { LINES_PER_ERROR } else { 1 };
+        if lately < rules.spike_errors * lines || now - first < new_error::BLIP_MS {
             return;
         }
         let errors = same.len() as u64;
@@ -204,7 +223,10 @@ impl Spikes {
         let without = faults.score() - repeated(&marks).max(probing) * faults.weight_of_one();
         let enough = without >= needed || counted && of_one_person(&marks) < errors as u32;
         let blip = !counted && !limit && now - first < new_error::BLIP_MS && faults.lately() < PLAIN;
-        if same < rules.spike_same_type && !limit || !enough || blip {
+        let lines = if name.operation.is_none() { LINES_PER_ERROR } else { 1 };
+        let lately = marks.iter().filter(|mark| now - mark.at <= rules.slow_window_ms).count() as u32;
+        let few = !counted && !limit && lately < rules.spike_errors * lines;
+        if same < rules.spike_same_type && !limit || !enough || blip || few {
             return;
         }
         recent.ops.promote(op);
@@ -253,9 +275,11 @@ impl Spikes {
     pub(crate) fn advance(&mut self, desk: &Desk, recent: &mut Recent, rules: &Rules) {
         let (now, mut still) = (recent.now, 0);
         for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| cell.faults.failing) {
-            let sum = cell.history.sum(span_start(now, rules.slow_window_ms), now);
-            let calm = cell.faults.watch.is_calm() && now > cell.faults.kind_until;
-            if sum.failed == 0 || calm && !is_over_limit(cell, now, rules, OVER_PART) {
+            let sum = |window_ms| cell.history.sum(span_start(now, window_ms), now);
+            let (near, far) = (sum(rules.window_ms), sum(rules.slow_window_ms));
+            let calm = cell.faults.watch.is_calm() || usual_again(&cell.faults, &near, &far);
+            let calm = calm && now > cell.faults.kind_until && !is_over_limit(cell, now, rules, OVER_PART);
+            if far.failed == 0 || calm {
                 cell.faults.turn_off();
             }
             still += u32::from(cell.faults.failing);
@@ -270,6 +294,11 @@ impl Spikes {
 /// Evidence that the alert of everything needs.
 fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
     budget.needed_besides(Kind::Errors, recent.everywhere.more(Known::ErrorsEverywhere))
+}
+
+/// True when about as many calls fail as usual: of the last minute where there are enough, else of five.
+fn usual_again(faults: &Faults, near: &Bucket, far: &Bucket) -> bool {
+    faults.is_usual(near.failed, near.calls) && near.calls >= far.calls / 10 || faults.is_usual(far.failed, far.calls)
 }
 
 /// True when there is enough evidence of a share of failures that is worth waking somebody for.

@@ -37,13 +37,19 @@ const MEDIUM_USERS: f64 = 3.0;
 const STUCK: f64 = 0.95;
 const STUCK_SOMEWHERE: f64 = 0.7;
 /// What is believed, before it is seen, of how often a failure follows the first one of the same person (one time
-/// in twelve, many times as often as any failure), and how often another follows two or more; and how many failures
+/// in sixteen, many times as often as any failure), and how often another follows two or more; and how many failures
 /// each is worth.
-const AGAIN: [Prior; 2] = [Prior { share: 0.08, worth: 20.0 }, Prior { share: 0.06, worth: 20.0 }];
+const AGAIN: [Prior; 2] = [Prior { share: 0.06, worth: 20.0 }, Prior { share: 0.05, worth: 20.0 }];
 /// Calls that the usual share of an operation is worth against what others meet just now, and against what
 /// a person is used to.
 const OTHERS_WORTH: f64 = 10.0;
 const OWN_WORTH: f64 = 5.0;
+/// Of those who failed and then got through, one in four is believed to fail the next time: what works every second
+/// time is a nuisance, and nobody is stuck.
+const BROKEN: f64 = 0.25;
+/// What a threshold may be less where each failure says between two and three nats: chance passes it by half a failure
+/// on average, E e^-overshoot = (1 - e^-2.7) / 2.7 (Siegmund 1985, Sequential Analysis, on Wald's bound).
+const OVERSHOOT: f64 = 1.0;
 /// Nobody is used to more than that.
 const MOST_USED_TO: f64 = 0.6;
 /// Lines retried too often before they are a problem.
@@ -54,8 +60,9 @@ const RETRIED_LINES: usize = 3;
 struct Person {
     page: Page,
     at: i64,
-    /// Failures in a row.
+    /// Failures in a row, and whether a success came between them and others that are still suspected.
     run: u32,
+    broken: bool,
     failures: Minutes,
     successes: Minutes,
     /// What they are used to, failures of calls, and what is under suspicion.
@@ -85,11 +92,16 @@ impl Person {
         self.failures.add(at);
     }
 
-    /// Takes in a success: who got through is not stuck there.
-    fn succeed(&mut self, at: i64) {
-        let (failed, all) = std::mem::take(&mut self.pending);
-        self.used_to = (self.used_to.0 + failed, self.used_to.1 + all + 1.0);
-        (self.page, self.at, self.run) = (Page::default(), at, 0);
+    /// Takes in a success, which speaks against being stuck; while that is suspected, the next failure is one more.
+    fn succeed(&mut self, usual: f64, at: i64, half_ms: i64) {
+        self.page.fade(at - self.at, half_ms as f64);
+        self.page.add(outcome(false, usual, STUCK).min(0.0), at);
+        self.pending.1 += 1.0;
+        (self.at, self.run, self.broken) = (at, 0, self.page.suspects());
+        if !self.page.suspects() {
+            let (failed, all) = std::mem::take(&mut self.pending);
+            self.used_to = (self.used_to.0 + failed, self.used_to.1 + all);
+        }
         self.successes.add(at);
     }
 }
@@ -99,20 +111,23 @@ impl Person {
 struct Day {
     page: Page,
     at: i64,
-    /// Failures in a row, whatever of.
+    /// Failures in a row, whatever of, and whether a success came between them and others.
     run: u32,
+    broken: bool,
     /// Failures since the suspicion began, and the key of the problem that was told.
     failures: u32,
     told: u64,
 }
 
 impl Day {
-    fn take(&mut self, failed: bool, usual: f64, at: i64, half_ms: i64) {
+    /// Takes in a call; `stuck` is the share of failures that it is held against.
+    fn take(&mut self, failed: bool, usual: f64, stuck: f64, (at, half_ms): (i64, i64)) {
         self.page.fade(at - self.at, half_ms as f64);
-        let llr = outcome(failed, usual.min(STUCK_SOMEWHERE), STUCK_SOMEWHERE);
+        let llr = outcome(failed, usual.min(stuck), stuck);
         self.page.add(if failed { llr } else { llr.min(0.0) }, at);
         self.at = at;
         self.run = if failed { self.run + 1 } else { 0 };
+        self.broken = self.page.suspects() && (self.broken || !failed);
         self.failures = if self.page.suspects() { self.failures + u32::from(failed) } else { 0 };
     }
 }
@@ -170,13 +185,16 @@ impl People {
         }
         let (key, now) = (key_of(mark.op, mark.user), recent.now);
         let Some(cell) = recent.ops.get(mark.op) else { return };
-        let usual = cell.faults.expected(recent.is_being_deployed(mark.service));
+        let usual = cell.faults.usual(recent.is_being_deployed(mark.service));
         if !failed {
+            let person = self.cells.touch(key);
             if let Some(day) = self.days.touch(mark.user) {
-                day.take(false, usual, now, rules.slow_window_ms);
+                // What failed and works now says more than what always worked.
+                let stuck = if person.is_some() { STUCK } else { STUCK_SOMEWHERE };
+                day.take(false, usual, stuck, (now, rules.security_window_ms));
             }
-            if let Some(person) = self.cells.touch(key) {
-                person.succeed(now);
+            if let Some(person) = person {
+                person.succeed(usual.max(person.used_to(usual)), now, rules.security_window_ms);
             }
             return;
         }
@@ -195,8 +213,8 @@ impl People {
         let (Some(person), Some(day)) = (self.cells.get(key), self.days.touch(mark.user)) else { return };
         let failures = person.failures.sum(now, rules.slow_window_ms);
         let counted = cell.tuned.reaches(Limit::UserFailures, rules.fixed.then_some(rules.friction_errors), failures);
-        let needed = near.needed(Kind::Friction, Known::Friction, mark.op);
-        let here = failures >= rules.friction_errors && person.page.score >= needed;
+        let needed = near.needed(Kind::Friction, Known::Friction, mark.op) - OVERSHOOT;
+        let here = failures > rules.friction_errors && person.page.score >= needed;
         let anywhere = day.failures > rules.friction_errors && day.page.score >= needed;
         let began = person.page.began.min(day.page.began);
         if desk.touch(key, now) || desk.touch(day.told, now) {
@@ -217,10 +235,11 @@ impl People {
 
     /// A failure of somebody who failed before, here or elsewhere; how many in a row it makes here.
     fn fail(&mut self, near: Near<'_>, mark: &Mark, usual: f64, again: (f64, f64), known_here: bool) -> u32 {
-        let (key, now, half_ms) = (key_of(mark.op, mark.user), near.recent.now, near.rules.slow_window_ms);
-        let after = |run: u32, first: f64| match run {
-            0 => first,
-            1 => again.0.max(first),
+        let (key, now, half_ms) = (key_of(mark.op, mark.user), near.recent.now, near.rules.security_window_ms);
+        let after = |run: u32, broken: bool, first: f64| match (run, broken) {
+            (0, false) => first,
+            (0, true) => BROKEN.max(first),
+            (1, _) => again.0.max(first),
             _ => again.1.max(first),
         };
         let fresh = self.cells.get(key).is_none();
@@ -230,13 +249,13 @@ impl People {
             // The failure that the gate saw.
             person.fail(first, now, half_ms);
         }
-        person.fail(after(person.run(now, half_ms), first), now, half_ms);
+        person.fail(after(person.run(now, half_ms), person.broken, first), now, half_ms);
         let run = person.run;
         let day = self.days.touch_or(mark.user, Day::default);
         if day.at == 0 {
-            day.take(true, first, now, half_ms);
+            day.take(true, first, STUCK_SOMEWHERE, (now, half_ms));
         }
-        day.take(true, after(day.run, first), now, half_ms);
+        day.take(true, after(day.run, day.broken, first), STUCK_SOMEWHERE, (now, half_ms));
         run
     }
 }
@@ -417,6 +436,6 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
     }
 }
 
-keep_fields!(Person { page, at, run, failures, successes, used_to, pending });
-keep_fields!(Day { page, at, run, failures, told });
+keep_fields!(Person { page, at, run, broken, failures, successes, used_to, pending });
+keep_fields!(Day { page, at, run, broken, failures, told });
 keep_fields!(People { cells, days, again });

@@ -15,6 +15,7 @@ use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::Mark;
+use crate::recent::ESTABLISHED_CALLS;
 use crate::rules::errors::kind_of;
 use crate::rules::{Known as Rule, Limit, Rules};
 use crate::scope::{OpName, Scope};
@@ -63,7 +64,7 @@ impl ErrorName {
 /// Share of an operation's calls that a new error is looked for in: five in a hundred.
 const SOUGHT: f64 = 0.05;
 /// What is over in so many milliseconds is a restart that nobody announced.
-pub(crate) const BLIP_MS: i64 = 10_000;
+pub(crate) const BLIP_MS: i64 = 20_000;
 /// How often an error never seen is followed by another of its kind, as believed before it is seen.
 const RECURS: Prior = Prior { share: 0.05, worth: 20.0 };
 
@@ -116,7 +117,9 @@ impl Errors {
         let same = mark.user != key::NONE && known.user == mark.user;
         let last = if known.op == mark.op { known.calls } else { cell.calls.saturating_sub(1) };
         (known.op, known.calls) = (mark.op, cell.calls);
-        let p0 = graced(usual(cell.calls, self.recurs.usual(RECURS)), recent.is_being_deployed(mark.service));
+        // An operation that was never called before is as new as its error.
+        let established = cell.calls > ESTABLISHED_CALLS;
+        let p0 = graced(usual(near, cell.calls, self.recurs.usual(RECURS)), recent.is_being_deployed(mark.service));
         let llr = says(cell.calls.saturating_sub(last).saturating_sub(1), p0);
         // The same user's next one says nothing more: one person's input is not yet a fault, but friction.
         known.page.add(if same { llr.min(0.0) } else { llr }, mark.at);
@@ -125,7 +128,7 @@ impl Errors {
             return;
         }
         let enough = known.page.score >= near.needed(Kind::NewError, Rule::NewError, mark.op);
-        let blip = mark.at - known.first_at < BLIP_MS;
+        let blip = established && mark.at - known.first_at < BLIP_MS;
         let limit = cell.tuned.reaches(Limit::NewErrors, rules.fixed.then_some(rules.new_errors), known.count);
         if !(enough && known.count >= rules.new_errors && !blip || limit) {
             return;
@@ -142,10 +145,12 @@ impl Errors {
 }
 
 /// The share that a kind of error may well have that none of so many calls was of.
-fn usual(calls: u64, recurs: f64) -> f64 {
+fn usual(near: Near<'_>, calls: u64, recurs: f64) -> f64 {
     // The rule of three (Hanley and Lippman-Hand 1983): of what did not happen in n trials the share is below 3/n,
-    // nineteen times in twenty.
-    let never_seen = 3.0 / (calls as f64 + 3.0);
+    // nineteen times in twenty. An operation that was never called is itself as new as its error: of all lines none
+    // was of it (Laplace's rule of succession).
+    let established = calls > ESTABLISHED_CALLS;
+    let never_seen = if established { 3.0 / (calls as f64 + 3.0) } else { 1.0 / (near.recent.lines as f64 + 2.0) };
     never_seen.max(recurs * SOUGHT / 10.0).min(SOUGHT / 2.0)
 }
 

@@ -41,10 +41,10 @@ const EVERYWHERE_PART: u32 = 3;
 const REST_PART: f64 = 0.5;
 /// Calls of an operation whose callers are weighed, and how long before them a caller is known from, in
 /// milliseconds.
-const CALLERS_CALLS: usize = 40;
+const CALLERS_CALLS: usize = 200;
 const BEFORE_MS: i64 = 1_800_000;
-/// One caller is looked at who makes one in so many of the calls.
-const OF_ONE_PART: u32 = 4;
+/// Calls of others from which they speak for themselves.
+const OTHERS: usize = 2;
 /// How long an operation waits while all seem to become slow, so that the one alert comes first.
 const WAIT_MS: i64 = 10_000;
 
@@ -131,7 +131,7 @@ impl Slowness {
             return Said::Nothing;
         }
         if cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio)
-            && !Self::is_one_caller(recent, place, rules)
+            && Self::is_of_many(recent, place, rules, needed)
             && self.may_open(desk, recent, place, needed)
         {
             Self::open(desk, recent, rules, budget, mark.op, None);
@@ -139,40 +139,52 @@ impl Slowness {
         Said::Slow
     }
 
-    /// True when one caller makes it up: a job that asks for much each time is no slowness, when it asks under its
-    /// own name and all others are as fast as ever. Looked at once a second, in the calls since the suspicion began.
-    fn is_one_caller(recent: &mut Recent, place: Place, rules: &Rules) -> bool {
-        let (now, second) = (recent.now, recent.now.div_euclid(1000));
-        let cell = recent.ops.at_mut(place);
-        if std::mem::replace(&mut cell.speed.weighed_at, second) == second {
-            return true;
+    /// True when it is not one caller who makes it up; looked at once a second. What one caller made up is forgotten, so
+    /// that it is not held against the operation when that caller is gone.
+    fn is_of_many(recent: &mut Recent, place: Place, rules: &Rules, needed: f64) -> bool {
+        let second = recent.now.div_euclid(1000);
+        let speed = &mut recent.ops.at_mut(place).speed;
+        if std::mem::replace(&mut speed.weighed_at, second) == second {
+            return false;
         }
+        let one = Self::is_one_caller(recent, place, rules, needed);
+        if one {
+            recent.ops.at_mut(place).speed.acquit();
+        }
+        !one
+    }
+
+    /// True when one caller makes it up: a job that asks for much each time is no slowness, when it asks under its
+    /// own name and all others are as fast as ever. Looked at in the calls since
+    /// the suspicion began.
+    fn is_one_caller(recent: &mut Recent, place: Place, rules: &Rules, needed: f64) -> bool {
+        let now = recent.now;
+        let cell = recent.ops.at_mut(place);
         let (name, began) = (cell.name.clone(), cell.speed.watch.best().began);
         let span = recent.span_from(began.max(now - rules.security_window_ms));
         let (marks, _) = recent.walk(&Scope::of_op(&name), span);
         let Some(cell) = recent.ops.get(name.key()) else { return false };
-        let mut callers: FxHashMap<u64, (u32, f64)> = FxHashMap::default();
-        let mut all = (0_u32, 0.0);
+        let mut callers: FxHashMap<u64, (usize, f64)> = FxHashMap::default();
+        let mut all = (0_usize, 0.0);
         for mark in marks.iter().rev().filter(|mark| !mark.is_error()).take(CALLERS_CALLS) {
-            let Some(shift) = cell.speed.shift(mark.duration).filter(|shift| shift.is_finite()) else { continue };
-            all = (all.0 + 1, all.1 + shift);
+            let Some(says) = cell.speed.says(mark.duration, rules.slow_ratio) else { continue };
+            all = (all.0 + 1, all.1 + says);
             let caller = callers.entry(mark.user).or_default();
-            *caller = (caller.0 + 1, caller.1 + shift);
+            *caller = (caller.0 + 1, caller.1 + says);
         }
         callers.remove(&key::NONE);
         let most = callers.into_iter().max_by(|one, other| one.1.1.total_cmp(&other.1.1));
-        let Some((caller, (calls, shift))) = most.filter(|(_, (calls, _))| calls * OF_ONE_PART >= all.0) else {
+        let Some((caller, (calls, says))) =
+            most.filter(|(_, (calls, _))| *calls >= rules.slow_calls as usize || calls * 2 >= all.0)
+        else {
             return false;
         };
-        let others = all.0 - calls;
-        if calls < rules.slow_calls {
-            return false;
-        }
-        if others > 2 {
-            return (all.1 - shift) / f64::from(others) < rules.slow_ratio.ln() / 2.0;
+        if all.0 - calls > OTHERS {
+            return all.1 - says < needed * REST_PART;
         }
         // Hardly anybody else is there: who was not there before came with it.
-        let before = Span { to: span.from, ..recent.span_from(span.from - BEFORE_MS) };
+        let came = began - rules.window_ms;
+        let before = Span { to: came, ..recent.span_from(came - BEFORE_MS) };
         !recent.walk(&Scope::of_op(&name), before).0.iter().any(|mark| mark.user == caller)
     }
 

@@ -4,7 +4,7 @@
 
 use std::f64::consts::TAU;
 
-/// A stream of chance (SplitMix64: Steele, Lea and Flood, 2014).
+/// A stream of chance (`SplitMix64`: Steele, Lea and Flood, 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 

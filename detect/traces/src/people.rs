@@ -64,7 +64,7 @@ impl People {
     pub(crate) fn addr(&self, person: usize) -> String {
         let mut dice = self.dice(person, "addr");
         if dice.chance(self.offices.0) {
-            return self.office(dice.below(self.offices.1));
+            return Self::office(dice.below(self.offices.1));
         }
         let home = dice.next();
         if home.is_multiple_of(3) {
@@ -74,13 +74,13 @@ impl People {
     }
 
     /// An address that many share.
-    pub(crate) fn office(&self, office: usize) -> String {
+    pub(crate) fn office(office: usize) -> String {
         format!("192.0.2.{}", 1 + office)
     }
 
     /// Everybody behind a shared address, up to `most`.
     pub(crate) fn at_office(&self, office: usize, most: usize) -> Vec<usize> {
-        let addr = self.office(office);
+        let addr = Self::office(office);
         (0..self.count).filter(|person| self.addr(*person) == addr).take(most).collect()
     }
 

@@ -106,7 +106,7 @@ pub fn judge(name: &str, mut trace: Trace, detector: &mut impl Detector) -> Scor
     let mut book = Book { seen: Vec::new(), heard: BTreeMap::new(), said: Vec::new() };
     let mut second = None;
     let mut lines = 0;
-    while let Some(line) = trace.next() {
+    for line in trace.by_ref() {
         let at = line.event.engine_time.seconds();
         for passed in second.unwrap_or(at) + 1..=at {
             detector.advance(Timestamp::from_millis(passed * 1000));

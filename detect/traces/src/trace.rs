@@ -136,7 +136,7 @@ impl Trace {
         for _ in 0..visitors as usize {
             let visitor = self.visitor();
             let wait = self.dice.wait(THINK.0);
-            self.put(self.now + wait, Due::Act(visitor));
+            self.put(self.now + wait, Due::Act(Box::new(visitor)));
         }
         self.put(self.now, Due::Visit);
         self.put(self.now, Due::Chatter);

@@ -50,9 +50,10 @@ fn counts(name: &str) -> Option<()> {
     }
     let plain = PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word));
     let thing = || THINGS.iter().any(|thing| is_plural(name, thing));
-    let counted =
-        says("count") || name.len() > 5 && name.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("total"));
-    (plain || thing() || counted && (name.len() <= 7 || THINGS.iter().any(|thing| says(thing)))).then_some(())
+    let begins = |word: &str| name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    let ends = name.len() > 5 && name.get(name.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("count"));
+    let counted = ends || begins("total") || begins("num");
+    (plain || thing() || counted && THINGS.iter().any(|thing| says(thing))).then_some(())
 }
 
 fn is_plural(word: &str, thing: &str) -> bool {
@@ -67,7 +68,7 @@ fn in_words(message: &str) -> Option<(&'static str, f64)> {
     let bytes = message.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let Some(next) = bytes[at..].iter().position(u8::is_ascii_digit) else { return None };
+        let next = bytes[at..].iter().position(u8::is_ascii_digit)?;
         let from = at + next;
         let digits = bytes[from..].iter().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
         at = from + digits;

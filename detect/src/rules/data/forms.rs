@@ -76,7 +76,7 @@ fn holds_ids(name: &str) -> bool {
 /// A form of a field.
 #[derive(Debug, Clone, Copy, Default)]
 struct Form {
-    form: u64,
+    shape: u64,
     count: u32,
     /// Evidence that somebody writes it who should not, and what it was when it was last seen.
     page: Page,
@@ -97,7 +97,7 @@ impl Field {
     /// Takes in a value; Some: its form is a rare one, at this place, and suspected.
     fn take(&mut self, form: u64, value: u64, at: i64) -> Option<usize> {
         self.all = self.all.saturating_add(1);
-        let Some(place) = self.forms.iter().position(|known| known.form == form) else {
+        let Some(place) = self.forms.iter().position(|known| known.shape == form) else {
             return self.take_first(form, value, at);
         };
         let (all, known) = (self.all, &mut self.forms[place]);
@@ -118,7 +118,7 @@ impl Field {
         if self.forms.len() == FORMS {
             return None;
         }
-        let mut fresh = Form { form, value, ..Form::default() };
+        let mut fresh = Form { shape: form, value, ..Form::default() };
         if self.all <= KNOWN {
             fresh.count = ESTABLISHED;
         } else {
@@ -245,7 +245,7 @@ fn masked(value: &str) -> String {
     value.chars().map(|letter| if letter.is_ascii_digit() { '#' } else { letter }).collect()
 }
 
-keep_fields!(Form { form, count, page, lines, at, value, several });
+keep_fields!(Form { shape, count, page, lines, at, value, several });
 keep_fields!(Field { forms, all });
 keep_fields!(Forms { cells });
 
@@ -268,11 +268,11 @@ mod tests {
     #[test]
     fn a_second_foreign_id_is_enough_and_a_field_of_many_forms_has_none() {
         let mut field = Field::default();
-        (0..400).for_each(|nth| assert_eq!(field.take(2, nth, nth as i64), None));
-        assert!(field.take(1, 1000, 400).is_some());
-        let place = field.take(1, 1001, 410);
+        (0..1000).for_each(|nth| assert_eq!(field.take(2, nth, nth as i64), None));
+        assert!(field.take(1, 1000, 1000).is_some());
+        let place = field.take(1, 1001, 1010);
         assert!(place.is_some_and(|place| field.forms[place].page.score > 6.9 && field.forms[place].several));
-        (10..20).for_each(|other| _ = field.take(other, other, 500));
+        (10..20).for_each(|other| _ = field.take(other, other, 1100));
         assert!(!field.is_formed());
     }
 }

@@ -43,8 +43,6 @@ pub(super) struct Kind {
     pub(super) failed: u32,
     /// What one of them says.
     pub(super) weight: f64,
-    /// It is under suspicion.
-    pub(super) suspected: bool,
 }
 
 /// Every way in which an operation fails.
@@ -70,8 +68,7 @@ impl Rate {
             score: if worth_it { self.watch.score_of_outcomes(self.p1()) } else { 0.0 },
             began: self.watch.best().began,
             failed: self.since.0,
-            weight: (self.p1()[0] / p0).ln(),
-            suspected: self.watch.suspects(),
+            weight: (self.p1()[self.watch.louder()] / p0).ln(),
         }
     }
 }
@@ -92,11 +89,11 @@ impl Kinds {
         if rate.watch.suspects() {
             rate.watch.add(says(false).map(|one| one * f64::from(between)), mark.at);
         }
-        if !rate.watch.suspects() {
+        if rate.watch.suspects() {
+            rate.since.1 += between;
+        } else {
             let (failed, all) = std::mem::take(&mut rate.since);
             rate.share.teach(failed, all + between, mark.at);
-        } else {
-            rate.since.1 += between;
         }
         if early {
             rate.share.teach(rate.since.0 + 1, rate.since.1 + 1, mark.at);

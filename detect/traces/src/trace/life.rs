@@ -33,17 +33,17 @@ struct Met {
 }
 
 impl Trace {
-    pub(super) fn visitor(&mut self) -> Box<Visitor> {
+    pub(super) fn visitor(&mut self) -> Visitor {
         let person = self.place.people.draw(&mut self.dice);
         let (name, addr) = (self.place.people.name(person), self.place.people.addr(person));
         let left = 1 + (self.dice.wait((ACTS - 1.0) * 100.0) / 100) as u32;
-        Box::new(Visitor { person, name, addr, left, again: None })
+        Visitor { person, name, addr, left, again: None }
     }
 
     pub(super) fn visit(&mut self) {
         let visitor = self.visitor();
         let wait = if self.dice.chance(self.place.town.signs_in) { self.sign_in(&visitor) } else { 0 };
-        self.later(wait + 1, Due::Act(visitor));
+        self.later(wait + 1, Due::Act(Box::new(visitor)));
     }
 
     /// Somebody signs in, if need be more than once. When they are in, in milliseconds from now.
