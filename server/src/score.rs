@@ -120,18 +120,18 @@ pub fn rows(mut source: impl BufRead, form: Form, mut out: impl Write) -> Result
         let verdict = value.and_then(|value| series.observe(time, value));
         tally.rows += 1;
         tally.holes += u64::from(value.is_none());
-        write(&mut out, form, Row { at, value, score: verdict.map_or(0.0, |verdict| verdict.score), verdict })
-            .map_err(ScoreError::Write)?;
+        let score = verdict.map_or(0.0, |verdict| verdict.score);
+        write(&mut out, form, &Row { at, value, score, verdict }).map_err(ScoreError::Write)?;
     }
     out.flush().map_err(ScoreError::Write)?;
     Ok(tally)
 }
 
-fn write(out: &mut impl Write, form: Form, row: Row) -> io::Result<()> {
+fn write(out: &mut impl Write, form: Form, row: &Row) -> io::Result<()> {
     match form {
         Form::Text => writeln!(out, "{}", row.score),
         Form::Json => {
-            serde_json::to_writer(&mut *out, &row)?;
+            serde_json::to_writer(&mut *out, row)?;
             writeln!(out)
         }
     }
@@ -170,9 +170,9 @@ mod tests {
 
     fn series(rows: usize) -> String {
         let noise = |row: usize| (row * 7919 % 101) as f64 / 10.0;
-        (0..rows)
-            .map(|row| format!("{}\t{}\n", 1_700_000_000 + row * 60, noise(row) + if row == 900 { 500.0 } else { 0.0 }))
-            .collect()
+        let row =
+            |row: usize| format!("{}\t{}", 1_700_000_000 + row * 60, noise(row) + if row == 900 { 500.0 } else { 0.0 });
+        (0..rows).map(row).collect::<Vec<_>>().join("\n") + "\n"
     }
 
     #[test]
