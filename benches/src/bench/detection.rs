@@ -4,6 +4,7 @@
 //! The towns and seeds of daily work stand beside those that are held out. What was missed or false is only
 //! listed of the first: who reads the list of the second has tuned on it.
 
+mod data;
 mod explain;
 mod found;
 mod keys;
@@ -13,6 +14,7 @@ mod speed;
 pub(super) mod table;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -41,11 +43,14 @@ pub struct Options {
     /// Lists what was missed and what was false on the traces of daily work.
     #[arg(long)]
     explain: bool,
+    /// A folder with `nab-dev` and `loghub-dev`, and beside it `tools` with their scorers: rows 1 and 3 as well.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { traces: 24, traffic: 5, found_only: false, explain: false }
+        Self { traces: 24, traffic: 5, found_only: false, explain: false, data: None }
     }
 }
 
@@ -100,6 +105,11 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
     let mut tables = vec![table];
     if !options.found_only {
         tables.push(cost()?);
+    }
+    if let Some(data) = &options.data {
+        let mut table = Table::new("detection: real series and logs", &["engine", "naive"]);
+        data::measure(&mut table, data)?;
+        tables.push(table);
     }
     Ok(Outcome { tables, explained: options.explain.then_some(explained) })
 }

@@ -94,10 +94,10 @@ impl Table {
     }
 }
 
-/// A missed promise has a `!`; in brackets stands of how many things the figure speaks.
+/// A missed promise says MISS; in brackets stands of how many things the figure speaks.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CELL: usize = 15;
+        const CELL: usize = 18;
         let widest = self.rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
         writeln!(f, "{}", self.title)?;
         write!(f, "  {:widest$} {:>9} {:9}", "", "goal", "")?;
@@ -106,9 +106,9 @@ impl fmt::Display for Table {
         for row in &self.rows {
             write!(f, "  {:widest$} {:>9} {:9}", row.what, row.goal_words(), row.unit)?;
             for cell in &row.cells {
-                let mark = if row.misses(cell) { "!" } else { "" };
-                let words = cell.value.map_or_else(|| "-".to_owned(), |value| format!("{}{mark}", number(value)));
-                let words = if cell.n > 1 { format!("{words} ({})", cell.n) } else { words };
+                let mark = if row.misses(cell) { " MISS" } else { "" };
+                let words = cell.value.map_or_else(|| "-".to_owned(), number);
+                let words = if cell.n > 1 { format!("{words} ({}){mark}", cell.n) } else { format!("{words}{mark}") };
                 write!(f, " {words:>CELL$}")?;
             }
             writeln!(f)?;
@@ -131,6 +131,9 @@ mod tests {
             vec![Cell::percent(19, 20), Cell::percent(9, 10), Cell::percent(0, 0)],
         );
         let text = table.to_string();
-        assert!(text.contains("95.0 (20)") && text.contains("90.0! (10)") && text.trim_end().ends_with('-'), "{text}");
+        assert!(
+            text.contains("95.0 (20)") && text.contains("90.0 (10) MISS") && text.trim_end().ends_with('-'),
+            "{text}"
+        );
     }
 }

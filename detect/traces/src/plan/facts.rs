@@ -3,6 +3,7 @@
 use stella_protocol::Level;
 
 use super::{About, Draft, MINUTE, SECOND, What};
+use crate::dice::Dice;
 use crate::incident::Kind;
 use crate::line::{self, Call};
 use crate::town::Deed;
@@ -105,8 +106,10 @@ impl Draft<'_> {
     /// Seen with their things twice, then without, two to four times.
     fn vanished(&mut self, at: i64) {
         let op = self.any(|deed| matches!(deed, Deed::Lists(_)));
+        // How many are looked at depends on who is there; what else happens does not.
+        let mut dice = Dice::new(self.dice.next(), "owner");
         let person = loop {
-            let person = self.place.people.ordinary(&mut self.dice);
+            let person = self.place.people.ordinary(&mut dice);
             if self.place.people.owned(person) >= 5 {
                 break person;
             }
