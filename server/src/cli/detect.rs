@@ -37,7 +37,7 @@ impl Detect {
         match scored {
             Err(ScoreError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
             Ok(Tally { rows, holes }) if holes > 0 => {
-                tracing::warn!("{holes} of {rows} rows have no number for a value")
+                tracing::warn!("{holes} of {rows} rows have no number for a value");
             }
             other => _ = other?,
         }

@@ -125,7 +125,7 @@ impl StateFile {
                 Err(_) => Err(Unusable::Unreadable),
             };
             match read {
-                Ok((place, pace)) => return Found::Good(place, Box::new(pace)),
+                Ok((at, pace)) => return Found::Good(at, Box::new(pace)),
                 Err(why) => first = first.or(Some(why)),
             }
         }
@@ -244,9 +244,9 @@ mod tests {
         for at in [2, 4] {
             file.save(&state(at)).unwrap();
         }
-        let Found::Good(place, pace) = load(&file, 9) else { panic!() };
-        assert_eq!(place, state(4).place);
-        assert_eq!((pace.engine.checkpoint(), pace.stand()), (state(4).engine, place.stand));
+        let Found::Good(at, pace) = load(&file, 9) else { panic!() };
+        assert_eq!(at, state(4).place);
+        assert_eq!((pace.engine.checkpoint(), pace.stand()), (state(4).engine, at.stand));
         assert_eq!(line(&load(&file, 3)), 2, "a state of a later line than the alerts know of would lose findings");
         assert_eq!(why(&load(&file, 1)), Unusable::Ahead);
     }

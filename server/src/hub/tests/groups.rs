@@ -48,7 +48,7 @@ async fn what_the_engine_explains_is_under_its_parent_until_that_is_over() {
     let free = house.of("later");
     assert_eq!((free.parent_id, free.version), (None, 3));
     let over = house.now(&parent);
-    assert_eq!(over.children, [child.id.clone()], "what is over stays where it was");
+    assert_eq!(over.children, std::slice::from_ref(&child.id), "what is over stays where it was");
     let undone = house.hub.undo(&ana, "k2", answer.body.action_id).await.unwrap();
     assert_eq!(outcomes(&undone), [Outcome::Done, Outcome::Done]);
     let rows = house.store.audit(0, 100).unwrap();

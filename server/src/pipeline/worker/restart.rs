@@ -79,9 +79,9 @@ impl Worker {
     fn resume(&self) -> Option<(Place, Pace)> {
         let epoch = self.hub.head().cursor.epoch;
         match self.state.load(&self.rules, epoch, self.applied) {
-            Found::Good(place, pace) => {
+            Found::Good(at, pace) => {
                 self.hub.notice(notice::taken_up());
-                Some((place, *pace))
+                Some((at, *pace))
             }
             Found::Unusable(why) => {
                 tracing::warn!(%why, "the engine begins afresh: the state that was kept of it cannot be used");
@@ -94,11 +94,11 @@ impl Worker {
 
     /// From here on the engine is the one that was kept.
     fn take_up(&mut self, kept: Option<(Place, Pace)>) {
-        let Some((place, pace)) = kept else { return };
+        let Some((at, pace)) = kept else { return };
         if let Some(second) = pace.second().filter(|_| self.pace.second().is_some()) {
             self.lead_to(Timestamp::from_millis(second * 1000), self.pace.is_at_present());
         }
-        (self.pace, self.kept, self.marks) = (pace, Some(place), place.marks);
+        (self.pace, self.kept, self.marks) = (pace, Some(at), at.marks);
     }
 
     /// A new engine learns what people called false before.
