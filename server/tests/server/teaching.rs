@@ -9,7 +9,7 @@ use crate::harness::{Running, post, refused};
 
 /// A path part as a URL carries it.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
 }
 
 async fn marks(server: &Running) -> MarkPage {

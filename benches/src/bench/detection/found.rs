@@ -83,7 +83,9 @@ fn score(column: &Column, traces: u32) -> Score {
     let mut scores = scores.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     scores.sort_by_key(|(at, _)| *at);
     let mut sum = Score::default();
-    scores.into_iter().for_each(|(_, score)| sum.add(score));
+    for (_, score) in scores {
+        sum.add(score);
+    }
     sum
 }
 
