@@ -61,8 +61,9 @@ pub fn words(rule: &Rule, change: &RuleChange) -> String {
     }
     let mut all = Vec::new();
     all.extend(change.enabled.map(|on| format!("enabled {} -> {}", switch(rule.enabled), switch(on))));
-    let figure = |value: f64| number::text(value, "");
-    all.extend(change.sensitivity.map(|to| format!("sensitivity {} -> {}", figure(rule.sensitivity), figure(to))));
+    all.extend(
+        change.sensitivity.map(|to| format!("sensitivity {} -> {}", sensitivity(rule.sensitivity), sensitivity(to))),
+    );
     for (name, to) in &change.limits {
         let known = rule.limits.iter().find(|limit| limit.name.raw() == name);
         let unit = known.map(|limit| sanitise(limit.unit.raw()).into_string()).unwrap_or_default();
@@ -70,6 +71,11 @@ pub fn words(rule: &Rule, change: &RuleChange) -> String {
         all.push(format!("{} {} -> {}", sanitise(name), told(known.map(|limit| limit.value)), told(*to)));
     }
     all.join(", ")
+}
+
+/// `0.20`, `0.001`: what is small must not look like nothing.
+pub fn sensitivity(value: f64) -> String {
+    if (0.0..0.01).contains(&value) { format!("{value}") } else { number::text(value, "") }
 }
 
 /// `on`, `off`.
@@ -119,6 +125,11 @@ pub fn share(score: &RuleScore) -> Option<f64> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_sensitivity_does_not_look_like_none() {
+        assert_eq!([0.2, 0.01, 0.001, 1e-6].map(sensitivity), ["0.20", "0.01", "0.001", "0.000001"]);
+    }
 
     #[test]
     fn settings_are_read_and_what_is_wrong_is_named() {

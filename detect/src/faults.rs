@@ -109,11 +109,6 @@ impl Faults {
         f64::from(self.failed) / f64::from(self.calls.max(1))
     }
 
-    /// Failures and calls since the suspicion began.
-    pub(crate) fn since(&self) -> (u32, u32) {
-        (self.failed, self.calls)
-    }
-
     /// Failures since the suspicion began.
     pub(crate) fn failed(&self) -> u32 {
         self.failed

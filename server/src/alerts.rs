@@ -8,7 +8,6 @@ mod fingerprint;
 mod fixes;
 pub(crate) mod group;
 mod machine;
-pub(crate) mod marks;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -18,7 +17,6 @@ mod verbs;
 
 pub use fingerprint::{fingerprint, fingerprint_of};
 pub use machine::{Cause, Effect, Event, MOST_RELATED, Step, is_due, open, related, step};
-pub use marks::Marked;
 pub use state::{AlertState, Moment, Triage, Watch};
 pub use verbs::{Act, Refusal};
 

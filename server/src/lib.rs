@@ -25,6 +25,7 @@ pub mod hub;
 pub mod ingest;
 pub mod lines;
 mod listener;
+pub mod marks;
 pub mod migrate;
 pub mod notify;
 pub mod packed;

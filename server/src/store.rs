@@ -19,7 +19,8 @@ use stella_protocol::{
     MigrationId, MigrationStatus, Severity, Status, Text, Timestamp,
 };
 
-use crate::alerts::{AlertState, Marked};
+use crate::alerts::AlertState;
+use crate::marks::Marked;
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 

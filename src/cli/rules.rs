@@ -175,7 +175,7 @@ fn rows(rules: &[Rule]) -> Vec<String> {
         [
             clean(&rule.id),
             setting::switch(rule.enabled).to_owned(),
-            number::text(rule.sensitivity, ""),
+            setting::sensitivity(rule.sensitivity),
             score.alerts.to_string(),
             setting::share(score).map(number::percent).unwrap_or_default(),
             score.median_acknowledge_ms.map(number::span).unwrap_or_default(),
@@ -195,7 +195,7 @@ fn page(rule: &Rule) -> Vec<String> {
         format!("for           {}", setting::scope(rule)),
         format!("settings      {}, version {}", setting::origin(rule.origin), rule.version),
         format!("enabled       {}", setting::switch(rule.enabled)),
-        format!("sensitivity   {} false alerts an hour", number::text(rule.sensitivity, "")),
+        format!("sensitivity   {} false alerts an hour", setting::sensitivity(rule.sensitivity)),
         format!("limits        {}", setting::limits(rule)),
     ];
     lines.extend(rule.changed_at.map(|at| {

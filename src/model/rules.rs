@@ -8,7 +8,6 @@ use stella_protocol::deploy::DeployRequest;
 use stella_protocol::problem::Code;
 use stella_protocol::rule::RuleChange;
 use stella_protocol::{Deploy, Role as Rank, Rule, Text};
-use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
 use super::Model;
@@ -89,7 +88,7 @@ impl Model {
             Thing::Enabled => self.look_at(now, toggled, effects),
             Thing::Reset => self.look_at(now, reset, effects),
             Thing::Sensitivity => {
-                let is = number::text(rule.sensitivity, "");
+                let is = setting::sensitivity(rule.sensitivity);
                 self.ask_value(now, "sensitivity", &format!("now {is} false alerts an hour"));
             }
             Thing::Limit(name) => {

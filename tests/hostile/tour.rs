@@ -42,12 +42,12 @@ fn go(session: &mut Session, keys: &str, what: &str, fits: impl Fn(&str) -> bool
 }
 
 /// Through every screen in two sizes; answers with all that was shown.
-pub fn everywhere(session: &mut Session, payloads: &[Payload]) -> String {
+pub fn everywhere(session: &mut Session, payloads: &[Payload], alerts: usize) -> String {
     let mut shown = String::new();
     for size in [ORDINARY, TALL] {
         session.resize(size.0, size.1);
         shown += &list(session);
-        shown += &details(session, if size == TALL { payloads.len() } else { 6 });
+        shown += &details(session, if size == TALL { alerts } else { 6 });
         shown += &log(session);
         shown += &metrics(session);
         shown += &migrations(session);

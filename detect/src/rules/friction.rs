@@ -139,6 +139,9 @@ pub(crate) struct People {
     days: Cells<Day>,
     /// How often a failure follows the first one, and how often later ones.
     again: [Share; 2],
+    /// Failures at each operation of those who are known to be stuck there: whoever stands before the same form
+    /// next is not explained by them.
+    stuck: Cells<Minutes>,
 }
 
 fn key_of(op: u64, user: u64) -> u64 {
@@ -147,7 +150,12 @@ fn key_of(op: u64, user: u64) -> u64 {
 
 impl People {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { cells: Cells::new(rules.people), days: Cells::new(rules.people), again: [Share::default(); 2] }
+        Self {
+            cells: Cells::new(rules.people),
+            days: Cells::new(rules.people),
+            again: [Share::default(); 2],
+            stuck: Cells::new(rules.operations),
+        }
     }
 
     /// The share of failures that is usual after so many of the same person.
@@ -217,13 +225,19 @@ impl People {
         let here = failures > rules.friction_errors && person.page.score >= needed;
         let anywhere = day.failures > rules.friction_errors && day.page.score >= needed;
         let began = person.page.began.min(day.page.began);
-        if desk.touch(key, now) || desk.touch(day.told, now) {
+        if desk.touch(key, now) {
+            self.stuck.touch_or(mark.op, Minutes::default).add(now);
+            return;
+        }
+        if desk.touch(day.told, now) {
             return;
         }
         if !(here || anywhere || counted) || user.len() > key::LONGEST_NAME {
             return;
         }
         day.told = key;
+        let stuck = self.stuck.touch_or(mark.op, Minutes::default);
+        (0..failures).for_each(|_| stuck.add(now));
         self.cells.promote(key);
         self.days.promote(mark.user);
         let scope = Scope::of_op(&cell.name).errors().by_user(user.raw());
@@ -244,7 +258,8 @@ impl People {
         };
         let fresh = self.cells.get(key).is_none();
         let person = self.cells.touch_or(key, Person::default);
-        let first = others(near, mark.op, person, usual).max(person.used_to(usual));
+        let stuck = self.stuck.get(mark.op);
+        let first = others(near, mark.op, (person, stuck), usual).max(person.used_to(usual));
         if fresh && known_here && !succeeded_since(near, mark) {
             // The failure that the gate saw.
             person.fail(first, now, half_ms);
@@ -269,23 +284,28 @@ fn succeeded_since(near: Near<'_>, mark: &Mark) -> bool {
 }
 
 /// The share of failures that others meet at an operation just now: an outage explains friction. In the last
-/// minute, or since the operation began to fail more, whichever is more.
-fn others(near: Near<'_>, op: u64, person: &Person, usual: f64) -> f64 {
+/// minute or in the last five, whichever is more. Those who are known to be `stuck` are no
+/// outage.
+fn others(near: Near<'_>, op: u64, (person, stuck): (&Person, Option<&Minutes>), usual: f64) -> f64 {
     let (recent, window_ms) = (near.recent, near.rules.window_ms);
     let Some(cell) = recent.ops.get(op) else { return usual };
-    let sum = cell.history.sum(span_start(recent.now, window_ms), recent.now);
+    let sum = |window_ms| {
+        let sum = cell.history.sum(span_start(recent.now, window_ms), recent.now);
+        (sum.failed, sum.calls)
+    };
     // The line under way is among the operation's, and among the person's own only later; so is the one that
     // the gate saw.
     let unseen = if person.at == 0 { 2 } else { 1 };
     let share = |(failed, calls): (u32, u32), since_ms: i64| {
-        let own = person.failures.sum(recent.now, since_ms) + unseen;
+        let stuck = stuck.map_or(0, |stuck| stuck.sum(recent.now, since_ms));
+        let own = person.failures.sum(recent.now, since_ms) + unseen + stuck;
         let all = own + person.successes.sum(recent.now, since_ms);
         let (failed, calls) = (failed.saturating_sub(own), calls.saturating_sub(all));
         (f64::from(failed) + usual * OTHERS_WORTH) / (f64::from(calls) + OTHERS_WORTH)
     };
-    let now = share((sum.failed, sum.calls), window_ms);
-    let since = share(cell.faults.since(), near.rules.security_window_ms);
-    usual.max(now).max(since).min(1.0 - f64::EPSILON)
+    let now = share(sum(window_ms), window_ms);
+    let lately = share(sum(near.rules.slow_window_ms), near.rules.slow_window_ms);
+    usual.max(now).max(lately).min(1.0 - f64::EPSILON)
 }
 
 /// A line that was retried too often.
@@ -438,4 +458,4 @@ pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
 
 keep_fields!(Person { page, at, run, broken, failures, successes, used_to, pending });
 keep_fields!(Day { page, at, run, broken, failures, told });
-keep_fields!(People { cells, days, again });
+keep_fields!(People { cells, days, again, stuck });

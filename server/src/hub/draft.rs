@@ -15,7 +15,8 @@ use stella_protocol::{AlertId, Deploy, Evidence, FixId, Remedy, Role, SampleRole
 
 use super::board::Shared;
 use super::json;
-use crate::alerts::{AlertState, Cause, Effect, Marked, SYSTEM, Step};
+use crate::alerts::{AlertState, Cause, Effect, SYSTEM, Step};
+use crate::marks::Marked;
 use crate::remedy::FixState;
 use crate::rules::RuleBook;
 use crate::store::{AuditEntry, NewEvent, Store, StoreError, Tx, Verdict, Write};

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::writer::{Job, Keyed};
 use super::{Answer, Hub, refusal};
-use crate::alerts::Marked;
+use crate::marks::Marked;
 use crate::store::StoreError;
 
 impl Hub {

@@ -2,7 +2,7 @@
 
 use stella_detect::{Engine, Lesson};
 
-use crate::alerts::Marked;
+use crate::marks::Marked;
 
 /// Brings what the engine knows of a problem to what people say of it by now.
 ///

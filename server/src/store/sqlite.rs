@@ -30,7 +30,8 @@ use super::{
     ActionRecord, AlertQuery, AlertRecord, Answered, AuditBroken, AuditRow, Commit, FixNumbers, FixQuery, Found,
     FoundFixes, FoundMigrations, Head, Meta, MigrationQuery, Replay, Retention, Store, StoreError, StoredToken, Tx,
 };
-use crate::alerts::{AlertState, Marked};
+use crate::alerts::AlertState;
+use crate::marks::Marked;
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 use crate::sqlite;

@@ -8,7 +8,8 @@ use stella_protocol::fix::{Maintenance, Suppression};
 use stella_protocol::{AlertId, Deploy, FixId, FixOutput, Role, Text, Timestamp};
 
 use super::audit::AuditEntry;
-use crate::alerts::{AlertState, Marked, Triage};
+use crate::alerts::{AlertState, Triage};
+use crate::marks::Marked;
 use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 

@@ -107,7 +107,7 @@ fn row(state: &State, view: &View<'_>, rule: &Rule, area: Rect, places: &[Option
     let cells: [(String, Style); 9] = [
         (clean(&rule.id), ink),
         (setting::switch(rule.enabled).to_owned(), if rule.enabled { plain } else { view.style(Role::Waiting) }),
-        (number::text(rule.sensitivity, ""), ink),
+        (setting::sensitivity(rule.sensitivity), ink),
         (number::count(score.alerts as f64), ink),
         (share(score).map_or_else(|| "-".to_owned(), number::percent), ink),
         (score.median_acknowledge_ms.map_or_else(|| "-".to_owned(), number::span), muted),

@@ -3,8 +3,8 @@
 use stella_protocol::Text;
 
 use super::{Change, Draft};
-use crate::alerts::marks::{self, MOST_MARKS, Marked};
 use crate::alerts::{AlertState, Moment};
+use crate::marks::{self, MOST_MARKS, Marked};
 
 impl Draft<'_> {
     /// The mark of a problem, also one that was taken back.

@@ -6,10 +6,10 @@ use stella_protocol::{Code, Deploy, Problem, Role};
 
 use super::Writer;
 use super::fixes::{Deed, Keyed, No};
-use crate::alerts::Marked;
 use crate::hub::draft::Change;
 use crate::hub::marks::shown;
 use crate::hub::{Answer, object_of, problem};
+use crate::marks::Marked;
 use crate::store::Verdict;
 
 impl Writer {

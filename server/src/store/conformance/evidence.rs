@@ -4,7 +4,7 @@ use stella_detect::Lesson;
 use stella_protocol::Deploy;
 
 use super::*;
-use crate::alerts::Marked;
+use crate::marks::Marked;
 
 fn write(store: &dyn Store, at: i64, writes: Vec<Write>) {
     let tx = Tx { at: Timestamp::from_millis(at), writes, ..Tx::default() };

@@ -7,7 +7,8 @@ use stella_protocol::{Alert, Deploy, Timestamp};
 use super::doing;
 use super::read::from_json;
 use super::write::{Stop, json};
-use crate::alerts::{AlertState, Marked};
+use crate::alerts::AlertState;
+use crate::marks::Marked;
 use crate::store::{LOOKED_AT, StoreError};
 
 pub(super) fn put_mark(connection: &Connection, marked: &Marked, at: Timestamp) -> Result<(), Stop> {

@@ -11,7 +11,8 @@ use stella_protocol::{ActionId, Alert, AlertId, Deploy, Evidence, FixId, FixOutp
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{AlertState, Marked};
+use crate::alerts::AlertState;
+use crate::marks::Marked;
 use crate::migrate::MigrationState;
 use crate::remedy::run::{Call, Output, Runner};
 use crate::remedy::{BeforeImage, FixState, Outcome, Said};

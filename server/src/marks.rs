@@ -9,7 +9,7 @@ use stella_detect::Lesson;
 use stella_protocol::command::WrongPart;
 use stella_protocol::{Status, Text, Timestamp};
 
-use super::{AlertState, Moment};
+use crate::alerts::{AlertState, Moment};
 
 /// Most problems that marks are kept of: as many as the engine knows.
 pub(crate) const MOST_MARKS: usize = 1000;
@@ -85,9 +85,9 @@ pub(crate) fn take_back(marked: &Marked) -> Option<Marked> {
 mod tests {
     use stella_protocol::Verb;
 
-    use super::super::sample::alert;
-    use super::super::{Act, Event, step};
     use super::*;
+    use crate::alerts::sample::alert;
+    use crate::alerts::{Act, Event, step};
 
     fn at(millis: i64) -> Moment {
         Moment { server: Timestamp::from_millis(millis + 7), engine: Timestamp::from_millis(millis) }
