@@ -207,7 +207,7 @@ fn what_a_hostile_server_says_reaches_the_screen_as_plain_text() {
     let server = Hostile::start(Manner::Speaks);
     let mut session = Session::start(argv(&["--no-bell", "--server", &server.address()]));
     session.wait("the list", |screen| screen.contains("LIVE") && screen.contains("CRIT"));
-    let shown = tour::everywhere(&mut session, &payloads, api.alerts().len());
+    let shown = tour::everywhere(&mut session, &payloads, payloads.len());
     let missing = seen(&shown, &payloads);
     assert!(missing.len() <= 3, "never seen: {missing:?}");
     tour::refused(&mut session);
