@@ -73,9 +73,6 @@ pub enum BacktestError {
     /// A file is no text.
     #[error("read {}: it is no log, it holds bytes that no text has", .0.display())]
     NotText(PathBuf),
-    /// Nothing says when anything happened.
-    #[error("find a time in one of {0} lines: without times there is nothing to tell")]
-    NoTimes(u64),
     /// The folder has no kept lines.
     #[error("find kept lines: there is no {} in {}", lines::FILE, .0.display())]
     NothingKept(PathBuf),
@@ -213,7 +210,7 @@ impl<'l> Backtest<'l> {
                 return Ok(());
             }
         }
-        if self.untimed == self.lines && self.lines > 0 { Err(BacktestError::NoTimes(self.lines)) } else { Ok(()) }
+        Ok(())
     }
 
     fn kept(&mut self, folder: &Path, from: LineId) -> Result<(), BacktestError> {
