@@ -1,7 +1,8 @@
 //! Names as 64-bit keys, so that a line costs no allocation.
 //!
-//! The hash is keyed with a constant: the same lines give the same findings in every run. It is a
-//! `SipHash`, so nobody can cheaply invent a name that falls on somebody else's key.
+//! The same lines give the same findings in every run, so nothing here is random. Names from outside go through
+//! `SipHash`, so nobody can cheaply invent a name that falls on somebody else's key; what is joined of such keys, and
+//! our own names, need no more than to be spread.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -26,10 +27,53 @@ pub(crate) fn maybe(name: Option<&Untrusted<'_>>) -> u64 {
 }
 
 /// The key of several keys together, in this order.
-pub(crate) fn join(parts: &[u64]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for part in parts {
-        hasher.write_u64(*part);
+pub(crate) const fn join(parts: &[u64]) -> u64 {
+    let (mut mixed, mut nth) = (0, 0);
+    while nth < parts.len() {
+        mixed = mix(mixed ^ parts[nth]);
+        nth += 1;
     }
-    hasher.finish().max(1)
+    if mixed == NONE { 1 } else { mixed }
+}
+
+/// The key of a name of our own, made while compiling.
+pub(crate) const fn own(name: &str) -> u64 {
+    let (bytes, mut mixed, mut nth) = (name.as_bytes(), 0, 0);
+    while nth < bytes.len() {
+        mixed = mix(mixed ^ bytes[nth] as u64);
+        nth += 1;
+    }
+    mixed
+}
+
+/// Adds the golden ratio, so that nothing stays nothing, and spreads every bit over all: one step of `SplitMix64`
+/// (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), which loses nothing.
+const fn mix(key: u64) -> u64 {
+    let key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_joined_depends_on_every_part_and_on_their_order() {
+        let parts = [of("api"), of("read"), NONE];
+        let ways = [&parts[..2], &parts[..], &[parts[1], parts[0]], &[parts[0]], &[NONE], &[NONE, NONE]];
+        let keys: BTreeSet<u64> = ways.into_iter().map(join).collect();
+        assert_eq!(keys.len(), 6);
+        let near: BTreeSet<u64> = (0..10_000).map(|n| join(&[n, 1]) >> 40).collect();
+        assert!(near.len() > 9_990, "{} differ in their upper bits", near.len());
+    }
+
+    #[test]
+    fn our_own_names_differ() {
+        assert_ne!(own("data.form"), own("data.forn"));
+        assert_ne!(own("data"), own("data\0"));
+    }
 }

@@ -27,10 +27,11 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// A ring of at least sixteen marks; room is taken as it fills.
+    /// A ring of at least sixteen marks. Room for all is asked for at once, which costs nothing before it fills; a
+    /// ring that grows is copied many times, and leaves holes behind.
     pub(crate) fn new(cap: usize) -> Self {
         let cap = cap.clamp(16, u32::MAX as usize);
-        Self { cap, marks: Vec::new(), next: 0, floor: i64::MIN, rare: Vec::new(), rare_next: 0 }
+        Self { cap, marks: Vec::with_capacity(cap), next: 0, floor: i64::MIN, rare: Vec::new(), rare_next: 0 }
     }
 
     /// Spans from here on are whole.

@@ -100,7 +100,7 @@ impl Signs {
             return;
         }
         let sign = Sign::of(mark.flags);
-        let key = key::join(&[key::of(SAID.id), mark.op, key::of(sign.word)]);
+        let key = key::join(&[key::own(SAID.id), mark.op, key::of(sign.word)]);
         let (recent, at) = (near.recent, mark.at);
         let rate = self.cells.touch_or(key, Rate::default);
         let left = faded(&mut rate.faded_at, at, SAID_HALF_MS);
@@ -200,7 +200,7 @@ impl Owners {
         let asking = says(operation.raw(), &ASKING) || counted.as_ref().is_some_and(|(field, _)| says(field, &FOUND));
         let user = event.user_id.as_ref().filter(|user| !asking && user.len() <= key::LONGEST_NAME);
         let own = user.zip(counted.as_ref()).map(|(user, (field, count))| {
-            let key = key::join(&[key::of(VANISHED.id), mark.op, mark.user, key::of(field)]);
+            let key = key::join(&[key::own(VANISHED.id), mark.op, mark.user, key::of(field)]);
             (user, key, std::mem::replace(self.cells.touch_or(key, || *count), *count))
         });
         // Who never had anything finds nothing, every day.

@@ -56,11 +56,11 @@ const AGAIN_PART: f64 = 0.5;
 
 /// The key of a spike of an operation.
 pub(crate) fn key_of(op: u64) -> u64 {
-    key::join(&[key::of(CARD.id), op])
+    key::join(&[key::own(CARD.id), op])
 }
 
 pub(crate) fn everywhere_key() -> u64 {
-    key::of(EVERYWHERE.id)
+    key::own(EVERYWHERE.id)
 }
 
 /// What identifies an operation.

@@ -68,7 +68,7 @@ impl Outlook {
 }
 
 fn key_of(series: u64) -> u64 {
-    key::join(&[key::of(RULE), series])
+    key::join(&[key::own(RULE), series])
 }
 
 /// A sample of a series; true while a forecast of it is on.

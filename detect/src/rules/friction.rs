@@ -145,7 +145,7 @@ pub(crate) struct People {
 }
 
 fn key_of(op: u64, user: u64) -> u64 {
-    key::join(&[key::of(CARD.id), op, user])
+    key::join(&[key::own(CARD.id), op, user])
 }
 
 impl People {
@@ -311,7 +311,7 @@ fn others(near: Near<'_>, op: u64, (person, stuck): (&Person, Option<&Minutes>),
 /// A line that was retried too often.
 pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
     let Near { recent, rules, .. } = near;
-    let key = key::join(&[key::of(RETRIES.id), mark.op]);
+    let key = key::join(&[key::own(RETRIES.id), mark.op]);
     let Some(cell) = recent.ops.get(mark.op) else { return };
     if desk.touch(key, recent.now) || cell.faults.failing {
         return;

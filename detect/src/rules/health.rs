@@ -23,7 +23,7 @@ pub(crate) fn observe(desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogE
     if component.len() > key::LONGEST_NAME || service.len() > key::LONGEST_NAME {
         return;
     }
-    let key = key::join(&[key::of(CARD.id), mark.service, mark.component]);
+    let key = key::join(&[key::own(CARD.id), mark.service, mark.component]);
     let down = event.health == Some(ComponentHealth::Down);
     if event.health == Some(ComponentHealth::Healthy) {
         desk.recover(near, key);

@@ -167,7 +167,7 @@ pub(crate) struct Gauges {
 }
 
 fn key_of(series: u64) -> u64 {
-    key::join(&[key::of(RULE), series])
+    key::join(&[key::own(RULE), series])
 }
 
 /// Samples that make a series more than an invention.

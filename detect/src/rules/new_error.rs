@@ -162,7 +162,7 @@ fn says(between: u64, p0: f64) -> f64 {
 
 /// The key of an error of a service.
 pub(crate) fn key_of(mark: &Mark) -> u64 {
-    key::join(&[key::of(CARD.id), mark.service, kind_of(mark)])
+    key::join(&[key::own(CARD.id), mark.service, kind_of(mark)])
 }
 
 /// An error never seen before.

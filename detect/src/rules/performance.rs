@@ -49,11 +49,11 @@ const OTHERS: usize = 2;
 const WAIT_MS: i64 = 10_000;
 
 pub(crate) fn key_of(op: u64) -> u64 {
-    key::join(&[key::of(CARD.id), op])
+    key::join(&[key::own(CARD.id), op])
 }
 
 pub(crate) fn everywhere_key() -> u64 {
-    key::of(EVERYWHERE.id)
+    key::own(EVERYWHERE.id)
 }
 
 /// The window in which an operation has enough calls, and what happened in it.

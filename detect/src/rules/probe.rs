@@ -43,7 +43,7 @@ pub(crate) struct Probes {
 }
 
 pub(crate) fn key_of(addr: u64) -> u64 {
-    key::join(&[key::of(CARD.id), addr])
+    key::join(&[key::own(CARD.id), addr])
 }
 
 impl Probes {

@@ -73,15 +73,15 @@ pub(crate) struct Doors {
 }
 
 fn address_key(addr: u64) -> u64 {
-    key::join(&[key::of(ADDRESS.id), addr])
+    key::join(&[key::own(ADDRESS.id), addr])
 }
 
 fn account_key(user: u64) -> u64 {
-    key::join(&[key::of(ACCOUNT.id), user])
+    key::join(&[key::own(ACCOUNT.id), user])
 }
 
 fn everywhere_key() -> u64 {
-    key::of(EVERYWHERE.id)
+    key::own(EVERYWHERE.id)
 }
 
 /// A login, with whatever it names.
@@ -125,7 +125,7 @@ impl Doors {
         if !mark.flags.has(Flags::LOCKED_OUT) {
             self.everybody(desk, near, login);
         } else if name.is_some() && addr.is_none() && user.is_none() {
-            let key = key::join(&[key::of(LOCKED_OUT.id), mark.op]);
+            let key = key::join(&[key::own(LOCKED_OUT.id), mark.op]);
             if !desk.touch(key, mark.at) {
                 desk.open(near, key, Subject::LockedOut(op), mark.at, 1);
             }

@@ -202,7 +202,7 @@ pub(crate) struct Pulses {
 }
 
 fn key_of(source: u64) -> u64 {
-    key::join(&[key::of(CARD.id), source])
+    key::join(&[key::own(CARD.id), source])
 }
 
 /// The key of the silence of all.

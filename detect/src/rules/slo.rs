@@ -44,7 +44,7 @@ impl Calls {
 
     fn key(&self) -> u64 {
         let operation = self.operation.as_deref().map_or(key::NONE, key::of);
-        key::join(&[key::of(RULE), key::of(&self.service), operation])
+        key::join(&[key::own(RULE), key::of(&self.service), operation])
     }
 
     fn has(&self, mark: &Mark) -> bool {

@@ -45,19 +45,20 @@ pub(super) fn of<'a>(event: &'a LogEvent<'_>) -> Option<(Cow<'a, str>, f64)> {
 /// Some when an attribute of this name counts what is there.
 fn counts(name: &str) -> Option<()> {
     let says = |word: &str| crate::mark::says(name.as_bytes(), word.as_bytes());
-    if NOT.iter().any(|word| says(word)) {
-        return None;
-    }
     let plain = PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word));
     let thing = || THINGS.iter().any(|thing| is_plural(name, thing));
     let begins = |word: &str| name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
     let ends = name.len() > 5 && name.get(name.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("count"));
     let counted = ends || begins("total") || begins("num");
-    (plain || thing() || counted && THINGS.iter().any(|thing| says(thing))).then_some(())
+    let told = plain || thing() || counted && THINGS.iter().any(|thing| says(thing));
+    (told && !NOT.iter().any(|word| says(word))).then_some(())
 }
 
 fn is_plural(word: &str, thing: &str) -> bool {
     let stem = thing.strip_suffix('y').map_or(thing.len(), str::len);
+    if !(stem + 1..=stem + 3).contains(&word.len()) {
+        return false;
+    }
     let Some((head, tail)) = word.split_at_checked(stem) else { return false };
     head.eq_ignore_ascii_case(&thing[..stem])
         && ["s", "es", "ies"].iter().any(|ending| tail.eq_ignore_ascii_case(ending))

@@ -154,7 +154,7 @@ pub(super) struct Forms {
 }
 
 fn key_of(op: u64, field: &str) -> u64 {
-    key::join(&[key::of(FORM.id), op, key::of(field)])
+    key::join(&[key::own(FORM.id), op, key::of(field)])
 }
 
 impl Forms {

@@ -43,7 +43,7 @@ pub(super) struct Searches {
 }
 
 fn key_of(op: u64, field: &str) -> u64 {
-    key::join(&[key::of(NOTHING.id), op, key::of(field)])
+    key::join(&[key::own(NOTHING.id), op, key::of(field)])
 }
 
 impl Searches {
