@@ -49,12 +49,7 @@ impl Gate {
             (self.young, self.turned_at) = (vec![0; (BITS / 64) as usize], at);
         }
         if at - self.turned_at >= self.generation_ms || self.names >= MOST {
-            let gone = at - self.turned_at >= 2 * self.generation_ms;
-            self.old = std::mem::replace(&mut self.young, vec![0; (BITS / 64) as usize]);
-            if gone {
-                self.old = Vec::new();
-            }
-            (self.turned_at, self.names) = (at, 0);
+            self.turn(at);
         }
         let known = |bits: &[u64]| !bits.is_empty() && places(key).all(|(word, bit)| bits[word] & bit != 0);
         let before = known(&self.young) || known(&self.old);
@@ -65,6 +60,18 @@ impl Gate {
         }
         self.names += u32::from(fresh);
         before
+    }
+
+    /// Begins a generation, in the room of the one that is forgotten.
+    fn turn(&mut self, at: i64) {
+        let gone = at - self.turned_at >= 2 * self.generation_ms;
+        std::mem::swap(&mut self.young, &mut self.old);
+        self.young.clear();
+        self.young.resize((BITS / 64) as usize, 0);
+        if gone {
+            self.old.clear();
+        }
+        (self.turned_at, self.names) = (at, 0);
     }
 }
 

@@ -13,6 +13,11 @@ pub(crate) const MOST_STEPS: usize = 10_000;
 /// A place on the tape; rises by one with every mark.
 pub(crate) type Seq = u64;
 
+/// How many rare marks a ring of `cap` marks holds: no more than there are marks.
+fn rare_cap(cap: usize) -> usize {
+    cap.min(MOST_STEPS + 1)
+}
+
 /// The ring.
 #[derive(Debug)]
 pub(crate) struct Tape {
@@ -31,7 +36,8 @@ impl Tape {
     /// ring that grows is copied many times, and leaves holes behind.
     pub(crate) fn new(cap: usize) -> Self {
         let cap = cap.clamp(16, u32::MAX as usize);
-        Self { cap, marks: Vec::with_capacity(cap), next: 0, floor: i64::MIN, rare: Vec::new(), rare_next: 0 }
+        let rare = Vec::with_capacity(rare_cap(cap));
+        Self { cap, marks: Vec::with_capacity(cap), next: 0, floor: i64::MIN, rare, rare_next: 0 }
     }
 
     /// Spans from here on are whole.
@@ -76,13 +82,8 @@ impl Tape {
         seq
     }
 
-    /// How many rare marks are held: no more than there are marks.
-    fn rare_cap(&self) -> usize {
-        self.cap.min(MOST_STEPS + 1)
-    }
-
     fn push_rare(&mut self, mark: Mark) {
-        let cap = self.rare_cap();
+        let cap = rare_cap(self.cap);
         if self.rare.len() < cap {
             self.rare.push(mark);
             self.rare_next = self.rare.len() % cap;
@@ -103,7 +104,7 @@ impl Tape {
 
     /// The rare marks of all, newest first. Some of them may have fallen off the ring: those are before the floor.
     pub(crate) fn rare(&self) -> impl Iterator<Item = &Mark> {
-        let full = self.rare.len() == self.rare_cap();
+        let full = self.rare.len() == rare_cap(self.cap);
         let (newer, older) = self.rare.split_at(if full { self.rare_next } else { self.rare.len() });
         newer.iter().rev().chain(older.iter().rev())
     }
