@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn the_guides_name_every_bench() {
-        let guides =
-            [include_str!("../../docs/performance.md"), include_str!("../../docs/detection.md")].concat();
+        let guides = [include_str!("../../docs/performance.md"), include_str!("../../docs/detection.md")].concat();
         let command = Cli::command();
         for bench in command.get_subcommands().filter(|bench| !bench.is_hide_set()) {
             let name = bench.get_name();

@@ -1,4 +1,4 @@
-//! docs/detection.md lists the rules that there are, each with its type and its limits, and nothing else.
+//! docs/detection.md lists the rules and the limits that there are, each with its numbers, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,4 +53,20 @@ fn every_type_has_its_chapter_and_every_rule_is_more_than_listed() {
 fn the_one_number_is_what_the_guide_says() {
     let told = format!("{} by default", Rules::default().sensitivity);
     assert!(GUIDE.contains(&told), "the guide does not say {told}");
+}
+
+#[test]
+fn every_limit_stands_there_with_what_it_may_be_and_what_the_fixed_rules_make_of_it() {
+    let rules = Rules { fixed: true, ..Rules::default() };
+    for limit in Limit::ALL {
+        let (least, most) = limit.bounds();
+        let whole = if limit.unit() == "count" { ", whole" } else { "" };
+        let fixed = rules.fixed_limit(limit).map_or_else(|| "none".to_owned(), |value| value.to_string());
+        let row = format!("| `{}` | {least} to {most}{whole} | {fixed}", limit.name());
+        let told = GUIDE.lines().find(|line| line.starts_with(&row));
+        assert!(told.is_some(), "no row {row}");
+        for (operation, own) in rules.limits_ms.iter().filter(|_| limit == Limit::DurationMs) {
+            assert!(told.unwrap().contains(&format!("`{operation}` {own}")), "{operation}");
+        }
+    }
 }

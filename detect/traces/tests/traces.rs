@@ -123,7 +123,8 @@ impl Detector for Knowing {
 #[test]
 fn what_fits_in_type_time_and_name_is_found_and_anything_else_is_false() {
     // Of something that is everywhere no name can be wrong, and what follows from another one needs no words.
-    let has_a_place = |label: &Label| !matches!(label.kind, Kind::SlowAll | Kind::ErrorsBroad) && label.parent.is_none();
+    let has_a_place =
+        |label: &Label| !matches!(label.kind, Kind::SlowAll | Kind::ErrorsBroad) && label.parent.is_none();
     for seed in 1..=4 {
         let mut trace = shift("clinic", seed);
         let mut lines: BTreeMap<usize, u32> = BTreeMap::new();

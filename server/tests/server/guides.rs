@@ -42,7 +42,8 @@ fn help(words: &[&str]) -> String {
 fn listed(help: &str, part: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != part).skip(1).take_while(|line| !line.is_empty());
     // What goes on from the line before is set in further.
-    let first = |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned);
+    let first =
+        |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned);
     lines.filter_map(first).collect()
 }
 
