@@ -135,3 +135,21 @@ fn say(report: &(impl Serialize + Display), output: Output) -> anyhow::Result<()
         Output::Table => write!(out, "{report}").context("write the report"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_guides_name_every_bench() {
+        let guides = [include_str!("../../docs/performance.md"), include_str!("../../docs/detection.md")].concat();
+        let command = Cli::command();
+        for bench in command.get_subcommands().filter(|bench| !bench.is_hide_set()) {
+            let name = bench.get_name();
+            let told = [format!("`{name}`"), format!("`stella-bench {name}`"), format!("stella-bench {name} ")];
+            assert!(told.iter().any(|told| guides.contains(told)), "{name}");
+        }
+    }
+}

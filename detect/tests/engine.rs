@@ -10,6 +10,8 @@ mod evidence;
 mod facts;
 #[path = "engine/figures.rs"]
 mod figures;
+#[path = "engine/guide.rs"]
+mod guide;
 #[path = "engine/life.rs"]
 mod life;
 #[path = "engine/rules.rs"]

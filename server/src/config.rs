@@ -413,6 +413,18 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_names_every_key() {
+        let guide = include_str!("../../docs/configuration.md");
+        let is_table = |key: &str| KEYS.iter().any(|other| other.starts_with(&format!("{key}.")));
+        for key in KEYS.into_iter().filter(|key| !is_table(key)) {
+            // A row may name two of one table, and what is read elsewhere is told as a table.
+            let (_, last) = key.rsplit_once('.').unwrap_or(("", key));
+            let told = [format!("`{key}`"), format!(", `.{last}`"), format!("`[[{key}]]`"), format!("`{key}.")];
+            assert!(told.iter().any(|told| guide.contains(told)), "{key}");
+        }
+    }
+
+    #[test]
     fn a_value_of_the_wrong_type_is_an_error_with_its_place() {
         let error = parse("\nlisten = 3\n").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");

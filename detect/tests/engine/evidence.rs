@@ -4,6 +4,7 @@ use stella_detect::Rules;
 use stella_protocol::log::Login;
 use stella_protocol::{Level, LogEvent, Severity};
 
+use crate::figures::check_told;
 use crate::stream::{Dice, Stream, call, error, login};
 
 const OPERATIONS: [(&str, f64); 6] =
@@ -150,6 +151,7 @@ fn one_call_in_ten_failing_is_found_and_so_are_four_in_a_hundred_of_everything()
         shop.calls_until("errors.everywhere", "", 900, |_| 1.0, |_| 0.04);
         assert_eq!(shop.stream.fired(), ["errors.everywhere"], "{seed}");
         assert!(shop.stream.last("errors.everywhere").title.raw().contains("operations fail at once"));
+        check_told(&shop.stream, "errors.everywhere");
     }
 }
 
@@ -271,6 +273,7 @@ fn an_attack_that_uses_every_address_and_every_account_once_is_found_as_a_whole(
         office(&mut stream, &mut dice, 1, 1500);
     }
     assert_eq!(stream.fired(), ["login.everywhere"]);
+    check_told(&stream, "login.everywhere");
 }
 
 #[test]
@@ -326,6 +329,7 @@ fn an_address_that_tries_a_list_of_things_is_named_and_an_outage_behind_one_addr
     }
     assert!(stream.fired().contains(&"probe.address"), "{:?}", stream.fired());
     assert_eq!(stream.last("probe.address").labels["addr"].raw(), "203.0.113.9");
+    check_told(&stream, "probe.address");
 
     let mut outage = Stream::new();
     calm(&mut outage);

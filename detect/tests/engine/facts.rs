@@ -2,6 +2,7 @@
 
 use stella_protocol::{Level, LogEvent};
 
+use crate::figures::check_told;
 use crate::stream::{Dice, Stream, call, error};
 
 fn user(nth: usize) -> String {
@@ -26,6 +27,7 @@ fn a_search_that_finds_nothing_any_more_is_told_once_and_ends() {
         stream.line(search(&mut dice, nth, true)).wait(500);
     }
     assert_eq!(stream.fired(), ["data.nothing"]);
+    check_told(&stream, "data.nothing");
     for nth in 0..200 {
         stream.line(search(&mut dice, nth, false)).wait(500);
     }
@@ -48,6 +50,7 @@ fn ids_of_another_form_are_found_at_the_third_and_a_job_without_an_id_is_not() {
     assert_eq!(stream.fired(), [""; 0]);
     stream.lines(3, 5000, |nth| write(user(nth)));
     assert_eq!(stream.fired(), ["data.form"]);
+    check_told(&stream, "data.form");
     assert_eq!(stream.last("data.form").labels["field"].raw(), "ownerId");
 }
 

@@ -10,6 +10,7 @@ mod documents;
 mod feed;
 mod fixes;
 mod guide;
+mod guides;
 mod harness;
 mod intake;
 mod migrations;
