@@ -133,7 +133,7 @@ pub fn list_rows(model: &Model) -> usize {
         Shown::Place(Place::Deploys) => deploys::list_area(areas.body).height,
         Shown::Migration => migrations::one::list_area(areas.body).height,
         Shown::Review => review::list_area(areas.body).height,
-        Shown::Detail => detail::list_area(areas.body).height,
+        Shown::Detail => detail::list_area(&model.ui.detail, areas.body).height,
         Shown::Help | Shown::FirstRun => areas.body.height,
     };
     usize::from(rows)

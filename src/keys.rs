@@ -284,7 +284,7 @@ const fn row(
 pub const TABLE: &[Binding] = &[
     row(ALERTS, &["a"], Intent::Act(Verb::Acknowledge), "ack", "acknowledge (on another's: take over)"),
     row(ALERTS, &["R"], Intent::Act(Verb::Resolve), "resolve", "resolve (on a resolved one: reopen)"),
-    row(ALERTS, &["F"], Intent::Act(Verb::FalsePositive), "false+", "false positive"),
+    row(ALERTS, &["F"], Intent::Act(Verb::FalsePositive), "false+", "false positive; asks what was wrong"),
     row(REVIEW, &["Y"], Intent::Decide(FixVerb::Approve), "approve", "approve this plan; its id is typed"),
     row(REVIEW, &["X"], Intent::Decide(FixVerb::Reject), "reject", "reject (on your own approval: withdraw)"),
     row(REVIEW, &["D"], Intent::Decide(FixVerb::DryRun), "dry run", "dry run again: looks, writes nothing"),

@@ -188,14 +188,17 @@ impl Model {
         if self.shows_detail() {
             self.ui.detail.wakes_at().into_iter().for_each(&mut sooner);
         }
-        if self.shown() == Shown::Place(Place::Fixes) && self.ui.fixes.will_settle() {
+        let rows_wait = match self.shown() {
+            Shown::Place(Place::Fixes) => self.ui.fixes.will_settle(),
+            Shown::Place(Place::Migrations) => self.ui.migrations.will_settle(),
+            Shown::Place(Place::Deploys) => self.ui.deploys.will_settle(),
+            _ => false,
+        };
+        if rows_wait {
             self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
         }
         if let (Shown::Review, Some(review)) = (self.shown(), &self.ui.review) {
             review.wakes_at(&self.board, now).into_iter().for_each(&mut sooner);
-        }
-        if self.shown() == Shown::Place(Place::Migrations) && self.ui.migrations.will_settle() {
-            self.ui.last_key.iter().for_each(|at| sooner(at + alerts::STILL_MS));
         }
         if let (Shown::Migration, Some(one)) = (self.shown(), &self.ui.migration) {
             one.wakes_at(&self.board, self.ui.size, now).into_iter().for_each(&mut sooner);
@@ -297,7 +300,8 @@ impl Model {
                     Place::Migrations => ui.migrations.opened(cx),
                     Place::Rules => ui.rules.opened(cx, near.as_deref()),
                     Place::Marks => ui.marks.opened(cx, None),
-                    Place::Alerts | Place::Deploys => {}
+                    Place::Deploys => ui.deploys.opened(),
+                    Place::Alerts => {}
                 });
             }
             Intent::Help => self.ui.help = Some(help::State::new(self.mode())),
@@ -320,6 +324,9 @@ impl Model {
             Intent::Suspend => effects.push(Effect::Suspend),
             Intent::Redraw => effects.push(Effect::Redraw),
             Intent::Refresh => {
+                if self.ui.place == Place::Marks {
+                    self.with_context(now, effects, |ui, cx| ui.marks.ask_again(cx));
+                }
                 effects.push(if self.board.link.state(now).is_old() { Effect::Reconnect } else { Effect::Resync });
             }
             Intent::CopyId | Intent::CopyJson | Intent::CopyMarkdown | Intent::CopyPlan => {

@@ -23,7 +23,7 @@ pub mod rules;
 mod table;
 
 use ratatui::style::Style;
-use stella_protocol::{AlertId, FixId, LogLink, MigrationId, Role as Rank, Timestamp};
+use stella_protocol::{AlertId, FixId, LogLink, MigrationId, Problem, Role as Rank, Timestamp};
 use stella_widgets::text::sanitise;
 
 use crate::board::Board;
@@ -254,10 +254,16 @@ pub enum Go {
     Decide,
 }
 
+/// What is wrong, and what to do about it where that is said; safe to show.
+pub fn problem_words(problem: &Problem) -> String {
+    let said = [&problem.title, &problem.detail].map(|text| sanitise(text.raw()).into_string());
+    said.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 /// A refusal in words.
 pub fn refusal_words(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::Problem(problem) => format!("{} {}", sanitise(problem.title.raw()), sanitise(problem.detail.raw())),
+        Refusal::Problem(problem) => problem_words(problem),
         Refusal::Unknown(why) => sanitise(why.raw()).into_string(),
         Refusal::Query(error) => error.to_string(),
     }

@@ -54,16 +54,14 @@ pub fn one(change: &mut RuleChange, name: &str, value: &str) -> Result<(), Strin
     Ok(())
 }
 
-/// `enabled on -> off`, `sensitivity 0.2 -> 0.5`, safe to show.
+/// `enabled on -> off`, `sensitivity 0.20/h -> 0.50/h`, safe to show.
 pub fn words(rule: &Rule, change: &RuleChange) -> String {
     if change.reset {
         return "back to what the file says, or the server as it is shipped".to_owned();
     }
     let mut all = Vec::new();
     all.extend(change.enabled.map(|on| format!("enabled {} -> {}", switch(rule.enabled), switch(on))));
-    all.extend(
-        change.sensitivity.map(|to| format!("sensitivity {} -> {}", sensitivity(rule.sensitivity), sensitivity(to))),
-    );
+    all.extend(change.sensitivity.map(|to| format!("sensitivity {} -> {}", budget(rule.sensitivity), budget(to))));
     for (name, to) in &change.limits {
         let known = rule.limits.iter().find(|limit| limit.name.raw() == name);
         let unit = known.map(|limit| sanitise(limit.unit.raw()).into_string()).unwrap_or_default();
@@ -76,6 +74,11 @@ pub fn words(rule: &Rule, change: &RuleChange) -> String {
 /// `0.20`, `0.001`: what is small must not look like nothing.
 pub fn sensitivity(value: f64) -> String {
     if (0.0..0.01).contains(&value) { format!("{value}") } else { number::text(value, "") }
+}
+
+/// `0.20/h`: false alerts an hour that somebody is ready to bear.
+pub fn budget(sensitivity: f64) -> String {
+    format!("{}/h", self::sensitivity(sensitivity))
 }
 
 /// `on`, `off`.

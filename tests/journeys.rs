@@ -26,7 +26,7 @@ mod rules;
 mod scene;
 
 use scene::{NOON, Scene, alert, evidence, link, morning};
-use stella_protocol::command::TargetResult;
+use stella_protocol::command::{TargetResult, WrongPart};
 use stella_protocol::problem::{Code, Problem, Retry};
 use stella_protocol::snapshot::{LogLine, LogPage};
 use stella_protocol::{
@@ -125,6 +125,13 @@ fn help_is_made_from_the_key_table() {
     let mut scene = Scene::live(80, 24, morning());
     scene.keys("?");
     insta::assert_snapshot!("help_80x24", scene.screen());
+    let top = scene.screen();
+    for (there, back) in [("<C-f>", "<C-u>"), ("G", "g"), ("<PgDn>", "<PgUp>"), ("j", "k")] {
+        scene.keys(there);
+        assert_ne!(scene.screen(), top, "{there}");
+        scene.keys(back);
+        assert_eq!(scene.screen(), top, "{back}");
+    }
 }
 
 #[test]
@@ -197,22 +204,27 @@ fn no_value_of_a_series_is_cut() {
 }
 
 #[test]
-fn a_refusal_says_who_was_first() {
-    let mut scene = Scene::live(80, 24, morning());
-    scene.keys("a");
-    let (id, _) = scene.sent().unwrap();
-    let problem = Problem {
-        kind: "".into(),
-        code: Code::AlreadyAcknowledged,
-        title: "op2 has it already\u{1b}[2J".into(),
-        detail: "press a again to take over".into(),
-        request_id: "".into(),
-        retry: Retry::Never,
-        current: None,
-    };
-    scene.event(Event::Reply(id, Box::new(Reply::Acted(Err(Refusal::Problem(Box::new(problem)))))));
-    let screen = scene.screen();
-    assert!(screen.contains("refused: op2 has it already^[[2J; press a again to take over"), "{screen}");
+fn a_refusal_says_who_was_first_and_what_to_do_where_that_is_known() {
+    for (detail, said) in [
+        ("press a again to take over", "refused: op2 has it already^[[2J; press a again to take over"),
+        ("", "refused: op2 has it already^[[2J\n"),
+    ] {
+        let mut scene = Scene::live(80, 24, morning());
+        scene.keys("a");
+        let (id, _) = scene.sent().unwrap();
+        let problem = Problem {
+            kind: "".into(),
+            code: Code::AlreadyAcknowledged,
+            title: "op2 has it already\u{1b}[2J".into(),
+            detail: detail.into(),
+            request_id: "".into(),
+            retry: Retry::Never,
+            current: None,
+        };
+        scene.event(Event::Reply(id, Box::new(Reply::Acted(Err(Refusal::Problem(Box::new(problem)))))));
+        let screen = scene.screen();
+        assert!(screen.contains(said), "{screen}");
+    }
 }
 
 #[test]
@@ -241,6 +253,45 @@ fn resolving_asks_for_a_reason_and_a_yes_that_is_not_enter() {
         (request.verb, request.text.map(|text| text.raw().to_owned())),
         (Verb::Resolve, Some("rolled back".into()))
     );
+}
+
+#[test]
+fn calling_an_alert_false_asks_which_part_was_wrong_before_the_reason() {
+    for (digit, part) in [
+        ('1', Some(WrongPart::Normal)),
+        ('2', Some(WrongPart::Threshold)),
+        ('3', Some(WrongPart::Misread)),
+        ('4', None),
+    ] {
+        let mut scene = Scene::live(80, 24, morning());
+        scene.keys("F");
+        if digit == '3' {
+            insta::assert_snapshot!("false_part_80x24", scene.screen());
+        }
+        scene.keys(&format!("{digit}the nightly batch<Enter>"));
+        if digit == '3' {
+            insta::assert_snapshot!("false_confirm_80x24", scene.screen());
+        }
+        assert!(scene.sent().is_none(), "it asks for a yes");
+        scene.keys("y");
+        let Some((_, Command::Act(request))) = scene.sent() else { panic!("sent") };
+        assert_eq!((request.verb, request.part), (Verb::FalsePositive, part));
+        assert_eq!(request.text.map(|text| text.raw().to_owned()), Some("the nightly batch".to_owned()));
+    }
+}
+
+#[test]
+fn what_was_wrong_is_asked_once_for_all_that_are_marked_and_enter_is_no() {
+    let mut scene = Scene::live(120, 36, morning());
+    scene.keys(" j F");
+    insta::assert_snapshot!("false_part_120x36", scene.screen());
+    scene.keys("<Enter>");
+    assert!(scene.model.ui.dialog.is_none() && scene.sent().is_none(), "{}", scene.screen());
+    scene.keys(":false-positive<Enter>59<Esc>");
+    assert!(scene.model.ui.dialog.is_none() && scene.sent().is_none(), "{}", scene.screen());
+    scene.keys("F1<Enter>y");
+    let Some((_, Command::Act(request))) = scene.sent() else { panic!("sent") };
+    assert_eq!((request.targets.len(), request.part, request.text), (2, Some(WrongPart::Normal), None));
 }
 
 #[test]

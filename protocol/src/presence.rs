@@ -23,6 +23,12 @@ pub enum Screen {
     Metrics,
     /// Lines.
     Log,
+    /// What is looked for, and one rule.
+    Rules,
+    /// What was called false.
+    Marks,
+    /// New revisions of services.
+    Deploys,
     /// A screen this reader does not know.
     #[serde(other)]
     Unknown,

@@ -9,12 +9,18 @@ const MOST: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Deploys {
     newest_first: Vec<Deploy>,
+    revision: u64,
 }
 
 impl Deploys {
     /// All of them, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &Deploy> {
         self.newest_first.iter()
+    }
+
+    /// Rises with every deploy that is told.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Those of a span that holds `from` and excludes `to`, newest first.
@@ -31,11 +37,13 @@ impl Deploys {
         let at = self.newest_first.partition_point(|known| known.at > deploy.at);
         self.newest_first.insert(at, deploy);
         self.newest_first.truncate(MOST);
+        self.revision += 1;
     }
 
     /// Takes the whole state: what is not in it is gone.
     pub(super) fn replace(&mut self, deploys: Vec<Deploy>) {
         self.newest_first.clear();
+        self.revision += 1;
         for deploy in deploys {
             self.put(deploy);
         }

@@ -8,7 +8,7 @@ use stella_protocol::{Deploy, Text, Timestamp};
 
 use super::Arguments;
 use super::plan::{Failure, Surroundings};
-use super::refused::{Asked, failure};
+use super::refused::Asked;
 use super::sheet::{CHANGE, Manner, Sheet};
 use super::words::{clean, moment, something, table};
 use crate::screens::deploys::source;
@@ -76,9 +76,9 @@ pub(super) fn run(
 }
 
 async fn list(sheet: &mut Sheet<'_>) -> Result<u8, Failure> {
-    let page = sheet.client.deploys().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let page = Asked::Look.of(sheet.client.deploys().await)?;
     let items = &page.read.items;
-    sheet.list(&page.body, items.is_empty(), "no deploy is known", || rows(items))
+    sheet.list(&page.body, "no deploy is known", || rows(items))
 }
 
 async fn tell(sheet: &mut Sheet<'_>, add: &Add) -> Result<u8, Failure> {
@@ -89,7 +89,7 @@ async fn tell(sheet: &mut Sheet<'_>, add: &Add) -> Result<u8, Failure> {
         by: add.by.clone().map(Text::from),
     };
     let answer = sheet.client.add_deploy(CHANGE, &request).await;
-    let deploy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
+    let deploy = Asked::Change.of(answer)?;
     sheet.say(&deploy.body, || rows(std::slice::from_ref(&deploy.read)))
 }
 

@@ -12,18 +12,15 @@ mod page;
 mod surround;
 
 use std::io::Write;
-use std::sync::Arc;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
+use clap::{Args, Subcommand};
 use stella_protocol::{FixStatus, Timestamp};
 
 use super::Arguments;
-use super::place::{self, Place};
-use super::plan::{Failure, Stdin, Surroundings};
+use super::plan::{Failure, Surroundings};
+use super::sheet::{Manner, Sheet};
 use super::short::digest;
-use super::words::{self, clean, remark, something};
-use crate::client::Client;
+use super::words::{clean, remark, something};
 
 /// What the help page ends with.
 const EXAMPLES: &str = "\
@@ -43,21 +40,9 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 nothing matched, 4 conflict, 5 denied, 6 u
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Fixes {
     #[command(flatten)]
-    place: Place,
-    /// A table for people, or the server's own objects.
-    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, global = true, default_value_t = Form::Table)]
-    form: Form,
+    manner: Manner,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// How the answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// Aligned, for people.
-    Table,
-    /// The wire objects as 7-bit JSON, one a line.
-    Json,
 }
 
 /// What is asked.
@@ -278,15 +263,6 @@ fn span(text: &str) -> Result<i64, String> {
     if count == 0 { Err(wrong()) } else { Ok(i64::from(count) * millis) }
 }
 
-/// Asks one server, and says what it answers.
-struct Desk<'a> {
-    client: Arc<Client>,
-    form: Form,
-    /// Somebody types.
-    is_typed: bool,
-    out: &'a mut dyn Write,
-}
-
 /// Does what is asked; answers with the exit code.
 pub(super) fn run(
     asked: &Fixes,
@@ -294,42 +270,24 @@ pub(super) fn run(
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
-    let flags = asked.place.merged(&arguments.source)?;
     decide::check(&asked.verb, around.stdin)?;
-    let way = place::way(&flags, &arguments.looks, around, asked.verb.changes())?;
-    let (form, is_typed) = (asked.form, around.stdin == Stdin::Terminal);
-    place::converse(way, out, async |client, out| answer(&mut Desk { client, form, is_typed, out }, &asked.verb).await)
+    let changes = asked.verb.changes();
+    asked.manner.converse(arguments, around, changes, out, async |sheet| answer(sheet, &asked.verb).await)
 }
 
-async fn answer(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
+async fn answer(sheet: &mut Sheet<'_>, verb: &Verb) -> Result<u8, Failure> {
     match verb {
-        Verb::Ls(ls) => look::ls(desk, ls).await,
-        Verb::Show(one) => look::show(desk, one).await,
-        Verb::Definitions(definition) => look::definitions(desk, definition).await,
-        Verb::Output(output) => follow::output(desk, output).await,
-        Verb::Propose(propose) => decide::propose(desk, propose).await,
-        Verb::Off(why) => surround::switch(desk, false, why).await,
-        Verb::On(why) => surround::switch(desk, true, why).await,
-        Verb::Suppressions => surround::suppressions(desk).await,
-        Verb::Lift(lift) => surround::lift(desk, lift).await,
-        Verb::Maintenance(window) => surround::maintenance(desk, window).await,
-        verb => decide::decide(desk, verb).await,
-    }
-}
-
-impl Desk<'_> {
-    /// Writes lines that are safe to show.
-    fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
-        words::write_lines(self.out, lines)
-    }
-
-    /// Writes an object of the wire on a line.
-    fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        words::write_object(self.out, object)
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        self.out.flush().map_err(Failure::Output)
+        Verb::Ls(ls) => look::ls(sheet, ls).await,
+        Verb::Show(one) => look::show(sheet, one).await,
+        Verb::Definitions(definition) => look::definitions(sheet, definition).await,
+        Verb::Output(output) => follow::output(sheet, output).await,
+        Verb::Propose(propose) => decide::propose(sheet, propose).await,
+        Verb::Off(why) => surround::switch(sheet, false, why).await,
+        Verb::On(why) => surround::switch(sheet, true, why).await,
+        Verb::Suppressions => surround::suppressions(sheet).await,
+        Verb::Lift(lift) => surround::lift(sheet, lift).await,
+        Verb::Maintenance(window) => surround::maintenance(sheet, window).await,
+        verb => decide::decide(sheet, verb).await,
     }
 }
 

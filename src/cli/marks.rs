@@ -7,7 +7,7 @@ use stella_protocol::FalseMark;
 
 use super::Arguments;
 use super::plan::{Failure, Surroundings};
-use super::refused::{Asked, failure};
+use super::refused::Asked;
 use super::sheet::{CHANGE, Manner, Sheet};
 use super::short::one;
 use super::words::{clean, moment, table};
@@ -62,16 +62,16 @@ pub(super) fn run(
 }
 
 async fn list(sheet: &mut Sheet<'_>) -> Result<u8, Failure> {
-    let page = sheet.client.marks().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let page = Asked::Look.of(sheet.client.marks().await)?;
     let items = &page.read.items;
-    sheet.list(&page.body, items.is_empty(), "nothing was called false", || rows(items))
+    sheet.list(&page.body, "nothing was called false", || rows(items))
 }
 
 async fn undo(sheet: &mut Sheet<'_>, fingerprint: &str) -> Result<u8, Failure> {
-    let known = sheet.client.marks().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
+    let known = Asked::Look.of(sheet.client.marks().await)?.read.items;
     let whole = one("mark", fingerprint, known.iter().map(|mark| mark.fingerprint.raw()))?;
     let answer = sheet.client.undo_mark(CHANGE, whole).await;
-    let body = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
+    let body = Asked::Change.of(answer)?;
     let title = known.iter().find(|mark| mark.fingerprint.raw() == whole).map(what).unwrap_or_default();
     sheet.say(&body, || vec![format!("taken back: {title}")])
 }

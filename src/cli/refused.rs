@@ -6,6 +6,7 @@ use stella_widgets::text::sanitise;
 use super::plan::Failure;
 use super::words::{clean, moment};
 use crate::effect::Refusal;
+use crate::screens::problem_words;
 
 /// Whether the request changed something, if it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,13 @@ pub(super) enum Asked {
     Look,
     /// It does.
     Change,
+}
+
+impl Asked {
+    /// What was answered, or the failure that a refusal is.
+    pub(super) fn of<T>(self, answer: Result<T, Refusal>) -> Result<T, Failure> {
+        answer.map_err(|refusal| failure(&refusal, self))
+    }
 }
 
 /// The failure that a refusal is.
@@ -63,10 +71,7 @@ fn of_problem(problem: &Problem) -> Failure {
 }
 
 fn words(problem: &Problem) -> String {
-    let mut words = clean(&problem.title);
-    if !problem.detail.is_empty() {
-        words = format!("{words}; {}", clean(&problem.detail));
-    }
+    let mut words = problem_words(problem);
     let now = match &problem.current {
         Some(Current::Fix(fix)) => Some((fix.id.to_string(), fix.status.word(), fix.trail.last())),
         Some(Current::Migration(migration)) => {

@@ -14,7 +14,7 @@ use stella_widgets::number;
 
 use super::Arguments;
 use super::plan::{Failure, Stdin, Surroundings};
-use super::refused::{Asked, failure};
+use super::refused::Asked;
 use super::sheet::{CHANGE, Manner, Sheet, confirm};
 use super::short::one;
 use super::words::{clean, moment, remark, section, table};
@@ -120,17 +120,17 @@ fn change(verb: &Verb) -> Result<RuleChange, Failure> {
 }
 
 async fn list(sheet: &mut Sheet<'_>) -> Result<u8, Failure> {
-    let page = sheet.client.rules().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let page = Asked::Look.of(sheet.client.rules().await)?;
     for problem in &page.read.problems {
         remark(&format!("the file of rules cannot be taken as it is: {}", clean(problem)));
     }
     let items = &page.read.items;
-    sheet.list(&page.body, items.is_empty(), "there is no rule", || rows(items))
+    sheet.list(&page.body, "there is no rule", || rows(items))
 }
 
 /// The rule that an id stands for, with the body that it came in.
 async fn find(sheet: &Sheet<'_>, id: &str) -> Result<(Rule, Value), Failure> {
-    let page = sheet.client.rules().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let page = Asked::Look.of(sheet.client.rules().await)?;
     let RulePage { items, .. } = page.read;
     let id = one("rule", id, items.iter().map(|rule| rule.id.raw()))?.to_owned();
     let missing = || Failure::Missing("the rule".to_owned());
@@ -147,7 +147,7 @@ async fn show(sheet: &mut Sheet<'_>, id: &str) -> Result<u8, Failure> {
 async fn preview(sheet: &mut Sheet<'_>, id: &str, change: &RuleChange) -> Result<u8, Failure> {
     let (rule, _) = find(sheet, id).await?;
     let counted = sheet.client.rule_preview(rule.id.raw(), change).await;
-    let counted = counted.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let counted = Asked::Look.of(counted)?;
     sheet.say(&counted.body, || looked_at(&rule, change, &counted.read))
 }
 
@@ -156,7 +156,7 @@ async fn set(sheet: &mut Sheet<'_>, wanted: &Set, change: RuleChange) -> Result<
     let mut version = rule.version;
     if !wanted.yes && sheet.is_typed {
         let counted = sheet.client.rule_preview(rule.id.raw(), &change).await;
-        let counted = counted.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+        let counted = Asked::Look.of(counted)?.read;
         version = counted.version;
         let question = format!("change {}?", clean(&rule.id));
         if !confirm(&looked_at(&rule, &change, &counted), &question)? {
@@ -164,18 +164,18 @@ async fn set(sheet: &mut Sheet<'_>, wanted: &Set, change: RuleChange) -> Result<
         }
     }
     let answer = sheet.client.change_rule(CHANGE, rule.id.raw(), version, &change).await;
-    let changed = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
+    let changed = Asked::Change.of(answer)?;
     sheet.say(&changed.body, || page(&changed.read))
 }
 
 fn rows(rules: &[Rule]) -> Vec<String> {
-    let header = ["RULE", "ON", "FALSE/H", "ALERTS", "FALSE", "ACKED", "ORIGIN", "LIMITS", "SCOPE"];
+    let header = ["RULE", "ON", "BUDGET", "ALERTS", "FALSE", "ACK IN", "ORIGIN", "LIMITS", "SCOPE"];
     let row = |rule: &Rule| {
         let score = &rule.score;
         [
             clean(&rule.id),
             setting::switch(rule.enabled).to_owned(),
-            setting::sensitivity(rule.sensitivity),
+            setting::budget(rule.sensitivity),
             score.alerts.to_string(),
             setting::share(score).map(number::percent).unwrap_or_default(),
             score.median_acknowledge_ms.map(number::span).unwrap_or_default(),

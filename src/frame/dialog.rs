@@ -1,14 +1,14 @@
-//! What is asked in the lines above the footer: filter, search, a note, a closing verb, a decision on a
-//! fix, a command, quitting.
+//! What is asked in the lines above the footer: filter, search, what a verb needs before it is sent, a command,
+//! quitting.
 //!
-//! A dialog is deaf for 400 ms after it opens, a paste reaches only a text field, key repeat never
-//! confirms, and Enter never means yes to a closing verb.
+//! A question that a key answers is deaf for 400 ms after it appears, a paste reaches only a text field, key
+//! repeat never confirms, and Enter never means yes to a closing verb.
 
 mod palette;
 mod steps;
 
+use stella_protocol::FixId;
 use stella_protocol::query::QueryError;
-use stella_protocol::{ActionRequest, FixId, Text};
 use tui_input::{Input, InputRequest};
 
 use crate::filter::{Filter, Listed};
@@ -35,22 +35,10 @@ enum Kind {
     Filter { of: Listed, input: Input, fits: Result<usize, QueryError> },
     Search { input: Input, error: Option<QueryError> },
     Series { input: Input },
-    Note { input: Input, request: ActionRequest, what: String },
-    Reason { input: Input, request: ActionRequest, what: String },
-    Confirm { request: ActionRequest, what: String },
-    Steps(Steps),
+    Steps(Box<Steps>),
     Command(Palette),
     Choose { fixes: Vec<(FixId, String)> },
     Quit,
-}
-
-/// What a verb asks for before it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// The note's text.
-    Note,
-    /// A reason, and then a yes.
-    Closing,
 }
 
 /// What a key brought.
@@ -68,8 +56,6 @@ pub enum Answer {
     Search(String),
     /// Show series whose name holds this.
     Series(String),
-    /// Send this.
-    Send(ActionRequest),
     /// Do this, with these texts.
     Order(Order, Vec<String>),
     /// Do what this says.
@@ -111,19 +97,9 @@ impl Dialog {
         Self { kind: Kind::Series { input: Input::new(text.to_owned()) }, opened: now }
     }
 
-    /// Asks for what a verb needs.
-    pub fn ask(ask: Ask, request: ActionRequest, what: String, now: u64) -> Self {
-        let input = Input::default();
-        let kind = match ask {
-            Ask::Note => Kind::Note { input, request, what },
-            Ask::Closing => Kind::Reason { input, request, what },
-        };
-        Self { kind, opened: now }
-    }
-
-    /// Asks for what a decision needs.
+    /// Asks for what a verb needs before it is sent.
     pub fn steps(order: Order, what: String, steps: impl IntoIterator<Item = Step>, now: u64) -> Self {
-        Self { kind: Kind::Steps(Steps::new(order, what, steps, now)), opened: now }
+        Self { kind: Kind::Steps(Box::new(Steps::new(order, what, steps, now))), opened: now }
     }
 
     /// Asks for a command, one of these or something longer.
@@ -163,37 +139,23 @@ impl Dialog {
             }
             Kind::Command(palette) => return palette.key(key).map_or(Answer::More, Answer::Command),
             Kind::Choose { fixes } => return chosen(fixes, key),
-            _ => {}
-        }
-        let confirms = matches!(self.kind, Kind::Confirm { .. } | Kind::Quit);
-        if confirms && (now < self.opened + DEAF_MS || key.repeat) {
-            return Answer::More;
+            Kind::Quit if now < self.opened + DEAF_MS || key.repeat => return Answer::More,
+            Kind::Quit if matches!(key.code, KeyCode::Char('q' | 'y')) => return Answer::Quit,
+            Kind::Quit => return Answer::Cancelled,
+            Kind::Filter { .. } | Kind::Search { .. } | Kind::Series { .. } => {}
         }
         if key.code == KeyCode::Enter {
-            return self.enter(now);
+            return self.enter();
         }
-        match &mut self.kind {
-            Kind::Confirm { request, .. } => match key.code {
-                KeyCode::Char('y') => Answer::Send(request.clone()),
-                KeyCode::Char('n') => Answer::Cancelled,
-                _ => Answer::More,
-            },
-            Kind::Quit => match key.code {
-                KeyCode::Char('q' | 'y') => Answer::Quit,
-                _ => Answer::Cancelled,
-            },
-            _ => {
-                self.edit(key);
-                Answer::More
-            }
-        }
+        self.edit(key);
+        Answer::More
     }
 
     /// Takes pasted text, where there is a field for it. False: what is asked for has to be typed.
     pub fn paste(&mut self, text: &str) -> bool {
         let has_to_be_typed = match &self.kind {
             Kind::Steps(steps) => !steps.takes_paste(),
-            Kind::Confirm { .. } | Kind::Choose { .. } | Kind::Quit => true,
+            Kind::Choose { .. } | Kind::Quit => true,
             _ => false,
         };
         if has_to_be_typed {
@@ -251,30 +213,6 @@ impl Dialog {
                 hint: "part of a name; Enter keeps, empty shows all".to_owned(),
                 wrong: false,
             },
-            Kind::Note { input, what, .. } => Lines {
-                question: format!("note on {what}"),
-                ask: String::new(),
-                field: Some((input.value(), field(input))),
-                choices: Vec::new(),
-                hint: "Enter writes it, Esc leaves. Kept in the audit trail.".to_owned(),
-                wrong: false,
-            },
-            Kind::Reason { input, request, what } => Lines {
-                question: format!("{} {what}", request.verb.word()),
-                ask: ": why? (optional)".to_owned(),
-                field: Some((input.value(), field(input))),
-                choices: Vec::new(),
-                hint: "Enter asks once more, Esc leaves. Nothing was sent yet.".to_owned(),
-                wrong: false,
-            },
-            Kind::Confirm { request, what } => Lines {
-                question: format!("{} {what}?", request.verb.word()),
-                ask: String::new(),
-                field: None,
-                choices: Vec::new(),
-                hint: "y yes   Enter no   nothing was sent yet".to_owned(),
-                wrong: false,
-            },
             Kind::Steps(steps) => steps.lines(),
             Kind::Command(palette) => palette.lines(),
             Kind::Choose { fixes } => Lines {
@@ -301,7 +239,7 @@ impl Dialog {
         matches!(self.kind, Kind::Quit)
     }
 
-    fn enter(&mut self, now: u64) -> Answer {
+    fn enter(&mut self) -> Answer {
         match &mut self.kind {
             Kind::Filter { of, input, .. } => match Filter::read(*of, input.value()) {
                 Ok(filter) => Answer::Filter(*of, filter),
@@ -315,28 +253,14 @@ impl Dialog {
                 }
             },
             Kind::Series { input } => Answer::Series(input.value().to_owned()),
-            Kind::Note { input, .. } if input.value().trim().is_empty() => Answer::Cancelled,
-            Kind::Note { input, request, .. } => Answer::Send(with_text(request, input.value())),
-            Kind::Reason { input, request, what } => {
-                let request = with_text(request, input.value());
-                self.kind = Kind::Confirm { request, what: std::mem::take(what) };
-                self.opened = now;
-                Answer::More
-            }
             _ => Answer::Cancelled,
         }
     }
 
     fn edit(&mut self, key: Key) {
-        let (Kind::Filter { input, .. }
-        | Kind::Search { input, .. }
-        | Kind::Series { input }
-        | Kind::Note { input, .. }
-        | Kind::Reason { input, .. }) = &mut self.kind
-        else {
-            return;
-        };
-        type_into(input, key);
+        if let Kind::Filter { input, .. } | Kind::Search { input, .. } | Kind::Series { input } = &mut self.kind {
+            type_into(input, key);
+        }
     }
 }
 
@@ -370,11 +294,6 @@ fn choices(fixes: &[(FixId, String)]) -> Vec<String> {
     fixes.iter().take(9).enumerate().map(one).collect()
 }
 
-fn with_text(request: &ActionRequest, text: &str) -> ActionRequest {
-    let text = text.trim();
-    ActionRequest { text: (!text.is_empty()).then(|| Text::from(text.to_owned())), ..request.clone() }
-}
-
 fn pointed(error: &QueryError) -> String {
     format!("{:>at$} {}", "^", error.what, at = error.at + 1)
 }
@@ -383,11 +302,12 @@ fn pointed(error: &QueryError) -> String {
 #[expect(clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
-    use stella_protocol::Verb;
+    use stella_protocol::{ActionRequest, Verb};
 
     fn closing() -> Dialog {
         let request = ActionRequest { verb: Verb::Resolve, targets: Vec::new(), text: None, part: None };
-        Dialog::ask(Ask::Closing, request, "a-1".to_owned(), 0)
+        let steps = [Step::text("reason", "why?", false), Step::Yes];
+        Dialog::steps(Order::Act(request), "resolve a-1".to_owned(), steps, 0)
     }
 
     #[test]
@@ -399,8 +319,8 @@ mod tests {
         let held = Key { repeat: true, ..Key::char('y') };
         assert!(matches!(dialog.key(held, 2000), Answer::More), "key repeat confirms nothing");
         dialog.paste("y");
-        let Answer::Send(request) = dialog.key(Key::char('y'), 2000) else { panic!("y is yes") };
-        assert_eq!(request.text, Some(Text::from("overyy")));
+        let Answer::Order(Order::Act(_), given) = dialog.key(Key::char('y'), 2000) else { panic!("y is yes") };
+        assert_eq!(given, ["overyy"]);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! What wide terminals show besides: the fixes that wait or run, the migrations that are not over, and what
 //! happened lately, from the trails of alerts, fixes and migrations, with deploys and changes of rules.
 
+use std::cmp::Reverse;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use stella_protocol::{Fix, Migration, Timestamp};
+use stella_protocol::alert::Note;
+use stella_protocol::{Alert, Deploy, Fix, Migration, Text, Timestamp};
 use stella_widgets::text::{fit, sanitise, width};
 use stella_widgets::{Align, Bar, Rule};
 
 use super::put;
+use crate::board::Board;
 use crate::screens::View;
 use crate::screens::fixes::{approvals, risk, risk_role, sorted, status, status_role, when};
 use crate::screens::migrations;
@@ -106,58 +110,83 @@ fn decision(view: &View<'_>, fix: &Fix, columns: u16) -> Line<'static> {
     ])
 }
 
-/// Opened, acknowledged, noted, resolved, proposed, approved: newest first.
+/// Opened, acknowledged, noted, resolved, deployed, proposed, approved: newest first. Only what is shown is put into
+/// words.
 fn activity(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
     let rule = Rule::new().title("activity").style(view.style(Role::Border)).title_style(view.style(Role::Title));
     (&rule).render(Rect { height: 1, ..area }, buffer);
-    let mut trail: Vec<(Timestamp, String, String)> = Vec::new();
-    for alert in view.board.alerts.iter() {
-        let title = sanitise(alert.title.raw()).into_string();
-        trail.push((alert.detected_at, "stella".to_owned(), format!("found {} {title}", alert.id)));
-        if let (Some(at), Some(by)) = (alert.acknowledged_at, &alert.acknowledged_by) {
-            trail.push((at, sanitise(by.raw()).into_string(), format!("acknowledged {} {title}", alert.id)));
-        }
-        if let (Some(at), Some(by)) = (alert.resolved_at, &alert.resolved_by) {
-            trail.push((at, sanitise(by.raw()).into_string(), format!("resolved {} {title}", alert.id)));
-        }
-        for note in &alert.notes {
-            let words = format!("noted on {}: {}", alert.id, sanitise(note.text.raw()));
-            trail.push((note.at, sanitise(note.by.raw()).into_string(), words));
-        }
+    let shown = usize::from(area.height - 1);
+    let mut trail: Vec<_> = events(view.board).enumerate().map(|(place, (at, event))| (at, place, event)).collect();
+    let newest_first = |one: &(Timestamp, usize, Event<'_>)| (Reverse(one.0), one.1);
+    if trail.len() > shown {
+        trail.select_nth_unstable_by_key(shown, newest_first);
+        trail.truncate(shown);
     }
-    for fix in view.board.fixes.iter() {
-        trail.extend(fix.trail.iter().map(|event| {
-            let by = sanitise(event.by.raw()).into_string();
-            (event.at, by, format!("{}: {}", fix.id, sanitise(event.what.raw())))
-        }));
-    }
-    trail.extend(view.board.deploys.iter().map(|deploy| {
-        let by = deploy.by.as_ref().map_or_else(|| "-".to_owned(), |by| sanitise(by.raw()).into_string());
-        let (service, revision) = (sanitise(deploy.service.raw()), sanitise(deploy.revision.raw()));
-        (deploy.at, by, format!("deployed {revision} of {service}"))
-    }));
-    for rule in view.board.rules.iter() {
-        if let (Some(at), Some(by)) = (rule.changed_at, &rule.changed_by) {
-            let by = sanitise(by.raw()).into_string();
-            trail.push((at, by, format!("changed the rule {}", sanitise(rule.id.raw()))));
-        }
-    }
-    for one in view.board.migrations.all() {
-        trail.extend(one.trail.iter().map(|event| {
-            let by = sanitise(event.by.raw()).into_string();
-            (event.at, by, format!("{}: {}", one.id, sanitise(event.what.raw())))
-        }));
-    }
-    trail.sort_by_key(|(at, _, _)| std::cmp::Reverse(*at));
-    for ((at, by, words), y) in trail.iter().zip(area.y + 1..area.bottom()) {
+    trail.sort_unstable_by_key(newest_first);
+    for ((at, _, event), y) in trail.iter().zip(area.y + 1..area.bottom()) {
+        let (by, words) = event.words();
         let spans = vec![
             Span::styled(format!(" {} ", view.seconds(*at)), view.style(Role::Muted)),
-            Span::styled(fit(by, 12, Align::Left), view.style(Role::Accent)),
+            Span::styled(fit(&by, 12, Align::Left), view.style(Role::Accent)),
             Span::raw(format!(" {words}")),
         ];
         put(buffer, area.x, y, area.width, &Line::from(spans));
+    }
+}
+
+/// Something that happened, of whatever the board knows.
+enum Event<'b> {
+    Found(&'b Alert),
+    Acknowledged(&'b Alert, &'b Text),
+    Resolved(&'b Alert, &'b Text),
+    Noted(&'b Alert, &'b Note),
+    /// To a fix or a migration, which is called so: by whom, and what.
+    Happened(&'b str, &'b Text, &'b Text),
+    Deployed(&'b Deploy),
+    Changed(&'b stella_protocol::Rule, &'b Text),
+}
+
+/// Everything that happened, in no order.
+fn events(board: &Board) -> impl Iterator<Item = (Timestamp, Event<'_>)> {
+    let alerts = board.alerts.iter().flat_map(|alert| {
+        let acknowledged = alert.acknowledged_at.zip(alert.acknowledged_by.as_ref());
+        let resolved = alert.resolved_at.zip(alert.resolved_by.as_ref());
+        std::iter::once((alert.detected_at, Event::Found(alert)))
+            .chain(acknowledged.map(|(at, by)| (at, Event::Acknowledged(alert, by))))
+            .chain(resolved.map(|(at, by)| (at, Event::Resolved(alert, by))))
+            .chain(alert.notes.iter().map(|note| (note.at, Event::Noted(alert, note))))
+    });
+    let fixes = board.fixes.iter().flat_map(|fix| {
+        fix.trail.iter().map(|event| (event.at, Event::Happened(fix.id.as_str(), &event.by, &event.what)))
+    });
+    let deploys = board.deploys.iter().map(|deploy| (deploy.at, Event::Deployed(deploy)));
+    let rules =
+        board.rules.iter().filter_map(|rule| Some((rule.changed_at?, Event::Changed(rule, rule.changed_by.as_ref()?))));
+    let migrations = board.migrations.all().flat_map(|one| {
+        one.trail.iter().map(|event| (event.at, Event::Happened(one.id.as_str(), &event.by, &event.what)))
+    });
+    alerts.chain(fixes).chain(deploys).chain(rules).chain(migrations)
+}
+
+impl Event<'_> {
+    /// By whom, and what; safe to show.
+    fn words(&self) -> (String, String) {
+        let clean = |text: &Text| sanitise(text.raw()).into_string();
+        let of = |verb: &str, alert: &Alert| format!("{verb} {} {}", alert.id, clean(&alert.title));
+        match self {
+            Self::Found(alert) => ("stella".to_owned(), of("found", alert)),
+            Self::Acknowledged(alert, by) => (clean(by), of("acknowledged", alert)),
+            Self::Resolved(alert, by) => (clean(by), of("resolved", alert)),
+            Self::Noted(alert, note) => (clean(&note.by), format!("noted on {}: {}", alert.id, clean(&note.text))),
+            Self::Happened(id, by, what) => (clean(by), format!("{id}: {}", clean(what))),
+            Self::Deployed(deploy) => {
+                let by = deploy.by.as_ref().map_or_else(|| "-".to_owned(), clean);
+                (by, format!("deployed {} of {}", clean(&deploy.revision), clean(&deploy.service)))
+            }
+            Self::Changed(rule, by) => (clean(by), format!("changed the rule {}", clean(&rule.id))),
+        }
     }
 }

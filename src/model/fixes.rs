@@ -136,6 +136,7 @@ impl Model {
     pub(super) fn ordered(&mut self, now: Now, order: Order, texts: Vec<String>, effects: &mut Vec<Effect>) {
         let text = texts.first().filter(|text| !text.is_empty()).map(|text| Text::from(text.clone()));
         match order {
+            Order::Act(request) => self.ordered_act(now, request, texts, effects),
             Order::Decide { fix, verb, version, digest } => {
                 let bound = matches!(verb, FixVerb::Approve | FixVerb::Rollback);
                 let request = FixRequest { plan_digest: bound.then(|| digest.clone()), text };

@@ -66,14 +66,16 @@ impl Model {
             Place::Alerts if self.shows_detail() => {
                 (Screen::Alerts, self.ui.detail.alert().cloned().map(Object::Alert))
             }
-            // The wire has no word for the last three; what is looked at there concerns alerts.
-            Place::Alerts | Place::Rules | Place::Marks | Place::Deploys => (Screen::Alerts, None),
+            Place::Alerts => (Screen::Alerts, None),
             Place::Fixes => (Screen::Fixes, self.ui.review.as_ref().map(|review| Object::Fix(review.id().clone()))),
             Place::Migrations => {
                 (Screen::Migrations, self.ui.migration.as_ref().map(|one| Object::Migration(one.id().clone())))
             }
             Place::Metrics => (Screen::Metrics, None),
             Place::Log => (Screen::Log, None),
+            Place::Rules => (Screen::Rules, None),
+            Place::Marks => (Screen::Marks, None),
+            Place::Deploys => (Screen::Deploys, None),
         };
         Look { screen, object }
     }

@@ -15,6 +15,7 @@ use crate::effect::{Command, Effect, Refusal, RequestId};
 use crate::event::Now;
 use crate::frame::dialog::{Dialog, Order, Step};
 use crate::keys::{Intent, Place};
+use crate::screens::problem_words;
 use crate::screens::rules::{Thing, one};
 use crate::setting;
 
@@ -106,8 +107,7 @@ impl Model {
         let id = rule.id.raw().to_owned();
         let clean = sanitise(name);
         let what = format!("{} of {}", clean, sanitise(&id));
-        let about = format!("{is}; its effect is shown first");
-        let step = Step::Text { name: clean.into_string(), about, needed: true };
+        let step = Step::Text { name: clean.into_string(), about: is.to_owned(), needed: true };
         let order = Order::LookAtRule { id, name: name.to_owned() };
         self.ui.dialog = Some(Dialog::steps(order, what, [step], now.steady));
     }
@@ -168,8 +168,7 @@ impl Model {
             Ok(rule) => rule,
             Err(Refusal::Problem(problem)) if problem.code == Code::VersionConflict => {
                 self.ui.requests.refused(id);
-                let (title, detail) = (sanitise(problem.title.raw()), sanitise(problem.detail.raw()));
-                return self.say(now, format!("nothing was changed: {title}; {detail}"));
+                return self.say(now, format!("nothing was changed: {}", problem_words(&problem)));
             }
             Err(refusal) => return self.refused(now, id, refusal),
         };
@@ -191,11 +190,13 @@ impl Model {
 
     /// `:marks undo FINGERPRINT`: a fingerprint may have blanks in it.
     pub(super) fn undo_named_mark(&mut self, now: Now, typed: &str, effects: &mut Vec<Effect>) {
-        let named = typed.trim().trim_start_matches("marks").trim_start().trim_start_matches("undo").trim();
+        let behind = typed.trim().strip_prefix("marks").and_then(|rest| rest.trim_start().strip_prefix("undo"));
+        let named = behind.unwrap_or_default().trim();
         let known = self.ui.marks.fingerprints().find(|known| *sanitise(known) == *named).map(str::to_owned);
         match known {
             Some(fingerprint) => self.undo_mark_of(now, fingerprint, effects),
-            None => self.say(now, "there is no such mark; :marks lists them, and u takes one back".to_owned()),
+            None => self
+                .say(now, "no such mark is known here; :marks asks for all of them, and u takes one back".to_owned()),
         }
     }
 

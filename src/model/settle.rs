@@ -43,7 +43,7 @@ impl Model {
                 Shown::Place(Place::Log) => ui.log.settle(cx),
                 Shown::Place(Place::Metrics) => ui.metrics.settle(cx),
                 Shown::Place(Place::Rules) => ui.rules.settle(cx),
-                Shown::Place(Place::Deploys) => ui.deploys.settle(cx),
+                Shown::Place(Place::Deploys) => ui.deploys.settle(cx, since_key),
                 _ => {}
             }
         });

@@ -1,6 +1,7 @@
 //! Verbs on alerts: what a key means here and now, what is asked before, what is said after.
 
-use stella_protocol::{ActionResponse, Alert, AlertId, Outcome, Verb};
+use stella_protocol::command::WrongPart;
+use stella_protocol::{ActionRequest, ActionResponse, Alert, AlertId, Outcome, Text, Verb};
 use stella_widgets::text::sanitise;
 
 use super::Model;
@@ -9,9 +10,18 @@ use crate::board::link::{Allowed, LinkState};
 use crate::effect::{Command, Effect, Refusal, RequestId};
 use crate::event::Now;
 use crate::filter::Listed;
-use crate::frame::dialog::{Answer, Ask, Dialog};
+use crate::frame::dialog::{Answer, Dialog, Order, Step};
 use crate::keys::{Intent, Key, Place};
-use crate::screens::alerts;
+use crate::screens::{alerts, problem_words};
+
+/// What can be wrong with an alert that is called false: the word for it, what whoever chooses reads, what is sent.
+/// The words say what comes of it, since it decides what is told from now on.
+const WRONG: [(&str, &str, Option<WrongPart>); 4] = [
+    ("normal", "normal here, more is needed from now on", Some(WrongPart::Normal)),
+    ("threshold", "threshold too low, more is needed from now on", Some(WrongPart::Threshold)),
+    ("misread", "lines were misread, nothing is learned", Some(WrongPart::Misread)),
+    ("other", "something else, more is needed from now on", None),
+];
 
 impl Model {
     pub(super) fn act(&mut self, now: Now, verb: Verb, effects: &mut Vec<Effect>) {
@@ -31,14 +41,33 @@ impl Model {
         if let Some(why) = self.forbidden(now, request.verb) {
             return self.say(now, why);
         }
-        let what = meant_words(&alerts);
-        match request.verb {
-            Verb::Acknowledge | Verb::Release | Verb::TakeOver => self.send(now, Command::Act(request), effects),
-            Verb::Note => self.ui.dialog = Some(Dialog::ask(Ask::Note, request, what, now.steady)),
-            Verb::Resolve | Verb::Reopen | Verb::FalsePositive => {
-                self.ui.dialog = Some(Dialog::ask(Ask::Closing, request, what, now.steady));
-            }
+        let steps = steps(request.verb);
+        if steps.is_empty() {
+            return self.send(now, Command::Act(request), effects);
         }
+        let verb = if request.verb == Verb::Note { "note on" } else { request.verb.word() };
+        let what = format!("{verb} {}", meant_words(&alerts));
+        self.ui.dialog = Some(Dialog::steps(Order::Act(request), what, steps, now.steady));
+    }
+
+    /// Everything that a verb asks for is answered. The link may have been lost meanwhile.
+    pub(super) fn ordered_act(
+        &mut self,
+        now: Now,
+        mut request: ActionRequest,
+        texts: Vec<String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(why) = self.forbidden(now, request.verb) {
+            return self.say(now, why);
+        }
+        let mut texts = texts.into_iter();
+        if request.verb == Verb::FalsePositive {
+            let chosen = texts.next();
+            request.part = WRONG.iter().find(|(word, ..)| chosen.as_deref() == Some(word)).and_then(|wrong| wrong.2);
+        }
+        request.text = texts.next().filter(|text| !text.is_empty()).map(Text::from);
+        self.send(now, Command::Act(request), effects);
     }
 
     pub(super) fn undo(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -122,8 +151,7 @@ impl Model {
         let words = match refusal {
             Refusal::Problem(problem) => {
                 self.ui.requests.refused(id);
-                let (title, detail) = (sanitise(problem.title.raw()), sanitise(problem.detail.raw()));
-                format!("refused: {title}; {detail}")
+                format!("refused: {}", problem_words(&problem))
             }
             Refusal::Unknown(why) => {
                 self.ui.requests.unknown(id);
@@ -180,13 +208,6 @@ impl Model {
                 self.ui.dialog = None;
                 self.open_review(id);
             }
-            Answer::Send(request) => {
-                self.ui.dialog = None;
-                match self.forbidden(now, request.verb) {
-                    Some(why) => self.say(now, why),
-                    None => self.send(now, Command::Act(request), effects),
-                }
-            }
         }
     }
 
@@ -222,6 +243,21 @@ impl Model {
     }
 }
 
+/// What a verb asks for before it is sent.
+fn steps(verb: Verb) -> Vec<Step> {
+    let closing = [Step::text("reason", "why?", false), Step::Yes];
+    match verb {
+        Verb::Acknowledge | Verb::Release | Verb::TakeOver => Vec::new(),
+        Verb::Note => vec![Step::text("note", "what is to be kept?", true)],
+        Verb::Resolve | Verb::Reopen => closing.to_vec(),
+        Verb::FalsePositive => {
+            let of = WRONG.map(|(word, meaning, _)| (word.to_owned(), meaning.to_owned()));
+            let which = Step::Choose { question: "what was wrong?", of: of.to_vec() };
+            std::iter::once(which).chain(closing).collect()
+        }
+    }
+}
+
 fn meant_words(alerts: &[&Alert]) -> String {
     match alerts {
         [alert] => format!("{} {}", alert.id, sanitise(alert.title.raw())),
@@ -247,12 +283,7 @@ fn answered_words(command: Option<&Command>, response: &ActionResponse, me: &str
     let refused = response.results.iter().find_map(|result| result.problem.as_ref().map(|problem| (result, problem)));
     if let Some((result, problem)) = refused {
         let gap = if words.is_empty() { "" } else { "; " };
-        words.push_str(&format!(
-            "{gap}{} refused: {}; {}",
-            result.id,
-            sanitise(problem.title.raw()),
-            sanitise(problem.detail.raw())
-        ));
+        words.push_str(&format!("{gap}{} refused: {}", result.id, problem_words(problem)));
     } else if response.undo_until.is_some() && worked > 0 {
         words.push_str(" - u undo (24h)");
     }

@@ -8,13 +8,15 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use stella_protocol::{Deploy, DeploySource, Timestamp};
+use ratatui::style::Style;
+use stella_protocol::{Deploy, DeploySource, Text, Timestamp};
 use stella_widgets::Align;
-use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::columns::Column;
 use stella_widgets::text::sanitise;
 
 use super::rows::Rows;
-use super::{Context, Go, View, table};
+use super::table::{self, Columns};
+use super::{Context, Go, View};
 use crate::keys::Intent;
 use crate::theme::Role;
 
@@ -27,11 +29,11 @@ const COLUMNS: [Column; 6] = [
     Column { min: 10, ideal: 24, priority: 10, align: Align::Left },
     Column { min: 12, ideal: u16::MAX, priority: 10, align: Align::Left },
     Column { min: 8, ideal: 16, priority: 7, align: Align::Left },
-    Column { min: 8, ideal: 8, priority: 5, align: Align::Left },
+    Column { min: 10, ideal: 10, priority: 5, align: Align::Left },
 ];
 
 /// A deploy is told apart by its service, its revision and its time: going back to an older one is another.
-type Id = (String, String, Timestamp);
+type Id = (Text, Text, Timestamp);
 
 /// Where the human is.
 #[derive(Debug, Default)]
@@ -40,14 +42,31 @@ pub struct State {
 }
 
 fn id(deploy: &Deploy) -> Id {
-    (deploy.service.raw().to_owned(), deploy.revision.raw().to_owned(), deploy.at)
+    (deploy.service.clone(), deploy.revision.clone(), deploy.at)
+}
+
+fn find<'a>(view: &View<'a>, (service, revision, at): &Id) -> Option<&'a Deploy> {
+    let is_it = |one: &&Deploy| one.at == *at && one.service == *service && one.revision == *revision;
+    view.board.deploys.iter().find(is_it)
 }
 
 impl State {
-    /// Brings the rows up to date; the cursor stays on its deploy.
-    pub fn settle(&mut self, cx: &Context<'_>) {
-        self.rows.arrange(cx.board.deploys.iter().map(id).collect());
+    /// The screen was opened: nothing stands under a finger.
+    pub fn opened(&mut self) {
+        self.rows.let_go();
+    }
+
+    /// Brings the rows up to date, once the hand rests; `since_key`: ms since the last key.
+    pub fn settle(&mut self, cx: &Context<'_>, since_key: u64) {
+        if self.rows.is_due(cx.board.deploys.revision(), since_key) {
+            self.rows.arrange(cx.board.deploys.iter().map(id).collect());
+        }
         self.rows.keep_in_sight(cx.rows);
+    }
+
+    /// True when rows wait for the hand to rest.
+    pub fn will_settle(&self) -> bool {
+        self.rows.will_settle()
     }
 
     /// Takes an intent.
@@ -70,42 +89,37 @@ pub fn list_area(body: Rect) -> Rect {
 pub fn source(source: DeploySource) -> &'static str {
     match source {
         DeploySource::Told => "told",
-        DeploySource::Line => "a line",
+        DeploySource::Line => "a log line",
         DeploySource::Unknown => "?",
     }
 }
 
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
-    let all: Vec<&Deploy> = view.board.deploys.iter().collect();
-    let note = if all.is_empty() { String::new() } else { all.len().to_string() };
-    table::rule(view, "deploys", &note, body, buffer);
+    let ids = state.rows.ids();
+    let count = if ids.is_empty() { String::new() } else { ids.len().to_string() };
+    table::rule(view, "deploys", &count, body, buffer);
     let area = list_area(body);
-    if all.is_empty() {
-        let lines = ["No deploy is known.", ":deploys add SERVICE REVISION tells of one."];
-        return table::says(view, &lines, area, buffer);
+    if ids.is_empty() {
+        let none = ["No deploy is known.", ":deploys add SERVICE REVISION tells of one."];
+        let lines = if view.board.alerts.loaded() { &none[..] } else { table::unheard(view) };
+        return table::says(view, lines, area, buffer);
     }
-    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
-    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
     let window = state.rows.window(usize::from(area.height));
-    for (deploy, y) in all.into_iter().skip(window.range().start).zip(area.y..area.bottom()) {
-        row(state, view, deploy, Rect { y, height: 1, ..area }, &places, buffer);
-    }
+    let rows = ids[window.range()].iter().filter_map(|id| Some((find(view, id)?, state.rows.is_here(id))));
+    let columns = Columns { names: &HEADINGS, columns: &COLUMNS };
+    columns.draw(view, area, rows, |deploy| cells(view, deploy), buffer);
 }
 
-fn row(state: &State, view: &View<'_>, deploy: &Deploy, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
+fn cells(view: &View<'_>, deploy: &Deploy) -> [(String, Style); 6] {
     let (muted, plain) = (view.style(Role::Muted), view.style(Role::Text));
-    let clean = |text: &stella_protocol::Text| sanitise(text.raw()).into_string();
-    let cells = [
+    let clean = |text: &Text| sanitise(text.raw()).into_string();
+    [
         (format!("{} {}", view.day(deploy.at), view.clock(deploy.at)), muted),
         (view.age(deploy.at), muted),
         (clean(&deploy.service), plain),
         (clean(&deploy.revision), plain),
         (deploy.by.as_ref().map_or_else(|| "-".to_owned(), clean), muted),
         (source(deploy.source).to_owned(), muted),
-    ];
-    table::cells(cells, places, area, buffer);
-    if state.rows.is_here(&id(deploy)) {
-        table::point(view, area, buffer);
-    }
+    ]
 }

@@ -37,10 +37,14 @@ impl State {
         let half = usize::from(size.1) / 2;
         let last = rows(self.mode, size.0).len().saturating_sub(half);
         match key.code {
+            KeyCode::Char('d' | 'f') if key.ctrl => self.top = (self.top + half).min(last),
+            KeyCode::Char('u') if key.ctrl => self.top = self.top.saturating_sub(half),
             KeyCode::Char('j') | KeyCode::Down => self.top = (self.top + 1).min(last),
             KeyCode::Char('k') | KeyCode::Up => self.top = self.top.saturating_sub(1),
             KeyCode::PageDown => self.top = (self.top + half).min(last),
             KeyCode::PageUp => self.top = self.top.saturating_sub(half),
+            KeyCode::Char('G') | KeyCode::End => self.top = last,
+            KeyCode::Char('g') | KeyCode::Home => self.top = 0,
             KeyCode::Char('?' | 'q') | KeyCode::Esc | KeyCode::Enter => return true,
             _ => {}
         }

@@ -2,25 +2,25 @@
 //!
 //! ```text
 //! -- called false ------------------------------------------------------- 2 --
-//!    WHEN        BY       TIMES  NEEDS  WHAT
-//! >  06-03 14:20 op2          2     41  get_shared_agents p50 734 ms
+//!    WHEN        BY       TIMES      NEEDS WHAT
+//! >  06-03 14:20 op2          2   41 lines get_shared_agents p50 734 ms
 //! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::style::Style;
 use stella_protocol::FalseMark;
 use stella_protocol::rule::MarkPage;
 use stella_widgets::Align;
-use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::columns::Column;
 use stella_widgets::number;
-use stella_widgets::text::{cut, sanitise};
+use stella_widgets::text::sanitise;
 
 use super::asked::Asked;
 use super::rows::Rows;
-use super::{Context, Go, View, table};
+use super::table::{self, Columns};
+use super::{Context, Go, View};
 use crate::effect::{Query, Refusal, RequestId};
-use crate::frame::put;
 use crate::keys::Intent;
 use crate::theme::Role;
 
@@ -31,7 +31,7 @@ const COLUMNS: [Column; 5] = [
     Column { min: 11, ideal: 11, priority: 9, align: Align::Left },
     Column { min: 8, ideal: 14, priority: 7, align: Align::Left },
     Column { min: 5, ideal: 5, priority: 6, align: Align::Right },
-    Column { min: 6, ideal: 6, priority: 8, align: Align::Right },
+    Column { min: 10, ideal: 10, priority: 8, align: Align::Right },
     Column { min: 20, ideal: u16::MAX, priority: 10, align: Align::Left },
 ];
 
@@ -67,12 +67,8 @@ impl State {
 
     /// What is under the cursor.
     pub fn chosen(&self) -> Option<&FalseMark> {
-        self.find(self.rows.cursor()?)
-    }
-
-    /// A mark by its fingerprint.
-    pub fn find(&self, fingerprint: &str) -> Option<&FalseMark> {
-        self.items().iter().find(|mark| mark.fingerprint.raw() == fingerprint)
+        let cursor = self.rows.cursor()?;
+        self.items().iter().find(|mark| mark.fingerprint.raw() == cursor)
     }
 
     /// Fingerprints of all that is known.
@@ -110,13 +106,14 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     if items.is_empty() {
         return empty(state, view, area, buffer);
     }
-    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
-    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
-    let window = state.rows.window(usize::from(area.height));
-    for (mark, y) in items[window.range()].iter().zip(area.y..area.bottom()) {
-        row(state, view, mark, Rect { y, height: 1, ..area }, &places, buffer);
+    let window = state.rows.window(usize::from(area.height)).range();
+    let here = state.rows.position();
+    let rows = window.clone().zip(&items[window]).map(|(at, mark)| (mark, here == Some(at)));
+    let columns = Columns { names: &HEADINGS, columns: &COLUMNS };
+    columns.draw(view, area, rows, |mark| cells(view, mark), buffer);
+    if let Some(mark) = state.chosen() {
+        table::peek(view, "what it means", meaning(mark), (area, body), buffer);
     }
-    peek(state, view, Rect { y: area.bottom(), height: body.bottom().saturating_sub(area.bottom()), ..body }, buffer);
 }
 
 /// What its last alert was called; where that is not known, what identifies it.
@@ -124,44 +121,32 @@ fn title(mark: &FalseMark) -> String {
     sanitise(mark.title.as_ref().unwrap_or(&mark.fingerprint).raw()).into_string()
 }
 
-fn row(state: &State, view: &View<'_>, mark: &FalseMark, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
+fn cells(view: &View<'_>, mark: &FalseMark) -> [(String, Style); 5] {
     let (muted, plain) = (view.style(Role::Muted), view.style(Role::Text));
     let by = mark.by.as_ref().map_or_else(|| "-".to_owned(), |by| sanitise(by.raw()).into_string());
-    let cells = [
+    [
         (format!("{} {}", view.day(mark.at), view.clock(mark.at)), muted),
         (by, muted),
         (mark.times.to_string(), muted),
-        (number::count(mark.needed as f64), plain),
+        (format!("{} lines", number::count(mark.needed as f64)), plain),
         (title(mark), plain),
-    ];
-    table::cells(cells, places, area, buffer);
-    if state.rows.is_here(&mark.fingerprint.raw().to_owned()) {
-        table::point(view, area, buffer);
-    }
+    ]
 }
 
-fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(mark) = state.chosen() else { return };
-    if area.is_empty() {
-        return;
-    }
-    table::rule(view, "what it means", "", area, buffer);
+/// What follows from a mark, and how it is taken back.
+fn meaning(mark: &FalseMark) -> [(String, Role); 3] {
     let needs = number::grouped(mark.needed);
-    let lines = [
+    [
         (format!("it needs {needs} offending lines since its onset before it is an alert again"), Role::Text),
         (sanitise(mark.fingerprint.raw()).into_string(), Role::Muted),
         ("u takes it back; F on its next alert marks it again".to_owned(), Role::Muted),
-    ];
-    for ((words, role), y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
-        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
-        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
-    }
+    ]
 }
 
 fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let failed = state.page.failure().map(|why| format!("The server did not say: {why}"));
     let lines: &[&str] = match &failed {
-        Some(why) => &[why.as_str()],
+        Some(why) => &[why.as_str(), "r asks again."],
         None if state.page.known().is_some() => {
             &["Nothing was called false.", "F on an alert does it; the rule then needs more for that problem alone."]
         }

@@ -3,9 +3,9 @@
 //! ```text
 //! -- rules ---------------------------------------------------- 9, 1 changed --
 //!  ! rules.toml, line 12: unknown key `sensitvity`
-//!    RULE              ON   FALSE/H ALERTS FALSE  ACKED ORIGIN    LIMITS
-//! >  error_spike       on       0.2     31    3%  2m10s built in  -
-//!    slow_operation    on       0.2     12   25%  4m02s changed   durationMs 500 ms
+//!    RULE              ON  BUDGET ALERTS FALSE ACK IN ORIGIN    LIMITS
+//! >  error_spike       on  0.20/h     31    3%  2m10s built in  -
+//!    slow_operation    on  0.20/h     12   25%  4m02s changed   durationMs 500 ms
 //! ```
 //!
 //! Settings come by the feed; scores and what is wrong with the file are asked for when the screen is opened,
@@ -38,6 +38,9 @@ pub struct State {
     one: Option<one::State>,
     /// How new the board was when the page was asked for.
     asked_at: Option<u64>,
+    /// What the rows were arranged from: how new the board was, and how many pages had come.
+    arranged: Option<(u64, u64)>,
+    pages: u64,
 }
 
 impl State {
@@ -82,8 +85,10 @@ impl State {
             self.page.ask(cx, Query::Rules);
         }
         // Rules come and go with their file alone: nothing moves under a finger.
-        let ids = self.all(cx.board).into_iter().map(|rule| rule.id.raw().to_owned()).collect();
-        self.rows.arrange(ids);
+        if self.arranged != Some((revision, self.pages)) {
+            self.arranged = Some((revision, self.pages));
+            self.rows.arrange(self.all(cx.board).into_iter().map(|rule| rule.id.raw().to_owned()).collect());
+        }
         self.rows.keep_in_sight(cx.rows);
         if let Some(one) = &mut self.one {
             one.settle(cx);
@@ -93,6 +98,7 @@ impl State {
     /// Takes the page.
     pub fn page(&mut self, id: RequestId, answer: Result<RulePage, Refusal>) {
         self.page.take(id, answer);
+        self.pages += 1;
     }
 
     /// Asks for the page again: somebody was faster.

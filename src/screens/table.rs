@@ -8,8 +8,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 use stella_widgets::Rule;
-use stella_widgets::columns::Place;
-use stella_widgets::text::fit;
+use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::text::{cut, fit};
 
 use super::View;
 use crate::board::link::LinkState;
@@ -42,6 +42,59 @@ pub(super) fn list_area(body: Rect) -> Rect {
     let top = 2.min(body.height);
     let peek = if body.height > PEEK + 8 { PEEK } else { 0 };
     Rect { y: body.y + top, height: body.height.saturating_sub(top + peek), ..body }
+}
+
+/// A list whose columns share the width of the terminal: names over the columns, a row for each item, the one under
+/// the cursor marked.
+pub(super) struct Columns<'c, const N: usize> {
+    /// The names over them.
+    pub(super) names: &'c [&'c str; N],
+    /// How they share the width.
+    pub(super) columns: &'c [Column; N],
+}
+
+impl<const N: usize> Columns<'_, N> {
+    /// Paints the names into the row above `area`, and in `area` the cells of those that stand there; `here` is the
+    /// one under the cursor.
+    pub(super) fn draw<T>(
+        &self,
+        view: &View<'_>,
+        area: Rect,
+        rows: impl Iterator<Item = (T, bool)>,
+        cells_of: impl Fn(T) -> [(String, Style); N],
+        buffer: &mut Buffer,
+    ) {
+        let places = lay_out(self.columns, area.width.saturating_sub(MARGIN), 1);
+        headings(view, self.names, &places, Rect { y: area.y.saturating_sub(1), height: 1, ..area }, buffer);
+        for ((item, is_here), y) in rows.zip(area.y..area.bottom()) {
+            let row = Rect { y, height: 1, ..area };
+            cells(cells_of(item), &places, row, buffer);
+            if is_here {
+                point(view, row, buffer);
+            }
+        }
+    }
+}
+
+/// What is said of the row under the cursor, below the list down to the end of `body`: a line with its name, and lines
+/// in the style of their meaning, safe to show.
+pub(super) fn peek(
+    view: &View<'_>,
+    title: &str,
+    lines: impl IntoIterator<Item = (String, Role)>,
+    (list, body): (Rect, Rect),
+    buffer: &mut Buffer,
+) {
+    let area = Rect { y: list.bottom(), height: body.bottom().saturating_sub(list.bottom()), ..body };
+    if area.is_empty() {
+        return;
+    }
+    let line = Rule::new().title(title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
+    (&line).render(Rect { height: 1, ..area }, buffer);
+    for ((words, role), y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
+        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
+        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
+    }
 }
 
 /// Writes the names of the columns into a row.

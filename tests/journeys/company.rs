@@ -120,9 +120,16 @@ fn others_are_told_what_is_looked_at_once_it_stays_so_and_again_each_15_seconds(
     scene.keys("?");
     scene.rest(1);
     assert_eq!(attended(&scene).len(), 6, "a page of help hides nobody");
-    scene.keys("<Esc>4");
-    scene.rest(1);
-    assert_eq!(attended(&scene).last(), Some(&(Screen::Metrics, None)));
+    for (keys, screen) in [
+        ("<Esc>4", Screen::Metrics),
+        (":rules<Enter>", Screen::Rules),
+        (":marks<Enter>", Screen::Marks),
+        (":deploys<Enter>", Screen::Deploys),
+    ] {
+        scene.keys(keys);
+        scene.rest(1);
+        assert_eq!(attended(&scene).last(), Some(&(screen, None)));
+    }
 }
 
 #[test]

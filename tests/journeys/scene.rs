@@ -167,6 +167,7 @@ fn named(name: &str) -> Key {
         "Home" => Key::plain(KeyCode::Home),
         "End" => Key::plain(KeyCode::End),
         "PgDn" => Key::plain(KeyCode::PageDown),
+        "PgUp" => Key::plain(KeyCode::PageUp),
         _ => Key::ctrl(name.chars().last().unwrap()),
     }
 }

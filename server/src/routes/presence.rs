@@ -18,7 +18,10 @@ pub(super) async fn attend(
 ) -> Result<StatusCode, Refusal> {
     let (said, _) = body::json::<PresenceRequest>(&headers, body).await?;
     if said.screen == Screen::Unknown {
-        return Err(Refusal::new(Code::BadBody, "screen: alerts, fixes, migrations, metrics or log"));
+        return Err(Refusal::new(
+            Code::BadBody,
+            "screen: alerts, fixes, migrations, metrics, log, rules, marks or deploys",
+        ));
     }
     if said.object == Some(Object::Unknown) {
         return Err(Refusal::new(Code::BadId, "object: want the id of an alert, a fix or a migration"));

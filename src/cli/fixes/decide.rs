@@ -1,19 +1,14 @@
 //! Verbs: a fix is read, its version named, the verb sent once under one key.
 
-use std::io::{self, Write};
-
 use stella_protocol::fix::{Fix, FixRequest, FixReview, Proposal};
 use stella_protocol::{FixVerb, Text};
 
-use super::{Consent, Desk, Failure, Form, Propose, Verb, find, look, page};
+use super::{Consent, Failure, Propose, Sheet, Verb, find, look, page};
 use crate::cli::plan::Stdin;
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::{CHANGE, typed};
 use crate::cli::short::one;
 use crate::client::fixes::Wire;
-use crate::effect::RequestId;
-
-/// A process sends one change; its key is made for this name and kept however often it is tried.
-pub(super) const CHANGE: RequestId = RequestId(1);
 
 /// What the arguments alone tell: a script that approves has to say which plan.
 pub(super) fn check(verb: &Verb, stdin: Stdin) -> Result<(), Failure> {
@@ -32,22 +27,22 @@ pub(super) fn check(verb: &Verb, stdin: Stdin) -> Result<(), Failure> {
 }
 
 /// `fixes propose`.
-pub(super) async fn propose(desk: &mut Desk<'_>, asked: &Propose) -> Result<u8, Failure> {
-    let known = desk.client.fix_definitions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+pub(super) async fn propose(sheet: &mut Sheet<'_>, asked: &Propose) -> Result<u8, Failure> {
+    let known = Asked::Look.of(sheet.client.fix_definitions().await)?.read;
     let definition = one("definition", &asked.definition, known.items.iter().map(|known| known.id.raw()))?;
     let alert_id = match &asked.alert {
-        Some(alert) => Some(find::alert(desk, alert).await?),
+        Some(alert) => Some(find::alert(sheet, alert).await?),
         None => None,
     };
     let values = asked.values.iter().map(|(name, value)| (name.clone(), Text::from(value.clone())));
     let proposal =
         Proposal { definition_id: Text::from(definition.to_owned()), alert_id, parameters: values.collect() };
-    let answer = desk.client.propose_fix(CHANGE, &proposal).await;
-    said(desk, &answer.map_err(|refusal| failure(&refusal, Asked::Change))?)
+    let answer = sheet.client.propose_fix(CHANGE, &proposal).await;
+    said(sheet, &Asked::Change.of(answer)?)
 }
 
 /// Every verb on one fix.
-pub(super) async fn decide(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failure> {
+pub(super) async fn decide(sheet: &mut Sheet<'_>, verb: &Verb) -> Result<u8, Failure> {
     let (verb, id, digest, text) = match verb {
         Verb::DryRun(one) => (FixVerb::DryRun, &one.id, None, None),
         Verb::Withdraw(one) => (FixVerb::Withdraw, &one.id, None, None),
@@ -58,12 +53,12 @@ pub(super) async fn decide(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failu
         Verb::Close(close) => (FixVerb::Close, &close.id, None, Some(&close.statement)),
         _ => return Err(Failure::Nothing),
     };
-    let review = find::fix(desk, id).await?;
+    let review = find::fix(sheet, id).await?;
     let fix = &review.read.fix;
     if let Some(consent) = digest {
         match &consent.plan_digest {
             Some(seen) => same_plan(fix, seen)?,
-            None if verb == FixVerb::Approve => ask(desk, &review)?,
+            None if verb == FixVerb::Approve => ask(sheet, &review)?,
             None => {}
         }
     }
@@ -71,8 +66,8 @@ pub(super) async fn decide(desk: &mut Desk<'_>, verb: &Verb) -> Result<u8, Failu
         plan_digest: digest.map(|_| fix.plan_digest.clone()),
         text: text.map(|text| Text::from(text.clone())),
     };
-    let answer = desk.client.decide_fix(CHANGE, &fix.id, fix.version, verb, &request).await;
-    said(desk, &answer.map_err(|refusal| failure(&refusal, Asked::Change))?)
+    let answer = sheet.client.decide_fix(CHANGE, &fix.id, fix.version, verb, &request).await;
+    said(sheet, &Asked::Change.of(answer)?)
 }
 
 fn same_plan(fix: &Fix, seen: &str) -> Result<(), Failure> {
@@ -86,7 +81,7 @@ fn same_plan(fix: &Fix, seen: &str) -> Result<(), Failure> {
 }
 
 /// Shows the plan and has the id typed. Speaks beside the output, which is for the answer.
-fn ask(desk: &Desk<'_>, review: &Wire<FixReview>) -> Result<(), Failure> {
+fn ask(sheet: &Sheet<'_>, review: &Wire<FixReview>) -> Result<(), Failure> {
     let fix = &review.read.fix;
     if !look::is_whole(&fix.plan, &review.body) {
         return Err(Failure::NotDone(format!(
@@ -94,28 +89,18 @@ fn ask(desk: &Desk<'_>, review: &Wire<FixReview>) -> Result<(), Failure> {
             fix.id
         )));
     }
-    if !desk.is_typed {
+    if !sheet.is_typed {
         return Err(Failure::Nothing);
     }
-    let mut beside = io::stderr().lock();
-    for line in page::review(&review.read, true) {
-        writeln!(beside, "{line}").map_err(Failure::Output)?;
-    }
-    write!(beside, "\nType {} to approve this plan, anything else to leave it: ", fix.id).map_err(Failure::Output)?;
-    beside.flush().map_err(Failure::Output)?;
-    let mut typed = String::new();
-    io::stdin().read_line(&mut typed).map_err(Failure::Terminal)?;
-    if typed.trim().eq_ignore_ascii_case(fix.id.as_str()) {
+    let question = format!("Type {} to approve this plan, anything else to leave it: ", fix.id);
+    let typed = typed(&page::review(&review.read, true), &question)?;
+    if typed.eq_ignore_ascii_case(fix.id.as_str()) {
         return Ok(());
     }
     Err(Failure::NotDone(format!("approve {}: its id was not typed, and nothing was changed", fix.id)))
 }
 
 /// What became of it.
-fn said(desk: &mut Desk<'_>, answer: &Wire<Fix>) -> Result<u8, Failure> {
-    match desk.form {
-        Form::Json => desk.object(&answer.body)?,
-        Form::Table => desk.lines(&page::outcome(&answer.read))?,
-    }
-    Ok(0)
+fn said(sheet: &mut Sheet<'_>, answer: &Wire<Fix>) -> Result<u8, Failure> {
+    sheet.say(&answer.body, || page::outcome(&answer.read))
 }

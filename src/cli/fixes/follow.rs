@@ -10,8 +10,8 @@ use stella_protocol::fix::FixOutput;
 use stella_protocol::{FeedEvent, Fix, FixId, FixStatus};
 use tokio::sync::mpsc;
 
-use super::{Desk, Failure, Form, Output, clean, find, page, remark};
-use crate::cli::refused::{Asked, failure};
+use super::{Failure, Output, Sheet, clean, find, page, remark};
+use crate::cli::refused::Asked;
 use crate::client::feed;
 use crate::client::mailbox::Mailbox;
 use crate::event::{Event, LinkEvent};
@@ -23,22 +23,20 @@ const PAGES: usize = 1_000;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// `fixes output`.
-pub(super) async fn output(desk: &mut Desk<'_>, asked: &Output) -> Result<u8, Failure> {
-    let fix = find::fix(desk, &asked.id).await?.read.fix;
+pub(super) async fn output(sheet: &mut Sheet<'_>, asked: &Output) -> Result<u8, Failure> {
+    let fix = find::fix(sheet, &asked.id).await?.read.fix;
     let step = asked.step.map(|step| step - 1);
     if step.is_some_and(|step| step as usize >= fix.plan.steps.len()) {
         return Err(Failure::Missing(format!("such a step: {} has {}", fix.id, fix.plan.steps.len())));
     }
     let mut tail = Tail { id: fix.id.clone(), step, last: 0, told: None };
     if asked.follow {
-        return tail.follow(desk, fix).await;
+        return tail.follow(sheet, fix).await;
     }
-    let lines = tail.kept(desk).await?;
-    match desk.form {
-        Form::Json => desk.object(&json!({ "items": lines, "next": null }))?,
-        Form::Table if lines.is_empty() => remark(&format!("{} has said nothing", fix.id)),
-        Form::Table => desk.lines(&lines.iter().map(page::line).collect::<Vec<_>>())?,
-    }
+    let lines = tail.kept(sheet).await?;
+    let none = format!("{} has said nothing", fix.id);
+    sheet.list(&json!({ "items": lines, "next": null }), &none, || lines.iter().map(page::line).collect())?;
+    // A fix that said nothing is found all the same.
     Ok(0)
 }
 
@@ -65,16 +63,16 @@ struct News {
 
 impl Tail {
     /// Writes what it says until it has ended.
-    async fn follow(&mut self, desk: &mut Desk<'_>, mut fix: Fix) -> Result<u8, Failure> {
+    async fn follow(&mut self, sheet: &mut Sheet<'_>, mut fix: Fix) -> Result<u8, Failure> {
         let mailbox = Mailbox::default();
         // Held until the end: dropped, the subscription ends.
         let (_orders, received) = mpsc::channel(1);
-        tokio::spawn(feed::follow(desk.client.clone(), mailbox.clone(), received));
+        tokio::spawn(feed::follow(sheet.client.clone(), mailbox.clone(), received));
         loop {
             self.tell(&fix);
             if has_ended(fix.status) {
-                let rest = self.kept(desk).await?;
-                Self::write(desk, &rest)?;
+                let rest = self.kept(sheet).await?;
+                Self::write(sheet, &rest)?;
                 remark(&page::outcome(&fix).join("; "));
                 return Ok(u8::from(fix.status != FixStatus::Executed));
             }
@@ -88,11 +86,11 @@ impl Tail {
                 remark(words);
             }
             let lines = if news.may_miss || self.is_behind(&news.lines) {
-                self.kept_or_nothing(desk).await
+                self.kept_or_nothing(sheet).await
             } else {
                 self.heard(news.lines)
             };
-            Self::write(desk, &lines)?;
+            Self::write(sheet, &lines)?;
             fix = newer(fix, news.fix);
         }
     }
@@ -122,12 +120,12 @@ impl Tail {
     }
 
     /// What the server keeps behind the last line.
-    async fn kept(&mut self, desk: &Desk<'_>) -> Result<Vec<FixOutput>, Failure> {
+    async fn kept(&mut self, sheet: &Sheet<'_>) -> Result<Vec<FixOutput>, Failure> {
         let mut lines = Vec::new();
         for _ in 0..PAGES {
             // Of all steps, whichever one is wanted: only so the numbers have no holes.
-            let page = desk.client.fix_output(&self.id, None, self.last).await;
-            let page = page.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+            let page = sheet.client.fix_output(&self.id, None, self.last).await;
+            let page = Asked::Look.of(page)?.read;
             let before = self.last;
             lines.extend(self.heard(page.items));
             if page.next.is_none() || self.last == before {
@@ -138,18 +136,15 @@ impl Tail {
     }
 
     /// While the connection is bad nothing is written; the next look brings it.
-    async fn kept_or_nothing(&mut self, desk: &Desk<'_>) -> Vec<FixOutput> {
-        self.kept(desk).await.unwrap_or_default()
+    async fn kept_or_nothing(&mut self, sheet: &Sheet<'_>) -> Vec<FixOutput> {
+        self.kept(sheet).await.unwrap_or_default()
     }
 
-    fn write(desk: &mut Desk<'_>, lines: &[FixOutput]) -> Result<(), Failure> {
+    fn write(sheet: &mut Sheet<'_>, lines: &[FixOutput]) -> Result<(), Failure> {
         for line in lines {
-            match desk.form {
-                Form::Json => desk.object(line)?,
-                Form::Table => desk.lines(&[page::line(line)])?,
-            }
+            sheet.say(line, || vec![page::line(line)])?;
         }
-        desk.flush()
+        sheet.flush()
     }
 
     /// Says beside the output how it stands, when that is news.

@@ -4,26 +4,23 @@ use serde_json::{Value, json};
 use stella_protocol::FixStatus;
 use stella_protocol::fix::FixPlan;
 
-use super::{Definition, Desk, Failure, Form, Ls, One, find, page, remark};
-use crate::cli::refused::{Asked, failure};
+use super::{Definition, Failure, Ls, One, Sheet, find, page, remark};
+use crate::cli::refused::Asked;
 use crate::cli::short::one;
 use crate::client::fixes::FixAsk;
 
 /// Most fixes that are asked for at once.
 const PAGE: u32 = 200;
 
-/// Nothing matched.
-const NOTHING: u8 = 3;
-
 /// `fixes ls`.
-pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
+pub(super) async fn ls(sheet: &mut Sheet<'_>, ls: &Ls) -> Result<u8, Failure> {
     let status: Vec<FixStatus> = match (&ls.status[..], ls.all) {
         ([], true) => Vec::new(),
         ([], false) => FixStatus::ALL.into_iter().filter(|status| status.is_open()).collect(),
         (named, _) => named.to_vec(),
     };
     let alert = match &ls.alert {
-        Some(alert) => Some(find::alert(desk, alert).await?),
+        Some(alert) => Some(find::alert(sheet, alert).await?),
         None => None,
     };
     let mut ask = FixAsk { status: status.iter().map(|status| status.word()).collect(), alert, ..FixAsk::default() };
@@ -31,7 +28,7 @@ pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
     let wanted = ls.limit as usize;
     while fixes.len() < wanted {
         ask.limit = PAGE.min((wanted - fixes.len()) as u32);
-        let page = desk.client.fix_page(&ask).await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+        let page = Asked::Look.of(sheet.client.fix_page(&ask).await)?;
         bodies.extend(page.body.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
         fixes.extend(page.read.items);
         ask.after = page.read.next;
@@ -39,15 +36,11 @@ pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
             break;
         }
     }
-    match desk.form {
-        Form::Json => desk.object(&json!({ "items": bodies, "next": ask.after }))?,
-        Form::Table if fixes.is_empty() => remark(&ls.none()),
-        Form::Table => desk.lines(&page::fixes(&fixes))?,
-    }
+    let code = sheet.list(&json!({ "items": bodies, "next": ask.after }), &ls.none(), || page::fixes(&fixes))?;
     if ask.after.is_some() {
         remark("there are more: raise --limit");
     }
-    Ok(if fixes.is_empty() { NOTHING } else { 0 })
+    Ok(code)
 }
 
 impl Ls {
@@ -64,13 +57,9 @@ impl Ls {
 }
 
 /// `fixes show`.
-pub(super) async fn show(desk: &mut Desk<'_>, one: &One) -> Result<u8, Failure> {
-    let review = find::fix(desk, &one.id).await?;
-    match desk.form {
-        Form::Json => desk.object(&review.body)?,
-        Form::Table => desk.lines(&page::review(&review.read, is_whole(&review.read.fix.plan, &review.body)))?,
-    }
-    Ok(0)
+pub(super) async fn show(sheet: &mut Sheet<'_>, one: &One) -> Result<u8, Failure> {
+    let review = find::fix(sheet, &one.id).await?;
+    sheet.say(&review.body, || page::review(&review.read, is_whole(&review.read.fix.plan, &review.body)))
 }
 
 /// True when everything that stands in the plan was read: nothing of it is left out where it is shown.
@@ -80,24 +69,17 @@ pub(super) fn is_whole(plan: &FixPlan, review: &Value) -> bool {
 }
 
 /// `fixes definitions`.
-pub(super) async fn definitions(desk: &mut Desk<'_>, asked: &Definition) -> Result<u8, Failure> {
-    let page = desk.client.fix_definitions().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+pub(super) async fn definitions(sheet: &mut Sheet<'_>, asked: &Definition) -> Result<u8, Failure> {
+    let page = Asked::Look.of(sheet.client.fix_definitions().await)?;
     let Some(id) = &asked.id else {
-        match desk.form {
-            Form::Json => desk.object(&page.body)?,
-            Form::Table if page.read.items.is_empty() => remark("nothing can be proposed: there is no definition"),
-            Form::Table => desk.lines(&page::definitions(&page.read.items))?,
-        }
-        return Ok(if page.read.items.is_empty() { NOTHING } else { 0 });
+        let none = "nothing can be proposed: there is no definition";
+        return sheet.list(&page.body, none, || page::definitions(&page.read.items));
     };
     let items = &page.read.items;
     let id = one("definition", id, items.iter().map(|definition| definition.id.raw()))?;
     let place = items.iter().position(|definition| definition.id.raw() == id);
     let missing = || Failure::Missing("the definition".to_owned());
     let place = place.ok_or_else(missing)?;
-    match desk.form {
-        Form::Json => desk.object(page.body.pointer(&format!("/items/{place}")).ok_or_else(missing)?)?,
-        Form::Table => desk.lines(&page::definition(&items[place]))?,
-    }
-    Ok(0)
+    let body = page.body.pointer(&format!("/items/{place}")).ok_or_else(missing)?;
+    sheet.say(body, || page::definition(&items[place]))
 }

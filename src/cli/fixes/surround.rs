@@ -3,52 +3,36 @@
 use stella_protocol::fix::{MaintenanceRequest, SwitchRequest};
 use stella_protocol::{Text, Timestamp};
 
-use super::decide::CHANGE;
-use super::{Desk, Failure, Form, Lift, Why, Window, WindowVerb, page, remark};
-use crate::cli::refused::{Asked, failure};
+use super::{Failure, Lift, Sheet, Why, Window, WindowVerb, page};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::CHANGE;
 use crate::cli::short::one;
 
-/// Nothing matched.
-const NOTHING: u8 = 3;
-
 /// `fixes off`, `fixes on`.
-pub(super) async fn switch(desk: &mut Desk<'_>, on: bool, why: &Why) -> Result<u8, Failure> {
+pub(super) async fn switch(sheet: &mut Sheet<'_>, on: bool, why: &Why) -> Result<u8, Failure> {
     let request = SwitchRequest { on, reason: Text::from(why.reason.clone()) };
-    let answer = desk.client.switch_fixes(CHANGE, &request).await;
-    let remedy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
-    match desk.form {
-        Form::Json => desk.object(&remedy.body)?,
-        Form::Table => desk.lines(&page::switch(&remedy.read))?,
-    }
-    Ok(0)
+    let answer = sheet.client.switch_fixes(CHANGE, &request).await;
+    let remedy = Asked::Change.of(answer)?;
+    sheet.say(&remedy.body, || page::switch(&remedy.read))
 }
 
 /// `fixes suppressions`.
-pub(super) async fn suppressions(desk: &mut Desk<'_>) -> Result<u8, Failure> {
-    let listed = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+pub(super) async fn suppressions(sheet: &mut Sheet<'_>) -> Result<u8, Failure> {
+    let listed = Asked::Look.of(sheet.client.suppressions().await)?;
     let items = &listed.read.items;
-    match desk.form {
-        Form::Json => desk.object(&listed.body)?,
-        Form::Table if items.is_empty() => remark("nothing is suppressed"),
-        Form::Table => desk.lines(&page::suppressions(items))?,
-    }
-    Ok(if items.is_empty() { NOTHING } else { 0 })
+    sheet.list(&listed.body, "nothing is suppressed", || page::suppressions(items))
 }
 
 /// `fixes lift`.
-pub(super) async fn lift(desk: &mut Desk<'_>, lift: &Lift) -> Result<u8, Failure> {
-    let known = desk.client.suppressions().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
+pub(super) async fn lift(sheet: &mut Sheet<'_>, lift: &Lift) -> Result<u8, Failure> {
+    let known = Asked::Look.of(sheet.client.suppressions().await)?.read.items;
     let id = one("suppression", &lift.id, known.iter().map(|suppression| suppression.id.raw()))?;
     if !can_stand_in_an_address(id) {
         return Err(Failure::Missing("a suppression with an id like sup-1".to_owned()));
     }
-    let answer = desk.client.lift_suppression(CHANGE, id).await;
-    let remedy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
-    match desk.form {
-        Form::Json => desk.object(&remedy.body)?,
-        Form::Table => desk.lines(&[format!("{id} lifted")])?,
-    }
-    Ok(0)
+    let answer = sheet.client.lift_suppression(CHANGE, id).await;
+    let remedy = Asked::Change.of(answer)?;
+    sheet.say(&remedy.body, || vec![format!("{id} lifted")])
 }
 
 fn can_stand_in_an_address(id: &str) -> bool {
@@ -56,49 +40,36 @@ fn can_stand_in_an_address(id: &str) -> bool {
 }
 
 /// `fixes maintenance end`.
-async fn end(desk: &mut Desk<'_>, asked: &str) -> Result<u8, Failure> {
-    let known = desk.client.maintenance().await.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items;
+async fn end(sheet: &mut Sheet<'_>, asked: &str) -> Result<u8, Failure> {
+    let known = Asked::Look.of(sheet.client.maintenance().await)?.read.items;
     let id = one("window", asked, known.iter().map(|window| window.id.raw()))?;
     if !can_stand_in_an_address(id) {
         return Err(Failure::Missing("a window with an id like win-1".to_owned()));
     }
-    let answer = desk.client.end_maintenance(CHANGE, id).await;
-    let remedy = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
-    match desk.form {
-        Form::Json => desk.object(&remedy.body)?,
-        Form::Table => desk.lines(&[format!("{id} ended")])?,
-    }
-    Ok(0)
+    let answer = sheet.client.end_maintenance(CHANGE, id).await;
+    let remedy = Asked::Change.of(answer)?;
+    sheet.say(&remedy.body, || vec![format!("{id} ended")])
 }
 
 /// `fixes maintenance`.
-pub(super) async fn maintenance(desk: &mut Desk<'_>, window: &Window) -> Result<u8, Failure> {
+pub(super) async fn maintenance(sheet: &mut Sheet<'_>, window: &Window) -> Result<u8, Failure> {
     if let Some(WindowVerb::End { id }) = &window.verb {
-        return end(desk, id).await;
+        return end(sheet, id).await;
     }
     if window.is_new() {
-        return begin(desk, window).await;
+        return begin(sheet, window).await;
     }
-    let listed = desk.client.maintenance().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let listed = Asked::Look.of(sheet.client.maintenance().await)?;
     let items = &listed.read.items;
-    match desk.form {
-        Form::Json => desk.object(&listed.body)?,
-        Form::Table if items.is_empty() => remark("there is no window"),
-        Form::Table => desk.lines(&page::windows(items))?,
-    }
-    Ok(if items.is_empty() { NOTHING } else { 0 })
+    sheet.list(&listed.body, "there is no window", || page::windows(items))
 }
 
-async fn begin(desk: &mut Desk<'_>, window: &Window) -> Result<u8, Failure> {
-    let around = desk.client.surrounding().await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+async fn begin(sheet: &mut Sheet<'_>, window: &Window) -> Result<u8, Failure> {
+    let around = Asked::Look.of(sheet.client.surrounding().await)?;
     let request = request(window, around.server_time);
-    let answer = desk.client.put_maintenance(CHANGE, &request).await;
-    let kept = answer.map_err(|refusal| failure(&refusal, Asked::Change))?;
-    match desk.form {
-        Form::Json => desk.object(&kept.body)?,
-        Form::Table => desk.lines(&page::windows(std::slice::from_ref(&kept.read)))?,
-    }
-    Ok(0)
+    let answer = sheet.client.put_maintenance(CHANGE, &request).await;
+    let kept = Asked::Change.of(answer)?;
+    sheet.say(&kept.body, || page::windows(std::slice::from_ref(&kept.read)))
 }
 
 /// A length counts from the beginning of the window, by the server's clock.

@@ -5,6 +5,7 @@ use clap::Parser;
 
 use super::*;
 use crate::cli::Subject;
+use crate::cli::plan::Stdin;
 
 fn read(line: &str) -> Result<(Arguments, Fixes), clap::Error> {
     let mut arguments = Arguments::try_parse_from(line.split(' '))?;
@@ -31,11 +32,11 @@ fn where_a_server_is_named_does_not_matter() {
         "stella-tui --server http://elsewhere fixes ls --server http://h",
     ] {
         let (arguments, fixes) = read(line).unwrap();
-        let flags = fixes.place.merged(&arguments.source).unwrap();
+        let flags = fixes.manner.place.merged(&arguments.source).unwrap();
         assert_eq!(flags.server.as_deref(), Some("http://h"), "{line}");
     }
     let (arguments, fixes) = read("stella-tui --demo fixes ls --seed 3").unwrap();
-    let flags = fixes.place.merged(&arguments.source).unwrap();
+    let flags = fixes.manner.place.merged(&arguments.source).unwrap();
     assert_eq!((flags.demo, flags.seed), (true, Some(3)));
 }
 

@@ -3,11 +3,12 @@
 use stella_protocol::Text;
 use stella_protocol::migration::{Decision, DecisionRequest};
 
-use super::decide::{CHANGE, said};
+use super::decide::said;
 use super::list::rows;
 use super::verbs::{Choice, Decide};
 use super::{Desk, Failure, find};
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::CHANGE;
 use crate::cli::short::one;
 
 /// Questions that are looked through for the one that was named.
@@ -43,5 +44,5 @@ pub(super) async fn decide(desk: &mut Desk<'_>, asked: &Decide) -> Result<u8, Fa
         }
     };
     let answer = desk.client.answer_migration(CHANGE, &seen.id, seen.version, &request).await;
-    said(desk, &answer.map_err(|refusal| failure(&refusal, Asked::Change))?)
+    said(desk, &Asked::Change.of(answer)?)
 }

@@ -6,14 +6,15 @@ use serde_json::json;
 use stella_protocol::migration::{Decision, MigrationKind, MigrationProposal, MigrationRequest};
 use stella_protocol::{Migration, MigrationStatus, MigrationVerb};
 
-use super::decide::{CHANGE, DETACHED, said};
+use super::decide::{DETACHED, said};
 use super::follow::{self, Ended, Voice};
 use super::list::rows;
 use super::rest::{self, Course};
 use super::verbs::{Consent, Plan, Seen, Verb};
 use super::{Desk, Failure, Form, find, page};
 use crate::cli::plan::Stdin;
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::CHANGE;
 use crate::cli::words::remark;
 use crate::client::fixes::Wire;
 use crate::effect::Refusal;
@@ -81,7 +82,7 @@ async fn begin(desk: &Desk<'_>, asked: Option<&str>) -> Result<Wire<Migration>, 
 }
 
 async fn begun(answer: impl Future<Output = Result<Wire<Migration>, Refusal>>) -> Result<Wire<Migration>, Failure> {
-    answer.await.map_err(|refusal| failure(&refusal, Asked::Change))
+    Asked::Change.of(answer.await)
 }
 
 /// Those that another look costs nothing but time. One that somebody approved is planned again only when it

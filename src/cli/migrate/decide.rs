@@ -1,7 +1,5 @@
 //! Verbs: a migration is read, its version named, the verb sent once under one key.
 
-use std::io::{self, Write};
-
 use stella_protocol::migration::{MigrationRequest, MigrationVerb};
 use stella_protocol::{Code, Migration, MigrationStatus, Text};
 
@@ -9,13 +7,11 @@ use super::follow::{self, Ended, Voice};
 use super::rest::{self, Course};
 use super::verbs::{Because, Consent, Go, One, Seen, Verb};
 use super::{Desk, Failure, Form, find, look, page};
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::{CHANGE, typed};
 use crate::cli::words::clean;
 use crate::client::fixes::Wire;
-use crate::effect::{Refusal, RequestId};
-
-/// A process sends one change; its key is made for this name and kept however often it is tried.
-pub(super) const CHANGE: RequestId = RequestId(1);
+use crate::effect::Refusal;
 
 /// Somebody who stopped following: as a shell says of one who was interrupted.
 pub(super) const DETACHED: u8 = 130;
@@ -119,7 +115,7 @@ async fn send(desk: &Desk<'_>, mut seen: Migration, sent: &Sent<'_>) -> Result<W
                 reads += 1;
                 seen = find::by_id(desk, &seen.id).await?.read;
             }
-            answer => return answer.map_err(|refusal| failure(&refusal, Asked::Change)),
+            answer => return Asked::Change.of(answer),
         }
     }
 }
@@ -162,16 +158,10 @@ fn ask(desk: &Desk<'_>, seen: &Wire<Migration>, verb: MigrationVerb) -> Result<(
         return Err(Failure::Nothing);
     }
     let wanted = typed_for(verb, migration);
-    let mut beside = io::stderr().lock();
-    for line in page::consent(migration) {
-        writeln!(beside, "{line}").map_err(Failure::Output)?;
-    }
     let act = verb.word();
-    write!(beside, "\nType {wanted} to {act} it, anything else to leave it: ").map_err(Failure::Output)?;
-    beside.flush().map_err(Failure::Output)?;
-    let mut typed = String::new();
-    io::stdin().read_line(&mut typed).map_err(Failure::Terminal)?;
-    if typed.trim().eq_ignore_ascii_case(&wanted) {
+    let question = format!("Type {wanted} to {act} it, anything else to leave it: ");
+    let typed = typed(&page::consent(migration), &question)?;
+    if typed.eq_ignore_ascii_case(&wanted) {
         return Ok(());
     }
     Err(Failure::NotDone(format!("{act} {}: {wanted} was not typed, and nothing was changed", migration.id)))

@@ -13,7 +13,7 @@ use stella_protocol::migration::{MappingPage, MappingRow, Report, UserCheck, Use
 use stella_protocol::{Migration, MigrationStatus};
 
 use super::{Desk, Failure};
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
 use crate::cli::words::{clean, moment};
 use crate::client::migrations::Part;
 
@@ -191,7 +191,7 @@ pub(super) async fn mapping(desk: &Desk<'_>, of: &Migration, file: &Path) -> Res
     loop {
         let part = Part { after, limit: PAGE };
         let page = desk.client.migration_mapping(&of.id, &part).await;
-        let MappingPage { items, next } = page.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+        let MappingPage { items, next } = Asked::Look.of(page)?.read;
         for row in items.iter().filter(|row| row.from != row.to) {
             writeln!(out, "{}", pair(row)).map_err(|error| wrong(&error))?;
             written += 1;

@@ -4,7 +4,7 @@ use stella_protocol::{Code, Migration, MigrationId, MigrationStatus};
 use stella_widgets::text::sanitise;
 
 use super::{Desk, Failure};
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
 use crate::cli::short::{one, whole};
 use crate::client::fixes::Wire;
 use crate::client::migrations::MigrationAsk;
@@ -24,7 +24,7 @@ pub(super) async fn migration(desk: &Desk<'_>, asked: Option<&str>) -> Result<Wi
     if let Some(id) = &exact {
         match desk.client.migration(id).await {
             Err(Refusal::Problem(problem)) if problem.code == Code::NotFound && number.is_none() => {}
-            answered => return answered.map_err(|refusal| failure(&refusal, Asked::Look)),
+            answered => return Asked::Look.of(answered),
         }
     }
     if exact.is_none() && !MigrationId::PREFIX.starts_with(&asked.to_ascii_lowercase()) {
@@ -38,7 +38,7 @@ pub(super) async fn migration(desk: &Desk<'_>, asked: Option<&str>) -> Result<Wi
 
 /// The migration of this very id.
 pub(super) async fn by_id(desk: &Desk<'_>, id: &MigrationId) -> Result<Wire<Migration>, Failure> {
-    desk.client.migration(id).await.map_err(|refusal| failure(&refusal, Asked::Look))
+    Asked::Look.of(desk.client.migration(id).await)
 }
 
 async fn only(desk: &Desk<'_>) -> Result<Wire<Migration>, Failure> {
@@ -48,7 +48,7 @@ async fn only(desk: &Desk<'_>) -> Result<Wire<Migration>, Failure> {
         [] => {
             let ask = MigrationAsk { limit: 1, ..MigrationAsk::default() };
             let page = desk.client.migration_page(&ask).await;
-            let newest = page.map_err(|refusal| failure(&refusal, Asked::Look))?.read.items.into_iter().next();
+            let newest = Asked::Look.of(page)?.read.items.into_iter().next();
             let none =
                 || Failure::Missing("a migration: there is none; `stella-tui migrate plan` makes one".to_owned());
             by_id(desk, &newest.ok_or_else(none)?.id).await
@@ -73,7 +73,7 @@ async fn all(desk: &Desk<'_>, ask: &MigrationAsk) -> Result<Vec<Migration>, Fail
     let mut known = Vec::new();
     let mut ask = MigrationAsk { limit: PAGE, ..ask.clone() };
     for _ in 0..PAGES {
-        let page = desk.client.migration_page(&ask).await.map_err(|refusal| failure(&refusal, Asked::Look))?.read;
+        let page = Asked::Look.of(desk.client.migration_page(&ask).await)?.read;
         known.extend(page.items);
         ask.after = page.next;
         if ask.after.is_none() {

@@ -6,7 +6,8 @@ use stella_protocol::Migration;
 
 use super::verbs::List;
 use super::{Desk, Failure, Form, find, page};
-use crate::cli::refused::{Asked, failure};
+use crate::cli::refused::Asked;
+use crate::cli::sheet::NOTHING;
 use crate::cli::words::remark;
 use crate::client::fixes::Wire;
 use crate::client::migrations::Part;
@@ -14,9 +15,6 @@ use crate::effect::Refusal;
 
 /// Rows that are asked for at once.
 const PAGE: u32 = 100;
-
-/// Nothing matched.
-const NOTHING: u8 = 3;
 
 /// Rows of several pages: as they were sent, and as they were read.
 pub(super) struct Rows<T> {
@@ -35,7 +33,7 @@ pub(super) async fn rows<T: DeserializeOwned, P>(
     let wanted = limit as usize;
     while rows.bodies.len() < wanted {
         let part = Part { after: rows.next.take(), limit: PAGE.min((wanted - rows.bodies.len()) as u32) };
-        let page = ask(part).await.map_err(|refusal| failure(&refusal, Asked::Look))?.body;
+        let page = Asked::Look.of(ask(part).await)?.body;
         let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         let came = items.len();
         for item in &items {

@@ -10,11 +10,9 @@ use super::rest::{Course, is_at_rest};
 use super::verbs::{CheckUser, Ls, One, Reported, Status};
 use super::{Desk, Failure, Form, files, find, page, report as markdown};
 use crate::cli::refused::{Asked, failure};
+use crate::cli::sheet::NOTHING;
 use crate::cli::words::remark;
 use crate::client::migrations::MigrationAsk;
-
-/// Nothing matched.
-const NOTHING: u8 = 3;
 
 /// `migrate ls`.
 pub(super) async fn ls(desk: &mut Desk<'_>, ls: &Ls) -> Result<u8, Failure> {
@@ -97,7 +95,7 @@ pub(super) async fn status(desk: &mut Desk<'_>, asked: &Status) -> Result<u8, Fa
 pub(super) async fn check_user(desk: &mut Desk<'_>, asked: &CheckUser) -> Result<u8, Failure> {
     let of = find::migration(desk, asked.one.id.as_deref()).await?.read;
     let check = desk.client.migration_user(&of.id, &asked.who).await;
-    let check = check.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let check = Asked::Look.of(check)?;
     match desk.form {
         Form::Json | Form::Jsonl => desk.object(&check.body)?,
         Form::Table | Form::Md => {
@@ -111,7 +109,7 @@ pub(super) async fn check_user(desk: &mut Desk<'_>, asked: &CheckUser) -> Result
 /// `migrate report`, and the files beside it.
 pub(super) async fn report(desk: &mut Desk<'_>, asked: &Reported) -> Result<u8, Failure> {
     let of = find::migration(desk, asked.one.id.as_deref()).await?.read;
-    let report = desk.client.migration_report(&of.id).await.map_err(|refusal| failure(&refusal, Asked::Look))?;
+    let report = Asked::Look.of(desk.client.migration_report(&of.id).await)?;
     match desk.form {
         Form::Json | Form::Jsonl => desk.object(&report.body)?,
         Form::Table | Form::Md => {

@@ -97,13 +97,17 @@ fn rules_are_listed_and_shown_and_json_is_the_servers_own() {
     let (code, out, heard) = said(&["rules"], vec![(200, page())]);
     assert_eq!((code, heard[0].line.as_str()), (Ok(0), "GET /api/stella/rules"));
     let row = out.lines().find(|line| line.starts_with("slow")).unwrap();
-    let wanted = ["slow", "on", "0.20", "4", "25.0%", "2m10s", "built", "in", "durationMs", "500", "ms", "everything"];
+    let wanted =
+        ["slow", "on", "0.20/h", "4", "25.0%", "2m10s", "built", "in", "durationMs", "500", "ms", "everything"];
     assert_eq!(row.split_whitespace().collect::<Vec<_>>(), wanted);
     let (code, out, _) = said(&["rules", "show", "slo"], vec![(200, page())]);
     assert_eq!(code, Ok(0));
     assert!(out.starts_with("slow  slower than usual^[[2J"), "{out}");
     let (code, out, _) = said(&["rules", "show", "slow", "-o", "json"], vec![(200, page())]);
     assert_eq!((code, serde_json::from_str::<Value>(&out).unwrap()), (Ok(0), page()["items"][1].clone()));
+    let (code, out, _) = said(&["rules", "-o", "jsonl"], vec![(200, page())]);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, &lines), (Ok(0), page()["items"].as_array().unwrap()), "an item a line");
     let (code, _, _) = said(&["rules", "show", "nothing"], vec![(200, page())]);
     assert_eq!(code.unwrap_err().0, 3);
     let (code, out, _) = said(&["rules", "list"], vec![(200, json!({"items": []}))]);
@@ -117,7 +121,7 @@ fn a_preview_changes_nothing_and_a_change_names_the_version_that_was_read() {
     assert_eq!((code, heard[1].line.as_str()), (Ok(0), "POST /api/stella/rules/slow/preview"));
     assert_eq!(serde_json::from_str::<Value>(&heard[1].body).unwrap(), json!({"sensitivity": 0.5}));
     assert!(!heard[1].head.contains("idempotency-key"), "{heard:?}");
-    assert!(out.contains("sensitivity 0.20 -> 0.50") && out.contains("GAINED 1\n2026-01-02"), "{out}");
+    assert!(out.contains("sensitivity 0.20/h -> 0.50/h") && out.contains("GAINED 1\n2026-01-02"), "{out}");
     let words = ["rules", "set", "slow", "durationMs=none", "enabled=off", "--yes", "--reason", "at night"];
     let (code, _, heard) = said(&words, vec![(200, page()), (200, page()["items"][1].clone())]);
     assert_eq!((code, heard[1].line.as_str()), (Ok(0), "PUT /api/stella/rules/slow"));

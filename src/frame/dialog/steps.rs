@@ -11,7 +11,7 @@ use stella_protocol::deploy::DeployRequest;
 use stella_protocol::fix::{MaintenanceRequest, Proposal};
 use stella_protocol::migration::MigrationRequest;
 use stella_protocol::rule::RuleChange;
-use stella_protocol::{FixId, FixVerb, MigrationId, MigrationVerb, Text};
+use stella_protocol::{ActionRequest, FixId, FixVerb, MigrationId, MigrationVerb, Text};
 use tui_input::Input;
 
 use super::{DEAF_MS, Lines, type_into};
@@ -20,6 +20,8 @@ use crate::keys::{Key, KeyCode};
 /// What is to be done once every step is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
+    /// A verb on the alerts that were painted: the words are given, for a false one what was wrong before them.
+    Act(ActionRequest),
     /// A verb on the fix that was painted.
     Decide {
         /// Which.
@@ -128,8 +130,13 @@ pub enum Step {
         /// It may not stay empty.
         needed: bool,
     },
-    /// One of these: what is given back, and what it means.
-    Choose(Vec<(String, String)>),
+    /// One of these.
+    Choose {
+        /// Which of what.
+        question: &'static str,
+        /// What is given back, and what it means.
+        of: Vec<(String, String)>,
+    },
     /// A yes.
     Yes,
 }
@@ -174,7 +181,7 @@ impl Steps {
 
     pub(super) fn key(&mut self, key: Key, now: u64) -> Outcome {
         let Some(step) = self.left.front() else { return Outcome::Cancelled };
-        let is_guarded = matches!(step, Step::Type(_) | Step::Choose(_) | Step::Yes);
+        let is_guarded = matches!(step, Step::Type(_) | Step::Choose { .. } | Step::Yes);
         let is_held = key.repeat && key.code != KeyCode::Backspace;
         if is_guarded && (now < self.since + DEAF_MS || is_held) {
             return Outcome::More;
@@ -182,15 +189,15 @@ impl Steps {
         self.wrong = None;
         match (step, key.code) {
             (Step::Yes, KeyCode::Char('y')) => self.next(now),
-            (Step::Choose(choices), KeyCode::Char(letter)) => {
+            (Step::Choose { of, .. }, KeyCode::Char(letter)) => {
                 let at = letter.to_digit(10).and_then(|digit| usize::try_from(digit).ok()?.checked_sub(1));
-                let Some((value, words)) = at.and_then(|at| choices.get(at)).cloned() else { return Outcome::More };
+                let Some((value, words)) = at.and_then(|at| of.get(at)).cloned() else { return Outcome::More };
                 self.said.push(words);
                 self.given.push(value);
                 self.next(now)
             }
-            (Step::Choose(_) | Step::Yes, KeyCode::Enter) | (Step::Yes, KeyCode::Char('n')) => Outcome::Cancelled,
-            (Step::Choose(_) | Step::Yes, _) => Outcome::More,
+            (Step::Choose { .. } | Step::Yes, KeyCode::Enter) | (Step::Yes, KeyCode::Char('n')) => Outcome::Cancelled,
+            (Step::Choose { .. } | Step::Yes, _) => Outcome::More,
             (Step::Type(word), KeyCode::Enter) => {
                 if self.input.value().trim().eq_ignore_ascii_case(word) {
                     return self.next(now);
@@ -262,19 +269,23 @@ impl Steps {
                 question: std::iter::once(&self.what).chain(&self.said).cloned().collect::<Vec<_>>().join(": "),
                 ask: format!(": {about}"),
                 field,
-                hint: hint("Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail."),
+                hint: hint(match (&self.order, self.left.len()) {
+                    (Order::LookAtRule { .. }, _) => "Nothing is changed by it. Enter shows its effect, Esc leaves.",
+                    (_, 1) => "Nothing was sent yet. Enter sends it, Esc leaves. Kept in the audit trail.",
+                    _ => "Nothing was sent yet. Enter goes on, Esc leaves. Kept in the audit trail.",
+                }),
                 ..blank
             },
-            Some(Step::Choose(choices)) => {
+            Some(Step::Choose { question, of }) => {
                 let one = |(at, (_, words)): (usize, &(String, String))| format!("{} {words}", at + 1);
                 Lines {
-                    ask: ": which? a digit chooses, Esc leaves".to_owned(),
-                    choices: choices.iter().take(9).enumerate().map(one).collect(),
+                    ask: format!(": {question} a digit chooses, Esc leaves"),
+                    choices: of.iter().take(9).enumerate().map(one).collect(),
                     ..blank
                 }
             }
             Some(Step::Yes) | None => Lines {
-                question: [vec![format!("{}?", self.what)], self.said.clone()].concat().join(" "),
+                question: format!("{}? {}", self.what, self.said.join("; ")).trim_end().to_owned(),
                 hint: "y yes   Enter no   nothing was sent yet".to_owned(),
                 ..blank
             },
@@ -321,9 +332,11 @@ mod tests {
     #[test]
     fn what_was_chosen_stands_in_the_questions_that_follow() {
         let choices = ["leave it", "map it"].map(|words| (words.to_owned(), words.to_owned()));
-        let steps = [Step::Choose(choices.to_vec()), Step::text("reason", "why?", true), Step::Yes];
+        let steps =
+            [Step::Choose { question: "which?", of: choices.to_vec() }, Step::text("reason", "why?", true), Step::Yes];
         let mut steps = Steps::new(Order::Switch { on: false }, "decide 1000".to_owned(), steps, 0);
         assert_eq!(steps.lines().choices, ["1 leave it", "2 map it"]);
+        assert_eq!(steps.lines().ask, ": which? a digit chooses, Esc leaves");
         typed(&mut steps, "2", 500);
         let lines = steps.lines();
         assert_eq!((lines.question.as_str(), lines.ask.as_str()), ("decide 1000: map it", ": why? (required)"));

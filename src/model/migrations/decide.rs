@@ -49,7 +49,12 @@ impl Model {
                 (order, format!("decide {}", short(&orphan.id)), choices(orphan))
             }
         };
-        self.ui.dialog = Some(Dialog::steps(order, what, [Step::Choose(choices), reason, Step::Yes], now.steady));
+        self.ui.dialog = Some(Dialog::steps(
+            order,
+            what,
+            [Step::Choose { question: "which?", of: choices }, reason, Step::Yes],
+            now.steady,
+        ));
     }
 
     /// A decision is complete: the choice, then the reason.

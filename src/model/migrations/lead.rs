@@ -39,7 +39,8 @@ impl Model {
         choices.push((String::new(), "to somebody else".to_owned()));
         let order = Order::Lead { id: one.id.clone() };
         let what = format!("{}, led by {}", one.id, cut(&sanitise(one.leader.raw()), NAME));
-        self.ui.dialog = Some(Dialog::steps(order, what, [Step::Choose(choices)], now.steady));
+        self.ui.dialog =
+            Some(Dialog::steps(order, what, [Step::Choose { question: "which?", of: choices }], now.steady));
     }
 
     /// It was chosen: what the verb asks besides comes next.

@@ -40,6 +40,9 @@ const COLUMNS: [Column; 8] = [
 /// From this width on the number of matches has a column.
 const ROOMY: u16 = 100;
 
+/// From this width on a summary has room to tell of its group in words: beside them stands half a title at least.
+const TOLD: u16 = 40;
+
 /// The rows of the list inside its pane: without rule, heading and the line for arrivals.
 pub fn list_area(pane: Rect) -> Rect {
     let head = 2.min(pane.height);
@@ -129,7 +132,7 @@ fn draw_row(state: &State, view: &View<'_>, alert: &Alert, area: Rect, places: &
         (word(alert.severity).to_owned(), severity(view, alert.severity)),
         (view.age(alert.first_seen), muted),
         self::state(view, alert),
-        (sanitise(alert.service.raw()).into_string(), plain),
+        (service(alert), plain),
         (summary(state, view, alert, places[SUMMARY].map_or(0, |place| place.width)), plain),
         (count(alert.occurrences), muted),
         (spark_string(&alert.brief.spark, places[TREND].map_or(0, |place| place.width), None), view.style(Role::Chart)),
@@ -208,7 +211,7 @@ fn summary(state: &State, view: &View<'_>, alert: &Alert, width: u16) -> String 
     if alert.reopened > 0 {
         tail.push_str(&format!(" back x{}", alert.reopened));
     }
-    tail.push_str(&group(state, view, alert));
+    tail.push_str(&group(state, view, alert, width >= TOLD));
     tail.push_str(&company::mark(view, &Object::Alert(alert.id.clone())));
     let under = if state.groups.top(&alert.id).is_some() { "└ " } else { "" };
     let room = width.saturating_sub(text_width(&tail) + text_width(under));
@@ -216,21 +219,32 @@ fn summary(state: &State, view: &View<'_>, alert: &Alert, width: u16) -> String 
 }
 
 /// ` (3 in group) +` on an alert that explains others, ` (3 in group) -` once they are shown: where one of those that are folded is
-/// worse, or marked, that is said too.
-fn group(state: &State, view: &View<'_>, alert: &Alert) -> String {
+/// worse, or marked, that is said too. Where there is no room to tell it: ` +3`, ` +3 CRIT *1`, and ` -`.
+fn group(state: &State, view: &View<'_>, alert: &Alert, is_told: bool) -> String {
     let count = state.groups.under(&alert.id).count();
     if count == 0 {
         return String::new();
     }
     if state.groups.is_unfolded(&alert.id) {
-        return format!(" ({count} in group) -");
+        return if is_told { format!(" ({count} in group) -") } else { " -".to_owned() };
     }
     let severities = state.groups.under(&alert.id).filter_map(|id| view.board.alerts.get(id)).map(|one| one.severity);
-    let worst = severities.max().filter(|worst| *worst > alert.severity);
-    let worst = worst.map(|worst| format!(", worst {}", word(worst))).unwrap_or_default();
+    let worst = severities.max().filter(|worst| *worst > alert.severity).map(word);
     let marked = state.groups.under(&alert.id).filter(|id| state.marks.contains(id)).count();
-    let marked = if marked > 0 { format!(", {marked} marked") } else { String::new() };
-    format!(" ({count} in group{worst}{marked}) +")
+    let marked = (marked > 0).then_some(marked);
+    if is_told {
+        let worst = worst.map(|worst| format!(", worst {worst}")).unwrap_or_default();
+        let marked = marked.map(|marked| format!(", {marked} marked")).unwrap_or_default();
+        return format!(" ({count} in group{worst}{marked}) +");
+    }
+    let worst = worst.map(|worst| format!(" {worst}")).unwrap_or_default();
+    let marked = marked.map(|marked| format!(" *{marked}")).unwrap_or_default();
+    format!(" +{count}{worst}{marked}")
+}
+
+/// The service; a dash for what concerns all of them.
+fn service(alert: &Alert) -> String {
+    if alert.service.is_empty() { "-".to_owned() } else { sanitise(alert.service.raw()).into_string() }
 }
 
 fn owner(alert: &Alert) -> String {
@@ -285,6 +299,8 @@ fn below(state: &State, view: &View<'_>, pane: Rect, hidden: (usize, usize), buf
     let words = if state.waiting.is_empty() {
         match hidden {
             (0, 0) => return,
+            (0, below) => format!("   {below} below"),
+            (above, 0) => format!("   {above} above"),
             (above, below) => format!("   {above} above, {below} below"),
         }
     } else {

@@ -22,11 +22,11 @@ fn rank(alert: &Alert) -> (bool, std::cmp::Reverse<u8>, bool, bool, std::cmp::Re
 
 /// Why a row stands where it stands, in words.
 pub fn why(alert: &Alert) -> String {
-    let taken = if alert.status == Status::New { "nobody has taken it" } else { "taken" };
-    let fires = if alert.activity == Activity::Firing { "it still fires" } else { "it is quiet" };
+    let taken = if alert.status == Status::New { "not taken" } else { "taken" };
+    let fires = if alert.activity == Activity::Firing { "firing" } else { "quiet" };
     let under = alert.parent_id.as_ref().map(|parent| format!("explained by {parent}; ")).unwrap_or_default();
     format!(
-        "{under}rank: {}, then {taken}, then {fires}, then first seen {}",
+        "{under}rank: {}, {taken}, {fires}, first seen {}",
         alert.severity.word(),
         alert.first_seen.to_utc().format("%H:%M:%S")
     )

@@ -30,10 +30,12 @@ pub enum Frame {
     Pane,
 }
 
-/// Rows of the chart in a body of this height.
-fn chart_rows(height: u16) -> u16 {
+/// Rows of the chart in a body of this height; where nothing can be charted, one that says so.
+fn chart_rows(state: &State, height: u16) -> u16 {
+    let has_none = state.evidence.as_ref().is_some_and(|evidence| evidence.series.is_none());
     match height {
         0..=13 => 0,
+        _ if has_none => 1,
         14..=22 => 7,
         23..=34 => 9,
         _ => 12,
@@ -41,10 +43,16 @@ fn chart_rows(height: u16) -> u16 {
 }
 
 /// The scrolling part, when the detail has the body for itself.
-pub fn list_area(body: Rect) -> Rect {
-    let top = (1 + FACTS + chart_rows(body.height)).min(body.height);
+pub fn list_area(state: &State, body: Rect) -> Rect {
+    let top = (1 + FACTS + chart_rows(state, body.height)).min(body.height);
     Rect { y: body.y + top, height: body.height - top, ..body }
 }
+
+/// What the dots in the chart are, where there are some.
+const LEGEND: [&str; 1] = ["   ··· usual"];
+
+/// What moves the chart, in more and in fewer words.
+const KEYS: [&str; 2] = ["   + - zoom, left right move", "   + - zoom"];
 
 /// Paints the alert.
 pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer, frame: Frame) {
@@ -55,7 +63,7 @@ pub fn draw(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer, fra
     let note = sanitise(alert.service.raw());
     let inner = panel(view, &title, &note, area, frame, buffer);
     facts(view, alert, inner, buffer);
-    let rows_of_chart = chart_rows(area.height);
+    let rows_of_chart = chart_rows(state, area.height);
     let chart =
         Rect { x: inner.x + 1, y: inner.y + FACTS, width: inner.width.saturating_sub(2), height: rows_of_chart };
     if rows_of_chart > 0 {
@@ -152,8 +160,13 @@ fn draw_chart(state: &State, view: &View<'_>, alert: &Alert, area: Rect, buffer:
     let unit = sanitise(series.unit.raw());
     let title = sanitise(series.title.raw());
     let band = series.baseline.map(|usual| (usual.low, usual.high));
-    let legend = band.map(|_| "   ··· usual").unwrap_or_default();
-    let words = format!("{title}   {}{legend}   + - zoom, left right move", state.window.words());
+    let mut words = format!("{title}   {}", state.window.words());
+    // What explains the picture comes before what changes it; a part that does not stand whole is left out.
+    let legend = if band.is_some() { &LEGEND[..] } else { &[] };
+    for parts in [legend, &KEYS[..]] {
+        let left = area.width.saturating_sub(width(&words));
+        words += parts.iter().find(|part| width(part) <= left).copied().unwrap_or_default();
+    }
     put(
         buffer,
         area.x,

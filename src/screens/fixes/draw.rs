@@ -4,11 +4,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::Widget;
 use stella_protocol::{Fix, Remedy};
 use stella_widgets::columns::{Column, Place, lay_out};
-use stella_widgets::text::{cut, fit, sanitise};
+use stella_widgets::text::{fit, sanitise};
 use stella_widgets::{Align, Rule};
 
 use super::{Group, State, approvals, risk, risk_role, status, status_role, when};
@@ -52,8 +52,10 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
         return empty(state, view, area, buffer);
     }
     rows(state, view, area, &places, buffer);
-    let top = area.bottom();
-    peek(state, view, Rect { y: top, height: body.bottom().saturating_sub(top), ..body }, buffer);
+    if let Some(fix) = state.rows.cursor().and_then(|id| state.find(&view.board.fixes, id)) {
+        let title = format!("{}  {}", fix.id, sanitise(fix.title.raw()));
+        table::peek(view, &title, about(view, fix), (area, body), buffer);
+    }
 }
 
 fn places(width: u16) -> Vec<Option<Place>> {
@@ -187,14 +189,7 @@ fn status_cell(view: &View<'_>, fix: &Fix) -> (String, Style) {
 }
 
 /// What the row under the cursor is for, and how it stands.
-fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(fix) = state.rows.cursor().and_then(|id| state.find(&view.board.fixes, id)) else { return };
-    let title = format!("{}  {}", fix.id, sanitise(fix.title.raw()));
-    let rule = Rule::new().title(&title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
-    if area.is_empty() {
-        return;
-    }
-    (&rule).render(Rect { height: 1, ..area }, buffer);
+fn about(view: &View<'_>, fix: &Fix) -> [(String, Role); 3] {
     let alert = match fix.alert_id.as_ref().map(|id| (id, view.board.alerts.get(id))) {
         Some((id, Some(alert))) => format!("for {id} {}", sanitise(alert.title.raw())),
         Some((id, None)) => format!("for {id}"),
@@ -214,12 +209,7 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         }
         (true, None) => String::new(),
     };
-    for ((words, role), y) in
-        [(alert, Role::Text), (by, Role::Muted), (last, Role::Muted)].into_iter().zip(area.y + 1..area.bottom())
-    {
-        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
-        put(buffer, area.x + 1, y, area.width, &Line::from(Span::styled(shown, view.style(role))));
-    }
+    [(alert, Role::Text), (by, Role::Muted), (last, Role::Muted)]
 }
 
 /// What an empty list waits for, and what to do next.

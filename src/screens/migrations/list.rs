@@ -4,19 +4,17 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::Line;
-use ratatui::widgets::Widget;
 use stella_protocol::Migration;
-use stella_widgets::columns::{Column, Place, lay_out};
-use stella_widgets::text::{cut, sanitise};
-use stella_widgets::{Align, Rule, number};
+use stella_widgets::columns::Column;
+use stella_widgets::text::sanitise;
+use stella_widgets::{Align, number};
 
 use super::State;
 use super::verbs::next;
 use super::words::{documents, eta, figures, hold, kind, status, status_role};
-use crate::frame::put;
 use crate::model::requests::Progress;
-use crate::screens::{View, table};
+use crate::screens::View;
+use crate::screens::table::{self, Columns};
 use crate::theme::Role;
 
 const HEADINGS: [&str; 8] = ["ID", "STATUS", "DONE", "WHAT", "STORE", "PLAN", "LED BY", "AGE"];
@@ -47,32 +45,23 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     if ids.is_empty() {
         return empty(view, area, buffer);
     }
-    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
-    table::headings(view, &HEADINGS, &places, Rect { y: body.y + 1, height: 1, ..body }, buffer);
     let window = state.rows.window(usize::from(area.height));
-    for (id, y) in ids[window.range()].iter().zip(area.y..area.bottom()) {
-        if let Some(migration) = view.board.migrations.get(id) {
-            row(state, view, migration, Rect { y, height: 1, ..area }, &places, buffer);
-        }
+    let rows = ids[window.range()].iter().filter_map(|id| view.board.migrations.get(id));
+    let rows = rows.map(|migration| (migration, state.rows.is_here(&migration.id)));
+    let columns = Columns { names: &HEADINGS, columns: &COLUMNS };
+    columns.draw(view, area, rows, |migration| cells(view, migration), buffer);
+    if let Some(migration) = state.rows.cursor().and_then(|id| view.board.migrations.get(id)) {
+        table::peek(view, migration.id.as_str(), about(view, migration), (area, body), buffer);
     }
-    peek(state, view, Rect { y: area.bottom(), height: body.bottom().saturating_sub(area.bottom()), ..body }, buffer);
 }
 
-fn row(
-    state: &State,
-    view: &View<'_>,
-    migration: &Migration,
-    area: Rect,
-    places: &[Option<Place>],
-    buffer: &mut Buffer,
-) {
-    let here = state.rows.is_here(&migration.id);
+fn cells(view: &View<'_>, migration: &Migration) -> [(String, Style); 8] {
     let progress = view.board.migrations.progress(&migration.id);
     let part = figures(migration, progress).and_then(|figures| figures.percent());
     let plan = migration.plan.as_ref().map_or_else(|| "-".to_owned(), |plan| documents(plan.changes + plan.moves));
     let muted = view.style(Role::Muted);
     let ink = if migration.status.is_unfinished() { view.style(Role::Text) } else { view.style(Role::Faint) };
-    let cells: [(String, Style); 8] = [
+    [
         (migration.id.to_string(), ink),
         status_cell(view, migration),
         (part.map_or_else(|| "-".to_owned(), |part| format!("{part}%")), ink),
@@ -81,11 +70,7 @@ fn row(
         (plan, muted),
         (sanitise(migration.leader.raw()).into_string(), muted),
         (view.age(migration.created_at), muted),
-    ];
-    table::cells(cells, places, area, buffer);
-    if here {
-        table::point(view, area, buffer);
-    }
+    ]
 }
 
 /// The status and whether it is held; while a change is under way with `..`, unknown with `??`.
@@ -101,14 +86,7 @@ fn status_cell(view: &View<'_>, migration: &Migration) -> (String, Style) {
 }
 
 /// What the one under the cursor waits for.
-fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(migration) = state.rows.cursor().and_then(|id| view.board.migrations.get(id)) else { return };
-    if area.is_empty() {
-        return;
-    }
-    let title = migration.id.to_string();
-    let rule = Rule::new().title(&title).style(view.style(Role::Border)).title_style(view.style(Role::Muted));
-    (&rule).render(Rect { height: 1, ..area }, buffer);
+fn about(view: &View<'_>, migration: &Migration) -> [(String, Role); 3] {
     let progress = view.board.migrations.progress(&migration.id);
     let next = match next(migration) {
         (Some(key), words) if key != "Enter" => format!("next: Enter  opens it, then {key}  {words}"),
@@ -124,12 +102,7 @@ fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         }),
     };
     let held = hold(migration, progress).unwrap_or_else(|| sanitise(migration.result.raw()).into_string());
-    for ((words, role), y) in
-        [(next, Role::Text), (far, Role::Muted), (held, Role::Waiting)].into_iter().zip(area.y + 1..area.bottom())
-    {
-        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
-        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
-    }
+    [(next, Role::Text), (far, Role::Muted), (held, Role::Waiting)]
 }
 
 /// What an empty list waits for, and what to do next.

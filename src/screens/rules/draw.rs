@@ -8,26 +8,27 @@ use ratatui::text::Line;
 use stella_protocol::Rule;
 use stella_protocol::rule::RuleOrigin;
 use stella_widgets::Align;
-use stella_widgets::columns::{Column, Place, lay_out};
+use stella_widgets::columns::Column;
 use stella_widgets::number;
 use stella_widgets::text::cut;
 
 use super::words::{changed, clean, score};
 use super::{State, paper};
 use crate::frame::put;
+use crate::screens::View;
 use crate::screens::page::{self, Page};
-use crate::screens::{View, table};
+use crate::screens::table::{self, Columns};
 use crate::setting::{self, limits, origin, scope, share};
 use crate::theme::Role;
 
-const HEADINGS: [&str; 9] = ["RULE", "ON", "FALSE/H", "ALERTS", "FALSE", "ACKED", "ORIGIN", "LIMITS", "SCOPE"];
+const HEADINGS: [&str; 9] = ["RULE", "ON", "BUDGET", "ALERTS", "FALSE", "ACK IN", "ORIGIN", "LIMITS", "SCOPE"];
 
 /// Columns: id, whether it is on, what is borne, alerts, share of false ones, time until somebody took one, origin,
 /// limits, scope.
 const COLUMNS: [Column; 9] = [
     Column { min: 16, ideal: 24, priority: 10, align: Align::Left },
     Column { min: 3, ideal: 3, priority: 9, align: Align::Left },
-    Column { min: 7, ideal: 7, priority: 8, align: Align::Right },
+    Column { min: 8, ideal: 8, priority: 8, align: Align::Right },
     Column { min: 6, ideal: 6, priority: 7, align: Align::Right },
     Column { min: 5, ideal: 5, priority: 7, align: Align::Right },
     Column { min: 6, ideal: 6, priority: 5, align: Align::Right },
@@ -58,9 +59,9 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     if let Some(one) = &state.one {
         return draw_one(state, one, view, body, buffer);
     }
-    let rules = state.all(view.board);
-    let off = rules.iter().filter(|rule| !rule.enabled).count();
-    let note = match (rules.len(), off) {
+    let ids = state.rows.ids();
+    let off = ids.iter().filter_map(|id| state.rule(view.board, id)).filter(|rule| !rule.enabled).count();
+    let note = match (ids.len(), off) {
         (0, _) => String::new(),
         (all, 0) => all.to_string(),
         (all, off) => format!("{all}, {off} off"),
@@ -72,19 +73,16 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
         put(buffer, body.x + 1, y, body.width, &Line::styled(shown, view.style(Role::Danger)));
     }
     let area = list_area(state, body);
-    if rules.is_empty() {
+    if ids.is_empty() {
         return empty(state, view, area, buffer);
     }
-    let places = lay_out(&COLUMNS, body.width.saturating_sub(table::MARGIN), 1);
-    let heading = Rect { y: area.y.saturating_sub(1), height: 1, ..body };
-    table::headings(view, &HEADINGS, &places, heading, buffer);
     let window = state.rows.window(usize::from(area.height));
-    for (id, y) in state.rows.ids()[window.range()].iter().zip(area.y..area.bottom()) {
-        if let Some(rule) = state.rule(view.board, id) {
-            row(state, view, rule, Rect { y, height: 1, ..area }, &places, buffer);
-        }
+    let rows = ids[window.range()].iter().filter_map(|id| Some((state.rule(view.board, id)?, id)));
+    let rows = rows.map(|(rule, id)| (rule, state.rows.is_here(id)));
+    Columns { names: &HEADINGS, columns: &COLUMNS }.draw(view, area, rows, |rule| cells(view, rule), buffer);
+    if let Some(rule) = state.cursor().and_then(|id| state.rule(view.board, id)) {
+        table::peek(view, &clean(&rule.id), about(view, rule), (area, body), buffer);
     }
-    peek(state, view, below(body, usize::from(area.bottom() - body.y)), buffer);
 }
 
 /// What is wrong with the file, and that the last good one holds.
@@ -99,43 +97,30 @@ fn problem_lines(problems: &[String]) -> Vec<String> {
     lines
 }
 
-fn row(state: &State, view: &View<'_>, rule: &Rule, area: Rect, places: &[Option<Place>], buffer: &mut Buffer) {
+fn cells(view: &View<'_>, rule: &Rule) -> [(String, Style); 9] {
     let (muted, plain) = (view.style(Role::Muted), view.style(Role::Text));
     let ink = if rule.enabled { plain } else { view.style(Role::Faint) };
     let score = &rule.score;
     let changed = if rule.origin == RuleOrigin::Changed { view.style(Role::Accent) } else { muted };
-    let cells: [(String, Style); 9] = [
+    [
         (clean(&rule.id), ink),
         (setting::switch(rule.enabled).to_owned(), if rule.enabled { plain } else { view.style(Role::Waiting) }),
-        (setting::sensitivity(rule.sensitivity), ink),
+        (setting::budget(rule.sensitivity), ink),
         (number::count(score.alerts as f64), ink),
         (share(score).map_or_else(|| "-".to_owned(), number::percent), ink),
         (score.median_acknowledge_ms.map_or_else(|| "-".to_owned(), number::span), muted),
         (origin(rule.origin).to_owned(), changed),
         (limits(rule), muted),
         (scope(rule), muted),
-    ];
-    table::cells(cells, places, area, buffer);
-    if state.rows.is_here(&rule.id.raw().to_owned()) {
-        table::point(view, area, buffer);
-    }
+    ]
 }
 
 /// What the one under the cursor looks for, and what it was worth.
-fn peek(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
-    let Some(rule) = state.cursor().and_then(|id| state.rule(view.board, id)) else { return };
-    if area.is_empty() {
-        return;
-    }
-    table::rule(view, &clean(&rule.id), "", area, buffer);
+fn about(view: &View<'_>, rule: &Rule) -> [(String, Role); 3] {
     let beside = if rule.limits.is_empty() { String::new() } else { format!("   {}", limits(rule)) };
     let what = format!("{}   for {}{beside}", clean(&rule.title), scope(rule));
     let last = changed(view, rule).unwrap_or_else(|| format!("settings: {}", origin(rule.origin)));
-    let lines = [(what, Role::Text), (score(view, &rule.score), Role::Muted), (last, Role::Muted)];
-    for ((words, role), y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
-        let shown = cut(&words, area.width.saturating_sub(2)).into_owned();
-        put(buffer, area.x + 1, y, area.width, &Line::styled(shown, view.style(role)));
-    }
+    [(what, Role::Text), (score(view, &rule.score), Role::Muted), (last, Role::Muted)]
 }
 
 /// What an empty list waits for.

@@ -74,7 +74,7 @@ impl Paper<'_, '_> {
         let why = self.page.view.lacks(Rank::Admin);
         self.page.heading(if why.is_some() { "settings" } else { "settings -- Enter changes one" });
         let bear = setting::sensitivity(rule.sensitivity);
-        let bear = format!("{bear} false alerts an hour, of all rules with this number together");
+        let bear = format!("{bear} false alerts an hour, shared by all rules set so");
         let mut all =
             vec![("enabled".to_owned(), setting::switch(rule.enabled).to_owned()), ("sensitivity".to_owned(), bear)];
         for one in &rule.limits {

@@ -64,7 +64,7 @@ fn place_mark(pieces: &mut Vec<Piece>, signs: &[(u16, &str)], at: u16, label: &s
     };
     let fitting = places.into_iter().flatten().find(|(column, words)| {
         let needed = width(words);
-        needed > 0 && !covers_another(*column, needed) && is_free(pieces, *column, needed, room, 0)
+        needed > 0 && !covers_another(*column, needed) && is_free(pieces, *column, words, room, touching)
     });
     if let Some((column, words)) = fitting {
         pieces.push(Piece { column, words, kind: Kind::Mark });
@@ -76,15 +76,23 @@ fn place_time(pieces: &mut Vec<Piece>, at: u16, label: &str, columns: u16) {
     let needed = width(label);
     let last = columns.saturating_sub(needed);
     let column = at.saturating_sub(needed / 2).min(last);
-    if needed > 0 && is_free(pieces, column, needed, columns, 1) {
+    if needed > 0 && is_free(pieces, column, label, columns, |_, _| 1) {
         pieces.push(Piece { column, words: (*label).to_owned(), kind: Kind::Time });
     }
 }
 
-/// True when the place lies on the line and `distance` columns from every piece.
-fn is_free(pieces: &[Piece], column: u16, needed: u16, columns: u16, distance: u16) -> bool {
-    let end = column.saturating_add(needed);
-    end <= columns && pieces.iter().all(|piece| end + distance <= piece.column || piece.end() + distance <= column)
+/// Columns between two pieces: signs may stand beside words, words of two marks would be read as one.
+fn touching(left: &str, right: &str) -> u16 {
+    u16::from(!left.ends_with(MARK_SIGN) && !right.starts_with(MARK_SIGN))
+}
+
+/// True when the place lies on the line, as far from every piece as `distance` says of what stands left and right.
+fn is_free(pieces: &[Piece], column: u16, words: &str, columns: u16, distance: impl Fn(&str, &str) -> u16) -> bool {
+    let end = column.saturating_add(width(words));
+    let is_apart = |piece: &Piece| {
+        end + distance(words, &piece.words) <= piece.column || piece.end() + distance(&piece.words, words) <= column
+    };
+    end <= columns && pieces.iter().all(is_apart)
 }
 
 #[cfg(test)]
@@ -125,6 +133,12 @@ mod tests {
         assert_eq!(behind, [(36, "^onset".to_owned()), (27, "deploy^".to_owned())], "words go on behind the plot");
         let one = [Mark { t: 20, label: "onset" }, Mark { t: 20, label: "deploy" }];
         assert_eq!(line(&one, &[]), format!("{}deploy^onset{}", "-".repeat(14), "-".repeat(14)), "one sign for both");
+    }
+
+    #[test]
+    fn the_words_of_two_marks_are_never_read_as_one() {
+        let marks = [Mark { t: 14, label: "onset" }, Mark { t: 15, label: "near" }, Mark { t: 2, label: "deploy" }];
+        assert_eq!(line(&marks, &[]), format!("--^------onset^^near{}", "-".repeat(20)), "not `deployonset`");
     }
 
     #[test]

@@ -69,6 +69,9 @@ fn changed(view: &View<'_>, correlated: &[Correlated], rows: &mut Vec<Row>) {
     rows.push(heading("what else changed", ""));
     let mut others: Vec<&Correlated> = correlated.iter().collect();
     others.sort_by_key(|other| other.offset_ms);
+    let has_severities =
+        others.iter().any(|other| other.alert.as_ref().is_some_and(|id| view.board.alerts.get(id).is_some()));
+    let blank = has_severities.then(|| (" ".repeat(group::SEVERITY), Role::Faint));
     for other in others {
         let span = number::span(other.offset_ms.saturating_abs());
         let offset = match other.offset_ms {
@@ -78,7 +81,7 @@ fn changed(view: &View<'_>, correlated: &[Correlated], rows: &mut Vec<Row>) {
         };
         let alert = other.alert.as_ref();
         rows.push(Row {
-            mark: alert.and_then(|id| group::severity(view, id)),
+            mark: alert.and_then(|id| group::severity(view, id)).or_else(|| blank.clone()),
             tail: Tail::Words(offset),
             target: alert.map_or(Target::Nothing, |id| Target::Alert(id.clone())),
             ..row(Role::Text, clean(&other.text))

@@ -51,16 +51,20 @@ fn line(view: &View<'_>, id: &AlertId) -> Row {
     };
     let (state, _) = alerts::state(view, alert);
     let service = sanitise(alert.service.raw());
+    let of = if service.is_empty() { String::new() } else { format!("{service}: ") };
     Row {
         mark: severity(view, id),
         tail: Tail::Words(view.age(alert.first_seen)),
         target: Target::Alert(id.clone()),
-        ..row(Role::Text, format!("{state:<5} {id}  {service}: {}", sanitise(alert.title.raw())))
+        ..row(Role::Text, format!("{state:<5} {id}  {of}{}", sanitise(alert.title.raw())))
     }
 }
+
+/// Columns of that word: what stands below it without one begins there too.
+pub(super) const SEVERITY: usize = 4;
 
 /// How bad an alert is, in a word.
 pub(super) fn severity(view: &View<'_>, id: &AlertId) -> Option<(String, Role)> {
     let alert = view.board.alerts.get(id)?;
-    Some((format!("{:<4}", alerts::word(alert.severity)), alerts::role(alert.severity)))
+    Some((format!("{:<SEVERITY$}", alerts::word(alert.severity)), alerts::role(alert.severity)))
 }
