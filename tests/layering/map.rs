@@ -9,12 +9,8 @@ use super::root;
 fn on_the_map(map: &str, heading: &str) -> Vec<String> {
     let (_, chapter) = map.split_once(heading).unwrap();
     let block = chapter.split("```").nth(1).unwrap();
-    let is_room = |word: &&str| word.ends_with(".rs") || word.ends_with('/');
-    let of = |line: &'_ str| {
-        let words = line.split_whitespace().map(|word| word.trim_end_matches(',').to_owned());
-        words.take_while(|word| is_room(&word.as_str())).filter(|word| word != "/").collect::<Vec<_>>()
-    };
-    block.lines().flat_map(of).collect()
+    let is_room = |word: &&str| word.ends_with('/') || Path::new(word).extension().is_some_and(|kind| kind == "rs");
+    block.lines().flat_map(|line| line.split_whitespace().take_while(is_room)).map(str::to_owned).collect()
 }
 
 #[test]

@@ -141,6 +141,15 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
+fn no_chapter_of_a_guide_stands_there_twice() {
+    for (name, guide) in guides() {
+        let chapters: Vec<&str> = guide.lines().filter(|line| line.starts_with("## ")).collect();
+        let different: BTreeSet<&str> = chapters.iter().copied().collect();
+        assert_eq!(chapters.len(), different.len(), "{name}: {chapters:?}");
+    }
+}
+
+#[test]
 fn every_link_of_a_guide_leads_somewhere() {
     let mut seen = 0;
     for (name, guide) in guides() {
