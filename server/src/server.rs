@@ -3,18 +3,19 @@
 //! Starting: folder, store, lines, hub, pipeline, port, tokens, in this order, each needing the one
 //! before. Ending: the other way round, so that whatever was accepted is kept and told.
 
+mod errors;
+mod ground;
 mod migration;
 mod queries;
 mod remedy;
 mod simulation;
+mod tokens;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use stella_protocol::Role;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -22,117 +23,29 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Office};
-use crate::auth::{Grant, Holder, NoRandomness, Recording, Secret, Tokens};
-use crate::config::{Config, Embedded, Redaction};
+use crate::auth::{Secret, Tokens};
+use crate::config::Config;
 use crate::documents::Documents;
 use crate::folder::{ADMIN_SOCKET, Folder};
-use crate::hub::{Hub, HubError};
-use crate::lines::{Caps, Lines, LinesError};
+use crate::hub::Hub;
 use crate::migrate;
 use crate::migrate::run::conductor::Conductor;
 use crate::migrate::run::desk::MigrationDesk;
 use crate::migrate::run::drift::Drift;
 use crate::migrate::run::site::Site;
-use crate::pipeline::{self, Pipeline, StateFile};
-use crate::readiness::{Pending, Readiness};
-use crate::redact::{Mode, PseudonymKey, Redactor};
+use crate::readiness::Pending;
 use crate::remedy::run::desk::RemedyDesk;
 use crate::remedy::run::executor::{Executor, Parts};
-use crate::remedy::run::http::BadBase;
-use crate::remedy::run::load::LoadError;
-use crate::remedy::settings::{People, SecretError, Settings};
+use crate::remedy::settings::{People, Settings};
 use crate::routes::{self, App, Rooms};
 use crate::rules::watch::Watched;
-use crate::series::{SeriesBook, SeriesError, SeriesFile};
-use crate::store::{SqliteStore, Store, StoreError};
 use crate::{demo, listener, notify};
+pub use errors::{RunError, StartError};
+use ground::Ground;
 use simulation::simulate;
 
 /// How long streams and requests under way may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Where an embedded server with a data folder writes its address and token, for its owner only.
-const CONSOLE_FILE: &str = "console.json";
-/// The key of pseudonyms.
-const KEY_FILE: &str = "pseudonym.key";
-/// Length of that key.
-const KEY_BYTES: usize = 32;
-
-/// A server could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder cannot be made or written.
-    #[error("open the data folder")]
-    Folder(#[source] std::io::Error),
-    /// A demo would mix with other data.
-    #[error("start the demo: the data folder holds other data than a demo's")]
-    OtherData,
-    /// The key of pseudonyms is not one.
-    #[error("read the key of pseudonyms: it is damaged, and a new one would rename everybody")]
-    Key,
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The raw lines cannot be opened.
-    #[error(transparent)]
-    Lines(#[from] LinesError),
-    /// The hub cannot begin.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// The kept series cannot be opened.
-    #[error(transparent)]
-    Series(#[from] SeriesError),
-    /// The engine cannot begin.
-    #[error(transparent)]
-    Pipeline(#[from] pipeline::StartError),
-    /// The port cannot be opened.
-    #[error("listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The administrative socket cannot be opened.
-    #[error("open the administrative socket")]
-    Socket(#[source] std::io::Error),
-    /// No token could be made.
-    #[error(transparent)]
-    Token(#[from] NoRandomness),
-    /// One person is said to use this server, and several have tokens.
-    #[error("let one person approve alone: `fixes.people` is \"one\", and tokens of several names are valid")]
-    NotAlone,
-    /// A folder of definitions cannot be read.
-    #[error(transparent)]
-    Definitions(#[from] LoadError),
-    /// The data map cannot be used.
-    #[error("read the data map: {0}")]
-    DataMap(String),
-    /// The application's documents cannot be opened.
-    #[error("open the documents: {0}")]
-    Documents(#[source] crate::documents::place::OpenError),
-    /// A secret that the configuration names is not there.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// An address that fixes may call is none.
-    #[error("use the base {name}: {source}")]
-    Base {
-        /// Which.
-        name: String,
-        /// Why.
-        source: BadBase,
-    },
-    /// The demo's application cannot be operated.
-    #[error("open the demo's operations interface: {0}")]
-    Operations(#[source] demo::DemoError),
-}
-
-/// A server that was running did not end as it should.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A thread of it panicked: what was acknowledged is kept, the rest is lost.
-    #[error("end in order: the {0} thread failed")]
-    Thread(&'static str),
-}
 
 /// A server that listens. Connections wait until [`Server::run`].
 pub struct Server {
@@ -184,7 +97,7 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     if config.demo.is_some() {
         folder.mark_demo().map_err(StartError::Folder)?;
     }
-    let ground = open_ground(folder, &config)?;
+    let ground = Ground::open(folder, &config)?;
     let listening = |source| StartError::Listen { address: config.listen, source };
     let listener = listener::open(config.listen).map_err(listening)?;
     let addr = listener.local_addr().map_err(listening)?;
@@ -195,9 +108,9 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     }
     let (console_token, ingest_token) = match &config.embedded {
         Some(embedded) => {
-            let (console, ingest) = embedded_tokens(&tokens, embedded)?;
+            let (console, ingest) = tokens::embedded(&tokens, embedded)?;
             if config.data.is_some() {
-                tell_console(&ground.folder, addr, &console)?;
+                tokens::tell_console(&ground.folder, addr, &console)?;
             }
             (Some(console), Some(ingest))
         }
@@ -221,19 +134,6 @@ pub async fn bind(config: Config) -> Result<Server, StartError> {
     Ok(ground.into_server(config, Door { addr, listener, admin, tokens, console_token, ingest_token }, play, workshop))
 }
 
-/// What stands before the port is opened.
-struct Ground {
-    folder: Folder,
-    store: Arc<dyn Store>,
-    lines: Arc<Lines>,
-    series: Arc<Mutex<SeriesBook>>,
-    hub: Hub,
-    pipeline: Pipeline,
-    redactor: Arc<Redactor>,
-    readiness: Readiness,
-    threads: Threads,
-}
-
 /// The threads that outlive every request.
 struct Threads {
     engine: JoinHandle<()>,
@@ -248,67 +148,6 @@ struct Door {
     tokens: Arc<Tokens>,
     console_token: Option<Secret>,
     ingest_token: Option<Secret>,
-}
-
-fn open_ground(folder: Folder, config: &Config) -> Result<Ground, StartError> {
-    let redactor = Arc::new(redactor(&folder, config.redaction)?);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path(), config.clock.now())?);
-    let lines = Arc::new(Lines::open(folder.path(), Caps::default())?);
-    let file = SeriesFile::open(folder.path())?;
-    let (hub, hub_thread) = Hub::start(store.clone(), config.clock.clone())?;
-    hub.load_rules(config.rules.clone())?;
-    let rules = hub.rules().engine().clone();
-    let series = Arc::new(Mutex::new(file.load(&rules)?));
-    let readiness = Readiness::default();
-    let (state, clock) = (StateFile::in_folder(folder.path()), config.clock.clone());
-    let rooms = pipeline::Rooms { lines, series, file, state, hub, clock, rules };
-    let (lines, series, hub) = (rooms.lines.clone(), rooms.series.clone(), rooms.hub.clone());
-    let (pipeline, engine_thread) = Pipeline::start(rooms)?;
-    let threads = Threads { engine: engine_thread, hub: hub_thread };
-    Ok(Ground { folder, store, lines, series, hub, pipeline, redactor, readiness, threads })
-}
-
-fn redactor(folder: &Folder, redaction: Redaction) -> Result<Redactor, StartError> {
-    Ok(match redaction {
-        Redaction::Local => Redactor::new(Mode::Local),
-        Redaction::Strict { remote_addr } => Redactor::new(Mode::Strict { key: pseudonym_key(folder)?, remote_addr }),
-    })
-}
-
-/// The folder's own key, made at the first start.
-fn pseudonym_key(folder: &Folder) -> Result<PseudonymKey, StartError> {
-    if let Some(kept) = folder.read(KEY_FILE).map_err(StartError::Folder)? {
-        return Ok(PseudonymKey::from_bytes(kept.try_into().map_err(|_| StartError::Key)?));
-    }
-    let mut bytes = [0; KEY_BYTES];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
-    folder.write_secret(KEY_FILE, &bytes).map_err(StartError::Folder)?;
-    Ok(PseudonymKey::from_bytes(bytes))
-}
-
-/// Tokens of the console around this server; they live in memory only and end with it.
-fn embedded_tokens(tokens: &Tokens, embedded: &Embedded) -> Result<(Secret, Secret), NoRandomness> {
-    let console = passing(tokens, &format!("{}@local", embedded.login), Role::Admin, Recording::Refused)?;
-    let ingest = passing(tokens, "pipe@local", Role::Ingest, Recording::Allowed)?;
-    Ok((console, ingest))
-}
-
-/// A token of somebody real that is not kept.
-fn passing(tokens: &Tokens, name: &str, role: Role, recording: Recording) -> Result<Secret, NoRandomness> {
-    let (name, holder) = (name.to_owned(), Holder::Real);
-    lend(tokens, Grant { name, role, recording, holder, expires_at: None, revoked_at: None })
-}
-
-/// A token that is not kept.
-fn lend(tokens: &Tokens, grant: Grant) -> Result<Secret, NoRandomness> {
-    let secret = Secret::generate()?;
-    tokens.put(secret.fingerprint(), grant);
-    Ok(secret)
-}
-
-fn tell_console(folder: &Folder, addr: SocketAddr, token: &Secret) -> Result<(), StartError> {
-    let told = serde_json::json!({ "url": format!("http://{addr}"), "token": token.expose() });
-    folder.write_secret(CONSOLE_FILE, told.to_string().as_bytes()).map_err(StartError::Folder)
 }
 
 impl Ground {
@@ -503,7 +342,7 @@ fn end(threads: Threads, hub: &Hub, folder: Folder) -> Result<(), RunError> {
     let engine = threads.engine.join().map_err(|_| RunError::Thread("engine"));
     hub.stop();
     let hub = threads.hub.join().map_err(|_| RunError::Thread("hub"));
-    folder.remove(CONSOLE_FILE);
+    folder.remove(tokens::CONSOLE_FILE);
     folder.remove(ADMIN_SOCKET);
     drop(folder);
     engine.and(hub)

@@ -4,6 +4,7 @@
 //! What the engine says is a transaction of its own, because it waits for it and because it carries the
 //! line that it is complete up to.
 
+mod answer;
 mod chores;
 mod engine;
 mod fixes;
@@ -30,7 +31,8 @@ use super::{Answer, HubError, problem, refusal};
 use crate::alerts::Moment;
 use crate::clock::Clock;
 use crate::store::{Commit, NewEvent, Store, StoreError, Tx};
-pub(super) use fixes::{FixJob, Keyed, digest_of_decision};
+pub(super) use answer::Keyed;
+pub(super) use fixes::{FixJob, digest_of_decision};
 pub(super) use migrations::MigrationJob;
 pub(super) use rules::RuleJob;
 
@@ -84,7 +86,7 @@ pub(super) enum Job {
     Unmark {
         keyed: Keyed,
         fingerprint: String,
-        reply: fixes::Reply<FalseMark>,
+        reply: answer::Reply<FalseMark>,
     },
     Learned {
         lessons: Vec<Lesson>,

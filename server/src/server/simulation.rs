@@ -7,7 +7,8 @@ use stella_protocol::Role;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Play, lend, passing};
+use super::Play;
+use super::tokens::{lend, passing};
 use crate::auth::{Grant, Holder, NoRandomness, Recording};
 use crate::demo;
 use crate::routes::App;

@@ -8,25 +8,22 @@ mod standing;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use stella_protocol::fix::{Maintenance, MaintenanceRequest, SwitchRequest};
 use stella_protocol::{
-    Code, Current, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text,
-    Timestamp,
+    Code, FeedEvent, Fix, FixId, FixOutput, FixStatus, FixVerb, Principal, Problem, Remedy, Role, Text, Timestamp,
 };
 use tokio::sync::oneshot;
 
 use super::Writer;
+use super::answer::{Deed, Keyed, Making, No, Reply, WORDS, failed, ran_into};
 use crate::hub::draft::{Author, By, Change, Draft, Stop};
 use crate::hub::fixes::role_of;
 use crate::hub::frame::{Kind, frame};
-use crate::hub::{Answer, act, json, object_of, problem, refusal};
+use crate::hub::{Answer, json, object_of, problem, refusal};
 use crate::remedy::definition::limits::HOUR_MS;
 use crate::remedy::policy::{self, Standing};
 use crate::remedy::{self, Decision, Event, FixState, Intent, Refusal, machine};
-use crate::store::{Commit, InTheWay, KeyedAnswer, StoreError, Verdict, Write};
+use crate::store::{StoreError, Verdict, Write};
 use crate::words::{clip, wire_len};
 
 /// Most bytes of output that are kept of one fix.
@@ -36,26 +33,6 @@ const LINE: usize = 4 << 10;
 /// Most that a new fix may take on the wire: its trail, notes and approvals come on top, and an event
 /// carries 64 KiB.
 const PLAN: usize = 32 << 10;
-/// Most that the words of a verb may take on the wire.
-pub(super) const WORDS: usize = 2 << 10;
-
-pub(super) type Reply<T> = oneshot::Sender<Result<Answer<T>, Problem>>;
-
-/// A person who asks, under a key.
-pub(in crate::hub) struct Keyed {
-    pub(super) by: Principal,
-    pub(super) key: String,
-}
-
-impl Keyed {
-    pub fn new(by: &Principal, key: &str) -> Self {
-        Self { by: by.clone(), key: key.to_owned() }
-    }
-
-    fn author(&self) -> Author {
-        Author { name: self.by.name.clone(), role: self.by.role, key: self.key.clone() }
-    }
-}
 
 /// What can be asked for.
 pub(in crate::hub) enum FixJob {
@@ -69,52 +46,15 @@ pub(in crate::hub) enum FixJob {
     Lift { keyed: Keyed, id: String, reply: Reply<Remedy> },
 }
 
-/// What a request is about, for its role and its audit row when it is not done.
-pub(super) struct Deed {
-    pub verb: &'static str,
-    pub object: String,
-    pub role: Role,
-    pub digest: [u8; 32],
-}
-
-impl Deed {
-    pub fn new(verb: &'static str, object: &str, role: Role, asked: &str) -> Self {
-        let digest = Sha256::digest(format!("{verb} {object} {asked}")).into();
-        Self { verb, object: object.to_owned(), role, digest }
-    }
-
-    fn of(id: &FixId, version: u64, decision: &Decision) -> Self {
-        let (verb, said) = (decision.verb, (version, decision.plan_digest.as_ref(), &decision.text));
-        Self::new(verb.word(), id.as_str(), role_of(verb), &json(&said))
-    }
+/// A decision on a fix, as what it is about.
+fn deed_of(id: &FixId, version: u64, decision: &Decision) -> Deed {
+    let (verb, said) = (decision.verb, (version, decision.plan_digest.as_ref(), &decision.text));
+    Deed::new(verb.word(), id.as_str(), role_of(verb), &json(&said))
 }
 
 /// What tells two decisions under one key apart.
 pub(in crate::hub) fn digest_of_decision(id: &FixId, version: u64, decision: &Decision) -> [u8; 32] {
-    Deed::of(id, version, decision).digest
-}
-
-/// Why a request is not done.
-pub(super) enum No {
-    /// Nothing is noted of it.
-    Said(Problem),
-    /// It stands in the audit, with the version of what it was about.
-    Noted(Box<Problem>, Verdict, u64),
-    /// The store did not answer.
-    Store(StoreError),
-}
-
-impl From<StoreError> for No {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// A plan in the making.
-pub(super) struct Making<'a, 'd> {
-    pub draft: &'a mut Draft<'d>,
-    pub change: &'a mut Change,
-    pub author: &'a Author,
+    deed_of(id, version, decision).digest
 }
 
 impl Writer {
@@ -147,58 +87,6 @@ impl Writer {
                 let _gone = reply.send(self.lift(&keyed, &id));
             }
         }
-    }
-
-    /// What stands before and after every request under a key: the first answer again, the role, the
-    /// commit with the answer, an audit row when it is not done.
-    pub(super) fn answer<T: Serialize + DeserializeOwned>(
-        &mut self,
-        keyed: &Keyed,
-        deed: &Deed,
-        plan: impl FnOnce(&Self, &mut Making<'_, '_>) -> Result<T, No>,
-    ) -> Result<Answer<T>, Problem> {
-        if keyed.key.is_empty() || keyed.key.len() > act::KEY {
-            return Err(problem(Code::BadKey, "a key has 1 to 128 characters"));
-        }
-        let before = self.store.answer(keyed.by.name.raw(), &keyed.key).map_err(|error| failed(&error))?;
-        if let Some(before) = before {
-            return act::repeat(&before, deed.digest).map(|body| Answer { body, replayed: true });
-        }
-        let author = keyed.author();
-        if !keyed.by.role.allows(deed.role) {
-            let why = problem(Code::Forbidden, format!("this asks for role {}", deed.role.word()));
-            return Err(self.note(deed, &author, why, Verdict::Denied, 0));
-        }
-        let (store, shared) = (Arc::clone(&self.store), Arc::clone(&self.shared));
-        let (mut draft, mut change) = (Draft::new(&shared, &*store), Change::default());
-        let planned = plan(self, &mut Making { draft: &mut draft, change: &mut change, author: &author });
-        let body = match planned {
-            Ok(body) => body,
-            Err(No::Said(problem)) => return Err(problem),
-            Err(No::Noted(problem, verdict, version)) => {
-                return Err(self.note(deed, &author, *problem, verdict, version));
-            }
-            Err(No::Store(error)) => return Err(failed(&error)),
-        };
-        let principal = keyed.by.name.raw().to_owned();
-        let answer = KeyedAnswer { principal, key: keyed.key.clone(), digest: deed.digest, body: json(&body) };
-        match self.keep_with(change, Some(answer), None) {
-            Ok(()) => Ok(Answer { body, replayed: false }),
-            Err(Commit::Duplicate(before)) => {
-                act::repeat(&before, deed.digest).map(|body| Answer { body, replayed: true })
-            }
-            Err(other) => Err(ran_into(other)),
-        }
-    }
-
-    /// Notes in the audit what was not done.
-    fn note(&mut self, deed: &Deed, author: &Author, why: Problem, verdict: Verdict, version: u64) -> Problem {
-        let mut row = author.audit(deed.verb, &deed.object, (version, version), verdict);
-        row.detail = why.title.clone();
-        if self.keep_with(Change { audit: vec![row], ..Change::default() }, None, None).is_err() {
-            return refusal::unavailable();
-        }
-        why
     }
 
     fn propose(
@@ -294,7 +182,7 @@ impl Writer {
 
     fn decide(&mut self, keyed: &Keyed, id: &FixId, version: u64, decision: Decision) -> Result<Answer<Fix>, Problem> {
         let verb = decision.verb;
-        let deed = Deed::of(id, version, &decision);
+        let deed = deed_of(id, version, &decision);
         let single_person = self.shared.remedy(self.clock.now()).single_person;
         let decision = Decision { by: keyed.by.name.clone(), role: keyed.by.role, single_person, ..decision };
         self.answer(keyed, &deed, |writer, making| {
@@ -438,30 +326,4 @@ fn number_line(state: &mut FixState, line: FixOutput) -> Option<FixOutput> {
     }
     let text = Text::new("more was said: 256 KiB of a fix are kept");
     Some(FixOutput { number, text, stream: stella_protocol::fix::Stream::Stella, ..line })
-}
-
-/// The store could not be asked: nothing was done.
-pub(super) fn failed(error: &StoreError) -> Problem {
-    tracing::error!(error = %error, "failed to plan a change");
-    refusal::unavailable()
-}
-
-/// What a commit ran into, in words.
-pub(super) fn ran_into(commit: Commit) -> Problem {
-    match commit {
-        Commit::Conflict(Some(InTheWay::Fix(other))) => {
-            let code = if other.fix.status.is_open() { Code::TargetBusy } else { Code::VersionConflict };
-            let current = Some(Current::Fix(Box::new(other.fix.clone())));
-            Problem { current, ..problem(code, format!("look at {}", other.fix.id)) }
-        }
-        Commit::Conflict(Some(InTheWay::Migration(other))) => {
-            let other = &other.migration;
-            if other.status.holds_the_store() { refusal::store_held(other) } else { refusal::stale_migration(other) }
-        }
-        Commit::Conflict(Some(InTheWay::Fence(fence))) => {
-            problem(Code::VersionConflict, format!("another executor has the target: its fence is {fence}"))
-        }
-        Commit::Unavailable => refusal::unavailable(),
-        _ => problem(Code::Unavailable, "something changed at the same moment: ask again"),
-    }
 }

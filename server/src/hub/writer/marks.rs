@@ -1,11 +1,12 @@
 //! Marks that are taken back from the list, and what the engine makes of those that stand; deploys that are news.
 
+use rustc_hash::FxHashMap;
 use stella_detect::Lesson;
 use stella_protocol::rule::FalseMark;
 use stella_protocol::{Code, Deploy, Problem, Role};
 
 use super::Writer;
-use super::fixes::{Deed, Keyed, No};
+use super::answer::{Deed, Keyed, No};
 use crate::hub::draft::Change;
 use crate::hub::marks::shown;
 use crate::hub::{Answer, object_of, problem};
@@ -30,14 +31,14 @@ impl Writer {
     pub(super) fn learned(&mut self, lessons: Vec<Lesson>) {
         let mut change = Change::default();
         {
+            let lessons: FxHashMap<String, Lesson> =
+                lessons.into_iter().map(|lesson| (lesson.fingerprint.clone(), lesson)).collect();
             let board = self.shared.board();
-            for lesson in lessons {
-                let same = |marked: &&Marked| {
-                    let stands = marked.lesson.as_ref().filter(|kept| kept.times == lesson.times);
-                    marked.known_as == lesson.fingerprint && stands.is_some_and(|kept| *kept != lesson)
-                };
-                let found = board.marks.values().find(same).cloned();
-                change.marks.extend(found.map(|marked| Marked { lesson: Some(lesson), ..marked }));
+            for marked in board.marks.values() {
+                let (Some(kept), Some(made)) = (&marked.lesson, lessons.get(&marked.known_as)) else { continue };
+                if kept.times == made.times && kept != made {
+                    change.marks.push(Marked { lesson: Some(made.clone()), ..marked.clone() });
+                }
             }
         }
         if let Err(error) = self.keep(change, None) {

@@ -6,7 +6,7 @@ use stella_protocol::{Code, Migration, MigrationId, MigrationVerb, Problem, Role
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::fixes::{Deed, Keyed, Making, No, Reply, WORDS, failed, ran_into};
+use super::answer::{Deed, Keyed, Making, No, Reply, WORDS, failed, ran_into};
 use crate::hub::draft::{Author, Change, Draft, NotStepped, fence_name};
 use crate::hub::{Answer, json, object_of, problem, refusal};
 use crate::migrate::{self, Decision, Event, MigrationState, Refusal, machine};

@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use stella_protocol::{Problem, Role, Rule, RuleChange, Text};
 
 use super::Writer;
-use super::fixes::{Deed, Keyed, No, Reply};
+use super::answer::{Deed, Keyed, No, Reply};
 use crate::hub::draft::{Author, Change};
 use crate::hub::{Answer, HubError, json, object_of, problem, refusal};
 use crate::rules::{RuleBook, RuleFile, give};
