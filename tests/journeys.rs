@@ -204,6 +204,22 @@ fn no_value_of_a_series_is_cut() {
 }
 
 #[test]
+fn the_span_of_a_chart_stands_above_it_whatever_the_series_is_called() {
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut scene = Scene::live(width, height, morning());
+        let mut first = scene::snapshot(morning(), scene.now.wall);
+        let name = "a series with quite a name p50";
+        first.series = vec![scene::series(name, name, "ms", None, scene.now.wall, 4.0)];
+        scene.event(Event::Link(LinkEvent::Snapshot(Box::new(first))));
+        scene.keys("4");
+        let screen = scene.screen();
+        let above = screen.lines().rfind(|line| line.contains(name)).unwrap();
+        assert!(above.contains("30 min live"), "{screen}");
+        assert_eq!(above.contains("left right move"), width == 120, "{screen}");
+    }
+}
+
+#[test]
 fn a_refusal_says_who_was_first_and_what_to_do_where_that_is_known() {
     for (detail, said) in [
         ("press a again to take over", "refused: op2 has it already^[[2J; press a again to take over"),
