@@ -33,7 +33,7 @@ use stella_protocol::{
     ActionResponse, Activity, Alert, FeedEvent, Level, LineId, LogEvent, Outcome, Severity, Status, Timestamp, Verb,
 };
 use stella_tui::effect::{Command, Effect, Query, Refusal, Reply};
-use stella_tui::event::{Cause, Event, LinkEvent};
+use stella_tui::event::{Cause, Event, LinkEvent, SourceEvent};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
@@ -409,6 +409,12 @@ fn an_empty_list_says_what_it_waits_for() {
     let scene = Scene::live(80, 24, Vec::new());
     insta::assert_snapshot!("calm_80x24", scene.screen());
     insta::assert_snapshot!("waiting_80x24", Scene::new(80, 24).screen());
+    let mut scene = Scene::new(80, 24);
+    let why = "the server inside did not start: failed to take the data folder: another server is at work in it; \
+               end that one, or name another folder with --data";
+    scene.event(Event::Source(SourceEvent::Trouble(why.into())));
+    insta::assert_snapshot!("trouble_80x24", scene.screen());
+    assert!(scene.screen().contains("name another folder with --data"), "{}", scene.screen());
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Model {
                 }
                 Err(why) => self.say(now, why),
             },
-            _ => self.say(now, "rules list | show ID | preview ID NAME=VALUE | set ID NAME=VALUE".to_owned()),
+            _ => self.say(now, "want rules list | show ID | preview ID NAME=VALUE | set ID NAME=VALUE".to_owned()),
         }
     }
 
