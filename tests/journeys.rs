@@ -33,7 +33,7 @@ use stella_protocol::{
     ActionResponse, Activity, Alert, FeedEvent, Level, LineId, LogEvent, Outcome, Severity, Status, Timestamp, Verb,
 };
 use stella_tui::effect::{Command, Effect, Query, Refusal, Reply};
-use stella_tui::event::{Cause, Event, LinkEvent};
+use stella_tui::event::{Cause, Event, LinkEvent, SourceEvent};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
@@ -200,6 +200,22 @@ fn no_value_of_a_series_is_cut() {
         assert!(row("odd").contains(" 4 ") && row("odd").contains("limit 7"), "{screen}");
         assert!(row("get_shared").contains("734 ms") && row("get_shared").contains("limit 200 ms"), "{screen}");
         assert!(row("get_shared").ends_with("ABOVE"), "{screen}");
+    }
+}
+
+#[test]
+fn the_span_of_a_chart_stands_above_it_whatever_the_series_is_called() {
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut scene = Scene::live(width, height, morning());
+        let mut first = scene::snapshot(morning(), scene.now.wall);
+        let name = "a series with quite a name p50";
+        first.series = vec![scene::series(name, name, "ms", None, scene.now.wall, 4.0)];
+        scene.event(Event::Link(LinkEvent::Snapshot(Box::new(first))));
+        scene.keys("4");
+        let screen = scene.screen();
+        let above = screen.lines().rfind(|line| line.contains(name)).unwrap();
+        assert!(above.contains("30 min live"), "{screen}");
+        assert_eq!(above.contains("left right move"), width == 120, "{screen}");
     }
 }
 
@@ -393,6 +409,12 @@ fn an_empty_list_says_what_it_waits_for() {
     let scene = Scene::live(80, 24, Vec::new());
     insta::assert_snapshot!("calm_80x24", scene.screen());
     insta::assert_snapshot!("waiting_80x24", Scene::new(80, 24).screen());
+    let mut scene = Scene::new(80, 24);
+    let why = "the server inside did not start: failed to take the data folder: another server is at work in it; \
+               end that one, or name another folder with --data";
+    scene.event(Event::Source(SourceEvent::Trouble(why.into())));
+    insta::assert_snapshot!("trouble_80x24", scene.screen());
+    assert!(scene.screen().contains("name another folder with --data"), "{}", scene.screen());
 }
 
 #[test]

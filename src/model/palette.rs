@@ -112,7 +112,7 @@ impl Model {
             ["migrate", rest @ ..] => self.migrate_command(now, rest, effects),
             ["rules", rest @ ..] if !rest.is_empty() => self.rules_command(now, rest, effects),
             ["deploys", "add", service, revision] => self.ask_deploy(now, service, revision),
-            ["deploys", "add", ..] => self.say(now, "deploys add SERVICE REVISION".to_owned()),
+            ["deploys", "add", ..] => self.say(now, "want deploys add SERVICE REVISION".to_owned()),
             ["marks", "undo", ..] => self.undo_named_mark(now, typed, effects),
             ["maintenance", "end", window] => self.ask_end(now, window),
             ["maintenance", length, rest @ ..] => self.ask_maintenance(now, length, rest),

@@ -19,6 +19,9 @@ use crate::screens::problem_words;
 use crate::screens::rules::{Thing, one};
 use crate::setting;
 
+/// The setting that is no limit, as it is typed.
+const SENSITIVITY: &str = "sensitivity";
+
 impl Model {
     /// The rule on the screen, as it is known newest.
     fn shown_rule(&self) -> Option<&Rule> {
@@ -46,7 +49,7 @@ impl Model {
                 }
                 Err(why) => self.say(now, why),
             },
-            _ => self.say(now, "rules list | show ID | preview ID NAME=VALUE | set ID NAME=VALUE".to_owned()),
+            _ => self.say(now, "want rules list | show ID | preview ID NAME=VALUE | set ID NAME=VALUE".to_owned()),
         }
     }
 
@@ -88,26 +91,26 @@ impl Model {
         match chosen {
             Thing::Enabled => self.look_at(now, toggled, effects),
             Thing::Reset => self.look_at(now, reset, effects),
-            Thing::Sensitivity => {
-                let is = setting::sensitivity(rule.sensitivity);
-                self.ask_value(now, "sensitivity", &format!("now {is} false alerts an hour"));
-            }
-            Thing::Limit(name) => {
-                let known = rule.limits.iter().find(|limit| limit.name.raw() == name);
-                let is = known.map_or_else(|| "none".to_owned(), setting::limit);
-                self.ask_value(now, &name, &format!("now {is}; none takes it away"));
-            }
+            Thing::Sensitivity => self.ask_value(now, SENSITIVITY),
+            Thing::Limit(name) => self.ask_value(now, &name),
             Thing::Apply => self.ask_change(now, effects),
             Thing::Alert(_) | Thing::Mark(_) => {}
         }
     }
 
-    fn ask_value(&mut self, now: Now, name: &str, is: &str) {
+    /// Asks for another value of a setting.
+    fn ask_value(&mut self, now: Now, name: &str) {
         let Some(rule) = self.shown_rule() else { return };
+        let about = if name == SENSITIVITY {
+            format!("now {} false alerts an hour", setting::sensitivity(rule.sensitivity))
+        } else {
+            let known = rule.limits.iter().find(|limit| limit.name.raw() == name);
+            format!("now {}; none takes it away", known.map_or_else(|| "none".to_owned(), setting::limit))
+        };
         let id = rule.id.raw().to_owned();
         let clean = sanitise(name);
         let what = format!("{} of {}", clean, sanitise(&id));
-        let step = Step::Text { name: clean.into_string(), about: is.to_owned(), needed: true };
+        let step = Step::Text { name: clean.into_string(), about, needed: true };
         let order = Order::LookAtRule { id, name: name.to_owned() };
         self.ui.dialog = Some(Dialog::steps(order, what, [step], now.steady));
     }
@@ -147,7 +150,12 @@ impl Model {
                 match setting::one(&mut change, &name, &text) {
                     Ok(()) if is_shown => self.look_at(now, change, effects),
                     Ok(()) => {}
-                    Err(why) => self.say(now, format!("{why}; nothing was asked")),
+                    Err(why) => {
+                        self.say(now, why);
+                        if is_shown {
+                            self.ask_value(now, &name);
+                        }
+                    }
                 }
             }
             Order::ChangeRule { id, version, mut change } => {

@@ -97,9 +97,8 @@ pub fn source(source: DeploySource) -> &'static str {
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     let ids = state.rows.ids();
-    let count = if ids.is_empty() { String::new() } else { ids.len().to_string() };
-    table::rule(view, "deploys", &count, body, buffer);
     let area = list_area(body);
+    table::rule(view, "deploys", &state.rows.count(usize::from(area.height)), body, buffer);
     if ids.is_empty() {
         let none = ["No deploy is known.", ":deploys add SERVICE REVISION tells of one."];
         let lines = if view.board.alerts.loaded() { &none[..] } else { table::unheard(view) };

@@ -100,9 +100,8 @@ pub fn list_area(body: Rect) -> Rect {
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     let items = state.items();
-    let note = if items.is_empty() { String::new() } else { items.len().to_string() };
-    table::rule(view, "called false", &note, body, buffer);
     let area = list_area(body);
+    table::rule(view, "called false", &state.rows.count(usize::from(area.height)), body, buffer);
     if items.is_empty() {
         return empty(state, view, area, buffer);
     }

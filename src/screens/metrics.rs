@@ -278,13 +278,23 @@ fn draw_row(state: &State, view: &View<'_>, series: &Series, columns: Columns, a
     }
 }
 
+/// What is said behind the span of the chart, in ever fewer words.
+const LEGENDS: [&str; 3] =
+    ["   █ mean ▒ highest   + - zoom, left right move", "   █ mean ▒ highest   + - zoom", "   █ mean ▒ highest"];
+
+/// Columns of the line above the chart beside its title and its note.
+const AROUND: u16 = 8;
+
 fn draw_chart(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let Some(cursor) = state.cursor.as_ref() else { return };
     let words = state.window.words();
     let loaded = state.loaded.as_ref().filter(|loaded| loaded.key.0 == *cursor);
     let name = loaded.map_or_else(|| sanitise(cursor), |loaded| sanitise(loaded.series.name.raw()));
     let live = if state.window.live() && !state.held { "live" } else { "past" };
-    table::rule(view, &name, &format!("{words} {live}   █ mean ▒ highest   + - zoom, left right move"), area, buffer);
+    let told = format!("{words} {live}");
+    let left = area.width.saturating_sub(width(&name) + width(&told) + AROUND);
+    let more = LEGENDS.iter().find(|legend| width(legend) <= left).copied().unwrap_or_default();
+    table::rule(view, &name, &format!("{told}{more}"), area, buffer);
     let inner = Rect {
         x: area.x + 1,
         y: area.y + 1,

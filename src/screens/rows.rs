@@ -85,6 +85,15 @@ impl<Id: Clone + PartialEq> Rows<Id> {
         Window::new(self.ids.len(), height.max(1)).following(self.position(), self.offset)
     }
 
+    /// How many there are, and which of them the cursor is on where `height` lines do not hold all; empty: none.
+    pub(super) fn count(&self, height: usize) -> String {
+        match (self.ids.len(), self.position()) {
+            (0, _) => String::new(),
+            (all, Some(at)) if all > height => format!("{} of {all}", at + 1),
+            (all, _) => all.to_string(),
+        }
+    }
+
     /// Remembers what stands in `height` lines, so that the next picture begins there.
     pub(super) fn keep_in_sight(&mut self, height: usize) {
         self.offset = self.window(height).offset;
@@ -117,5 +126,14 @@ mod tests {
         rows.arrange(vec!["new", "a"]);
         assert_eq!(rows.cursor(), Some(&"a"), "what is gone leaves its place");
         assert!(rows.go(Motion::Down, 10) && rows.is_here(&"a"));
+    }
+
+    #[test]
+    fn where_the_cursor_is_is_told_once_the_rows_do_not_all_stand_there() {
+        let mut rows = Rows::default();
+        assert_eq!(rows.count(2), "");
+        rows.arrange(vec!["a", "b", "c"]);
+        rows.go(Motion::Down, 10);
+        assert_eq!([rows.count(3), rows.count(2)], ["3", "2 of 3"]);
     }
 }

@@ -10,6 +10,7 @@ use ratatui::widgets::Widget;
 use stella_widgets::Rule;
 use stella_widgets::columns::{Column, Place, lay_out};
 use stella_widgets::text::{cut, fit};
+use stella_widgets::wrap::wrap;
 
 use super::View;
 use crate::board::link::LinkState;
@@ -127,11 +128,12 @@ pub(super) fn unheard(view: &View<'_>) -> &'static [&'static str] {
     }
 }
 
-/// Writes what an empty list says.
+/// Writes what an empty list says; what is longer than a row goes on below it.
 pub(super) fn says(view: &View<'_>, lines: &[&str], area: Rect, buffer: &mut Buffer) {
-    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
-        let room = area.width.saturating_sub(MARGIN);
-        put(buffer, area.x + MARGIN, y, room, &Line::styled(*line, view.style(Role::Muted)));
+    let room = area.width.saturating_sub(MARGIN);
+    let rows = lines.iter().flat_map(|line| wrap(line, room));
+    for (row, y) in rows.zip(area.y..area.bottom()) {
+        put(buffer, area.x + MARGIN, y, room, &Line::styled(row, view.style(Role::Muted)));
     }
 }
 

@@ -83,7 +83,9 @@ fn without_colours_nothing_of_it_is_lost() {
 #[test]
 fn where_nothing_can_be_charted_the_reasons_have_its_rows() {
     let mut alerts = grouped();
-    alerts.iter_mut().for_each(|alert| alert.service = "".into());
+    for alert in &mut alerts {
+        alert.service = "".into();
+    }
     let mut scene = scene("dark", (80, 24), alerts);
     scene.keys("l<Enter>j");
     scene.answer(|query| match query {

@@ -243,6 +243,9 @@ fn a_switch_needs_no_typing_and_a_limit_can_be_taken_away() {
     scene.keys("<Esc>j<Enter>much<Enter>");
     assert!(scene.screen().contains("sensitivity wants a number above 0, like 0.5, not much"), "{}", scene.screen());
     assert!(asked(&scene).unwrap().1.reset, "nothing more was asked");
+    insta::assert_snapshot!("rule_wrong_value_80x24", scene.screen());
+    scene.keys("0.4<Enter>");
+    assert_eq!(asked(&scene).unwrap().1.sensitivity, Some(0.4), "it was asked for once more");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use stella_widgets::{Align, Rule, number};
 
 use super::State;
 use crate::board::link::LinkState;
+use crate::event::SourceEvent;
 use crate::frame::{put, tint};
 use crate::model::requests::Progress;
 use crate::screens::fixes::{status, when};
@@ -258,11 +259,9 @@ fn count(occurrences: u64) -> String {
 
 fn empty(state: &State, view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let lines = empty_words(state, view);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let top = area.y + area.height / 3;
-    for (line, y) in lines.iter().zip(top..area.bottom()) {
-        let words = cut(line, area.width.saturating_sub(4)).into_owned();
-        put(buffer, area.x + 3, y, area.width.saturating_sub(3), &Line::styled(words, view.style(Role::Muted)));
-    }
+    table::says(view, &lines, Rect { y: top, height: area.bottom().saturating_sub(top), ..area }, buffer);
 }
 
 /// What an empty list waits for, and what to do next.
@@ -274,10 +273,14 @@ fn empty_words(state: &State, view: &View<'_>) -> Vec<String> {
                 let then = sanitise(cause.then.raw()).into_string();
                 vec![what, then, "r tries again at once, q quits.".to_owned()]
             }
-            _ => vec![
-                "Waiting for the first word of the server.".to_owned(),
-                "r tries again at once, q quits.".to_owned(),
-            ],
+            _ => {
+                let waits = "Waiting for the first word of the server.".to_owned();
+                let trouble = match &view.board.source {
+                    Some(SourceEvent::Trouble(why)) => sanitise(why.raw()).into_string(),
+                    _ => waits,
+                };
+                vec![trouble, "r tries again at once, q quits.".to_owned()]
+            }
         };
     }
     if !state.filter.text().is_empty() {

@@ -39,9 +39,8 @@ pub fn list_area(body: Rect) -> Rect {
 /// Paints the screen.
 pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     let ids = state.rows.ids();
-    let note = if ids.is_empty() { String::new() } else { ids.len().to_string() };
-    table::rule(view, "migrations", &note, body, buffer);
     let area = list_area(body);
+    table::rule(view, "migrations", &state.rows.count(usize::from(area.height)), body, buffer);
     if ids.is_empty() {
         return empty(view, area, buffer);
     }

@@ -61,18 +61,15 @@ pub fn draw(state: &State, view: &View<'_>, body: Rect, buffer: &mut Buffer) {
     }
     let ids = state.rows.ids();
     let off = ids.iter().filter_map(|id| state.rule(view.board, id)).filter(|rule| !rule.enabled).count();
-    let note = match (ids.len(), off) {
-        (0, _) => String::new(),
-        (all, 0) => all.to_string(),
-        (all, off) => format!("{all}, {off} off"),
-    };
+    let area = list_area(state, body);
+    let count = state.rows.count(usize::from(area.height));
+    let note = if off > 0 { format!("{count}, {off} off") } else { count };
     table::rule(view, "rules", &note, body, buffer);
     let problems = problem_lines(&state.problems());
     for (words, y) in problems.iter().zip(body.y + 1..body.bottom()) {
         let shown = cut(words, body.width.saturating_sub(2)).into_owned();
         put(buffer, body.x + 1, y, body.width, &Line::styled(shown, view.style(Role::Danger)));
     }
-    let area = list_area(state, body);
     if ids.is_empty() {
         return empty(state, view, area, buffer);
     }
