@@ -116,9 +116,9 @@ fn a_preview_changes_nothing_and_a_change_names_the_version_that_was_read() {
     let (code, out, heard) = said(&words, vec![(200, page()), (200, counted())]);
     assert_eq!((code, heard[1].line.as_str()), (Ok(0), "POST /api/stella/rules/slow/preview"));
     assert_eq!(serde_json::from_str::<Value>(&heard[1].body).unwrap(), json!({"sensitivity": 0.5}));
+    assert!(out.contains("\nboth know the 2 marks; what was usual before is learned again"), "{out}");
     assert!(!heard[1].head.contains("idempotency-key"), "{heard:?}");
     assert!(out.contains("sensitivity 0.20 -> 0.50") && out.contains("GAINED 1\n2026-01-02"), "{out}");
-    assert!(out.contains("\nboth know the 2 marks; what was usual before is learned again"), "{out}");
     let words = ["rules", "set", "slow", "durationMs=none", "enabled=off", "--yes", "--reason", "at night"];
     let (code, _, heard) = said(&words, vec![(200, page()), (200, page()["items"][1].clone())]);
     assert_eq!((code, heard[1].line.as_str()), (Ok(0), "PUT /api/stella/rules/slow"));
