@@ -4,7 +4,7 @@
 //! the server's word. All words are safe to show.
 
 use stella_protocol::Text;
-use stella_protocol::rule::{Rule, RuleChange, RuleLimit, RuleOrigin, RuleScore};
+use stella_protocol::rule::{Rule, RuleChange, RuleLimit, RuleOrigin, RulePreview, RuleScore};
 use stella_widgets::number;
 use stella_widgets::text::sanitise;
 
@@ -122,6 +122,20 @@ pub fn limits(rule: &Rule) -> String {
 /// How many of its alerts were marked false, of a hundred; None: it had none.
 pub fn share(score: &RuleScore) -> Option<f64> {
     (score.alerts > 0).then(|| score.marked_false as f64 * 100.0 / score.alerts as f64)
+}
+
+/// What a preview was counted with besides the lines: marks, and how much was known before the first line. None: there
+/// is nothing to say.
+pub fn counted_with(known: &RulePreview) -> Option<String> {
+    let marks = match known.marks {
+        0 => None,
+        1 => Some("both know the 1 mark".to_owned()),
+        marks => Some(format!("both know the {} marks", number::grouped(marks))),
+    };
+    let anew =
+        known.learned_anew.then(|| "what was usual before is learned again: the first hour says less".to_owned());
+    let all: Vec<String> = marks.into_iter().chain(anew).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 #[cfg(test)]

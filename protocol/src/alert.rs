@@ -41,6 +41,22 @@ pub enum AlertType {
 }
 
 impl AlertType {
+    /// Every kind that this edition knows.
+    pub const ALL: [Self; 12] = [
+        Self::PerformanceDegradation,
+        Self::ErrorSpike,
+        Self::UserFriction,
+        Self::SecurityAnomaly,
+        Self::DataInconsistency,
+        Self::NewError,
+        Self::Silence,
+        Self::MetricAnomaly,
+        Self::Forecast,
+        Self::Health,
+        Self::External,
+        Self::UserReport,
+    ];
+
     /// The word on the wire.
     pub fn word(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use crate::{AlertId, LineId, LogEvent, Point, Text, Timestamp};
 ///
 /// The span holds `from` and excludes `to`; `up_to` cuts between lines of one millisecond, so that
 /// a number counted at a line can be counted again exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLink {
     /// Which lines.
@@ -178,8 +178,8 @@ pub struct EvidenceSeries {
     pub onset: Option<Timestamp>,
 }
 
-/// Everything the server can say for and against an alert.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Everything the server can say for and against an alert. The default says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// One or two sentences.

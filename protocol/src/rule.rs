@@ -184,6 +184,13 @@ pub struct RulePreview {
     pub gained_count: u64,
     /// How many go.
     pub lost_count: u64,
+    /// Marks that both sides know, as they stand now: what they hide is neither gained nor lost.
+    #[serde(default)]
+    pub marks: u64,
+    /// There were lines before `from` that are not looked at: what was usual is learned again on both sides, so the
+    /// first hour says less than the rest.
+    #[serde(default)]
+    pub learned_anew: bool,
     /// The version of the rule that this was counted with.
     pub version: u64,
 }

@@ -14,7 +14,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use stella_detect::Rules;
+use stella_detect::{Lesson, Rules};
 use stella_protocol::{LineId, LogEvent, Timestamp};
 
 use crate::lines::{self, LinesError};
@@ -23,7 +23,7 @@ use crate::pipeline::pace::{Pace, is_at_present};
 use crate::pipeline::time::EngineTime;
 use crate::redact::Redactor;
 
-pub use compare::{Compared, compare};
+pub use compare::{Compared, SAME_MS, compare};
 pub use found::Found;
 pub use labels::{Labels, LabelsError, Missed, Score, Tally};
 pub use words::{Whole, json, words};
@@ -81,6 +81,22 @@ pub enum BacktestError {
     Lines(#[from] LinesError),
 }
 
+/// How an engine is set that has learned nothing yet.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its rules.
+    pub rules: Rules,
+    /// What people called false before.
+    pub lessons: Vec<Lesson>,
+}
+
+impl From<Rules> for Setting {
+    /// Nothing was called false.
+    fn from(rules: Rules) -> Self {
+        Self { rules, lessons: Vec::new() }
+    }
+}
+
 /// What a backtest found.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
@@ -88,6 +104,8 @@ pub struct Report {
     pub lines: u64,
     /// Of them, without a time of their own: they have that of the one before.
     pub untimed: u64,
+    /// The number of the first. A server counts all lines that it ever kept, from 1.
+    pub first: Option<LineId>,
     /// Engine time of the first.
     pub from: Option<Timestamp>,
     /// Engine time that it ended at.
@@ -131,7 +149,7 @@ pub fn run(
     redactor: &Redactor,
     listener: &mut dyn Listener,
 ) -> Result<Report, BacktestError> {
-    let mut reports = run_each(source, vec![rules], redactor, listener)?;
+    let mut reports = run_each(source, vec![rules.into()], redactor, listener)?;
     Ok(reports.pop().unwrap_or_default())
 }
 
@@ -141,11 +159,11 @@ pub fn run(
 /// As [`run`].
 pub fn run_each(
     source: &Source,
-    rules: Vec<Rules>,
+    settings: Vec<Setting>,
     redactor: &Redactor,
     listener: &mut dyn Listener,
 ) -> Result<Vec<Report>, BacktestError> {
-    let mut test = Backtest::new(rules, listener);
+    let mut test = Backtest::new(settings, listener);
     match source {
         Source::Files { paths, until } => test.files(paths, *until, redactor)?,
         Source::Kept { folder, from } => test.kept(folder, *from)?,
@@ -160,11 +178,19 @@ struct Side {
 }
 
 impl Side {
+    fn new(Setting { rules, lessons }: Setting) -> Self {
+        let mut pace = Pace::new(rules);
+        lessons.into_iter().for_each(|lesson| pace.engine.learn(lesson));
+        Self { pace, book: Book::default() }
+    }
+
     fn see(&mut self, id: LineId, event: &LogEvent<'_>) {
         let Self { pace, book } = self;
         if pace.second() != Some(event.engine_time.seconds()) {
             pace.lead_to(event.engine_time, is_at_present(event), &mut |at, _| book.pass(at));
             book.take(&pace.engine.drain(), event.engine_time);
+            // Nobody is told of deploys here, and what is never taken is kept.
+            pace.engine.drain_deploys();
         }
         pace.engine.observe(id, event);
     }
@@ -188,13 +214,13 @@ struct Backtest<'l> {
     listener: &'l mut dyn Listener,
     lines: u64,
     untimed: u64,
-    from: Option<Timestamp>,
+    first: Option<(LineId, Timestamp)>,
 }
 
 impl<'l> Backtest<'l> {
-    fn new(rules: Vec<Rules>, listener: &'l mut dyn Listener) -> Self {
-        let side = |rules| Side { pace: Pace::new(rules), book: Book::default() };
-        Self { sides: rules.into_iter().map(side).collect(), listener, lines: 0, untimed: 0, from: None }
+    fn new(settings: Vec<Setting>, listener: &'l mut dyn Listener) -> Self {
+        let sides = settings.into_iter().map(Side::new).collect();
+        Self { sides, listener, lines: 0, untimed: 0, first: None }
     }
 
     fn files(&mut self, paths: &[PathBuf], until: Option<Timestamp>, redactor: &Redactor) -> Result<(), BacktestError> {
@@ -226,7 +252,7 @@ impl<'l> Backtest<'l> {
         self.listener.line(event);
         self.sides.iter_mut().for_each(|side| side.see(id, event));
         self.lines += 1;
-        self.from = self.from.or(Some(event.engine_time));
+        self.first = self.first.or(Some((id, event.engine_time)));
         if self.lines.is_multiple_of(PROGRESS_LINES) {
             return self.listener.far(far(self.lines));
         }
@@ -234,8 +260,8 @@ impl<'l> Backtest<'l> {
     }
 
     fn end(self) -> Vec<Report> {
-        let (lines, untimed, from) = (self.lines, self.untimed, self.from);
-        let bare = Report { lines, untimed, from, ..Report::default() };
+        let (lines, untimed, (first, from)) = (self.lines, self.untimed, self.first.unzip());
+        let bare = Report { lines, untimed, first, from, ..Report::default() };
         self.sides.into_iter().map(|side| side.end(&bare)).collect()
     }
 }

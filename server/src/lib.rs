@@ -27,6 +27,7 @@ pub mod lines;
 mod listener;
 pub mod marks;
 pub mod migrate;
+mod notice;
 pub mod notify;
 pub mod packed;
 pub mod pipeline;

@@ -24,6 +24,6 @@ mod written;
 
 pub use book::{NotChanged, RuleBook};
 pub use kept::Kept;
-pub use read::{RuleFile, read};
+pub use read::{RuleFile, is_id, read};
 pub use score::{give, scores};
 pub use written::{What, Written};

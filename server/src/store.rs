@@ -25,7 +25,7 @@ use crate::migrate::MigrationState;
 use crate::remedy::{BeforeImage, FixState};
 
 pub use audit::{AuditBroken, AuditEntry, AuditRow, Verdict};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, kept_marks};
 pub use tx::{ActionRecord, Answered, Commit, InTheWay, KeyedAnswer, Meta, NewEvent, StoredToken, Tx, Undoable, Write};
 
 /// Why the store could not be opened or asked. Holds neither SQL nor a path.
@@ -336,6 +336,9 @@ pub trait Store: Send + Sync {
 
     /// All kept alerts in short, oldest first.
     fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError>;
+
+    /// The same of these fingerprints alone.
+    fn alert_records_of(&self, fingerprints: &[&str]) -> Result<Vec<AlertRecord>, StoreError>;
 
     /// The evidence of an alert.
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError>;

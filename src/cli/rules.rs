@@ -230,6 +230,7 @@ fn looked_at(rule: &Rule, change: &RuleChange, counted: &RulePreview) -> Vec<Str
             counted.after
         ),
     ];
+    lines.extend(setting::counted_with(counted));
     for (name, alerts, count) in
         [("GAINED", &counted.gained, counted.gained_count), ("LOST", &counted.lost, counted.lost_count)]
     {

@@ -98,6 +98,8 @@ fn preview() -> RulePreview {
         lost: vec![one("get_shared_agents", Severity::Critical, Some("a-0000001"), Some("nobody took it yet"))],
         gained_count: 2,
         lost_count: 1,
+        marks: 0,
+        learned_anew: false,
         version: 3,
     }
 }

@@ -41,26 +41,9 @@ pub(crate) fn finding(fingerprint: &str, at: i64) -> Finding {
 
 /// Evidence that says nothing.
 pub(crate) fn evidence(at: Timestamp) -> Evidence {
-    Evidence {
-        summary: Text::default(),
-        rule_id: Text::new("slow"),
-        rule_version: 1,
-        observed: None,
-        baseline: None,
-        threshold: None,
-        unit: Text::default(),
-        from: at,
-        to: at,
-        series: None,
-        reasons: Vec::new(),
-        samples: Vec::new(),
-        template: None,
-        correlated: Vec::new(),
-        similar: Vec::new(),
-        lines: LogLink { q: Text::default(), from: at, to: at, up_to: None },
-        refreshed_at: at,
-        version: 0,
-    }
+    let lines = LogLink { from: at, to: at, ..LogLink::default() };
+    let (rule_id, rule_version) = (Text::new("slow"), 1);
+    Evidence { rule_id, rule_version, from: at, to: at, lines, refreshed_at: at, ..Evidence::default() }
 }
 
 /// An alert of `fingerprint`, opened at `at`, named by `number`.

@@ -6,9 +6,9 @@ use stella_protocol::Timestamp;
 
 use super::{Found, Report};
 
-/// How far apart two alerts of one problem may be to be the same, in milliseconds: what comes again so soon is the
-/// same alert (see [`crate::alerts`]).
-const SAME_MS: i64 = 15 * 60_000;
+/// How far apart two alerts of one problem may be to be the same, in milliseconds: what comes back within ten minutes
+/// is the same alert (see [`crate::alerts`]), and rules look back over five.
+pub const SAME_MS: i64 = 15 * 60_000;
 
 /// What one setting makes of the lines against another.
 #[derive(Debug, Clone, PartialEq)]

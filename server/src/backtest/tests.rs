@@ -161,7 +161,8 @@ fn two_settings_are_tried_in_one_reading_and_what_comes_and_goes_is_told() {
     let source = Source::Files { paths: vec![path.clone()], until: Some(at(86_400)) };
     let off = crate::rules::read("r.toml", "[[rule]]\ntype = \"error_spike\"\nenabled = false\n").unwrap();
     let off = crate::rules::RuleBook::open(off, crate::rules::Kept::default()).0.engine().clone();
-    let reports = run_each(&source, vec![Rules::default(), off], &Redactor::new(Mode::Local), &mut ()).unwrap();
+    let reports =
+        run_each(&source, vec![Rules::default().into(), off.into()], &Redactor::new(Mode::Local), &mut ()).unwrap();
     assert_eq!(reports[0], files(&[path]).unwrap(), "the other setting changes nothing");
     let compared = compare(&reports[0], &reports[1]);
     assert!(compared.gained.is_empty());
@@ -170,6 +171,34 @@ fn two_settings_are_tried_in_one_reading_and_what_comes_and_goes_is_told() {
     let rows = words(&whole);
     assert!(rows[0].raw().starts_with("- ") && rows[rows.len() - 2].raw().contains("0 gained"), "{rows:?}");
     assert!(json(&whole).unwrap().contains("\"lost\": [\n"));
+}
+
+#[test]
+fn what_people_called_false_is_told_of_only_where_it_was_larger() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.log");
+    fs::write(&path, failing("api", 0..900)).unwrap();
+    let source = Source::Files { paths: vec![path], until: Some(at(86_400)) };
+    let plain = run(&source, Rules::default(), &Redactor::new(Mode::Local), &mut ()).unwrap();
+    let known_as = |found: &Found| {
+        let mut pace = Pace::new(Rules::default());
+        for (nth, line) in failing("api", 0..900).lines().enumerate() {
+            let event = crate::ingest::record(line, at(86_400));
+            let event = LogEvent { engine_time: event.timestamp.unwrap(), ..event };
+            pace.lead_to(event.engine_time, false, &mut |_, _| {});
+            pace.engine.observe(LineId(nth as u64 + 1), &event);
+        }
+        let said = pace.engine.drain();
+        said.iter().find(|said| said.rule_id == found.rule_id.raw()).unwrap().fingerprint.clone()
+    };
+    let spike = plain.alerts.iter().find(|found| found.kind.word() == "error_spike").unwrap();
+    let lesson = |lines| Lesson { fingerprint: known_as(spike), at: at(0), times: 1, lines };
+    let settings = [10, 1_000_000].map(|lines| Setting { rules: Rules::default(), lessons: vec![lesson(lines)] });
+    let reports = run_each(&source, settings.to_vec(), &Redactor::new(Mode::Local), &mut ()).unwrap();
+    let spikes = |report: &Report| report.alerts.iter().filter(|found| found.fingerprint == spike.fingerprint).count();
+    assert_eq!((spikes(&reports[0]), spikes(&reports[1])), (1, 0));
+    let compared = compare(&plain, &reports[1]);
+    assert_eq!((compared.gained.len(), compared.lost), (0, vec![spike]));
 }
 
 #[test]

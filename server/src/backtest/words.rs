@@ -127,7 +127,7 @@ struct Both<'a> {
 /// # Errors
 /// What the writer of JSON says; a report has nothing that it refuses.
 pub fn json(whole: &Whole<'_>) -> Result<String, serde_json::Error> {
-    let Report { lines, untimed, from, to, alerts } = whole.report;
+    let Report { lines, untimed, first: _, from, to, alerts } = whole.report;
     let compared = whole.compared.as_ref().map(|(old, compared)| Both {
         before: old.alerts.len(),
         after: alerts.len(),

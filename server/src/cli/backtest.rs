@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use stella_detect::Rules;
+use stella_detect::{Lesson, Rules};
 use stella_protocol::{LineId, LogEvent, Timestamp};
-use stella_server::backtest::{self, Labels, Listener, Progress, Source, Whole};
+use stella_server::backtest::{self, Labels, Listener, Progress, Setting, Source, Whole};
 use stella_server::redact::{Mode, Redactor};
 use stella_server::rules::{self, Kept, RuleBook};
+use stella_server::store;
 use stella_server::toml_source::Problem;
 
 use crate::{Output, harmless, say};
@@ -37,6 +38,9 @@ pub struct Backtest {
     /// Against these rules instead of the shipped ones.
     #[arg(long, value_name = "RULES", requires = "rules")]
     against: Option<PathBuf>,
+    /// With what people called false, as the server of --data kept it; without --rules: which alerts that hides.
+    #[arg(long, requires = "data", conflicts_with = "files")]
+    marks: bool,
     /// What really happened, as JSON lines or a table with tabs: what is found, missed and false.
     #[arg(long, value_name = "LABELS")]
     labels: Option<PathBuf>,
@@ -59,12 +63,13 @@ impl Backtest {
         let new = self.rules.as_deref().map(read).transpose()?;
         let old = self.against.as_deref().map(read).transpose()?.unwrap_or_default();
         let labels = self.labels.as_deref().map(Labels::read).transpose()?;
+        let lessons = self.data.as_deref().filter(|_| self.marks).map(lessons).transpose()?;
         let source = match self.data {
             Some(folder) => Source::Kept { folder, from: LineId(0) },
             None => Source::Files { paths: self.files, until: self.until },
         };
         let mut ears = Ears { told: Told::new(self.verbose), labels };
-        let settings = std::iter::once(old).chain(new).collect();
+        let settings = settings(old, new, lessons);
         let reports = backtest::run_each(&source, settings, &Redactor::new(Mode::Local), &mut ears)?;
         ears.told.end();
         let (old, newest) = (reports.first(), reports.last());
@@ -77,6 +82,22 @@ impl Backtest {
             Output::Text => backtest::words(&whole).iter().try_for_each(|line| say(&harmless(line.raw()))),
         }
     }
+}
+
+/// What is compared, the older first: rules; where there is one side of them only, that without the marks and with.
+fn settings(old: Rules, new: Option<Rules>, lessons: Option<Vec<Lesson>>) -> Vec<Setting> {
+    let with = |rules: Rules| Setting { rules, lessons: lessons.clone().unwrap_or_default() };
+    match (new, &lessons) {
+        (Some(new), _) => vec![with(old), with(new)],
+        (None, Some(_)) => vec![old.clone().into(), with(old)],
+        (None, None) => vec![old.into()],
+    }
+}
+
+/// What people called false, as the server of this folder kept it.
+fn lessons(folder: &Path) -> anyhow::Result<Vec<Lesson>> {
+    let kept = store::kept_marks(folder).with_context(|| format!("read the marks of {}", folder.display()))?;
+    Ok(kept.into_iter().filter_map(|marked| marked.lesson).collect())
 }
 
 /// The rules that a file sets.

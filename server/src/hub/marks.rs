@@ -22,6 +22,11 @@ impl Hub {
         marks
     }
 
+    /// What stands of them, as an engine learns it that begins afresh.
+    pub fn lessons(&self) -> Vec<Lesson> {
+        self.shared.board().marks.values().filter_map(|marked| marked.lesson.clone()).collect()
+    }
+
     /// Takes all marks of a problem back, once for each key.
     ///
     /// # Errors

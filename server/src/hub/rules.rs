@@ -70,11 +70,11 @@ impl Hub {
         Ok(rules)
     }
 
-    /// All kept alerts in short, oldest first. Blocks.
+    /// The kept alerts of some fingerprints in short, oldest first. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError> {
-        self.store.alert_records()
+    pub fn alert_records_of(&self, fingerprints: &[&str]) -> Result<Vec<AlertRecord>, StoreError> {
+        self.store.alert_records_of(fingerprints)
     }
 }

@@ -41,7 +41,11 @@ fn replay(
     from: LineId,
     see: &mut dyn FnMut(LineId, &LogEvent<'_>) -> ControlFlow<()>,
 ) -> Result<(), LinesError> {
-    let sql = format!("SELECT {} FROM blocks WHERE last_id >= ?1 ORDER BY first_id", file::COLUMNS);
+    // From the block that holds the line, by the key: a walk over all that is kept to find it would take longer than the
+    // last minutes that are wanted.
+    let begin = "coalesce((SELECT max(first_id) FROM blocks WHERE first_id <= ?1), 0)";
+    let wanted = format!("first_id >= {begin} AND last_id >= ?1");
+    let sql = format!("SELECT {} FROM blocks WHERE {wanted} ORDER BY first_id", file::COLUMNS);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([from.0 as i64])?;
     while let Some(found) = rows.next()? {

@@ -110,7 +110,10 @@ impl Pace {
         let is_jump = is_unwatched && millis > UNWATCHED_MS && self.second.is_some();
         let afresh = is_jump && after_recording;
         if afresh {
+            // What people called false is no habit of the recording.
+            let lessons: Vec<_> = self.engine.lessons().cloned().collect();
             self.engine = Engine::new(self.rules.clone());
+            lessons.into_iter().for_each(|lesson| self.engine.learn(lesson));
         }
         let is_stepwise = !is_jump && millis <= LED_THROUGH_S * 1000;
         let hole = Hole { millis, is_unwatched, is_stepwise };

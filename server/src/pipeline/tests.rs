@@ -143,6 +143,27 @@ async fn slow_calls_become_an_alert_and_are_told_in_the_original_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_objective_that_is_written_while_the_server_runs_counts_from_the_next_line_on() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::scripted(at(7_200_000)));
+    let house = House::open(dir.path(), &clock);
+    let text = "[[detection.objective]]\nservice = \"api\"\npercent = 99.9\n";
+    house.hub.load_rules(crate::rules::read("s.toml", text).unwrap()).unwrap();
+    let calls = (0..2400).fold(String::new(), |mut body, second| {
+        let (time, success) = (at(second * 1000), second < 1800 || second % 2 == 0);
+        let _ = writeln!(
+            body,
+            r#"{{"timestamp":"{time}","service":"api","message":"pay","operation":"pay","success":{success}}}"#
+        );
+        body
+    });
+    house.send(&calls, EngineTimeMode::Recording("calls".to_owned())).await.unwrap();
+    restart::record(&house, &[]).await;
+    let rules: Vec<_> = house.hub.snapshot().1.iter().map(|alert| alert.rule_id.raw().to_owned()).collect();
+    assert!(rules.iter().any(|rule| rule == "slo"), "{rules:?}");
+    house.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_nothing_is_counted_twice_and_what_was_kept_only_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::scripted(at(30_000));

@@ -177,8 +177,8 @@ impl Worker {
             return;
         }
         if book.engine() != self.book.engine() {
-            let Rules { sensitivity, fixed, settings, .. } = book.engine().clone();
-            self.rules = Rules { sensitivity, fixed, settings, ..self.rules.clone() };
+            let Rules { sensitivity, fixed, settings, objectives, gauge_limits, .. } = book.engine().clone();
+            self.rules = Rules { sensitivity, fixed, settings, objectives, gauge_limits, ..self.rules.clone() };
             self.pace.set_rules(self.rules.clone());
         }
         self.book = book;

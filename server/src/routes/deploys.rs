@@ -40,7 +40,7 @@ pub(super) async fn told(
         }
     }
     if ask.at.is_some_and(|at| at.since(app.clock.now()) > AHEAD_MS) {
-        return Err(Refusal::new(Code::BadBody, "at: it has not happened yet"));
+        return Err(Refusal::new(Code::BadBody, "at: it is ahead of the server's clock; leave it out for now"));
     }
     let deploy = app.pipeline.deploy(&ask, &session.principal.name, &app.redactor).await;
     deploy.map(Json).map_err(|error| refused(&error))

@@ -15,11 +15,8 @@ use super::actions::{answered, key, version};
 use super::change::Change;
 use super::problem::Refusal;
 use super::{App, apart, body, stored};
-use crate::rules::NotChanged;
 use crate::rules::preview::{self, Ask};
-
-/// Longest id of a rule, as the configuration allows it.
-const LONGEST_ID: usize = 64;
+use crate::rules::{self, NotChanged};
 
 /// `GET /rules`.
 pub(super) async fn list(State(app): State<App>) -> Result<Json<RulePage>, Refusal> {
@@ -68,18 +65,17 @@ pub(super) async fn try_out(
         newest: app.lines.newest().map_or(LineId(0), |newest| newest.line),
         old: book.engine().clone(),
         new: changed.engine().clone(),
+        lessons: app.hub.lessons(),
         version: rule.version,
         gone: Arc::clone(&waits.0),
     };
-    let asked = app.clone();
-    let kept = stored(move || asked.hub.alert_records()).await?;
     let previewed = apart(move || {
         let _turn = turn;
-        preview::preview(ask, &kept)
+        preview::preview(ask, |fingerprints| app.hub.alert_records_of(fingerprints))
     });
     let previewed = previewed.await?.map_err(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the kept lines could not be read for a preview");
-        Refusal::new(Code::StoreUnavailable, "the kept lines cannot be read")
+        tracing::warn!(error = &error as &dyn std::error::Error, "what is kept could not be read for a preview");
+        Refusal::new(Code::StoreUnavailable, "the kept lines, or alerts, cannot be read")
     })?;
     let none = || Refusal::new(Code::NotFound, "no lines are kept: there is nothing to try it on");
     previewed.map(Json).ok_or_else(none)
@@ -90,7 +86,6 @@ fn refused(why: NotChanged) -> Refusal {
 }
 
 fn rule_id(id: &str) -> Result<&str, Refusal> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-    let fits = !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(letter);
-    if fits { Ok(id) } else { Err(Refusal::new(Code::BadId, "a rule has small letters, digits and - _ .")) }
+    let why = "a rule has 1 to 64 small letters, digits and - _ .";
+    if rules::is_id(id) { Ok(id) } else { Err(Refusal::new(Code::BadId, why)) }
 }

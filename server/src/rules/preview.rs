@@ -1,7 +1,8 @@
 //! What a change would have made of the kept lines: both settings over the newest of them, off the engine's thread.
 //!
-//! Bounded: so many lines, so much time, two engines. What was learned by the live engine, and what people called
-//! false, is not known here: both settings begin with nothing, and differ by the change alone.
+//! Bounded: so many lines, so much time, two engines. Both know what people called false by now, because an alert that
+//! nobody would be told of any more is neither gained nor lost. What is usual they learn from the lines themselves, as
+//! the live engine did; where older lines are gone, or too many, the first of them say less, and that is told.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -9,20 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use stella_detect::Rules;
+use stella_detect::{Lesson, Rules};
 use stella_protocol::rule::PreviewAlert;
-use stella_protocol::{LineId, RulePreview, Status, Text, Timestamp};
+use stella_protocol::{LineId, RulePreview, Status, Text};
 
-use crate::backtest::{self, BacktestError, Found, Listener, Progress, Report, Source};
+use crate::backtest::{self, BacktestError, Found, Listener, Progress, SAME_MS, Setting, Source};
 use crate::redact::{Mode, Redactor};
-use crate::store::AlertRecord;
+use crate::store::{AlertRecord, StoreError};
 
 /// Most lines: a day of twenty a second.
 pub const LINES: u64 = 2_000_000;
 /// Longest time: whoever asked looks at a screen.
 const LONGEST: Duration = Duration::from_secs(20);
-/// How far apart a kept alert and one found again may begin to be the same, in milliseconds.
-const SAME_MS: i64 = 15 * 60_000;
 
 /// What is asked.
 #[derive(Debug)]
@@ -35,10 +34,23 @@ pub struct Ask {
     pub old: Rules,
     /// As they would be.
     pub new: Rules,
+    /// What people called false, as it stands now.
+    pub lessons: Vec<Lesson>,
     /// The version of the rule that is to change.
     pub version: u64,
     /// Whoever asked has gone.
     pub gone: Arc<AtomicBool>,
+}
+
+/// There is no preview.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The lines cannot be read.
+    #[error(transparent)]
+    Lines(#[from] BacktestError),
+    /// The alerts that there were cannot be read.
+    #[error(transparent)]
+    Alerts(#[from] StoreError),
 }
 
 struct Patience {
@@ -55,16 +67,20 @@ impl Listener for Patience {
     }
 }
 
-/// Looks at the kept lines with both settings. `kept` are the alerts that there were. Blocks. None: there are no
-/// lines.
+/// Looks at the kept lines with both settings. `kept` are the alerts that there were of these fingerprints, oldest
+/// first. Blocks. None: there are no lines.
 ///
 /// # Errors
-/// When the lines cannot be read.
-pub fn preview(ask: Ask, kept: &[AlertRecord]) -> Result<Option<RulePreview>, BacktestError> {
+/// When the lines, or the alerts, cannot be read.
+pub fn preview(
+    ask: Ask,
+    kept: impl FnOnce(&[&str]) -> Result<Vec<AlertRecord>, StoreError>,
+) -> Result<Option<RulePreview>, PreviewError> {
     let from = LineId(ask.newest.0.saturating_sub(LINES - 1));
     let source = Source::Kept { folder: ask.folder, from };
     let mut patience = Patience { begun: Instant::now(), gone: ask.gone };
-    let settings = vec![ask.old, ask.new];
+    let marks = ask.lessons.len() as u64;
+    let settings = [ask.old, ask.new].map(|rules| Setting { rules, lessons: ask.lessons.clone() }).to_vec();
     // Kept lines are redacted already.
     let reports = backtest::run_each(&source, settings, &Redactor::new(Mode::Local), &mut patience);
     let reports = match reports {
@@ -73,30 +89,30 @@ pub fn preview(ask: Ask, kept: &[AlertRecord]) -> Result<Option<RulePreview>, Ba
     };
     let [old, new] = reports.as_slice() else { return Ok(None) };
     let (Some(from), Some(to)) = (new.from, new.to) else { return Ok(None) };
-    Ok(Some(said(old, new, (from, to), ask.version, kept)))
-}
-
-fn said(
-    old: &Report,
-    new: &Report,
-    (from, to): (Timestamp, Timestamp),
-    version: u64,
-    kept: &[AlertRecord],
-) -> RulePreview {
     let compared = backtest::compare(old, new);
-    let told = |found: &[&Found]| found.iter().take(RulePreview::MOST).map(|found| told(found, kept)).collect();
-    RulePreview {
+    let (gained, lost) = (few(&compared.gained), few(&compared.lost));
+    let fingerprints: Vec<&str> = gained.iter().chain(lost).map(|found| found.fingerprint.raw()).collect();
+    let kept = if fingerprints.is_empty() { Vec::new() } else { kept(&fingerprints)? };
+    let told = |found: &[&Found]| found.iter().map(|found| told(found, &kept)).collect();
+    Ok(Some(RulePreview {
         from,
         to,
         lines: new.lines,
         before: old.alerts.len() as u64,
         after: new.alerts.len() as u64,
-        gained: told(&compared.gained),
-        lost: told(&compared.lost),
+        gained: told(gained),
+        lost: told(lost),
         gained_count: compared.gained.len() as u64,
         lost_count: compared.lost.len() as u64,
-        version,
-    }
+        marks,
+        learned_anew: new.first.is_some_and(|first| first > LineId(1)),
+        version: ask.version,
+    }))
+}
+
+/// As many as are named.
+fn few<'a, 'f>(found: &'a [&'f Found]) -> &'a [&'f Found] {
+    &found[..found.len().min(RulePreview::MOST)]
 }
 
 fn told(found: &Found, kept: &[AlertRecord]) -> PreviewAlert {

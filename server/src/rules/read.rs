@@ -116,8 +116,7 @@ fn id(section: &Section<'_>, what: Option<What>, service: Option<&str>, operatio
         return Some(made);
     }
     let text = section.need_text("id", "a name like `search-is-slow`")?;
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-    if text.value.len() > LONGEST_ID || !text.value.bytes().all(letter) {
+    if !is_id(text.value) {
         let want = format!("want 1 to {LONGEST_ID} small letters, digits and `-`, `_`, `.`");
         section.problem(text.at, format!("`rule.id` is `{}`; {want}", shown(text.value)));
         return None;
@@ -130,6 +129,12 @@ fn id(section: &Section<'_>, what: Option<What>, service: Option<&str>, operatio
         return None;
     }
     Some(text.value.to_owned())
+}
+
+/// True for what may be the id of a rule.
+pub fn is_id(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(letter)
 }
 
 /// A pattern as a part of a name.

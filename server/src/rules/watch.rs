@@ -1,7 +1,7 @@
 //! The configuration file while the server runs: what of it says how rules are set is read again when it changes.
 //!
-//! A file that cannot be used leaves the rules as they are and says what is wrong, in the log and wherever rules are
-//! listed. Whatever else stands in the file counts at the next start.
+//! A file that cannot be used leaves the rules as they are and says what is wrong: in the log, wherever rules are
+//! listed, and as an alert until it can be used. Whatever else stands in the file counts at the next start.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::RuleFile;
 use crate::config::{ConfigError, File};
 use crate::hub::{Hub, HubError};
+use crate::notice;
 use crate::toml_source::Problem;
 
 /// How often is looked whether the file is another one: it costs a microsecond, and whoever saved it waits.
@@ -80,6 +81,7 @@ fn look(path: &Path, seen: Stamp, asked: bool, hub: &Hub) -> Stamp {
             for problem in &problems {
                 tracing::error!(%problem, "the configuration cannot be used: rules stay as they were");
             }
+            hub.notice(notice::rules_are_wrong(&problems));
             hub.rules_are_wrong(problems)
         }
     };
@@ -95,6 +97,7 @@ fn look(path: &Path, seen: Stamp, asked: bool, hub: &Hub) -> Stamp {
 fn load(hub: &Hub, file: RuleFile) -> Result<(), HubError> {
     let (rules, before) = (file.rules.len(), hub.rules());
     hub.load_rules(file)?;
+    hub.notice(notice::rules_are_right());
     let after = hub.rules();
     if before.rules() != after.rules() || before.problems() != after.problems() {
         tracing::info!(rules, "took the rules of the configuration over");

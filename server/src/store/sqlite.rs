@@ -42,6 +42,17 @@ const READERS: usize = 4;
 /// Compiled statements kept by each connection: more than this module has.
 const STATEMENTS: usize = 128;
 
+/// The store's file in a data folder.
+const FILE: &str = "stella.db";
+
+/// What people called false, as the store in `folder` has it, of a server that may be running. Nothing is written.
+///
+/// # Errors
+/// When there is no store, or it cannot be read.
+pub fn kept_marks(folder: &Path) -> Result<Vec<Marked>, StoreError> {
+    evidence::marks(&reader(&folder.join(FILE))?)
+}
+
 /// `stella.db` in a data folder that nobody else may use meanwhile.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -60,7 +71,7 @@ impl SqliteStore {
     /// database does not promise durability.
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let lock = FolderLock::take(folder)?;
-        let file = folder.join("stella.db");
+        let file = folder.join(FILE);
         let mut connection = Connection::open(&file).map_err(doing("open the database"))?;
         prepare(&connection)?;
         check(&connection)?;
@@ -153,6 +164,10 @@ impl Store for SqliteStore {
 
     fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError> {
         records::all(&self.reader())
+    }
+
+    fn alert_records_of(&self, fingerprints: &[&str]) -> Result<Vec<AlertRecord>, StoreError> {
+        records::of(&self.reader(), fingerprints)
     }
 
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError> {

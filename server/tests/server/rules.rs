@@ -122,6 +122,11 @@ async fn a_preview_says_which_alerts_would_come_and_go_and_changes_nothing() {
     assert_eq!((same.before, same.after, same.gained_count, same.lost_count), (1, 1, 0, 0));
     assert_eq!(problem(try_out(json!({"reset": true, "enabled": true})).await.unwrap()).await.code, Code::BadBody);
     assert!(named(&rules(&server).await.items, "login.address").enabled);
+    assert_eq!((preview.marks, preview.learned_anew), (0, false), "the first line that there ever was is among them");
+    let wrong = server.verb(&server.admin, &alert, "false-positive", "k").json(&json!({"part": "normal"}));
+    assert_eq!(wrong.send().await.unwrap().status(), StatusCode::OK);
+    let marked: RulePreview = try_out(json!({"enabled": false})).await.unwrap().json().await.unwrap();
+    assert_eq!((marked.marks, marked.after), (1, 0), "what it hides is the engine's to say");
     server.stop().await;
 }
 
@@ -163,14 +168,25 @@ async fn an_edited_file_holds_without_a_restart_and_a_bad_one_keeps_the_last_goo
     assert_eq!(problem, "stella-server.toml:3: unknown key `rule.enabeld`; did you mean `enabled`?");
     assert_eq!(slow(&page)["enabled"], false, "the last good one holds");
 
+    let told = |page: &Value| {
+        let found = page["items"].as_array().unwrap().iter().find(|alert| alert["ruleId"] == "rules_file").cloned();
+        found.unwrap_or_default()
+    };
+    let page = server.wait_for("/api/stella/alerts", |page| told(page)["status"] == "new").await;
+    assert!(told(&page)["title"].as_str().is_some_and(|title| title.starts_with(problem)), "{page}");
+
     fs::write(&path, "listen = 3\n").unwrap();
     let other = |page: &Value| page["problems"][0].as_str().is_some_and(|problem| problem.contains("listen"));
     server.wait_for("/api/stella/rules", other).await;
 
-    let new = home.path().join("new.toml");
-    fs::write(&new, "").unwrap();
-    fs::rename(&new, &path).unwrap();
-    let page = server.wait_for("/api/stella/rules", |page| slow(page)["enabled"] == true).await;
-    assert_eq!(page["problems"].as_array().unwrap().len(), 0);
+    // No line came: engine time stands still, and yet the second mistake opens the alert again.
+    for (text, status) in [("", "resolved"), ("rule = 1\n", "new"), ("", "resolved")] {
+        let new = home.path().join("new.toml");
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, &path).unwrap();
+        server.wait_for("/api/stella/alerts", |page| told(page)["status"] == status).await;
+    }
+    let page = server.get_json("/api/stella/rules").await;
+    assert_eq!((slow(&page)["enabled"].as_bool(), page["problems"].as_array().map(Vec::len)), (Some(true), Some(0)));
     server.stop().await;
 }

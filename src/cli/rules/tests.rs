@@ -88,7 +88,7 @@ fn counted() -> Value {
     json!({
         "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-03T00:00:00.000Z", "lines": 900, "before": 4, "after": 5,
         "gained": [{"fingerprint": "slow|x", "at": "2026-01-02T00:00:00.000Z", "severity": "high", "title": "x slow"}],
-        "lost": [], "gainedCount": 1, "lostCount": 0, "version": 8,
+        "lost": [], "gainedCount": 1, "lostCount": 0, "marks": 2, "learnedAnew": true, "version": 8,
     })
 }
 
@@ -120,6 +120,7 @@ fn a_preview_changes_nothing_and_a_change_names_the_version_that_was_read() {
     let (code, out, heard) = said(&words, vec![(200, page()), (200, counted())]);
     assert_eq!((code, heard[1].line.as_str()), (Ok(0), "POST /api/stella/rules/slow/preview"));
     assert_eq!(serde_json::from_str::<Value>(&heard[1].body).unwrap(), json!({"sensitivity": 0.5}));
+    assert!(out.contains("\nboth know the 2 marks; what was usual before is learned again"), "{out}");
     assert!(!heard[1].head.contains("idempotency-key"), "{heard:?}");
     assert!(out.contains("sensitivity 0.20/h -> 0.50/h") && out.contains("GAINED 1\n2026-01-02"), "{out}");
     let words = ["rules", "set", "slow", "durationMs=none", "enabled=off", "--yes", "--reason", "at night"];

@@ -179,4 +179,7 @@ fn counted(known: &RulePreview, page: &mut Page<'_>) {
         number::grouped(known.after)
     );
     page.words(1, Role::Muted, &words);
+    if let Some(words) = setting::counted_with(known) {
+        page.words(1, Role::Muted, &words);
+    }
 }

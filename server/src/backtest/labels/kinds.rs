@@ -40,23 +40,12 @@ const KINDS: [(&str, AlertType); 22] = [
     ("unwell", AlertType::Health),
     ("gauge_ramp", AlertType::Forecast),
 ];
-/// Types of alerts that speak of lines.
-const TYPES: [AlertType; 10] = [
-    AlertType::PerformanceDegradation,
-    AlertType::ErrorSpike,
-    AlertType::UserFriction,
-    AlertType::SecurityAnomaly,
-    AlertType::DataInconsistency,
-    AlertType::NewError,
-    AlertType::Silence,
-    AlertType::MetricAnomaly,
-    AlertType::Forecast,
-    AlertType::Health,
-];
 
 /// The type of alert that a word asks for; else what is wanted.
 pub(super) fn family(word: &str) -> Result<AlertType, String> {
-    let types = TYPES.into_iter().map(|kind| (kind.word(), kind));
+    // What other systems and people say stands in no line.
+    let of_lines = |kind: &AlertType| !matches!(kind, AlertType::External | AlertType::UserReport);
+    let types = AlertType::ALL.into_iter().filter(of_lines).map(|kind| (kind.word(), kind));
     let known: Vec<(&str, AlertType)> = types.chain(KINDS).chain([("series_jump", AlertType::MetricAnomaly)]).collect();
     let found = known.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind);
     let hint = || suggestion(word, known.iter().map(|(known, _)| *known));

@@ -41,7 +41,7 @@ fn found(kind: AlertType, second: i64, operation: Option<&str>, user: Option<&st
 }
 
 fn report(alerts: Vec<Found>) -> Report {
-    Report { lines: 10, untimed: 0, from: Some(at(0)), to: Some(at(7200)), alerts }
+    Report { lines: 10, untimed: 0, first: None, from: Some(at(0)), to: Some(at(7200)), alerts }
 }
 
 #[test]

@@ -60,8 +60,9 @@ impl Writer {
     ) -> Result<Option<AlertId>, StoreError> {
         let (now, author) = (self.now(), Author::system());
         let rules = Arc::clone(&self.shared.board().rules);
-        let finding = &*rules.worded(finding);
         let current = draft.latest(alerts::fingerprint(finding).raw())?;
+        let later = if elsewhere { later(finding, current.as_deref()) } else { None };
+        let finding = &*rules.worded(later.as_ref().unwrap_or(finding));
         let mut opens = current.is_none() && finding.phase == Phase::Firing;
         if let Some(current) = &current
             && let Ok(step) = step(current, &Event::Found(finding), now)
@@ -261,6 +262,18 @@ pub(super) fn found_at(finding: &mut Finding, now: Timestamp) {
     (evidence.from, evidence.to, evidence.refreshed_at) = (from, now, now);
     (evidence.lines.from, evidence.lines.to) = (from, now);
     evidence.reasons.iter_mut().for_each(|reason| reason.at = now);
+}
+
+/// What was found again where no line came since it ended: engine time stands still then, and a match at the very moment
+/// of the end would count as one of before it. None: it is later already.
+fn later(finding: &Finding, current: Option<&AlertState>) -> Option<Finding> {
+    let closed = current?.watch.closed_at?;
+    let stands_still = finding.phase == Phase::Firing && finding.last_at <= closed;
+    stands_still.then(|| {
+        let mut later = finding.clone();
+        found_at(&mut later, closed.plus_millis(1));
+        later
+    })
 }
 
 /// Attaches the evidence of a finding, in the version that the alert's brief names.

@@ -128,6 +128,27 @@ async fn a_mark_that_is_taken_back_is_forgotten_by_the_engine_too() {
     house.close();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_called_false_in_a_recording_is_known_to_the_engine_that_begins_afresh_behind_it() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::scripted(at(7_200_000)));
+    let house = House::open(dir.path(), &clock);
+    for nth in 0..2 {
+        record(&house, &part(nth)).await;
+    }
+    record(&house, &[]).await;
+    call_false(&house, "k1").await;
+    second(&house, &clock).await;
+    let known = lessons(&house, dir.path());
+    assert_eq!(known.len(), 1);
+    // More than an hour behind the last line of the recording.
+    let line = format!(r#"{{"timestamp":"{}","message":"up","service":"web"}}"#, clock.now());
+    house.send(&line, EngineTimeMode::Live).await.unwrap();
+    house.close();
+    let house = House::open(dir.path(), &clock);
+    assert_eq!(lessons(&house, dir.path()), known);
+    house.close();
+}
+
 fn told(revision: &str) -> DeployRequest {
     DeployRequest { service: Text::new("api"), revision: Text::new(revision.to_owned()), at: None, by: None }
 }

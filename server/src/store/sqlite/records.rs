@@ -1,6 +1,6 @@
-//! All alerts in short: what figures over many of them need, without reading their bodies whole.
+//! Alerts in short: what figures over many of them need, without reading their bodies whole.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 use serde_json::Value;
 use stella_protocol::{Status, Text, Timestamp};
 
@@ -10,18 +10,28 @@ use crate::store::{AlertRecord, StoreError};
 
 /// When somebody took an alert first stands in the audit alone: an alert forgets it when it is let go. The words
 /// are those of the index.
-const ALL: &str = "
+const RECORD: &str = "
 SELECT a.id, a.fingerprint, a.type, a.status, a.created_at,
        a.body ->> '$.alert.ruleId', a.body ->> '$.alert.service', a.body ->> '$.alert.operation',
        a.body ->> '$.alert.resolvedBy', a.body ->> '$.alert.firstSeen', a.body ->> '$.alert.lastSeen',
        (SELECT min(at) FROM audit
         WHERE object = a.id AND verdict = 'done' AND verb IN ('acknowledge', 'take-over'))
-FROM alerts a ORDER BY a.created_at, a.id";
+FROM alerts a";
+const IN_ORDER: &str = "ORDER BY a.created_at, a.id";
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<AlertRecord>, StoreError> {
-    let failed = doing("list all alerts");
-    let mut listed = connection.prepare_cached(ALL).map_err(&failed)?;
-    let mut rows = listed.query([]).map_err(&failed)?;
+    list(connection, &format!("{RECORD} {IN_ORDER}"), [])
+}
+
+pub(super) fn of(connection: &Connection, fingerprints: &[&str]) -> Result<Vec<AlertRecord>, StoreError> {
+    let sql = format!("{RECORD} WHERE a.fingerprint IN (SELECT value FROM json_each(?1)) {IN_ORDER}");
+    list(connection, &sql, [Value::from(fingerprints).to_string()])
+}
+
+fn list(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<AlertRecord>, StoreError> {
+    let failed = doing("list alerts in short");
+    let mut listed = connection.prepare_cached(sql).map_err(&failed)?;
+    let mut rows = listed.query(params).map_err(&failed)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
         records.push(record(&raw(row).map_err(&failed)?)?);

@@ -9,20 +9,6 @@ use super::super::{CheckTemplate, Precondition, Verify};
 use super::{Names, acts};
 use crate::toml_source::{Section, shown};
 
-const KINDS: [AlertType; 12] = [
-    AlertType::PerformanceDegradation,
-    AlertType::ErrorSpike,
-    AlertType::UserFriction,
-    AlertType::SecurityAnomaly,
-    AlertType::DataInconsistency,
-    AlertType::NewError,
-    AlertType::Silence,
-    AlertType::MetricAnomaly,
-    AlertType::Forecast,
-    AlertType::Health,
-    AlertType::External,
-    AlertType::UserReport,
-];
 const CATEGORIES: [Category; 5] =
     [Category::Performance, Category::Security, Category::Data, Category::Ui, Category::UserFriction];
 const SEVERITIES: [(&str, Severity); 4] =
@@ -40,7 +26,7 @@ pub(super) fn read_match(section: &Section<'_>) -> Match {
         section.texts(key).iter().filter_map(|text| pattern(section, text.value, text.at)).collect()
     };
     let read = Match {
-        kinds: words(section, "type", KINDS.map(|kind| (kind.word(), kind)).as_slice()),
+        kinds: words(section, "type", AlertType::ALL.map(|kind| (kind.word(), kind)).as_slice()),
         categories: words(section, "category", CATEGORIES.map(|category| (category.word(), category)).as_slice()),
         severity: section.word("severity", &SEVERITIES).map(|severity| severity.value),
         rules: patterns("rule"),

@@ -97,6 +97,7 @@ impl Store for Kept {
     fn recent(&self, since: Timestamp) -> Result<Vec<AlertState>, StoreError> { self.read(|store| store.recent(since)) }
     fn query(&self, ask: &AlertQuery) -> Result<Found, StoreError> { self.read(|store| store.query(ask)) }
     fn alert_records(&self) -> Result<Vec<AlertRecord>, StoreError> { self.read(Store::alert_records) }
+    fn alert_records_of(&self, of: &[&str]) -> Result<Vec<AlertRecord>, StoreError> { self.read(|store| store.alert_records_of(of)) }
     fn evidence(&self, id: &AlertId) -> Result<Option<Evidence>, StoreError> { self.read(|store| store.evidence(id)) }
     fn events(&self, after: u64, limit: u32) -> Result<Replay, StoreError> { self.read(|store| store.events(after, limit)) }
     fn head(&self) -> Result<Head, StoreError> { self.read(Store::head) }
