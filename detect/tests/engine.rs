@@ -12,6 +12,8 @@ mod facts;
 mod figures;
 #[path = "engine/life.rs"]
 mod life;
+#[path = "engine/rage.rs"]
+mod rage;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/security.rs"]
