@@ -83,6 +83,11 @@ impl<T> Cells<T> {
         self.at_mut(place)
     }
 
+    /// Where the value is until another key is put in.
+    pub(crate) fn place(&self, key: u64) -> Option<Place> {
+        self.places.get(&key).copied().map(Place)
+    }
+
     /// Where the value is until another key is put in, made on probation when there is none.
     pub(crate) fn place_or(&mut self, key: u64, make: impl FnOnce() -> T) -> Place {
         match self.places.get(&key) {

@@ -19,7 +19,7 @@ use crate::mark::{Flags, Mark};
 use crate::recent::Recent;
 use crate::rules::data::{Owners, Signs};
 use crate::rules::errors::Spikes;
-use crate::rules::friction::{self, People};
+use crate::rules::friction::{self, People, Presses};
 use crate::rules::metrics::Gauges;
 use crate::rules::new_error::Errors;
 use crate::rules::performance::{Said, Slowness};
@@ -45,6 +45,7 @@ pub struct Engine {
     slowness: Slowness,
     spikes: Spikes,
     people: People,
+    presses: Presses,
     doors: Doors,
     signs: Signs,
     owners: Owners,
@@ -68,6 +69,7 @@ impl Engine {
             slowness: Slowness::default(),
             spikes: Spikes::new(&rules),
             people: People::new(&rules),
+            presses: Presses::new(&rules),
             doors: Doors::new(&rules),
             signs: Signs::new(&rules),
             owners: Owners::new(&rules),
@@ -116,6 +118,7 @@ impl Engine {
             slowness,
             spikes,
             people,
+            presses,
             signs,
             owners,
             errors,
@@ -135,7 +138,10 @@ impl Engine {
             spikes.observe(desk, recent, rules, budget, (place, mark));
         }
         let often = mark.retries >= rules.retries;
-        recent.ops.at_mut(place).faults.take_retry(often, mark.at);
+        let cell = recent.ops.at_mut(place);
+        cell.faults.take_retry(often, mark.at);
+        let is_press = event.user_id.is_some() && event.operation.is_some() && !mark.flags.any(LOGINS);
+        let run = if is_press { presses.take(&mut cell.habit, mark, rules.slow_window_ms) } else { None };
         budget.count(Kind::Friction);
         if mark.flags.any(Flags::CONTRADICTION) {
             budget.count(Kind::Data);
@@ -146,6 +152,9 @@ impl Engine {
         }
         if event.user_id.is_some() && !mark.flags.has(Flags::LOGIN_FAILED) {
             people.observe(desk, near, failed, mark, event);
+        }
+        if let Some(run) = run {
+            presses.weigh(desk, near, mark, event, run);
         }
         if event.remote_addr.is_some() && !mark.flags.any(LOGINS) {
             probes.observe(desk, near, failed, mark, event);
@@ -252,6 +261,7 @@ impl Engine {
         self.slowness.keep(to);
         self.spikes.keep(to);
         self.people.keep(to);
+        self.presses.keep(to);
         self.doors.keep(to);
         self.signs.keep(to);
         self.owners.keep(to);
@@ -272,6 +282,7 @@ impl Engine {
             slowness: Keep::wake(from)?,
             spikes: Keep::wake(from)?,
             people: Keep::wake(from)?,
+            presses: Keep::wake(from)?,
             doors: Keep::wake(from)?,
             signs: Keep::wake(from)?,
             owners: Keep::wake(from)?,
@@ -327,9 +338,11 @@ fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -
         Subject::Series(reading) => silent_ms > reading.holds_ms(rules),
         Subject::Spending(spending) => silent_ms > spending.short_ms(),
         Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,
-        Subject::Friction { .. } | Subject::Retries(_) | Subject::NewError { .. } | Subject::Forecast(_) => {
-            silent_ms > rules.slow_window_ms
-        }
+        Subject::Friction { .. }
+        | Subject::Rage { .. }
+        | Subject::Retries(_)
+        | Subject::NewError { .. }
+        | Subject::Forecast(_) => silent_ms > rules.slow_window_ms,
         Subject::Address { .. }
         | Subject::Account { .. }
         | Subject::LockedOut(_)

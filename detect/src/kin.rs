@@ -28,6 +28,7 @@ fn op_of(subject: &Subject) -> Option<&OpName> {
         | Subject::Spike(op)
         | Subject::Retries(op)
         | Subject::Friction { op, .. }
+        | Subject::Rage { op, .. }
         | Subject::NewError { op, .. } => Some(op),
         _ => None,
     }

@@ -181,6 +181,11 @@ impl Mark {
         }
     }
 
+    /// Who calls: the user, or where none is named the address; nobody where neither is.
+    pub(crate) fn caller(&self) -> u64 {
+        if self.user == key::NONE { self.addr } else { self.user }
+    }
+
     /// A failure that is not a failed login: those have rules of their own.
     pub(crate) fn is_error(&self) -> bool {
         self.flags.has(Flags::FAILED) && !self.flags.has(Flags::LOGIN_FAILED)

@@ -14,6 +14,7 @@ use crate::kept::Kept;
 use crate::key;
 use crate::mark::{Flags, Mark};
 use crate::measure::Tally;
+use crate::rules::friction::Habit;
 use crate::rules::{Limit, Rules, Tuned};
 use crate::scope::{OpName, Scope};
 use crate::speed::Speed;
@@ -39,6 +40,7 @@ pub(crate) struct OpCell {
     pub(crate) history: History,
     pub(crate) speed: Speed,
     pub(crate) faults: Faults,
+    pub(crate) habit: Habit,
     born: i64,
     last: Option<Seq>,
     pub(crate) calls: u64,
@@ -55,6 +57,7 @@ impl OpCell {
             history: History::default(),
             speed: Speed::default(),
             faults: Faults::default(),
+            habit: Habit::default(),
             born: at,
             last: None,
             calls: 0,
@@ -317,7 +320,7 @@ pub(crate) fn link(scope: &Scope, span: Span) -> LogLink {
     }
 }
 
-keep_fields!(OpCell { name, limit_ms, tuned, history, speed, faults, born, last, calls });
+keep_fields!(OpCell { name, limit_ms, tuned, history, speed, faults, habit, born, last, calls });
 keep_fields!(Recent {
     ops,
     everywhere,

@@ -279,6 +279,7 @@ pub(crate) fn tell(case: &Case<'_>, phase: Phase) -> Story {
         Subject::SpikeEverywhere => errors::tell_everywhere(case),
         Subject::Friction { op, user } => friction::tell(case, op, user),
         Subject::Retries(op) => friction::tell_retries(case, op),
+        Subject::Rage { op, user } => friction::tell_rage(case, op, user),
         Subject::Address { op, addr } => security::tell_address(case, op, addr),
         Subject::Account { op, user } => security::tell_account(case, op, user),
         Subject::LockedOut(op) => security::tell_locked_out(case, op),

@@ -21,6 +21,7 @@ pub(crate) enum Subject {
     SpikeEverywhere,
     Friction { op: OpName, user: Box<str> },
     Retries(OpName),
+    Rage { op: OpName, user: Box<str> },
     Address { op: OpName, addr: Box<str> },
     Account { op: OpName, user: Box<str> },
     LockedOut(OpName),
@@ -53,6 +54,7 @@ impl Subject {
             Self::SpikeEverywhere => Known::ErrorsEverywhere,
             Self::Friction { .. } => Known::Friction,
             Self::Retries(_) => Known::Retries,
+            Self::Rage { .. } => Known::Rage,
             Self::Address { .. } => Known::LoginAddress,
             Self::Account { .. } => Known::LoginAccount,
             Self::LockedOut(_) => Known::LockedOut,
@@ -79,6 +81,7 @@ impl Subject {
             | Self::Spike(op)
             | Self::Friction { op, .. }
             | Self::Retries(op)
+            | Self::Rage { op, .. }
             | Self::Address { op, .. }
             | Self::Account { op, .. }
             | Self::LockedOut(op)
@@ -120,6 +123,7 @@ impl Subject {
             Self::Spending(_) => 18,
             Self::Nothing { .. } => 20,
             Self::WrongForm { .. } => 21,
+            Self::Rage { .. } => 22,
         }
     }
 }
@@ -131,6 +135,7 @@ impl Keep for Subject {
             Self::SlowEverywhere | Self::SpikeEverywhere | Self::LoginsEverywhere => {}
             Self::Slow(op) | Self::Spike(op) | Self::Retries(op) | Self::LockedOut(op) => op.keep(to),
             Self::Friction { op, user: name }
+            | Self::Rage { op, user: name }
             | Self::Account { op, user: name }
             | Self::Address { op, addr: name }
             | Self::Probe { op, addr: name } => {
@@ -197,6 +202,7 @@ impl Keep for Subject {
             15 => Self::Probe { op: Keep::wake(from)?, addr: Keep::wake(from)? },
             20 => Self::Nothing { op: Keep::wake(from)?, field: Keep::wake(from)? },
             21 => Self::WrongForm { op: Keep::wake(from)?, field: Keep::wake(from)?, value: Keep::wake(from)? },
+            22 => Self::Rage { op: Keep::wake(from)?, user: Keep::wake(from)? },
             16 => Self::Series(Keep::wake(from)?),
             17 => Self::Forecast(Keep::wake(from)?),
             18 => Self::Spending(Keep::wake(from)?),

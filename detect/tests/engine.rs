@@ -14,6 +14,8 @@ mod figures;
 mod guide;
 #[path = "engine/life.rs"]
 mod life;
+#[path = "engine/rage.rs"]
+mod rage;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/security.rs"]

@@ -313,7 +313,7 @@ fn is_spike(cell: &OpCell, now: i64, needed: f64, rules: &Rules) -> bool {
 /// An outage explains what happens to each of its users.
 fn explain_people(desk: &mut Desk, op: u64) {
     desk.explain(|subject| match subject {
-        Subject::Friction { op: of, .. } | Subject::Retries(of) => of.key() == op,
+        Subject::Friction { op: of, .. } | Subject::Rage { op: of, .. } | Subject::Retries(of) => of.key() == op,
         _ => false,
     });
 }
@@ -332,11 +332,11 @@ fn commonest<'a>(marks: &[&'a Mark]) -> Option<(&'a Mark, u32)> {
     counts.into_values().max_by_key(|(mark, count)| (*count, std::cmp::Reverse(mark.line)))
 }
 
-/// How many lines each user has.
+/// How many lines each caller has.
 fn by_person(marks: &[&Mark]) -> FxHashMap<u64, u32> {
     let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
-    for mark in marks.iter().filter(|mark| mark.user != key::NONE) {
-        *counts.entry(mark.user).or_default() += 1;
+    for caller in marks.iter().map(|mark| mark.caller()).filter(|caller| *caller != key::NONE) {
+        *counts.entry(caller).or_default() += 1;
     }
     counts
 }

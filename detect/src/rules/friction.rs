@@ -4,13 +4,13 @@
 //! Each failure is weighed against what others meet at the operation just now, and against what this
 //! person is used to: an outage explains friction, and so does a clumsy hand.
 
-use stella_protocol::{AlertType, Category, Measure, Severity};
+use stella_protocol::{AlertType, Category, LogEvent};
 
 use crate::baseline::{Prior, Share};
 use crate::budget::Kind;
 use crate::cells::Cells;
 use crate::counts::{Minutes, span_start};
-use crate::evidence::{Card, Case, Story, several, words};
+use crate::evidence::Card;
 use crate::gate::Gate;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
@@ -18,14 +18,19 @@ use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::{Flags, Mark};
 use crate::rules::{Known, Limit, Rules, errors};
-use crate::scope::{OpName, Scope};
+use crate::scope::Scope;
 
-use stella_protocol::LogEvent;
+mod rage;
+mod story;
+
+pub(crate) use rage::{Habit, Presses};
+pub(crate) use story::{tell, tell_rage, tell_retries};
 
 const CARD: Card = Card { id: "friction", kind: AlertType::UserFriction, category: Category::UserFriction };
 const RETRIES: Card = Card { id: "retries", ..CARD };
+const RAGE: Card = Card { id: "rage", ..CARD };
 /// Its rules.
-pub(crate) const RULES: [&str; 2] = [CARD.id, RETRIES.id];
+pub(crate) const RULES: [&str; 3] = [CARD.id, RETRIES.id, RAGE.id];
 
 /// Failures from which it is high.
 const HIGH_FAILURES: f64 = 8.0;
@@ -44,9 +49,16 @@ const AGAIN: [Prior; 2] = [Prior { share: 0.06, worth: 20.0 }, Prior { share: 0.
 /// a person is used to.
 const OTHERS_WORTH: f64 = 10.0;
 const OWN_WORTH: f64 = 5.0;
+/// Calls of a minute that say what others meet: an outage of one in twenty leaves all of so many alone once in thirteen
+/// times.
+const OTHERS_ENOUGH: u32 = 50;
 /// Of those who failed and then got through, one in four is believed to fail the next time: what works every second
 /// time is a nuisance, and nobody is stuck.
 const BROKEN: f64 = 0.25;
+/// How often somebody who is stuck fails in the same way as the time before, and what is believed of whoever fails twice
+/// by chance, with how many failures that is worth. Another way says nothing: one can be stuck at several things.
+const SAME: f64 = 0.95;
+const SAME_BY_CHANCE: Prior = Prior { share: 0.6, worth: 20.0 };
 /// What a threshold may be less where each failure says between two and three nats: chance passes it by half a failure
 /// on average, E e^-overshoot = (1 - e^-2.7) / 2.7 (Siegmund 1985, Sequential Analysis, on Wald's bound).
 const OVERSHOOT: f64 = 1.0;
@@ -63,6 +75,8 @@ struct Person {
     /// Failures in a row, and whether a success came between them and others that are still suspected.
     run: u32,
     broken: bool,
+    /// In which way the last one failed: half of its key.
+    way: u32,
     failures: Minutes,
     successes: Minutes,
     /// What they are used to, failures of calls, and what is under suspicion.
@@ -82,11 +96,12 @@ impl Person {
         if at - self.at > half_ms { 0 } else { self.run }
     }
 
-    /// Takes in a failure whose share is usual, a first one's or that of one after others.
-    fn fail(&mut self, usual: f64, at: i64, half_ms: i64) {
+    /// Takes in a failure whose share is usual, a first one's or that of one after others; `again` is what its way of
+    /// failing adds.
+    fn fail(&mut self, usual: f64, again: f64, at: i64, half_ms: i64) {
         self.page.fade(at - self.at, half_ms as f64);
         // Who is used to failing more often than a stuck person fails is never called stuck.
-        self.page.add(outcome(true, usual, STUCK).max(0.0), at);
+        self.page.add(outcome(true, usual, STUCK).max(0.0) + again, at);
         self.pending = (self.pending.0 + 1.0, self.pending.1 + 1.0);
         (self.at, self.run) = (at, self.run(at, half_ms) + 1);
         self.failures.add(at);
@@ -139,6 +154,8 @@ pub(crate) struct People {
     days: Cells<Day>,
     /// How often a failure follows the first one, and how often later ones.
     again: [Share; 2],
+    /// How often one that follows is of the same way.
+    same: Share,
     /// Failures at each operation of those who are known to be stuck there: whoever stands before the same form
     /// next is not explained by them.
     stuck: Cells<Minutes>,
@@ -154,6 +171,7 @@ impl People {
             cells: Cells::new(rules.people),
             days: Cells::new(rules.people),
             again: [Share::default(); 2],
+            same: Share::default(),
             stuck: Cells::new(rules.operations),
         }
     }
@@ -229,7 +247,7 @@ impl People {
             self.stuck.touch_or(mark.op, Minutes::default).add(now);
             return;
         }
-        if desk.touch(day.told, now) {
+        if desk.touch(day.told, now) || desk.touch(rage::key_of(mark.op, mark.user), now) {
             return;
         }
         if !(here || anywhere || counted) || user.len() > key::LONGEST_NAME {
@@ -262,10 +280,17 @@ impl People {
         let first = others(near, mark.op, (person, stuck), usual).max(person.used_to(usual));
         if fresh && known_here && !succeeded_since(near, mark) {
             // The failure that the gate saw.
-            person.fail(first, now, half_ms);
+            person.fail(first, 0.0, now, half_ms);
         }
-        person.fail(after(person.run(now, half_ms), person.broken, first), now, half_ms);
+        let way = (errors::kind_of(mark) >> 32) as u32;
+        let follows = person.run(now, half_ms) > 0 && person.way != 0;
+        let same = std::mem::replace(&mut person.way, way) == way && follows;
+        let says = if same { (SAME / self.same.usual(SAME_BY_CHANCE)).ln().max(0.0) } else { 0.0 };
+        person.fail(after(person.run(now, half_ms), person.broken, first), says, now, half_ms);
         let run = person.run;
+        if follows && person.page.score < near.needed(Kind::Friction, Known::Friction, mark.op) / 2.0 {
+            self.same.teach(u32::from(same), 1, now);
+        }
         let day = self.days.touch_or(mark.user, Day::default);
         if day.at == 0 {
             day.take(true, first, STUCK_SOMEWHERE, (now, half_ms));
@@ -283,9 +308,9 @@ fn succeeded_since(near: Near<'_>, mark: &Mark) -> bool {
     marks.iter().any(|other| other.user == mark.user)
 }
 
-/// The share of failures that others meet at an operation just now: an outage explains friction. In the last
-/// minute or in the last five, whichever is more. Those who are known to be `stuck` are no
-/// outage.
+/// The share of failures that others meet at an operation just now: an outage explains friction, one that is over does
+/// not. In the last minute; where that has too few calls to say, in the last five if that is more. Those who are known
+/// to be `stuck` are no outage.
 fn others(near: Near<'_>, op: u64, (person, stuck): (&Person, Option<&Minutes>), usual: f64) -> f64 {
     let (recent, window_ms) = (near.recent, near.rules.window_ms);
     let Some(cell) = recent.ops.get(op) else { return usual };
@@ -303,8 +328,9 @@ fn others(near: Near<'_>, op: u64, (person, stuck): (&Person, Option<&Minutes>),
         let (failed, calls) = (failed.saturating_sub(own), calls.saturating_sub(all));
         (f64::from(failed) + usual * OTHERS_WORTH) / (f64::from(calls) + OTHERS_WORTH)
     };
-    let now = share(sum(window_ms), window_ms);
-    let lately = share(sum(near.rules.slow_window_ms), near.rules.slow_window_ms);
+    let (minute, slow_ms) = (sum(window_ms), near.rules.slow_window_ms);
+    let now = share(minute, window_ms);
+    let lately = if minute.1 < OTHERS_ENOUGH { share(sum(slow_ms), slow_ms) } else { now };
     usual.max(now).max(lately).min(1.0 - f64::EPSILON)
 }
 
@@ -327,135 +353,6 @@ pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
     }
 }
 
-/// One person's failures.
-pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
-    let span = case.span(case.rules.slow_window_ms);
-    let all = Scope::of_op(op).lacking(Flags::LOGIN_FAILED);
-    let own = all.clone().by_user(user);
-    let failures = own.clone().needing(Flags::FAILED);
-    let count = case.count("failures of this user", &failures, span);
-    let many = count.as_ref().map_or(0.0, |count| count.value);
-    let usual = case.usual(Measure::Count, &failures, &own, 1);
-    let mut reasons = Vec::new();
-    if let Some(count) = &count {
-        reasons.push(case.reason(
-            0.6,
-            format!("failed {} for this user", several(count.value, "time", "times")),
-            vec![count.clone()],
-        ));
-    }
-    if let Some(successes) = case.count("successes of this user", &own.clone().lacking(Flags::FAILED), span) {
-        let weight = if successes.value == 0.0 { 0.2 } else { -0.2 };
-        let text = several(successes.value, "success between", "successes between");
-        reasons.push(case.reason(weight, text, vec![successes]));
-    }
-    if let Some(share) = case.figure("failing lines of all users", Measure::FailurePercent, &all, span) {
-        let outage = share.value >= case.rules.outage_percent;
-        let text = format!("{} of the operation's lines fail, this user's included", words(&share));
-        reasons.push(case.reason(if outage { -0.4 } else { 0.1 }, text, vec![share]));
-    }
-    if let Some(users) =
-        case.figure("users who failed", Measure::DistinctUsers, &all.clone().needing(Flags::FAILED), span)
-    {
-        let weight = if users.value > 1.0 { -0.2 } else { 0.1 };
-        reasons.push(case.reason(
-            weight,
-            several(users.value, "user fails here", "different users fail here"),
-            vec![users],
-        ));
-    }
-    reasons.push(case.against_usual(many, usual.as_ref()));
-    reasons.extend(case.deploys());
-    let word = op.word();
-    Story {
-        card: CARD,
-        severity: if many >= HIGH_FAILURES { Severity::High } else { Severity::Medium },
-        title: format!("{word}: {user} failed {}", several(many, "time", "times")),
-        summary: format!(
-            "{user} does not get through {word}: {} in five minutes, little success between.",
-            several(many, "failure", "failures")
-        ),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: [errors::labels(op), vec![("user", user.to_owned())]].concat(),
-        actions: vec![
-            "Look at what this user sends that others do not".into(),
-            format!("Check the validation and the messages of {word}"),
-            "Get in touch with the user before they give up".into(),
-        ],
-        window_ms: case.rules.slow_window_ms,
-        chart: Some(case.count_chart("failures of this user", &failures)),
-        scope: failures,
-        q: None,
-        observed: count,
-        usual,
-        threshold: Some(f64::from(case.rules.friction_errors)),
-        reasons,
-    }
-}
-
-/// Calls that had to be tried again and again.
-pub(crate) fn tell_retries(case: &Case<'_>, op: &OpName) -> Story {
-    let span = case.span(case.rules.slow_window_ms);
-    let all = Scope::of_op(op);
-    let retried = all.clone().retried(case.rules.retries);
-    let count = case.count("lines retried too often", &retried, span);
-    let many = count.as_ref().map_or(0.0, |count| count.value);
-    let usual = case.usual(Measure::Count, &retried, &all, 1);
-    let users = case.figure("users who had to retry", Measure::DistinctUsers, &retried, span);
-    let severity = match &users {
-        Some(users) if users.value >= MEDIUM_USERS => Severity::Medium,
-        _ => Severity::Low,
-    };
-    let mut reasons = Vec::new();
-    if let Some(count) = &count {
-        reasons.push(case.reason(
-            0.5,
-            several(count.value, "line was retried too often", "lines were retried too often"),
-            vec![count.clone()],
-        ));
-    }
-    if let Some(most) = case.figure("most retries of one call", Measure::MaxRetries, &retried, span) {
-        reasons.push(case.reason(
-            0.2,
-            format!("one call was retried {}", several(most.value, "time", "times")),
-            vec![most],
-        ));
-    }
-    reasons.extend(users.map(|users| case.reason(0.1, several(users.value, "user", "different users"), vec![users])));
-    if let Some(failed) = case.count("of them failed in the end", &retried.clone().needing(Flags::FAILED), span) {
-        let weight = if failed.value > 0.0 { 0.3 } else { -0.3 };
-        reasons.push(case.reason(weight, format!("{} of them failed in the end", words(&failed)), vec![failed]));
-    }
-    reasons.push(case.against_usual(many, usual.as_ref()));
-    reasons.extend(case.deploys());
-    let (word, limit) = (op.word(), case.rules.retries);
-    Story {
-        card: RETRIES,
-        severity,
-        title: format!("{word}: {} retried {limit} times or more", several(many, "call", "calls")),
-        summary: format!(
-            "Calls of {word} succeed late or not at all: {} retried {limit} times or more.",
-            several(many, "was", "were")
-        ),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: errors::labels(op),
-        actions: vec![
-            format!("Check what {word} calls: it answers late or refuses"),
-            "Make sure that retries wait longer each time".into(),
-        ],
-        window_ms: case.rules.slow_window_ms,
-        chart: Some(case.count_chart("lines retried too often", &retried)),
-        scope: retried,
-        q: None,
-        observed: count,
-        usual,
-        threshold: Some(f64::from(limit)),
-        reasons,
-    }
-}
-
-keep_fields!(Person { page, at, run, broken, failures, successes, used_to, pending });
+keep_fields!(Person { page, at, run, broken, way, failures, successes, used_to, pending });
 keep_fields!(Day { page, at, run, broken, failures, told });
-keep_fields!(People { cells, days, again, stuck });
+keep_fields!(People { cells, days, again, same, stuck });

@@ -23,6 +23,8 @@ pub enum Known {
     Friction,
     /// Calls that are tried again and again.
     Retries,
+    /// One person who does the same again and again at once.
+    Rage,
     /// Failed sign-ins from one address.
     LoginAddress,
     /// Failed sign-ins on one account.
@@ -55,7 +57,7 @@ pub enum Known {
 
 impl Known {
     /// How many there are.
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 22;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Slow,
@@ -65,6 +67,7 @@ impl Known {
         Self::NewError,
         Self::Friction,
         Self::Retries,
+        Self::Rage,
         Self::LoginAddress,
         Self::LoginAccount,
         Self::LoginEverywhere,
@@ -91,6 +94,7 @@ impl Known {
             Self::NewError => new_error::RULE,
             Self::Friction => friction::RULES[0],
             Self::Retries => friction::RULES[1],
+            Self::Rage => friction::RULES[2],
             Self::LoginAddress => security::RULES[0],
             Self::LoginAccount => security::RULES[1],
             Self::LoginEverywhere => security::RULES[2],
@@ -120,7 +124,7 @@ impl Known {
             // A budget is spent by errors; the wire has no kind of its own for it.
             Self::Errors | Self::ErrorsEverywhere | Self::Slo => AlertType::ErrorSpike,
             Self::NewError => AlertType::NewError,
-            Self::Friction | Self::Retries => AlertType::UserFriction,
+            Self::Friction | Self::Retries | Self::Rage => AlertType::UserFriction,
             Self::LoginAddress | Self::LoginAccount | Self::LoginEverywhere | Self::LockedOut | Self::Probe => {
                 AlertType::SecurityAnomaly
             }
@@ -142,6 +146,7 @@ impl Known {
             Self::NewError => "an error that was never seen before",
             Self::Friction => "a person does not get through",
             Self::Retries => "calls are tried again and again",
+            Self::Rage => "a person does the same again and again at once",
             Self::LoginAddress => "failed sign-ins from one address",
             Self::LoginAccount => "failed sign-ins on one account",
             Self::LoginEverywhere => "failed sign-ins from everywhere",

@@ -74,7 +74,7 @@ struct Known {
     page: Page,
     first_at: i64,
     count: u32,
-    user: u64,
+    caller: u64,
     /// Of which operation the last one was, and at which of its calls.
     op: u64,
     calls: u64,
@@ -104,7 +104,7 @@ impl Errors {
             page: Page::default(),
             first_at: mark.at,
             count: 0,
-            user: key::NONE,
+            caller: key::NONE,
             op: mark.op,
             calls: cell.calls,
             is_new: warm,
@@ -114,16 +114,16 @@ impl Errors {
             known.is_new = false;
             self.recurs.teach(0, 1, mark.at);
         }
-        let same = mark.user != key::NONE && known.user == mark.user;
+        let same = mark.caller() != key::NONE && known.caller == mark.caller();
         let last = if known.op == mark.op { known.calls } else { cell.calls.saturating_sub(1) };
         (known.op, known.calls) = (mark.op, cell.calls);
         // An operation that was never called before is as new as its error.
         let established = cell.calls > ESTABLISHED_CALLS;
         let p0 = graced(usual(near, cell.calls, self.recurs.usual(RECURS)), recent.is_being_deployed(mark.service));
         let llr = says(cell.calls.saturating_sub(last).saturating_sub(1), p0);
-        // The same user's next one says nothing more: one person's input is not yet a fault, but friction.
+        // The same caller's next one says nothing more: one person's input is not yet a fault, but friction.
         known.page.add(if same { llr.min(0.0) } else { llr }, mark.at);
-        known.user = mark.user;
+        known.caller = mark.caller();
         if desk.touch(key, mark.at) || !known.is_new {
             return;
         }
@@ -217,7 +217,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, error: &ErrorName) -> Story {
     }
 }
 
-keep_fields!(Known { page, first_at, count, user, op, calls, is_new });
+keep_fields!(Known { page, first_at, count, caller, op, calls, is_new });
 keep_fields!(Errors { cells, recurs });
 
 impl Keep for ErrorName {

@@ -182,10 +182,14 @@ impl Slowness {
         if all.0 - calls > OTHERS {
             return all.1 - says < needed * REST_PART;
         }
-        // Hardly anybody else is there: who was not there before came with it.
+        // Hardly anybody else is there: who was not there before came with it, and whose calls were as slow before
+        // it, has not become slow.
         let came = began - rules.window_ms;
         let before = Span { to: came, ..recent.span_from(came - BEFORE_MS) };
-        !recent.walk(&Scope::of_op(&name), before).0.iter().any(|mark| mark.user == caller)
+        let (marks, _) = recent.walk(&Scope::of_op(&name), before);
+        let own = marks.iter().filter(|mark| mark.user == caller && !mark.is_error());
+        let said: Vec<f64> = own.filter_map(|mark| cell.speed.says(mark.duration, rules.slow_ratio)).collect();
+        said.is_empty() || said.iter().sum::<f64>() > 0.0
     }
 
     /// True when an operation that is slow need not wait for the alert of all.
@@ -277,7 +281,12 @@ impl Slowness {
             }
         }
         for op in waiting {
-            Self::open(desk, recent, rules, budget, op, None);
+            // Who makes it up may have come while it waited.
+            let needed = budget.needed_besides(Kind::Slow, recent.tuned(op).more(Known::Slow));
+            let place = recent.ops.place(op);
+            if place.is_some_and(|place| Self::is_of_many(recent, place, rules, needed)) {
+                Self::open(desk, recent, rules, budget, op, None);
+            }
         }
         if still < 2 && desk.get(everywhere_key()).is_some() {
             recent.ops.iter_mut().filter(|(_, cell)| cell.speed.slow).for_each(|(_, cell)| cell.speed.turn_off());

@@ -1,9 +1,10 @@
-//! An address that tries what is not its own: call after call fails, for one account after the other or for
-//! none, while others get on.
+//! An address that tries what is not its own: call after call fails, for one account after the other, for
+//! none, or for one thing after the other under one account, while others get on.
 //!
 //! Sign-ins have rules of their own; one person's failures are friction. When others fail as well, that
 //! is an outage.
 
+use rustc_hash::FxHashMap;
 use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity, Untrusted};
 
 use crate::budget::Kind;
@@ -14,7 +15,7 @@ use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::outcome;
-use crate::mark::{Flags, Mark};
+use crate::mark::{Flags, Mark, says};
 use crate::rules::security::Door;
 use crate::rules::{Known, Rules};
 use crate::scope::{OpName, Scope};
@@ -23,12 +24,22 @@ const CARD: Card = Card { id: "probe.address", kind: AlertType::SecurityAnomaly,
 /// Its rule.
 pub(crate) const RULE: &str = CARD.id;
 
-/// Share of a prober's calls that fail.
+/// Share of a prober's calls that fail, and the part of it that must be seen: the sum alone would in time notice
+/// anybody who fails more than others, as whose every second call is tried again.
 const PROBE: f64 = 0.9;
+const SEEN: f64 = 0.8;
 /// Fewest failures: half a page of names is a mistake, a list of them is not.
 const FEWEST: u32 = 10;
-/// Fewest accounts in whose names they come, where any are named.
+/// Fewest accounts in whose names they come, where any are named, and the part of the failures that one of them may
+/// have: what is more is one person behind a shared address who cannot get on.
 const ACCOUNTS: usize = 3;
+const ONE_ACCOUNT: f64 = 0.5;
+/// Under one account it is a walk when it goes on for so many refusals, each worded otherwise than the one before: nobody
+/// opens so many wrong things by hand, and a client that is stuck asks for the same thing again.
+const WALKED: u16 = 25;
+/// What a refusal says, in its class or its words; a call that breaks on its way says nothing of who calls.
+const REFUSED: [&str; 9] =
+    ["denied", "forbidden", "not allowed", "unauthorized", "permission", "not found", "notfound", "no such", "unknown"];
 /// Of all failing calls of the operation in that time, the part that must come from the address.
 const OWN_PART: f64 = 0.8;
 /// It is weighed at every so many failures: a walk through the lines each.
@@ -36,10 +47,36 @@ const WEIGHED_EACH: u32 = 5;
 /// Failures from which it is high.
 const HIGH_FAILURES: f64 = 50.0;
 
+/// Calls from an address.
+#[derive(Debug, Default)]
+struct Caller {
+    door: Door,
+    /// What the last refusal said, and how many since the suspicion began said something else than the one before.
+    words: u64,
+    walked: u16,
+}
+
+impl Caller {
+    /// Notes what a failure says.
+    fn hear(&mut self, event: &LogEvent<'_>) {
+        if self.door.failures() <= 1 {
+            self.walked = 0;
+        }
+        let words = event.message.raw();
+        let class = event.error_type.as_ref().map_or("", Untrusted::raw);
+        let refused = |said: &&str| says(class.as_bytes(), said.as_bytes()) || says(words.as_bytes(), said.as_bytes());
+        if REFUSED.iter().any(refused) {
+            let words = key::of(words);
+            self.walked = self.walked.saturating_add(u16::from(words != self.words));
+            self.words = words;
+        }
+    }
+}
+
 /// Every address whose calls failed lately.
 #[derive(Debug)]
 pub(crate) struct Probes {
-    cells: Cells<Door>,
+    cells: Cells<Caller>,
 }
 
 pub(crate) fn key_of(addr: u64) -> u64 {
@@ -68,8 +105,8 @@ impl Probes {
         let Some(cell) = near.recent.ops.get(mark.op) else { return };
         let usual = cell.faults.expected(near.recent.is_deploying());
         if !failed {
-            if let Some(door) = self.cells.touch(mark.addr) {
-                door.succeed(outcome(false, usual, PROBE).min(0.0), mark.user, mark.at);
+            if let Some(caller) = self.cells.touch(mark.addr) {
+                caller.door.succeed(outcome(false, usual, PROBE).min(0.0), mark.user, mark.at);
             }
             return;
         }
@@ -77,28 +114,43 @@ impl Probes {
         if self.cells.get(mark.addr).is_none() && !gate.knows(key, mark.at) {
             return;
         }
-        let door = self.cells.touch_or(mark.addr, Door::default);
+        let caller = self.cells.touch_or(mark.addr, Caller::default);
+        let door = &mut caller.door;
         door.knows(mark.user);
         door.fail(outcome(true, usual, PROBE).max(0.0), mark.at);
         let (failures, began) = (door.failures(), door.began());
-        let accounts = door.counterparties();
-        let enough = door.score() >= near.needed(Kind::Errors, Known::Probe, mark.op) && failures >= FEWEST;
-        let weighed =
-            enough && failures.is_multiple_of(WEIGHED_EACH) && (accounts >= ACCOUNTS || mark.user == key::NONE);
+        let seen = failures >= FEWEST && door.failing() >= SEEN * PROBE;
+        let enough = seen && door.score() >= near.needed(Kind::Errors, Known::Probe, mark.op);
+        let several = mark.user == key::NONE || door.counterparties() >= ACCOUNTS;
+        if !several {
+            caller.hear(event);
+        }
+        let walks = caller.walked >= WALKED;
+        let weighed = enough && failures.is_multiple_of(WEIGHED_EACH) && (several || walks);
         if desk.touch(key, mark.at) || !weighed {
             return;
         }
         let errors = Scope::of_op(&cell.name).errors();
         let (marks, _) = near.recent.walk(&errors, near.recent.span_from(began));
-        let own = marks.iter().filter(|failed| failed.addr == mark.addr);
-        let (first, count) = (own.clone().next().map_or(mark.at, |failed| failed.at), own.count());
-        if count as f64 >= OWN_PART * marks.len() as f64 {
+        let own: Vec<&Mark> = marks.iter().filter(|failed| failed.addr == mark.addr).copied().collect();
+        let (first, count) = (own.first().map_or(mark.at, |failed| failed.at), own.len());
+        let theirs = walks || f64::from(of_one_account(&own)) <= ONE_ACCOUNT * count as f64;
+        if theirs && count as f64 >= OWN_PART * marks.len() as f64 {
             self.cells.promote(mark.addr);
             desk.explain(|subject| matches!(subject, Subject::Spike(op) if op.key() == mark.op));
             let subject = Subject::Probe { op: cell.name.clone(), addr: addr.into() };
             desk.open(near, key, subject, first, count as u64);
         }
     }
+}
+
+/// The most lines that name one account.
+fn of_one_account(marks: &[&Mark]) -> u32 {
+    let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
+    for mark in marks.iter().filter(|mark| mark.user != key::NONE) {
+        *counts.entry(mark.user).or_default() += 1;
+    }
+    counts.into_values().max().unwrap_or(0)
 }
 
 /// Failing calls from one address.
@@ -150,4 +202,5 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
     }
 }
 
+keep_fields!(Caller { door, words, walked });
 keep_fields!(Probes { cells });

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use stella_protocol::{AlertType, Category, LogEvent, Untrusted};
 
 use crate::baseline::{Prior, Share};
-use crate::budget::Kind;
+use crate::budget::{Kind, LEAST};
 use crate::cells::Cells;
 use crate::evidence::Card;
 use crate::gate::Gate;
@@ -22,9 +22,11 @@ use crate::rules::{Known, Limit, Rules};
 use crate::scope::{OpName, Scope};
 
 mod door;
+mod pace;
 mod story;
 
 pub(crate) use door::Door;
+use pace::Pace;
 pub(crate) use story::{tell_account, tell_address, tell_everywhere, tell_locked_out};
 
 const ADDRESS: Card = Card { id: "login.address", kind: AlertType::SecurityAnomaly, category: Category::Security };
@@ -49,6 +51,9 @@ const AGAIN: Prior = Prior { share: 0.2, worth: 20.0 };
 /// Whatever was seen: nobody's logins fail more often than that, or they would have no use for them.
 const MOST_FAILS: f64 = 0.3;
 const MOST_AGAIN: f64 = 0.5;
+/// What the threshold of an address may be less where each failure says between one and two nats: chance passes it by
+/// so much on average, E e^-overshoot = (1 - e^-1.1) / 1.1 (Siegmund 1985, as for friction).
+const OVERSHOOT: f64 = 0.5;
 /// A first failure is remembered for so long at least: until its evidence has faded by half.
 pub(crate) const REMEMBERED_MS: i64 = 3_600_000;
 /// Addresses that failed once whose moment is remembered. Under a flood of them it is not: their second failure
@@ -66,6 +71,8 @@ pub(crate) struct Doors {
     /// How often logins fail, and whether they do more now.
     fails: Share,
     watch: Watch,
+    /// How often they do in an hour.
+    pace: Pace,
     /// How often a failure follows a failure on the same account.
     again: Share,
     weighed_at: i64,
@@ -98,7 +105,8 @@ impl Doors {
         let (addresses, accounts) = (Cells::new(rules.people), Cells::new(rules.people));
         let newcomers = Cells::new(NEWCOMERS);
         let (fails, again) = (Share::default(), Share::default());
-        Self { addresses, accounts, newcomers, fails, watch: Watch::default(), again, weighed_at: 0, attacked: false }
+        let (watch, pace) = (Watch::default(), Pace::default());
+        Self { addresses, accounts, newcomers, fails, watch, pace, again, weighed_at: 0, attacked: false }
     }
 
     /// A line that speaks of somebody signing in.
@@ -174,7 +182,7 @@ impl Doors {
         let expected = if same && !door.comes_back(mark.at) { again } else { usual };
         door.fail(outcome(true, expected, ATTACK) + haste, mark.at);
         let (failures, began) = (door.failures(), door.page.began);
-        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op);
+        let enough = door.page.score >= near.needed(Kind::Security, Known::LoginAddress, mark.op) - OVERSHOOT;
         let many = enough && door.has_enough(rules) || is_over_limit(near, mark.op, failures);
         self.addresses.promote(mark.addr);
         if !desk.touch(key, mark.at) && (locked || many) {
@@ -237,7 +245,8 @@ impl Doors {
     }
 
     /// Whether more logins fail than usual, wherever they come from: an attack that uses each address and
-    /// each account once is seen only so.
+    /// each account once is seen only so. More of the logins must fail, and more in an hour: the share rises by
+    /// itself when people go home, the number when they come.
     fn everybody(&mut self, desk: &mut Desk, near: Near<'_>, login: Login<'_>) {
         let more = near.recent.everywhere.more(Known::LoginEverywhere);
         let (mark, needed) = (login.mark, near.budget.needed_besides(Kind::Security, more));
@@ -250,11 +259,19 @@ impl Doors {
         let says = |more: f64| outcome(failed, usual, usual + more * (1.0 - usual)) / self.fails.factor();
         self.watch.add([says(MORE_OF_ALL), says(MORE_OF_ALL * 2.0)], mark.at);
         self.fails.take(failed, mark.at, self.watch.suspects() || self.watch.on, FAILS);
+        if failed {
+            self.pace.fail(mark.at, self.watch.on || self.watch.score() >= needed / 2.0);
+        } else {
+            self.pace.watch_from(mark.at);
+        }
         if !failed || desk.touch(everywhere_key(), mark.at) {
             return;
         }
         let second = mark.at.div_euclid(1000);
-        if self.watch.score() < needed || std::mem::replace(&mut self.weighed_at, second) == second {
+        if self.watch.score() < needed
+            || self.pace.score() < LEAST
+            || std::mem::replace(&mut self.weighed_at, second) == second
+        {
             return;
         }
         let window = near.recent.now - near.rules.security_window_ms;
@@ -293,15 +310,20 @@ fn says_of_one(usual: f64) -> f64 {
 }
 
 /// The first failed login since `began`, how many there were, and how many of them no address and no account
-/// explains: those of an alert do not count, nor do those of the address that has most.
+/// explains: those of an alert do not count, nor do those of the address that has most, nor those of whoever got
+/// in afterwards from where they had failed.
 fn unexplained(desk: &Desk, near: Near<'_>, began: i64) -> (i64, u64, u32) {
-    let scope = Scope::default().needing(Flags::LOGIN_FAILED);
-    let (marks, _) = near.recent.walk(&scope, near.recent.span_from(began));
+    let of = |flag| near.recent.walk(&Scope::default().needing(flag), near.recent.span_from(began)).0;
+    let marks = of(Flags::LOGIN_FAILED);
+    let got_in: FxHashMap<(u64, u64), u64> =
+        of(Flags::LOGIN_OK).into_iter().map(|mark| ((mark.addr, mark.user), mark.line)).collect();
     let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
     let mut rest = 0;
     for mark in &marks {
         let door = if mark.addr == key::NONE { mark.user } else { mark.addr };
-        if desk.get(address_key(mark.addr)).is_some() || desk.get(account_key(mark.user)).is_some() {
+        let known = desk.get(address_key(mark.addr)).is_some() || desk.get(account_key(mark.user)).is_some();
+        let in_later = got_in.get(&(mark.addr, mark.user)).is_some_and(|line| *line > mark.line);
+        if known || mark.user != key::NONE && in_later {
             continue;
         }
         rest += 1;
@@ -332,4 +354,4 @@ fn addresses(near: Near<'_>, scope: &Scope) -> u32 {
     addresses.len() as u32
 }
 
-keep_fields!(Doors { addresses, accounts, newcomers, fails, watch, again, weighed_at, attacked });
+keep_fields!(Doors { addresses, accounts, newcomers, fails, watch, pace, again, weighed_at, attacked });

@@ -1,6 +1,7 @@
 //! What goes wrong in a trace, and what of it a detector must say: the labels.
 
 use serde::Serialize;
+use stella_detect::Fit;
 use stella_protocol::{AlertType, Timestamp};
 
 /// A kind of incident.
@@ -23,6 +24,10 @@ pub enum Kind {
     NewError,
     /// One person fails 4 to 12 times.
     Friction,
+    /// One person does the same again and again with hardly a pause, though it works.
+    Rage,
+    /// A tenth to a third of an operation's calls are tried three times or more.
+    Retried,
     /// 0.3 to 2 guesses a second from one address.
     BruteForce,
     /// One address, each time another account.
@@ -35,6 +40,8 @@ pub enum Kind {
     Enumeration,
     /// Somebody gets in after a run of failures.
     Breach,
+    /// Many addresses, each once or twice, each time another account.
+    Spray,
     /// 6 to 30 lines that contradict what is stored.
     ContradictionBurst,
     /// One line that cannot be true.
@@ -57,20 +64,9 @@ pub enum Kind {
     SeriesJump,
 }
 
-/// How an alert's type fits an incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// It says what is wrong.
-    Right,
-    /// It says something true that follows from it.
-    Beside,
-    /// It has nothing to do with it.
-    No,
-}
-
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::SlowAll,
         Self::SlowOne,
         Self::SlowRamp,
@@ -79,12 +75,15 @@ impl Kind {
         Self::ErrorsBroad,
         Self::NewError,
         Self::Friction,
+        Self::Rage,
+        Self::Retried,
         Self::BruteForce,
         Self::Stuffing,
         Self::SlowBrute,
         Self::Distributed,
         Self::Enumeration,
         Self::Breach,
+        Self::Spray,
         Self::ContradictionBurst,
         Self::ImpossibleFact,
         Self::Vanished,
@@ -103,13 +102,14 @@ impl Kind {
             Self::SlowAll | Self::SlowOne | Self::SlowRamp => AlertType::PerformanceDegradation,
             Self::ErrorsMany | Self::ErrorsSome | Self::ErrorsBroad => AlertType::ErrorSpike,
             Self::NewError => AlertType::NewError,
-            Self::Friction => AlertType::UserFriction,
+            Self::Friction | Self::Rage | Self::Retried => AlertType::UserFriction,
             Self::BruteForce
             | Self::Stuffing
             | Self::SlowBrute
             | Self::Distributed
             | Self::Enumeration
-            | Self::Breach => AlertType::SecurityAnomaly,
+            | Self::Breach
+            | Self::Spray => AlertType::SecurityAnomaly,
             Self::ContradictionBurst | Self::ImpossibleFact | Self::Vanished | Self::ZeroResults | Self::WrongForm => {
                 AlertType::DataInconsistency
             }
@@ -121,32 +121,8 @@ impl Kind {
     }
 
     /// What an alert of this type says of it.
-    ///
-    /// Beside it stands what truly follows: failing calls also take longer, a victim of an attack cannot get on,
-    /// contradictions are errors too, and what stopped speaking is not well.
     pub fn fit(self, told: AlertType) -> Fit {
-        use AlertType as T;
-        let (right, beside): (&[T], &[T]) = match self.family() {
-            T::PerformanceDegradation => (&[T::PerformanceDegradation], &[T::MetricAnomaly]),
-            T::ErrorSpike => {
-                (&[T::ErrorSpike], &[T::NewError, T::UserFriction, T::PerformanceDegradation, T::MetricAnomaly])
-            }
-            T::NewError => {
-                (&[T::NewError, T::ErrorSpike], &[T::UserFriction, T::PerformanceDegradation, T::MetricAnomaly])
-            }
-            T::UserFriction => (&[T::UserFriction], &[T::ErrorSpike]),
-            T::SecurityAnomaly => (&[T::SecurityAnomaly], &[T::UserFriction, T::ErrorSpike, T::NewError]),
-            T::DataInconsistency => (&[T::DataInconsistency], &[T::ErrorSpike, T::NewError, T::UserFriction]),
-            T::Silence => (&[T::Silence], &[T::Health, T::MetricAnomaly]),
-            T::Health => (&[T::Health], &[]),
-            T::Forecast => (&[T::Forecast, T::MetricAnomaly], &[]),
-            _ => (&[T::MetricAnomaly, T::Forecast], &[]),
-        };
-        match (right.contains(&told), beside.contains(&told)) {
-            (true, _) => Fit::Right,
-            (false, true) => Fit::Beside,
-            (false, false) => Fit::No,
-        }
+        Fit::of(self.family(), told)
     }
 }
 

@@ -23,7 +23,7 @@ mod town;
 mod trace;
 
 pub use detector::{Detector, Notice};
-pub use incident::{Benign, Fit, Kind, Label};
+pub use incident::{Benign, Kind, Label};
 pub use naive::Naive;
 pub use plan::{Cause, Span};
 pub use score::{False, Missed, Score, Tally, judge};

@@ -96,10 +96,11 @@ impl People {
     }
 }
 
-/// Somebody who does not belong here: an address of a range of its own.
-pub(crate) fn stranger(dice: &mut Dice) -> String {
-    let range = if dice.chance(0.5) { "203.0.113" } else { "198.51.100" };
-    format!("{range}.{}", 1 + dice.below(254))
+/// Somebody who does not belong here: an address of a range of its own, another one for each number below 254.
+pub(crate) fn stranger(number: usize) -> String {
+    let range = if number.is_multiple_of(2) { "203.0.113" } else { "198.51.100" };
+    // Three has no factor in common with 254.
+    format!("{range}.{}", 1 + number * 3 % 254)
 }
 
 /// One of very many addresses, as botnets have them.

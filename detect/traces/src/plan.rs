@@ -6,6 +6,7 @@
 mod benign;
 mod doors;
 mod facts;
+mod newcomers;
 mod service;
 mod sources;
 
@@ -122,6 +123,10 @@ pub(crate) enum What {
     Hold(&'static str),
     /// Lines of a service come twice, the second time so many milliseconds later.
     Twice { service: &'static str, after_ms: i64 },
+    /// A share of an operation's calls is tried three to five times.
+    Retry { op: usize, share: f64 },
+    /// Somebody does what was drawn for them, and nothing else: nobody is stuck here and gets on there.
+    Away { person: usize },
 }
 
 /// Something different for a while, and why.
@@ -206,12 +211,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Half of the other troubles, at any time.
+    /// Half and more of the other troubles, at any time.
     fn lane_of_the_others(&mut self) {
         let others = Kind::ALL.into_iter().filter(|kind| !is_of_the_service(*kind));
         let mut kinds: Vec<Kind> = others.chain([Kind::Friction]).collect();
         self.dice.shuffle(&mut kinds);
-        kinds.truncate(9);
+        kinds.truncate(11);
         let (from, to) = (self.span.from() + self.span.warm_up_ms(), self.end() - 45 * MINUTE);
         for kind in kinds {
             let at = loop {
@@ -240,8 +245,11 @@ impl<'a> Draft<'a> {
             | Kind::SlowBrute
             | Kind::Distributed
             | Kind::Enumeration
-            | Kind::Breach => self.attack(kind, at),
+            | Kind::Breach
+            | Kind::Spray => self.attack(kind, at),
             Kind::Friction => self.friction(at),
+            Kind::Rage => self.rage(at),
+            Kind::Retried => self.retried(at, most_ms),
             Kind::ContradictionBurst | Kind::ImpossibleFact | Kind::Vanished | Kind::ZeroResults | Kind::WrongForm => {
                 self.contradiction(kind, at, most_ms);
             }
@@ -249,6 +257,22 @@ impl<'a> Draft<'a> {
                 self.source_trouble(kind, at, most_ms);
             }
         }
+    }
+
+    /// Operations, of those wanted, of which nothing else is told from half an hour before `from` until `to`, and
+    /// whose service speaks; all that are wanted, if there is none. Two troubles of one operation would be one alert.
+    fn untroubled(&self, wanted: Vec<usize>, from: i64, to: i64) -> Vec<usize> {
+        let (from, to) = (stamp(from - 30 * MINUTE), stamp(to));
+        let ops = self.place.town.ops;
+        let troubled = |op: usize| {
+            self.out.labels.iter().any(|label| {
+                let here = label.operation == Some(ops[op].name)
+                    || label.kind == Kind::SourceStops && label.service == Some(ops[op].service);
+                here && is_of_the_service(label.kind) && label.onset < to && from < label.end
+            })
+        };
+        let free: Vec<usize> = wanted.iter().copied().filter(|op| !troubled(*op)).collect();
+        if free.is_empty() { wanted } else { free }
     }
 
     fn end(&self) -> i64 {

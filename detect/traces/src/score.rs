@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use stella_detect::Fit;
 use stella_protocol::{AlertType, Timestamp};
 
 use crate::detector::{Detector, Notice};
-use crate::incident::{Benign, Fit, Kind, Label};
+use crate::incident::{Benign, Kind, Label};
 use crate::plan::Cause;
 use crate::trace::Trace;
 

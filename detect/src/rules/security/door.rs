@@ -73,6 +73,11 @@ impl Door {
         self.failures
     }
 
+    /// Share of failures since the suspicion began.
+    pub(crate) fn failing(&self) -> f64 {
+        f64::from(self.failures) / f64::from(self.page.count.max(self.failures).max(1))
+    }
+
     /// Counterparties that are remembered.
     pub(crate) fn counterparties(&self) -> usize {
         self.others.iter().filter(|other| **other != half(key::NONE)).count()

@@ -8,16 +8,31 @@ use crate::mark::Flags;
 use crate::rules::errors;
 use crate::scope::{OpName, Scope};
 
-/// What address and account have in common.
+/// What all attacks at the door have in common. It is told whole, since its first failure, as far as lines are
+/// remembered: of an attack that has nearly ended the last minutes alone would say that there was none.
 struct Attempts {
     story: Story,
     failures: f64,
+    /// How many accounts were tried, or from how many addresses.
+    others: f64,
     /// What they are called, with their number.
     words: String,
+    /// For how long, in words.
+    lasted: String,
+}
+
+/// A span as people say it.
+fn span_words(ms: i64) -> String {
+    let of = |unit_ms: i64, one, more| several((ms / unit_ms).max(1) as f64, one, more);
+    match ms {
+        ..120_000 => of(1000, "second", "seconds"),
+        ..7_200_000 => of(60_000, "minute", "minutes"),
+        _ => of(3_600_000, "hour", "hours"),
+    }
 }
 
 fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measure) -> Attempts {
-    let span = case.span(case.rules.security_window_ms);
+    let span = case.span_from(case.incident.first_at);
     let failed = own.clone().needing(Flags::LOGIN_FAILED);
     let count = case.count("failed logins", &failed, span);
     let failures = count.as_ref().map_or(0.0, |count| count.value);
@@ -28,10 +43,11 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
         reasons.push(case.reason(0.6, several(count.value, "failed login", "failed logins"), vec![count.clone()]));
     }
     let mut words = several(failures, "failure", "failures");
-    let mut high = failures >= HIGH_FAILURES;
+    let (mut high, mut others) = (failures >= HIGH_FAILURES, 0.0);
     let (one, what) = if other == Measure::DistinctUsers { ("account", "accounts") } else { ("address", "addresses") };
     if let Some(figure) = case.figure(what, other, &failed, span) {
         high |= figure.value >= HIGH_ACCOUNTS;
+        others = figure.value;
         let weight = if figure.value > 1.0 { 0.3 } else { -0.1 };
         reasons.push(case.reason(weight, several(figure.value, one, &format!("different {what}")), vec![figure]));
     }
@@ -56,7 +72,9 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
         let logins = several(successes.value, "successful login", "successful logins");
         reasons.push(case.reason(weight, format!("{logins}, {side}"), vec![successes]));
     }
-    reasons.push(case.against_usual(failures, usual.as_ref()));
+    let lately = case.count("failed logins lately", &failed, case.span(case.rules.security_window_ms));
+    reasons.push(case.against_usual(lately.map_or(0.0, |lately| lately.value), usual.as_ref()));
+    let lasted = span_words(case.now() - count.as_ref().map_or(span.from, |count| count.lines.from.millis()));
     let severity = match (case.incident.breached, high) {
         (true, _) => Severity::Critical,
         (false, true) => Severity::High,
@@ -80,7 +98,7 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
         threshold: Some(f64::from(case.rules.failed_logins)),
         reasons,
     };
-    Attempts { story, failures, words }
+    Attempts { story, failures, others, words, lasted }
 }
 
 /// `login` where no operation is named.
@@ -91,7 +109,8 @@ fn word(op: &OpName) -> &str {
 /// Failures from one address.
 pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
     let own = Scope::default().at_addr(addr);
-    let Attempts { story, failures, words: count } = attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
+    let Attempts { story, failures, words: count, lasted, .. } =
+        attempts(case, op, ADDRESS, &own, Measure::DistinctUsers);
     let word = word(op);
     let title = if case.incident.breached {
         format!("{word}: success after {count} from {addr}")
@@ -99,7 +118,7 @@ pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
         format!("{word}: {count} from {addr}")
     };
     Story {
-        summary: format!("{} from {addr} failed in ten minutes.", several(failures, "login", "logins")),
+        summary: format!("{} from {addr} failed in {lasted}.", several(failures, "login", "logins")),
         title,
         labels: vec![("addr", addr.to_owned())],
         actions: vec![
@@ -114,7 +133,8 @@ pub(crate) fn tell_address(case: &Case<'_>, op: &OpName, addr: &str) -> Story {
 /// Failures on one account.
 pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     let own = Scope::default().by_user(user);
-    let Attempts { story, failures, words: count } = attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
+    let Attempts { story, failures, words: count, lasted, .. } =
+        attempts(case, op, ACCOUNT, &own, Measure::DistinctAddresses);
     let word = word(op);
     let title = if case.incident.breached {
         format!("{word}: success after {count} for {user}")
@@ -122,7 +142,7 @@ pub(crate) fn tell_account(case: &Case<'_>, op: &OpName, user: &str) -> Story {
         format!("{word}: {count} for {user}")
     };
     Story {
-        summary: format!("{} of {user} failed in ten minutes.", several(failures, "login", "logins")),
+        summary: format!("{} of {user} failed in {lasted}.", several(failures, "login", "logins")),
         title,
         labels: vec![("user", user.to_owned())],
         actions: vec![
@@ -182,12 +202,14 @@ pub(crate) fn tell_locked_out(case: &Case<'_>, op: &OpName) -> Story {
 /// Failures from everywhere.
 pub(crate) fn tell_everywhere(case: &Case<'_>) -> Story {
     let own = Scope::default();
-    let Attempts { story, failures, .. } =
+    let Attempts { story, failures, others, lasted, .. } =
         attempts(case, &OpName::nobody(), EVERYWHERE, &own, Measure::DistinctAddresses);
     let count = several(failures, "failed login", "failed logins");
+    // Lines that name no address leave nothing to count.
+    let from = if others > 0.0 { several(others, "address", "addresses") } else { "everywhere".to_owned() };
     Story {
-        summary: format!("{count} in ten minutes, more than usual, and not from one address or on one account alone."),
-        title: format!("{count} from many addresses"),
+        summary: format!("{count} in {lasted}, more than usual, and not from one address or on one account alone."),
+        title: format!("{count} from {from}"),
         labels: vec![("scope", "everywhere".to_owned())],
         actions: vec![
             "Look whether the sign-in itself is broken: do any logins succeed?".into(),

@@ -12,7 +12,7 @@ use crate::town::{Deed, Fault, Shape};
 
 /// All kinds. What comes in every trace is not here: waves of the day, single strangers at the door, people who
 /// mistype, ordinary failures.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 22] = [
     "traffic wave",
     "popular slow report",
     "batch under its own name",
@@ -31,6 +31,10 @@ const KINDS: [&str; 18] = [
     "release with new messages",
     "somebody cleans up",
     "backup fills the disk",
+    "polling client",
+    "button pressed twice",
+    "crawler",
+    "new operation",
 ];
 
 /// What a restart makes of calls under way.
@@ -56,13 +60,13 @@ const KNOWN: [(&str, &str); 4] = [
 ];
 
 impl Draft<'_> {
-    /// Nine kinds in each trace, three times that in a long one; the rare error and the backup from the start on.
+    /// Eleven kinds in each trace, three times that in a long one; the rare error and the backup from the start on.
     pub(super) fn confounders(&mut self) {
         let mut kinds = KINDS;
         let rounds = if self.span == super::Span::Days { 3 } else { 1 };
         for _ in 0..rounds {
             self.dice.shuffle(&mut kinds);
-            for kind in &kinds[..9] {
+            for kind in &kinds[..11] {
                 // A fifth of them while there is still everything to learn.
                 let from = self.span.from() + self.span.warm_up_ms() / 3;
                 let at = self.dice.between(from, self.end() - 25 * MINUTE);
@@ -71,7 +75,7 @@ impl Draft<'_> {
         }
     }
 
-    fn benign(&mut self, kind: &'static str, from: i64, to: i64) -> Cause {
+    pub(super) fn benign(&mut self, kind: &'static str, from: i64, to: i64) -> Cause {
         self.out.benign.push(Benign { kind, from: stamp(from), to: stamp(to) });
         Cause::Benign(self.out.benign.len() - 1)
     }
@@ -86,6 +90,9 @@ impl Draft<'_> {
             "office comes to work" | "passwords expire" => self.crowd_at_the_door(kind, at),
             "rare known error" => self.rare_error(kind),
             "release with new messages" => self.new_messages(kind, at),
+            "polling client" | "button pressed twice" => self.presses(kind, at),
+            "crawler" => self.crawler(kind, at),
+            "new operation" => self.new_operation(kind, at),
             _ => self.somebody_does(kind, at),
         }
     }
@@ -93,7 +100,7 @@ impl Draft<'_> {
     fn more_of(&mut self, kind: &'static str, at: i64) {
         let to = at + self.dice.between(10 * MINUTE, 20 * MINUTE);
         let what = match kind {
-            "traffic wave" => What::Traffic(self.dice.within(1.7, 3.0)),
+            "traffic wave" => What::Traffic(self.dice.within(1.7, 5.0)),
             "popular slow report" => {
                 let reports = self.place.doing(|deed| deed == Deed::Reports);
                 What::Popular { op: *self.dice.of(&reports), times: self.dice.within(5.0, 15.0) }

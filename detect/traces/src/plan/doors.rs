@@ -25,6 +25,7 @@ impl Draft<'_> {
             Kind::Distributed => self.distributed(at),
             Kind::Enumeration if self.dice.chance(0.25) => self.walk(at),
             Kind::Enumeration => self.enumeration(at),
+            Kind::Spray => self.spray(at),
             _ => self.breach(at),
         }
     }
@@ -50,13 +51,17 @@ impl Draft<'_> {
         moments
     }
 
+    fn stranger(&self) -> String {
+        people::stranger(self.made)
+    }
+
     fn somebody(&mut self) -> String {
         let person = self.place.people.ordinary(&mut self.dice);
         self.place.people.name(person)
     }
 
     fn brute_force(&mut self, at: i64) {
-        let (rate, addr) = (self.dice.within(0.3, 2.0), people::stranger(&mut self.dice));
+        let (rate, addr) = (self.dice.within(0.3, 2.0), self.stranger());
         let to = at + self.dice.between(3 * MINUTE, 10 * MINUTE);
         let accounts: Vec<String> = (0..self.dice.between(1, 3)).map(|_| self.somebody()).collect();
         let names = accounts.iter().cloned().chain([addr.clone()]).collect();
@@ -72,22 +77,18 @@ impl Draft<'_> {
 
     /// A list of names and passwords from elsewhere: most are strangers here, a few fit.
     fn stuffing(&mut self, at: i64) {
-        let (rate, addr) = (self.dice.within(0.3, 2.0), people::stranger(&mut self.dice));
+        let (rate, addr) = (self.dice.within(0.3, 2.0), self.stranger());
         let to = at + self.dice.between(3 * MINUTE, 10 * MINUTE);
         let cause = self.label(Kind::Stuffing, at, to, self.about_door(vec![addr.clone()], format!("{rate:.1}/s")));
         for moment in self.moments(at, 1000.0 / rate, to) {
-            let (user, said) = if self.dice.chance(0.3) {
-                (self.somebody(), WRONG)
-            } else {
-                (format!("guess.{:x}@example.net", self.dice.next() >> 32), UNKNOWN)
-            };
+            let (user, said) = if self.dice.chance(0.3) { (self.somebody(), WRONG) } else { (self.guess(), UNKNOWN) };
             let said = if self.dice.chance(0.004) { (Login::Succeeded, WELCOME) } else { (Login::Failed, said) };
             self.attempt(moment, &user, &addr, said, cause);
         }
     }
 
     fn slow_brute(&mut self, at: i64) {
-        let (gap, addr) = (self.dice.within(30.0, 60.0), people::stranger(&mut self.dice));
+        let (gap, addr) = (self.dice.within(30.0, 60.0), self.stranger());
         let to = at + self.dice.between(28 * MINUTE, 40 * MINUTE);
         let accounts: Vec<String> = (0..self.dice.between(1, 6)).map(|_| self.somebody()).collect();
         let names = accounts.iter().cloned().chain([addr.clone()]).collect();
@@ -112,8 +113,27 @@ impl Draft<'_> {
         }
     }
 
+    /// A leaked list, tried by machines that come once or twice each.
+    fn spray(&mut self, at: i64) {
+        let gap = self.dice.within(1.0, 4.0);
+        let to = at + self.dice.between(4 * MINUTE, 10 * MINUTE);
+        let about = self.about_door(Vec::new(), format!("many addresses and accounts, 1 per {gap:.1} s"));
+        let cause = self.label(Kind::Spray, at, to, about);
+        for moment in self.moments(at, gap * 1000.0, to) {
+            let addr = people::bot(&mut self.dice);
+            for again in 0..self.dice.between(1, 2) {
+                let user = if self.dice.chance(0.3) { self.somebody() } else { self.guess() };
+                self.attempt(moment + again * 700, &user, &addr, (Login::Failed, UNKNOWN), cause);
+            }
+        }
+    }
+
+    fn guess(&mut self) -> String {
+        format!("guess.{:x}@example.net", self.dice.next() >> 32)
+    }
+
     fn enumeration(&mut self, at: i64) {
-        let (rate, addr) = (self.dice.within(0.5, 3.0), people::stranger(&mut self.dice));
+        let (rate, addr) = (self.dice.within(0.5, 3.0), self.stranger());
         let to = at + self.dice.between(2 * MINUTE, 8 * MINUTE);
         let about = self.about_door(vec![addr.clone()], format!("unknown users, {rate:.1}/s"));
         let cause = self.label(Kind::Enumeration, at, to, about);
@@ -126,7 +146,7 @@ impl Draft<'_> {
 
     /// Somebody who is signed in asks for one record after the other that is not theirs.
     fn walk(&mut self, at: i64) {
-        let (rate, addr, user) = (self.dice.within(0.7, 3.0), people::stranger(&mut self.dice), self.somebody());
+        let (rate, addr, user) = (self.dice.within(0.7, 3.0), self.stranger(), self.somebody());
         let reads = self.place.doing(|deed| deed == Deed::Read);
         let op = loop {
             let op = *self.dice.of(&reads);
@@ -150,7 +170,7 @@ impl Draft<'_> {
     }
 
     fn breach(&mut self, at: i64) {
-        let (addr, user, failures) = (people::stranger(&mut self.dice), self.somebody(), self.dice.between(6, 25));
+        let (addr, user, failures) = (self.stranger(), self.somebody(), self.dice.between(6, 25));
         let gap = self.dice.within(3.0, 10.0);
         let in_at = at + (failures as f64 * gap * 1000.0) as i64;
         let to = in_at + 3 * MINUTE;

@@ -2,8 +2,8 @@
 
 use stella_protocol::Level;
 
-use super::{About, Draft, MINUTE, SECOND, What};
-use crate::dice::Dice;
+use super::{About, Cause, Draft, MINUTE, SECOND, What};
+use crate::dice::{Dice, Urn};
 use crate::incident::Kind;
 use crate::line::{self, Call};
 use crate::town::Deed;
@@ -36,12 +36,13 @@ impl Draft<'_> {
         let (name, addr) = (self.place.people.name(person), self.place.people.addr(person));
         let failures = self.dice.between(4, 12);
         let kinds = if self.dice.chance(0.7) { 1 } else { self.dice.between(2, 3) };
-        let ops: Vec<usize> = (0..kinds).map(|_| self.place.urn.draw(&mut self.dice)).collect();
         let gap = self.dice.within(5.0, 35.0);
         let to = at + (failures as f64 * gap * 1300.0) as i64;
+        let ops: Vec<usize> = (0..kinds).map(|_| self.asked_for(at, to)).collect();
         let mut about = self.about_op(ops[0], format!("{failures} failures"));
         about.names = vec![name.clone()];
         let cause = self.label(Kind::Friction, at, to, about);
+        self.effect(at - MINUTE, to, What::Away { person }, cause);
         let mut moment = at;
         for _ in 0..failures {
             let op = *self.dice.of(&ops);
@@ -58,6 +59,57 @@ impl Draft<'_> {
             }
             moment += (gap * 1000.0 * self.dice.within(0.6, 1.4)) as i64;
         }
+    }
+
+    /// An operation as often as people ask for it, of those that nothing else is the matter with.
+    fn asked_for(&mut self, from: i64, to: i64) -> usize {
+        let free = self.untroubled((0..self.place.weights.len()).collect(), from, to);
+        let weights = free.iter().map(|op| self.place.weights[*op]);
+        free[Urn::new(weights).draw(&mut self.dice)]
+    }
+
+    /// Somebody who was at work before presses the same button, which does something each time and shows nothing.
+    pub(super) fn rage(&mut self, at: i64) {
+        let person = self.place.people.ordinary(&mut self.dice);
+        let (name, addr) = (self.place.people.name(person), self.place.people.addr(person));
+        let (presses, pause) = (self.dice.between(10, 25), self.dice.within(0.6, 2.0));
+        let op = self.asked_for(at, at + 2 * MINUTE);
+        let habit = self.place.habits[op];
+        let spent = (pause * 1000.0 + habit.median_ms) * presses as f64 * 1.5;
+        let about = About { names: vec![name.clone()], ..self.about_op(op, format!("{presses} presses")) };
+        let cause = self.label(Kind::Rage, at, at + spent as i64, about);
+        self.effect(at - 12 * MINUTE, at + spent as i64, What::Away { person }, cause);
+        let mut moment = at - 11 * MINUTE;
+        while moment < at - 20 * SECOND {
+            let other = self.place.urn.draw(&mut self.dice);
+            let took = self.dice.about(self.place.habits[other].median_ms, 0.3);
+            let line = Call::by(other, name.clone(), addr.clone(), took).say(self.place, &mut self.dice);
+            self.line(moment, line, Cause::Ordinary);
+            moment += self.dice.between(15, 60) * SECOND;
+        }
+        let fault = self.place.town.ops[op].faults[0];
+        let fails_first = self.dice.chance(0.3);
+        let mut moment = at;
+        for nth in 0..presses {
+            let took = self.dice.about(habit.median_ms, 0.3);
+            let call = Call::by(op, name.clone(), addr.clone(), took);
+            let call = if nth == 0 && fails_first { call.failing(fault) } else { call };
+            let line = call.say(self.place, &mut self.dice);
+            self.line(moment, line, cause);
+            moment += (took + pause * 1000.0 * self.dice.within(0.5, 1.6)) as i64;
+        }
+    }
+
+    /// What an operation calls answers at the third try; where clients do not say how often they tried, somebody fails.
+    pub(super) fn retried(&mut self, at: i64, most_ms: i64) {
+        if !self.place.town.speech.counts_retries {
+            return self.friction(at);
+        }
+        let to = at + self.dice.between(most_ms / 2, most_ms);
+        let busy = self.untroubled(self.place.busy(60.0 / self.span.daylight(at), most_ms), at, to);
+        let (op, share) = (*self.dice.of(&busy), self.dice.within(0.1, 0.33));
+        let cause = self.label(Kind::Retried, at, to, self.about_op(op, format!("{:.0} %", share * 100.0)));
+        self.effect(at, to, What::Retry { op, share }, cause);
     }
 
     pub(super) fn contradiction(&mut self, kind: Kind, at: i64, most_ms: i64) {
@@ -128,7 +180,7 @@ impl Draft<'_> {
                 ..Call::by(op, name.clone(), addr.clone(), took)
             };
             let line = call.say(self.place, &mut self.dice);
-            self.line(moment, line, if visit < 0 { super::Cause::Ordinary } else { cause });
+            self.line(moment, line, if visit < 0 { Cause::Ordinary } else { cause });
         }
     }
 

@@ -56,7 +56,7 @@ impl Draft<'_> {
     /// An operation that brings `calls` in time, and until when it lasts.
     fn op_and_end(&mut self, calls: f64, at: i64, most_ms: i64) -> (usize, i64) {
         let daylight = self.span.daylight(at);
-        let busy = self.place.busy(calls / daylight, most_ms);
+        let busy = self.untroubled(self.place.busy(calls / daylight, most_ms), at, at + most_ms);
         let op = *self.dice.of(&busy);
         let needed = (calls / (self.place.pace_of(op) * daylight) * 1000.0) as i64;
         let least = needed.max(3 * MINUTE).min(most_ms);

@@ -10,6 +10,9 @@ use crate::town::{Deed, Fault};
 
 /// Who failed tries again this often.
 const TRIES_AGAIN: f64 = 0.6;
+/// Who looked for something wants the next page of it this often, and looks at a page for so many seconds.
+const TURNS: f64 = 0.3;
+const PAGE_S: (i64, i64) = (1, 4);
 /// Failures of one person within one incident from which they have a trouble of their own.
 const CHILD: u32 = 4;
 
@@ -77,11 +80,19 @@ impl Trace {
         }
     }
 
+    fn is_away(&self, person: usize) -> bool {
+        self.effects().any(|effect| matches!(effect.what, What::Away { person: away } if away == person))
+    }
+
     pub(super) fn act(&mut self, mut visitor: Box<Visitor>) {
-        let again = visitor.again.take();
+        if self.is_away(visitor.person) {
+            return;
+        }
+        let again = visitor.again;
         let op = again.map_or_else(|| self.choose(), |(op, _)| op);
         let tries = again.map_or(0, |(_, tries)| tries);
-        let met = self.meet(op, &visitor);
+        let mut met = self.meet(op, &visitor);
+        visitor.again = None;
         let mut call = Call::by(op, visitor.name.clone(), visitor.addr.clone(), met.took_ms);
         let mut took = met.took_ms as i64;
         // What a client retries by itself, nobody sees but in its number.
@@ -94,6 +105,11 @@ impl Trace {
             }
             fault => fault,
         };
+        if let Some((retries, cause)) = self.retries(op).filter(|_| fault.is_none()) {
+            (call.retries, met.cause) = (retries, cause);
+            took *= i64::from(retries);
+            call.took_ms = took as f64;
+        }
         call.fault = fault;
         call.count = self.count(op, visitor.person);
         let event = call.say(&self.place, &mut self.dice);
@@ -107,10 +123,23 @@ impl Trace {
             visitor.again = Some((op, tries + 1));
             let wait = self.dice.between(1, 7) * SECOND;
             self.later(took + wait, Due::Act(visitor));
+        } else if matches!(self.place.town.ops[op].deed, Deed::Searches(_)) && self.dice.chance(TURNS) {
+            visitor.again = Some((op, 0));
+            let wait = self.dice.between(PAGE_S.0 * SECOND, PAGE_S.1 * SECOND);
+            self.later(took + wait, Due::Act(visitor));
         } else if visitor.left > 1 {
             visitor.left -= 1;
             self.later(took + think, Due::Act(visitor));
         }
+    }
+
+    /// How often a call is tried because what it needs does not answer, and why.
+    fn retries(&mut self, op: usize) -> Option<(u32, Cause)> {
+        let (share, cause) = self.effects().find_map(|effect| match effect.what {
+            What::Retry { op: on, share } if on == op => Some((share, effect.cause)),
+            _ => None,
+        })?;
+        self.dice.chance(share).then(|| (self.dice.between(3, 5) as u32, cause))
     }
 
     /// Whom an incident makes fail again and again has a trouble that follows from it.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use stella_detect::Fit;
 use stella_protocol::{AlertType, Timestamp};
 
-use super::kinds::{Fit, fit};
 use super::{Label, Labels};
 use crate::backtest::{Found, Report};
 
@@ -137,7 +137,7 @@ fn belongs(alert: &Found, labels: &[Label], found: &[Option<Timestamp>]) -> Opti
 }
 
 fn fit_of(alert: &Found, label: &Label) -> Fit {
-    let (at, fit) = (alert.detected_at, fit(label.kind, alert.kind));
+    let (at, fit) = (alert.detected_at, Fit::of(label.kind, alert.kind));
     if fit == Fit::No || at < label.from || at.since(label.to) > GRACE_MS {
         return Fit::No;
     }
