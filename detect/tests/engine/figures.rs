@@ -163,7 +163,7 @@ pub fn check_told(stream: &Stream, rule: &str) {
 }
 
 /// Rules that need hours, people or a series of their own: their tests call [`check_told`].
-const CHECKED_ELSEWHERE: [&str; 8] = [
+const CHECKED_ELSEWHERE: [&str; 9] = [
     "errors.everywhere",
     "login.everywhere",
     "probe.address",
@@ -172,6 +172,7 @@ const CHECKED_ELSEWHERE: [&str; 8] = [
     "metric",
     "forecast",
     "slo",
+    "rage",
 ];
 
 proptest! {

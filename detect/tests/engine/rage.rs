@@ -61,6 +61,7 @@ fn who_presses_again_and_again_is_told_of_though_nothing_fails() {
         assert!(told.is_some_and(|nth| (7..=15).contains(&nth)), "{middle_ms} ms: {told:?}");
         assert_eq!(office.stream.fired(), ["rage"]);
         let finding = office.stream.last("rage");
+        crate::figures::check(finding, &office.stream.lines);
         assert_eq!((finding.labels["user"].raw(), finding.severity), (ANA, Severity::Medium));
         assert!(finding.title.raw().starts_with("save: ana@example.com called it "), "{}", finding.title.raw());
         assert_eq!(finding.operation.as_ref().map(stella_protocol::Text::raw), Some("save"));

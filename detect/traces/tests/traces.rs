@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stella_detect::Fit;
-use stella_protocol::{AlertType, Level, Timestamp};
+use stella_protocol::{AlertType, Timestamp};
 use stella_traces::{Cause, Detector, Kind, Label, Line, Naive, Notice, Span, TOWNS, Town, Trace, judge};
 
 fn town(name: &str) -> &'static Town {
