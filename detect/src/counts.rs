@@ -111,6 +111,13 @@ impl History {
         sum
     }
 
+    /// The shorter of two windows up to `now` where it holds enough, else the longer one; and what happened in it.
+    pub(crate) fn window(&self, now: i64, windows: [i64; 2], enough: impl Fn(&Bucket) -> bool) -> (i64, Bucket) {
+        let [short, long] = windows;
+        let near = self.sum(span_start(now, short), now);
+        if enough(&near) { (short, near) } else { (long, self.sum(span_start(now, long), now)) }
+    }
+
     /// Points of ten seconds that end with the one of `now`; gaps are gaps.
     pub(crate) fn points(&self, now: i64, steps: i64, drawn: Drawn) -> Vec<Point> {
         let last = now.div_euclid(STEP_MS);

@@ -160,7 +160,7 @@ impl Engine {
             health::observe(desk, near, mark, event);
         }
         if event.operation.is_some() {
-            owners.observe(desk, recent, (rules, budget), mark, event);
+            owners.observe(desk, recent, (rules, &mut *budget), mark, event);
         }
         if mark.is_error() {
             budget.count(Kind::NewError);
@@ -319,11 +319,11 @@ fn is_named(event: &LogEvent<'_>) -> bool {
 fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -> bool {
     let silent_ms = recent.now - incident.last_at;
     match &incident.subject {
-        Subject::Slow(op) => performance::is_over(recent, op),
-        Subject::SlowEverywhere => performance::is_over_everywhere(recent),
+        Subject::Slow(op) => !recent.is(op, performance::is_slow),
+        Subject::SlowEverywhere => recent.many(performance::is_slow) == 0,
         Subject::Unwell { .. } | Subject::Silent(_) => false,
-        Subject::Spike(op) => errors::is_over(recent, op),
-        Subject::SpikeEverywhere => errors::is_over_everywhere(recent),
+        Subject::Spike(op) => !recent.is(op, errors::is_failing),
+        Subject::SpikeEverywhere => recent.many(errors::is_failing) == 0,
         Subject::Series(reading) => silent_ms > reading.holds_ms(rules),
         Subject::Spending(spending) => silent_ms > spending.short_ms(),
         Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,

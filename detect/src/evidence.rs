@@ -24,7 +24,7 @@ use crate::kept::Line;
 use crate::mark::{Flags, Mark};
 use crate::recent::{Recent, Span, link};
 use crate::rules::{self, Rules};
-use crate::scope::Scope;
+use crate::scope::{OpName, Scope};
 use crate::template::grown as template;
 
 /// Most samples of an alert that lasts; well under the fifty that the contract allows.
@@ -100,6 +100,37 @@ pub(crate) struct Story {
     pub(crate) chart: Option<Chart>,
 }
 
+impl Story {
+    /// The story of an operation, or a service, about its lines of `scope`: what a rule adds is how bad it is, the words
+    /// and the figures.
+    pub(crate) fn of(card: Card, op: &OpName, scope: Scope) -> Self {
+        Self {
+            card,
+            severity: Severity::Medium,
+            title: String::new(),
+            summary: String::new(),
+            service: op.service.to_string(),
+            operation: op.operation.as_deref().map(str::to_owned),
+            labels: rules::errors::labels(op),
+            actions: Vec::new(),
+            window_ms: 0,
+            scope,
+            q: None,
+            observed: None,
+            usual: None,
+            threshold: None,
+            reasons: Vec::new(),
+            chart: None,
+        }
+    }
+
+    /// The same with one more label, which sets it apart from others at the same operation.
+    pub(crate) fn with(mut self, label: &'static str, value: &str) -> Self {
+        self.labels.push((label, value.to_owned()));
+        self
+    }
+}
+
 /// A problem with its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case<'a> {
@@ -114,6 +145,23 @@ pub(crate) struct Case<'a> {
 /// A number as people read it.
 pub(crate) fn number(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// How long something lasted, in the two largest units that it has: nobody reads days as seconds.
+pub(crate) fn lasting(millis: i64) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let seconds = millis.max(0) / 1000;
+    let largest = UNITS.iter().position(|(length, _)| seconds >= *length).unwrap_or(UNITS.len() - 1);
+    let mut left = seconds;
+    let mut words = Vec::new();
+    for (length, unit) in UNITS.iter().skip(largest).take(2) {
+        let many = left / length;
+        if many > 0 || words.is_empty() {
+            words.push(format!("{many} {unit}"));
+        }
+        left %= length;
+    }
+    words.join(" ")
 }
 
 /// A number and what it counts, in the form that fits the number.
@@ -459,3 +507,24 @@ fn brief(evidence: &Evidence, spark: Vec<Option<f64>>) -> Brief {
 }
 
 keep_fields!(Usual { figure, sample });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_told_in_its_two_largest_units() {
+        for (seconds, told) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (61, "1 min 1 s"),
+            (3600, "1 h"),
+            (3661, "1 h 1 min"),
+            (86_400 + 59 * 60, "1 d"),
+            (8_426_628, "97 d 12 h"),
+        ] {
+            assert_eq!(lasting(seconds * 1000 + 400), told);
+        }
+    }
+}

@@ -132,6 +132,16 @@ impl Recent {
         self.ops.get(op).map_or(&Tuned::USUAL, |cell| &cell.tuned)
     }
 
+    /// How many operations there are of which something is so.
+    pub(crate) fn many(&self, is_so: impl Fn(&OpCell) -> bool) -> u32 {
+        self.ops.iter().filter(|(_, cell)| is_so(cell)).count() as u32
+    }
+
+    /// Whether it is so of this operation; one that nobody knows is nothing.
+    pub(crate) fn is(&self, op: &OpName, so: impl Fn(&OpCell) -> bool) -> bool {
+        self.ops.get(op.key()).is_some_and(so)
+    }
+
     /// Takes a line in. Says what it is and where its operation is.
     pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, Place) {
         let at = event.engine_time.millis().max(self.now);

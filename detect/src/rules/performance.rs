@@ -58,13 +58,7 @@ pub(crate) fn everywhere_key() -> u64 {
 
 /// The window in which an operation has enough calls, and what happened in it.
 fn window(cell: &OpCell, now: i64, rules: &Rules) -> (i64, Bucket) {
-    let sum = |window_ms| cell.history.sum(crate::counts::span_start(now, window_ms), now);
-    let near = sum(rules.window_ms);
-    if near.timed >= 2 * rules.slow_calls {
-        (rules.window_ms, near)
-    } else {
-        (rules.slow_window_ms, sum(rules.slow_window_ms))
-    }
+    cell.history.window(now, rules.windows(), |near| near.timed >= 2 * rules.slow_calls)
 }
 
 /// True when half of the calls are over the limit that somebody set: the lower median is exactly when so
@@ -288,9 +282,8 @@ impl Slowness {
 
 /// True when so many operations are slow, each by its own evidence, that it is one problem.
 fn is_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    let slow = recent.ops.iter().filter(|(_, cell)| cell.speed.slow).count() as u32;
-    let busy = |cell: &OpCell| window(cell, recent.now, rules).1.timed >= rules.slow_calls;
-    let busy = recent.ops.iter().filter(|(_, cell)| busy(cell)).count() as u32;
+    let slow = recent.many(is_slow);
+    let busy = recent.many(|cell| window(cell, recent.now, rules).1.timed >= rules.slow_calls);
     let told = recent.everywhere.is_on(Known::SlowEverywhere);
     told && slow >= rules.slow_everywhere && slow * EVERYWHERE_PART >= busy
 }
@@ -300,19 +293,9 @@ fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
     budget.needed_besides(Kind::Slow, recent.everywhere.more(Known::SlowEverywhere))
 }
 
-/// True when an operation that was slow is so no more.
-pub(crate) fn is_over(recent: &Recent, op: &OpName) -> bool {
-    recent.ops.get(op.key()).is_none_or(|cell| !cell.speed.slow)
-}
-
-/// True while as many operations are slow as it takes to be one problem.
-pub(crate) fn holds_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    recent.ops.iter().filter(|(_, cell)| cell.speed.slow).count() >= rules.slow_everywhere as usize
-}
-
-/// True when no operation is slow any more.
-pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
-    recent.ops.iter().all(|(_, cell)| !cell.speed.slow)
+/// True while an operation is slow, by itself or with others.
+pub(crate) fn is_slow(cell: &OpCell) -> bool {
+    cell.speed.slow
 }
 
 /// What was usual for an operation, in milliseconds: as counted before the onset, else as learned.
