@@ -3,7 +3,7 @@
 //! Knows no threshold and no wording. Engine time comes with the lines and with `advance`; it never
 //! goes back here, whatever a caller says.
 
-use stella_protocol::{Deploy, LineId, LogEvent, Timestamp, Untrusted};
+use stella_protocol::{Deploy, LineId, LogEvent, Timestamp, Untrusted, Weight};
 
 use crate::budget::{Budget, Kind};
 use crate::cells::Place;
@@ -28,6 +28,7 @@ use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
 use crate::rules::slo::Objectives;
 use crate::rules::{Rules, errors, health, performance, security};
+use crate::worth::Worth;
 
 /// What a line about somebody signing in has at least one of.
 const LOGINS: Flags = Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT);
@@ -84,11 +85,17 @@ impl Engine {
 
     /// Takes a line in; lines come in the order of their ids. A problem that begins with this line is
     /// in the next [`drain`](Self::drain).
+    ///
+    /// A line counts for as many as its weight says (see [`worth`](Self::worth)); one that counts for none is as if
+    /// it had not come.
     pub fn observe(&mut self, line: LineId, event: &LogEvent<'_>) {
+        if event.weight == Weight::NONE {
+            return;
+        }
         let Self { rules, budget, recent, desk, doors, pulses, gauges, knocked, .. } = self;
         let (mark, place) = recent.take(line, event, rules);
         let speaks_of_login = mark.flags.any(LOGINS);
-        budget.count(Kind::Silence);
+        budget.count_many(Kind::Silence, mark.weight);
         if speaks_of_login {
             budget.count(Kind::Security);
         }
@@ -104,6 +111,12 @@ impl Engine {
         if is_named(event) {
             self.observe_operation(line, event, place, &mark);
         }
+    }
+
+    /// What a line is worth where there are too many of them: whether it must be looked at by itself, or may be
+    /// left out while another one like it is given its weight. Says so as of the lines that were taken in.
+    pub fn worth(&self, event: &LogEvent<'_>) -> Worth {
+        Worth::of(event, &self.recent, &self.people, &self.probes)
     }
 
     /// A line whose operation can be named.
@@ -135,8 +148,8 @@ impl Engine {
             spikes.observe(desk, recent, rules, budget, (place, mark));
         }
         let often = mark.retries >= rules.retries;
-        recent.ops.at_mut(place).faults.take_retry(often, mark.at);
-        budget.count(Kind::Friction);
+        recent.ops.at_mut(place).faults.take_retry((often, mark.weight), mark.at);
+        budget.count_many(Kind::Friction, mark.weight);
         if mark.flags.any(Flags::CONTRADICTION) {
             budget.count(Kind::Data);
         }
@@ -310,7 +323,7 @@ impl Engine {
 }
 
 /// True when service and operation are short enough to stand in a query.
-fn is_named(event: &LogEvent<'_>) -> bool {
+pub(crate) fn is_named(event: &LogEvent<'_>) -> bool {
     let operation = event.operation.as_ref().map_or(0, Untrusted::len);
     event.service.len().max(operation) <= key::LONGEST_NAME
 }

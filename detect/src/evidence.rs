@@ -4,6 +4,8 @@
 //! story has: samples, users, template, links, the words around figures. No digit stands in a reason
 //! that is not the value of one of its figures.
 
+mod words;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -26,6 +28,8 @@ use crate::recent::{Recent, Span, link};
 use crate::rules::{self, Rules};
 use crate::scope::{OpName, Scope};
 use crate::template::grown as template;
+
+pub(crate) use words::{lasting, number, several, words};
 
 /// Most samples of an alert that lasts; well under the fifty that the contract allows.
 const MOST_SAMPLES: usize = 20;
@@ -142,43 +146,6 @@ pub(crate) struct Case<'a> {
     pub(crate) at: i64,
 }
 
-/// A number as people read it.
-pub(crate) fn number(value: f64) -> String {
-    if value.fract() == 0.0 || value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
-}
-
-/// How long something lasted, in the two largest units that it has: nobody reads days as seconds.
-pub(crate) fn lasting(millis: i64) -> String {
-    const UNITS: [(i64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let seconds = millis.max(0) / 1000;
-    let largest = UNITS.iter().position(|(length, _)| seconds >= *length).unwrap_or(UNITS.len() - 1);
-    let mut left = seconds;
-    let mut words = Vec::new();
-    for (length, unit) in UNITS.iter().skip(largest).take(2) {
-        let many = left / length;
-        if many > 0 || words.is_empty() {
-            words.push(format!("{many} {unit}"));
-        }
-        left %= length;
-    }
-    words.join(" ")
-}
-
-/// A number and what it counts, in the form that fits the number.
-pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
-    let text = number(value);
-    let noun = if text == "1" { one } else { more };
-    format!("{text} {noun}")
-}
-
-/// A figure as people read it.
-pub(crate) fn words(figure: &Figure) -> String {
-    match figure.unit.raw() {
-        "count" => number(figure.value),
-        unit => format!("{} {unit}", number(figure.value)),
-    }
-}
-
 impl Case<'_> {
     pub(crate) fn now(&self) -> i64 {
         self.at
@@ -288,7 +255,7 @@ impl Case<'_> {
         for mark in marks {
             let place = usize::try_from(mark.at.div_euclid(STEP_MS) - oldest).ok();
             if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-                *count += 1;
+                *count += mark.weight;
             }
         }
         let value = |first: usize, steps: usize| {
@@ -400,6 +367,10 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
     let onset = Timestamp::from_millis(incident.first_at);
     let mut reasons = story.reasons.clone();
     reasons.extend(case.deployed(&story.service));
+    if marks.iter().any(|mark| mark.weight > 1) {
+        let text = "under load lines like these were counted and not looked at: how long they took is that of a sample";
+        reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
+    }
     if reasons.iter().all(|reason| reason.weight >= 0.0) {
         let text = "baseline, deploys and neighbours were searched; nothing found that speaks against it";
         reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
@@ -473,7 +444,11 @@ fn template_of(recent: &Recent, marks: &[&Mark], lines: &[Line]) -> Option<Templ
             examples.push(value);
         }
     }
-    Some(Template { text: Text::from(templates.text(id)?), count: marks.iter().filter(same).count() as u64, examples })
+    Some(Template {
+        text: Text::from(templates.text(id)?),
+        count: marks.iter().filter(same).map(|mark| u64::from(mark.weight)).sum(),
+        examples,
+    })
 }
 
 /// A name as it stands in a reason, where digits are those of figures.
@@ -507,24 +482,3 @@ fn brief(evidence: &Evidence, spark: Vec<Option<f64>>) -> Brief {
 }
 
 keep_fields!(Usual { figure, sample });
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_lasts_is_told_in_its_two_largest_units() {
-        for (seconds, told) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (61, "1 min 1 s"),
-            (3600, "1 h"),
-            (3661, "1 h 1 min"),
-            (86_400 + 59 * 60, "1 d"),
-            (8_426_628, "97 d 12 h"),
-        ] {
-            assert_eq!(lasting(seconds * 1000 + 400), told);
-        }
-    }
-}

@@ -14,6 +14,8 @@ mod figures;
 mod life;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/sampled.rs"]
+mod sampled;
 #[path = "engine/security.rs"]
 mod security;
 #[path = "engine/series.rs"]

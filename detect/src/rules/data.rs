@@ -36,6 +36,11 @@ pub(crate) const RULES: [&str; 4] = [SAID.id, VANISHED.id, NOTHING.id, FORM.id];
 const ASKING: [&str; 5] = ["search", "lookup", "find", "query", "suggest"];
 const FOUND: [&str; 2] = ["hit", "match"];
 
+/// True for a line that says that there is nothing of something.
+pub(crate) fn counts_nothing(event: &LogEvent<'_>) -> bool {
+    counted::of(event).is_some_and(|(_, count)| count == 0.0)
+}
+
 /// The key of what a field of an operation holds, for a rule.
 fn key_of(card: Card, op: u64, field: &str) -> u64 {
     key::join(&[key::of(card.id), op, key::of(field)])
@@ -243,7 +248,7 @@ impl Owners {
     fn is_odd(&mut self, mark: &Mark, (field, count): (&str, f64), more: f64) -> bool {
         let falls = self.falls.touch_or(key::join(&[mark.op, key::of(field)]), Share::default);
         let usual = falls.usual(FALLS);
-        falls.teach(u32::from(count == 0.0), 1, mark.at);
+        falls.teach(if count == 0.0 { mark.weight } else { 0 }, mark.weight, mark.at);
         // One impossible fact is enough, unless somebody bears fewer false alerts than others.
         count == 0.0 && outcome(true, usual, VANISH) >= LEAST + more.max(0.0)
     }

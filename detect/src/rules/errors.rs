@@ -117,13 +117,13 @@ impl Spikes {
         budget: &mut Budget,
         (place, mark): (Place, &Mark),
     ) {
-        budget.count(Kind::Errors);
+        budget.count_many(Kind::Errors, mark.weight);
         let (now, deploying) = (recent.now, recent.is_being_deployed(mark.service));
         let all_needed = needed_everywhere(recent, budget);
         let cell = recent.ops.at_mut(place);
         let failed = mark.is_error();
-        let llr = cell.faults.take(failed, now, deploying);
-        self.overall.add(&mut cell.faults.part, llr, now);
+        let llr = cell.faults.take((failed, mark.weight), now, deploying);
+        self.overall.add(&mut cell.faults.part, (llr, mark.weight), now);
         if !failed {
             return;
         }

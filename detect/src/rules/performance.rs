@@ -14,7 +14,7 @@ use crate::evidence::Card;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent, Span};
 use crate::rules::{Known, Rules};
@@ -93,14 +93,16 @@ impl Slowness {
         budget: &mut Budget,
         (place, mark): (Place, &Mark),
     ) -> Said {
-        budget.count(Kind::Slow);
+        budget.count_many(Kind::Slow, mark.weight);
         let (now, needed_everywhere) = (recent.now, needed_everywhere(recent, budget));
         let grace = if recent.is_being_deployed(mark.service) { rules.slow_ratio } else { 1.0 };
         let sought = Sought { ratio: rules.slow_ratio, great: rules.slow_ratio * 2.0, grace };
         let cell = recent.ops.at_mut(place);
         let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
-        if let Some(against) = cell.speed.take(mark.duration, mark.is_error(), now, needed, sought) {
-            self.overall.add(&mut cell.speed.part, against.evidence(rules.everywhere_ratio), now);
+        let part = cell.speed.part(mark.weight);
+        if let Some(against) = cell.speed.take((mark.duration, mark.is_error()), part, now, needed, sought) {
+            let llr = part * against.evidence(rules.everywhere_ratio);
+            self.overall.add(&mut cell.speed.part, (llr, mark.weight), now);
         }
         if self.overall.is_due(needed_everywhere, now) && desk.get(everywhere_key()).is_none() {
             self.open_everywhere(desk, recent, rules, budget);
@@ -110,8 +112,8 @@ impl Slowness {
             if mark.duration <= cell.speed.over_ms {
                 return Said::Nothing;
             }
-            if !desk.touch(everywhere_key(), now) {
-                desk.touch(key_of(mark.op), now);
+            if !desk.touch_many(everywhere_key(), now, mark.weight) {
+                desk.touch_many(key_of(mark.op), now, mark.weight);
             }
             return Said::Slow;
         }
@@ -208,7 +210,7 @@ impl Slowness {
             return;
         }
         let (marks, _) = recent.walk(&scope, recent.span_from(began));
-        let (first, lines) = (marks.first().map_or(now, |mark| mark.at), marks.len().max(1) as u64);
+        let (first, lines) = (marks.first().map_or(now, |mark| mark.at), mark::lines(&marks).max(1));
         if is_everywhere(recent, rules) {
             Self::open_all(desk, recent, rules, budget, first, lines);
         } else {

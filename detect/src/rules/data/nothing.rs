@@ -66,9 +66,9 @@ impl Searches {
         }
         let usual = finds.share.at_most(USUAL);
         if usual < MOST_USUAL {
-            finds.watch.add(LOST.map(|lost| outcome(empty, usual, lost)), at);
+            finds.watch.add(LOST.map(|lost| outcome(empty, usual, lost) * f64::from(mark.weight)), at);
         }
-        finds.share.take(empty, at, finds.watch.suspects() || finds.watch.on, USUAL);
+        finds.share.take((empty, mark.weight), at, finds.watch.suspects() || finds.watch.on, USUAL);
         if !finds.watch.suspects() {
             (finds.empty, finds.people) = (0, [key::NONE; PEOPLE]);
         }
