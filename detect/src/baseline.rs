@@ -48,11 +48,12 @@ struct Likeness {
 impl Likeness {
     const NONE: Self = Self { factor: 1.0, sum: 0.0, count: 0 };
 
-    fn add(&mut self, z: f64) {
-        self.sum += z;
-        self.count += 1;
-        if self.count == BATCH {
-            let squared = (self.sum * self.sum / f64::from(BATCH)).min(BATCH_CUT);
+    /// Takes in so many neighbours that are alike.
+    fn add(&mut self, z: f64, many: u32) {
+        self.sum += z * f64::from(many);
+        self.count += many;
+        if self.count >= BATCH {
+            let squared = (self.sum * self.sum / f64::from(self.count)).min(BATCH_CUT);
             self.factor += (squared - self.factor) / BATCHES;
             (self.sum, self.count) = (0.0, 0);
         }
@@ -134,8 +135,8 @@ impl Level {
         Some(Against { shift, spread, factor: self.likeness.factor() })
     }
 
-    /// Learns a duration that is not under suspicion.
-    pub(crate) fn learn(&mut self, duration_ms: f64, at: i64) {
+    /// Learns a duration that is not under suspicion, as `part` of an observation.
+    pub(crate) fn learn(&mut self, duration_ms: f64, at: i64, part: f64) {
         let x = Self::log(duration_ms);
         if self.weight < EARLY as f64 && self.early.len() < EARLY {
             (self.weight, self.at) = (self.weight + 1.0, at);
@@ -145,14 +146,14 @@ impl Level {
             }
             return;
         }
-        self.weight = self.weight * faded(&mut self.at, at, LEVEL_HALF_MS) + 1.0;
+        self.weight = self.weight * faded(&mut self.at, at, LEVEL_HALF_MS) + part;
         let spread = self.variance.sqrt();
         let z = (x - self.middle) / spread;
-        self.middle += spread * z.clamp(-PULL, PULL) / self.weight;
+        self.middle += part * spread * z.clamp(-PULL, PULL) / self.weight;
         let squared = (z * z).min(PULL_SPREAD * PULL_SPREAD) / CUT_VARIANCE;
-        self.variance =
-            (self.variance + (squared - 1.0) * self.variance / self.weight).max(LEAST_SPREAD * LEAST_SPREAD);
-        self.likeness.add(z.clamp(-PULL_SPREAD, PULL_SPREAD));
+        let step = part * (squared - 1.0) * self.variance / self.weight;
+        self.variance = (self.variance + step).max(LEAST_SPREAD * LEAST_SPREAD);
+        self.likeness.add(z.clamp(-PULL_SPREAD, PULL_SPREAD), 1);
     }
 
     /// A first middle and spread from the first durations: median, and median distance from it.
@@ -219,16 +220,16 @@ impl Share {
         self.likeness.factor()
     }
 
-    /// Takes in an observation; while `suspected` it is not learned yet.
-    pub(crate) fn take(&mut self, failed: bool, at: i64, suspected: bool, prior: Prior) {
-        self.pending.0 += f64::from(u8::from(failed));
-        self.pending.1 += 1.0;
+    /// Takes in so many equal observations; while `suspected` they are not learned yet.
+    pub(crate) fn take(&mut self, (failed, many): (bool, u32), at: i64, suspected: bool, prior: Prior) {
+        self.pending.0 += if failed { f64::from(many) } else { 0.0 };
+        self.pending.1 += f64::from(many);
         if suspected {
             return;
         }
         let usual = self.usual(prior);
         let z = (f64::from(u8::from(failed)) - usual) / (usual * (1.0 - usual)).sqrt();
-        self.likeness.add(z);
+        self.likeness.add(z, many);
         let left = faded(&mut self.at, at, SHARE_HALF_MS);
         self.failed = self.failed * left + self.pending.0;
         self.all = self.all * left + self.pending.1;
@@ -291,7 +292,7 @@ mod tests {
     fn learned(middle_ms: f64, spread: f64, count: usize) -> Level {
         let mut level = Level::default();
         for (nth, duration) in durations(middle_ms, spread, count).enumerate() {
-            level.learn(duration, nth as i64 * 1000);
+            level.learn(duration, nth as i64 * 1000, 1.0);
         }
         level
     }
@@ -303,7 +304,7 @@ mod tests {
         assert!((level.variance.sqrt() - 0.35).abs() < 0.03, "{}", level.variance.sqrt());
         let mut dirty = Level::default();
         for (nth, duration) in durations(200.0, 0.35, 2000).enumerate() {
-            dirty.learn(if nth % 10 == 3 { duration * 50.0 } else { duration }, nth as i64 * 1000);
+            dirty.learn(if nth % 10 == 3 { duration * 50.0 } else { duration }, nth as i64 * 1000, 1.0);
         }
         assert!((dirty.usual_ms().unwrap_or_default() / 200.0 - 1.0).abs() < 0.15, "{:?}", dirty.usual_ms());
     }
@@ -323,7 +324,7 @@ mod tests {
         let mut level = Level::default();
         for (nth, duration) in durations(200.0, 0.2, 4000).enumerate() {
             let wave = if nth / 100 % 2 == 0 { 0.8 } else { 1.25 };
-            level.learn(duration * wave, nth as i64 * 1000);
+            level.learn(duration * wave, nth as i64 * 1000, 1.0);
         }
         assert!(level.likeness.factor() > 3.0, "{}", level.likeness.factor());
         assert!(learned(200.0, 0.2, 4000).likeness.factor() < 1.6);
@@ -333,12 +334,12 @@ mod tests {
     fn a_share_learns_only_what_was_acquitted() {
         let prior = Prior { share: 0.01, worth: 50.0 };
         let mut share = Share::default();
-        (0..950).for_each(|nth| share.take(nth % 100 == 0, nth * 1000, false, prior));
+        (0..950).for_each(|nth| share.take((nth % 100 == 0, 1), nth * 1000, false, prior));
         let before = share.usual(prior);
-        (950..1000).for_each(|nth| share.take(true, nth * 1000, true, prior));
+        (950..1000).for_each(|nth| share.take((true, 1), nth * 1000, true, prior));
         assert!((share.usual(prior) - before).abs() < 1e-12);
         share.condemn();
-        share.take(false, 1_000_000, false, prior);
+        share.take((false, 1), 1_000_000, false, prior);
         assert!((share.usual(prior) - before).abs() < 1e-3);
     }
 }

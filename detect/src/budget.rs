@@ -73,7 +73,12 @@ impl Budget {
 
     /// An observation that could have been wrong.
     pub(crate) fn count(&mut self, kind: Kind) {
-        self.fresh[kind as usize] += 1;
+        self.count_many(kind, 1);
+    }
+
+    /// The same of a line that counts for so many.
+    pub(crate) fn count_many(&mut self, kind: Kind, lines: u32) {
+        self.fresh[kind as usize] += u64::from(lines);
     }
 
     /// Time passes; thresholds follow what was counted. Once a second is often enough.

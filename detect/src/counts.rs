@@ -28,12 +28,13 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) fn add_duration(&mut self, duration: f64, slow: bool) {
+    /// A duration that counts for so many lines.
+    pub(crate) fn add_duration(&mut self, duration: f64, slow: bool, lines: u32) {
         self.least = if self.timed == 0 { duration } else { self.least.min(duration) };
         self.most = if self.timed == 0 { duration } else { self.most.max(duration) };
-        self.sum += duration;
-        self.timed += 1;
-        self.slow += u32::from(slow);
+        self.sum += duration * f64::from(lines);
+        self.timed += lines;
+        self.slow += if slow { lines } else { 0 };
     }
 
     fn merge(&mut self, other: &Self) {
@@ -109,6 +110,13 @@ impl History {
             sum.merge(&self.bucket(index));
         }
         sum
+    }
+
+    /// The shorter of two windows up to `now` where it holds enough, else the longer one; and what happened in it.
+    pub(crate) fn window(&self, now: i64, windows: [i64; 2], enough: impl Fn(&Bucket) -> bool) -> (i64, Bucket) {
+        let [short, long] = windows;
+        let near = self.sum(span_start(now, short), now);
+        if enough(&near) { (short, near) } else { (long, self.sum(span_start(now, long), now)) }
     }
 
     /// Points of ten seconds that end with the one of `now`; gaps are gaps.
@@ -194,7 +202,7 @@ mod tests {
     fn a_bucket_that_nobody_filled_is_a_gap_and_a_spike_survives() {
         let mut history = History::default();
         for (at, duration) in [(1_000, 10.0), (2_000, 900.0), (25_000, 20.0)] {
-            history.at(at).add_duration(duration, duration > 100.0);
+            history.at(at).add_duration(duration, duration > 100.0, 1);
         }
         let points = history.points(25_000, 180, Drawn::Duration);
         assert_eq!(points.len(), 3);

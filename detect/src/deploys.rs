@@ -70,14 +70,11 @@ impl Default for Deploys {
 impl Deploys {
     /// Reads a line at its engine time; `is_service` knows the services that speak.
     pub(crate) fn observe(&mut self, event: &LogEvent<'_>, at: i64, is_service: impl Fn(&str) -> bool) {
-        let plain = event.operation.is_none() && event.duration_ms.is_none() && event.login.is_none();
-        if plain && says_started(event.message.raw()) {
+        if is_start(event) {
             let (service, revision) = (event.service.raw().into(), Box::default());
             return self.note(Marker { service, revision, by: None, at, last_at: at }, false);
         }
-        let told = if event.attributes.is_empty() { None } else { in_attributes(event) };
-        let said = told.or_else(|| if plain { in_words(event.message.raw(), &is_service) } else { None });
-        let Some(Said { service, revision, by }) = said else { return };
+        let Some(Said { service, revision, by }) = said(event, is_service) else { return };
         let service = service.unwrap_or_else(|| event.service.raw().into());
         if service.len().max(revision.len()) <= key::LONGEST_NAME {
             self.note(Marker { service, revision, by, at, last_at: at }, true);
@@ -167,6 +164,26 @@ impl Marker {
             last_at: at,
         }
     }
+}
+
+/// True when a line tells of a deploy, or of a start; `is_service` knows the services that speak.
+pub(crate) fn is_told(event: &LogEvent<'_>, is_service: impl Fn(&str) -> bool) -> bool {
+    is_start(event) || said(event, is_service).is_some()
+}
+
+/// True for a line that tells of no call: words are read of no other.
+fn tells_of_no_call(event: &LogEvent<'_>) -> bool {
+    event.operation.is_none() && event.duration_ms.is_none() && event.login.is_none()
+}
+
+fn is_start(event: &LogEvent<'_>) -> bool {
+    tells_of_no_call(event) && says_started(event.message.raw())
+}
+
+/// What a line says of a deploy, in attributes or in words.
+fn said(event: &LogEvent<'_>, is_service: impl Fn(&str) -> bool) -> Option<Said> {
+    let told = if event.attributes.is_empty() { None } else { in_attributes(event) };
+    told.or_else(|| if tells_of_no_call(event) { in_words(event.message.raw(), is_service) } else { None })
 }
 
 /// `deploy.revision` and its like, or an object `deploy` with such members.

@@ -3,7 +3,7 @@
 //! Knows no threshold and no wording. Engine time comes with the lines and with `advance`; it never
 //! goes back here, whatever a caller says.
 
-use stella_protocol::{Deploy, LineId, LogEvent, Timestamp, Untrusted};
+use stella_protocol::{Deploy, LineId, LogEvent, Timestamp, Untrusted, Weight};
 
 use crate::budget::{Budget, Kind};
 use crate::cells::Place;
@@ -28,6 +28,7 @@ use crate::rules::security::Doors;
 use crate::rules::silence::Pulses;
 use crate::rules::slo::Objectives;
 use crate::rules::{Rules, errors, health, performance, security};
+use crate::worth::Worth;
 
 /// What a line about somebody signing in has at least one of.
 const LOGINS: Flags = Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED_OUT);
@@ -86,11 +87,17 @@ impl Engine {
 
     /// Takes a line in; lines come in the order of their ids. A problem that begins with this line is
     /// in the next [`drain`](Self::drain).
+    ///
+    /// A line counts for as many as its weight says (see [`worth`](Self::worth)); one that counts for none is as if
+    /// it had not come.
     pub fn observe(&mut self, line: LineId, event: &LogEvent<'_>) {
+        if event.weight == Weight::NONE {
+            return;
+        }
         let Self { rules, budget, recent, desk, doors, pulses, gauges, knocked, .. } = self;
         let (mark, place) = recent.take(line, event, rules);
         let speaks_of_login = mark.flags.any(LOGINS);
-        budget.count(Kind::Silence);
+        budget.count_many(Kind::Silence, mark.weight);
         if speaks_of_login {
             budget.count(Kind::Security);
         }
@@ -106,6 +113,12 @@ impl Engine {
         if is_named(event) {
             self.observe_operation(line, event, place, &mark);
         }
+    }
+
+    /// What a line is worth where there are too many of them: whether it must be looked at by itself, or may be
+    /// left out while another one like it is given its weight. Says so as of the lines that were taken in.
+    pub fn worth(&self, event: &LogEvent<'_>) -> Worth {
+        Worth::of(event, &self.recent, &self.people, &self.probes)
     }
 
     /// A line whose operation can be named.
@@ -139,10 +152,14 @@ impl Engine {
         }
         let often = mark.retries >= rules.retries;
         let cell = recent.ops.at_mut(place);
-        cell.faults.take_retry(often, mark.at);
-        let is_press = event.user_id.is_some() && event.operation.is_some() && !mark.flags.any(LOGINS);
+        cell.faults.take_retry((often, mark.weight), mark.at);
+        // A line that stands for others does not say what came right before it.
+        let is_press = mark.weight == 1
+            && event.user_id.is_some()
+            && event.operation.is_some()
+            && !mark.flags.any(LOGINS);
         let run = if is_press { presses.take(&mut cell.habit, mark, rules.slow_window_ms) } else { None };
-        budget.count(Kind::Friction);
+        budget.count_many(Kind::Friction, mark.weight);
         if mark.flags.any(Flags::CONTRADICTION) {
             budget.count(Kind::Data);
         }
@@ -169,7 +186,7 @@ impl Engine {
             health::observe(desk, near, mark, event);
         }
         if event.operation.is_some() {
-            owners.observe(desk, recent, (rules, budget), mark, event);
+            owners.observe(desk, recent, (rules, &mut *budget), mark, event);
         }
         if mark.is_error() {
             budget.count(Kind::NewError);
@@ -321,7 +338,7 @@ impl Engine {
 }
 
 /// True when service and operation are short enough to stand in a query.
-fn is_named(event: &LogEvent<'_>) -> bool {
+pub(crate) fn is_named(event: &LogEvent<'_>) -> bool {
     let operation = event.operation.as_ref().map_or(0, Untrusted::len);
     event.service.len().max(operation) <= key::LONGEST_NAME
 }
@@ -330,11 +347,11 @@ fn is_named(event: &LogEvent<'_>) -> bool {
 fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -> bool {
     let silent_ms = recent.now - incident.last_at;
     match &incident.subject {
-        Subject::Slow(op) => performance::is_over(recent, op),
-        Subject::SlowEverywhere => performance::is_over_everywhere(recent),
+        Subject::Slow(op) => !recent.is(op, performance::is_slow),
+        Subject::SlowEverywhere => recent.many(performance::is_slow) == 0,
         Subject::Unwell { .. } | Subject::Silent(_) => false,
-        Subject::Spike(op) => errors::is_over(recent, op),
-        Subject::SpikeEverywhere => errors::is_over_everywhere(recent),
+        Subject::Spike(op) => !recent.is(op, errors::is_failing),
+        Subject::SpikeEverywhere => recent.many(errors::is_failing) == 0,
         Subject::Series(reading) => silent_ms > reading.holds_ms(rules),
         Subject::Spending(spending) => silent_ms > spending.short_ms(),
         Subject::LoginsEverywhere => !doors.are_attacked() || silent_ms > rules.security_window_ms,

@@ -4,6 +4,8 @@
 //! story has: samples, users, template, links, the words around figures. No digit stands in a reason
 //! that is not the value of one of its figures.
 
+mod words;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -24,8 +26,10 @@ use crate::kept::Line;
 use crate::mark::{Flags, Mark};
 use crate::recent::{Recent, Span, link};
 use crate::rules::{self, Rules};
-use crate::scope::Scope;
+use crate::scope::{OpName, Scope};
 use crate::template::grown as template;
+
+pub(crate) use words::{lasting, number, several, words};
 
 /// Most samples of an alert that lasts; well under the fifty that the contract allows.
 const MOST_SAMPLES: usize = 20;
@@ -100,6 +104,37 @@ pub(crate) struct Story {
     pub(crate) chart: Option<Chart>,
 }
 
+impl Story {
+    /// The story of an operation, or a service, about its lines of `scope`: what a rule adds is how bad it is, the words
+    /// and the figures.
+    pub(crate) fn of(card: Card, op: &OpName, scope: Scope) -> Self {
+        Self {
+            card,
+            severity: Severity::Medium,
+            title: String::new(),
+            summary: String::new(),
+            service: op.service.to_string(),
+            operation: op.operation.as_deref().map(str::to_owned),
+            labels: rules::errors::labels(op),
+            actions: Vec::new(),
+            window_ms: 0,
+            scope,
+            q: None,
+            observed: None,
+            usual: None,
+            threshold: None,
+            reasons: Vec::new(),
+            chart: None,
+        }
+    }
+
+    /// The same with one more label, which sets it apart from others at the same operation.
+    pub(crate) fn with(mut self, label: &'static str, value: &str) -> Self {
+        self.labels.push((label, value.to_owned()));
+        self
+    }
+}
+
 /// A problem with its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case<'a> {
@@ -109,26 +144,6 @@ pub(crate) struct Case<'a> {
     pub(crate) incident: &'a Incident,
     /// What is told is told as of this time: of the last match while it is on, else of now.
     pub(crate) at: i64,
-}
-
-/// A number as people read it.
-pub(crate) fn number(value: f64) -> String {
-    if value.fract() == 0.0 || value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
-}
-
-/// A number and what it counts, in the form that fits the number.
-pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
-    let text = number(value);
-    let noun = if text == "1" { one } else { more };
-    format!("{text} {noun}")
-}
-
-/// A figure as people read it.
-pub(crate) fn words(figure: &Figure) -> String {
-    match figure.unit.raw() {
-        "count" => number(figure.value),
-        unit => format!("{} {unit}", number(figure.value)),
-    }
 }
 
 impl Case<'_> {
@@ -240,7 +255,7 @@ impl Case<'_> {
         for mark in marks {
             let place = usize::try_from(mark.at.div_euclid(STEP_MS) - oldest).ok();
             if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-                *count += 1;
+                *count += mark.weight;
             }
         }
         let value = |first: usize, steps: usize| {
@@ -352,6 +367,10 @@ fn evidence(case: &Case<'_>, story: &Story, marks: &[&Mark], lines: &[Line]) -> 
     let onset = Timestamp::from_millis(incident.first_at);
     let mut reasons = story.reasons.clone();
     reasons.extend(case.deployed(&story.service));
+    if marks.iter().any(|mark| mark.weight > 1) {
+        let text = "under load lines like these were counted and not looked at: how long they took is that of a sample";
+        reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
+    }
     if reasons.iter().all(|reason| reason.weight >= 0.0) {
         let text = "baseline, deploys and neighbours were searched; nothing found that speaks against it";
         reasons.push(case.reason(-0.05, text.to_owned(), Vec::new()));
@@ -425,7 +444,11 @@ fn template_of(recent: &Recent, marks: &[&Mark], lines: &[Line]) -> Option<Templ
             examples.push(value);
         }
     }
-    Some(Template { text: Text::from(templates.text(id)?), count: marks.iter().filter(same).count() as u64, examples })
+    Some(Template {
+        text: Text::from(templates.text(id)?),
+        count: marks.iter().filter(same).map(|mark| u64::from(mark.weight)).sum(),
+        examples,
+    })
 }
 
 /// A name as it stands in a reason, where digits are those of figures.

@@ -47,29 +47,31 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Takes a call in; what it says for a change of everything.
-    pub(crate) fn take(&mut self, failed: bool, at: i64, deploying: bool) -> f64 {
+    /// Takes in so many calls with one outcome; what they say for a change of everything.
+    pub(crate) fn take(&mut self, (failed, calls): (bool, u32), at: i64, deploying: bool) -> f64 {
         let factor = self.share.factor();
-        let says = |p0: f64, more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
+        let each = |p0: f64, more: f64| outcome(failed, p0, p0 + more * (1.0 - p0)) / factor;
+        let says = |p0: f64, more: f64| each(p0, more) * f64::from(calls);
         let doubted = graced(self.share.at_most(PRIOR), deploying);
         // Of all operations together the doubts of each cancel out.
         let all = says(graced(self.share.usual(PRIOR), deploying), MORE_OF_ALL);
         self.watch.add(MORE.map(|more| says(doubted, more)), at);
         if self.watch.suspects() {
-            (self.calls, self.failed) = (self.calls + 1, self.failed + u32::from(failed));
+            (self.calls, self.failed) =
+                (self.calls.saturating_add(calls), self.failed.saturating_add(if failed { calls } else { 0 }));
         } else {
             (self.calls, self.failed, self.ready_at) = (0, 0, 0);
         }
         let lasts = self.watch.on && at - self.watch.since > NEW_NORMAL_MS;
-        self.share.take(failed, at, (self.watch.suspects() || self.watch.on) && !lasts, PRIOR);
+        self.share.take((failed, calls), at, (self.watch.suspects() || self.watch.on) && !lasts, PRIOR);
         all
     }
 
-    /// Takes in whether a call was retried too often.
-    pub(crate) fn take_retry(&mut self, often: bool, at: i64) {
+    /// Takes in whether so many calls were retried too often.
+    pub(crate) fn take_retry(&mut self, (often, calls): (bool, u32), at: i64) {
         let p0 = self.retried.usual(RETRIED_PRIOR);
-        self.retries.add(outcome(often, p0, p0 + MORE_RETRIED * (1.0 - p0)), at);
-        self.retried.take(often, at, self.retries.suspects(), RETRIED_PRIOR);
+        self.retries.add(outcome(often, p0, p0 + MORE_RETRIED * (1.0 - p0)) * f64::from(calls), at);
+        self.retried.take((often, calls), at, self.retries.suspects(), RETRIED_PRIOR);
     }
 
     pub(crate) fn retries(&self) -> &Page {

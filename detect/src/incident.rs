@@ -156,9 +156,14 @@ impl Desk {
 
     /// Counts an offending line of the problem; false: there is no such problem.
     pub(crate) fn touch(&mut self, key: u64, at: i64) -> bool {
+        self.touch_many(key, at, 1)
+    }
+
+    /// The same of a line that counts for so many.
+    pub(crate) fn touch_many(&mut self, key: u64, at: i64, lines: u32) -> bool {
         let Some(incident) = self.open.get_mut(&key) else { return false };
-        incident.pending += 1;
-        incident.lines += 1;
+        incident.pending += u64::from(lines);
+        incident.lines += u64::from(lines);
         incident.last_at = at;
         true
     }

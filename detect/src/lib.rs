@@ -41,6 +41,7 @@ mod speed;
 mod subject;
 mod tape;
 mod template;
+mod worth;
 
 pub use checkpoint::{Checkpoint, Refused};
 pub use engine::Engine;
@@ -50,3 +51,4 @@ pub use lesson::Lesson;
 pub use measure::recompute;
 pub use rules::{GaugeLimit, Known, Limit, Objective, Pattern, Rules, Setting};
 pub use template::{TemplateId, TemplateRow, Templates};
+pub use worth::Worth;

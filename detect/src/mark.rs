@@ -134,6 +134,11 @@ impl Flags {
     }
 }
 
+/// True when a message speaks of a deploy.
+pub(crate) fn speaks_of_deploy(message: &str) -> bool {
+    says_deploy(message.as_bytes())
+}
+
 /// True when `text` holds `word` (lower case), without regard to ASCII case.
 pub(crate) fn says(text: &[u8], word: &[u8]) -> bool {
     let Some((&first, rest)) = word.split_first() else { return true };
@@ -163,6 +168,8 @@ pub(crate) struct Mark {
     pub(crate) template: u64,
     pub(crate) component: u64,
     pub(crate) retries: u32,
+    /// For how many lines it counts, itself among them.
+    pub(crate) weight: u32,
     pub(crate) flags: Flags,
     /// Distance to the mark before of the same operation; 0: none.
     pub(crate) back_op: u32,
@@ -178,6 +185,7 @@ impl Mark {
             addr: self.addr,
             retries: self.retries,
             value: f64::NAN,
+            weight: self.weight,
         }
     }
 
@@ -206,6 +214,7 @@ impl Mark {
             template: key::NONE,
             component: event.component.as_ref().map_or(key::NONE, |component| key::of(component.raw())),
             retries: event.retry_count.unwrap_or(0),
+            weight: event.weight.lines(),
             flags: Flags::of(event),
             back_op: 0,
         }
@@ -222,7 +231,27 @@ impl Keep for Flags {
     }
 }
 
-keep_fields!(Mark { line, at, duration, service, op, user, addr, error, template, component, retries, flags, back_op });
+keep_fields!(Mark {
+    line,
+    at,
+    duration,
+    service,
+    op,
+    user,
+    addr,
+    error,
+    template,
+    component,
+    retries,
+    weight,
+    flags,
+    back_op
+});
+
+/// How many lines these are, with those that they count for.
+pub(crate) fn lines(marks: &[&Mark]) -> u64 {
+    marks.iter().map(|mark| u64::from(mark.weight)).sum()
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 use stella_protocol::query::parse;
-use stella_protocol::{Figure, LineId, LogEvent, Measure};
+use stella_protocol::{Figure, LineId, LogEvent, Measure, Weight};
 
 use crate::key;
 
@@ -18,12 +18,14 @@ pub(crate) struct Facts {
     pub(crate) retries: u32,
     /// Of a sample of a series. Not a number: the line has none.
     pub(crate) value: f64,
+    /// For how many lines it counts.
+    pub(crate) weight: u32,
 }
 
 impl Facts {
     /// A sample of a series.
     pub(crate) fn sample(at: i64, value: f64) -> Self {
-        Self { at, duration: f64::NAN, failed: false, user: key::NONE, addr: key::NONE, retries: 0, value }
+        Self { at, duration: f64::NAN, failed: false, user: key::NONE, addr: key::NONE, retries: 0, value, weight: 1 }
     }
 }
 
@@ -33,8 +35,8 @@ pub(crate) struct Tally {
     measure: Measure,
     lines: u64,
     failures: u64,
-    /// Durations, or values of samples.
-    numbers: Vec<f64>,
+    /// Durations, or values of samples, and for how many lines each counts.
+    numbers: Vec<(f64, u32)>,
     distinct: FxHashSet<u64>,
     retries: u32,
     last: i64,
@@ -47,19 +49,42 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, facts: &Facts) {
-        self.lines += 1;
-        self.failures += u64::from(facts.failed);
+        self.lines += u64::from(facts.weight);
+        self.failures += if facts.failed { u64::from(facts.weight) } else { 0 };
         self.retries = self.retries.max(facts.retries);
         self.last = facts.at;
         match self.measure {
             Measure::MeanDuration | Measure::MaxDuration | Measure::MedianDuration if facts.duration.is_finite() => {
-                self.numbers.push(facts.duration);
+                self.numbers.push((facts.duration, facts.weight));
             }
-            Measure::LastValue | Measure::MeanValue if facts.value.is_finite() => self.numbers.push(facts.value),
+            Measure::LastValue | Measure::MeanValue if facts.value.is_finite() => {
+                self.numbers.push((facts.value, facts.weight));
+            }
             Measure::DistinctUsers if facts.user != key::NONE => _ = self.distinct.insert(facts.user),
             Measure::DistinctAddresses if facts.addr != key::NONE => _ = self.distinct.insert(facts.addr),
             _ => {}
         }
+    }
+
+    fn lines_with_a_number(&self) -> u64 {
+        self.numbers.iter().map(|(_, weight)| u64::from(*weight)).sum()
+    }
+
+    /// The lower median of the lines' numbers, of which there are some.
+    fn median(&mut self) -> f64 {
+        let by_value = |one: &(f64, u32), other: &(f64, u32)| one.0.total_cmp(&other.0);
+        let lines = self.lines_with_a_number();
+        if lines == self.numbers.len() as u64 {
+            let middle = (self.numbers.len() - 1) / 2;
+            return self.numbers.select_nth_unstable_by(middle, by_value).1.0;
+        }
+        self.numbers.sort_unstable_by(by_value);
+        let mut below = 0;
+        let middle = self.numbers.iter().find(|(_, weight)| {
+            below += u64::from(*weight);
+            below > (lines - 1) / 2
+        });
+        middle.map_or(f64::NAN, |(value, _)| *value)
     }
 
     /// The value at `to`; None where no line says anything.
@@ -72,22 +97,21 @@ impl Tally {
             Measure::DistinctUsers | Measure::DistinctAddresses => Some(self.distinct.len() as f64),
             Measure::MaxRetries => some.then_some(f64::from(self.retries)),
             Measure::SecondsSinceLast => some.then(|| (to - self.last) as f64 / 1000.0),
-            Measure::LastValue => self.numbers.last().copied(),
+            Measure::LastValue => self.numbers.last().map(|(value, _)| *value),
             Measure::MeanDuration | Measure::MedianDuration | Measure::MeanValue if self.numbers.is_empty() => None,
             Measure::MeanDuration | Measure::MeanValue => {
-                Some(self.numbers.iter().sum::<f64>() / self.numbers.len() as f64)
+                let sum: f64 = self.numbers.iter().map(|(value, weight)| value * f64::from(*weight)).sum();
+                Some(sum / self.lines_with_a_number() as f64)
             }
-            Measure::MaxDuration => self.numbers.into_iter().reduce(f64::max),
-            Measure::MedianDuration => {
-                let middle = (self.numbers.len() - 1) / 2;
-                Some(*self.numbers.select_nth_unstable_by(middle, f64::total_cmp).1)
-            }
+            Measure::MaxDuration => self.numbers.into_iter().map(|(value, _)| value).reduce(f64::max),
+            Measure::MedianDuration => Some(self.median()),
             Measure::Unknown => None,
         }
     }
 }
 
-/// Computes a figure again from kept lines, which come in the order of their ids.
+/// Computes a figure again from kept lines, which come in the order of their ids. A line counts for as many as it
+/// was given weight for; one that another counts for is left out, as it was when the figure was made.
 ///
 /// Users and addresses are counted by `userId` and `remoteAddr`. None: the query cannot be read, or
 /// no line says anything about the measure.
@@ -97,7 +121,8 @@ pub fn recompute<'a>(figure: &Figure, lines: impl Iterator<Item = (LineId, &'a L
     let mut tally = Tally::new(figure.measure);
     for (line, event) in lines {
         let inside = event.engine_time >= link.from && event.engine_time < link.to;
-        if inside && link.up_to.is_none_or(|last| line <= last) && query.matches(event) {
+        let counts = event.weight != Weight::NONE;
+        if inside && counts && link.up_to.is_none_or(|last| line <= last) && query.matches(event) {
             tally.add(&facts(event));
         }
     }
@@ -113,6 +138,7 @@ fn facts(event: &LogEvent<'_>) -> Facts {
         addr: event.remote_addr.as_ref().map_or(key::NONE, |addr| key::of(addr.raw())),
         retries: event.retry_count.unwrap_or(0),
         value: event.value.unwrap_or(f64::NAN),
+        weight: event.weight.lines(),
     }
 }
 
@@ -125,7 +151,16 @@ mod tests {
         for (at, &duration) in durations.iter().enumerate() {
             let failed = at % 2 == 1;
             let (retries, value) = (at as u32, duration / 10.0);
-            tally.add(&Facts { at: at as i64 * 1000, duration, failed, user: 1, addr: at as u64, retries, value });
+            tally.add(&Facts {
+                at: at as i64 * 1000,
+                duration,
+                failed,
+                user: 1,
+                addr: at as u64,
+                retries,
+                value,
+                weight: 1,
+            });
         }
         tally.value(10_000)
     }
@@ -148,6 +183,24 @@ mod tests {
             (Measure::MeanValue, 2.5),
         ] {
             assert_eq!(value(measure, &durations), Some(wanted), "{measure:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_counts_for_many_is_measured_as_if_all_of_them_stood_there() {
+        let lines = [(30.0, 7), (10.0, 1), (20.0, 4), (900.0, 1)];
+        for measure in [Measure::Count, Measure::FailurePercent, Measure::MeanDuration, Measure::MedianDuration] {
+            let value = |all: &[(f64, u32)]| {
+                let mut tally = Tally::new(measure);
+                for (duration, weight) in all {
+                    let failed = *duration > 100.0;
+                    tally.add(&Facts { duration: *duration, failed, weight: *weight, ..Facts::sample(0, f64::NAN) });
+                }
+                tally.value(0)
+            };
+            let spread: Vec<(f64, u32)> =
+                lines.iter().flat_map(|(duration, weight)| vec![(*duration, 1); *weight as usize]).collect();
+            assert_eq!(value(&lines), value(&spread), "{measure:?}");
         }
     }
 

@@ -45,8 +45,8 @@ impl Weighed {
 }
 
 impl Overall {
-    /// Takes in what a call of an operation says.
-    pub(crate) fn add(&mut self, part: &mut Part, llr: f64, at: i64) {
+    /// Takes in what so many calls of an operation say.
+    pub(crate) fn add(&mut self, part: &mut Part, (llr, calls): (f64, u32), at: i64) {
         self.page.add(llr, at);
         if !self.page.suspects() {
             self.epoch = self.epoch.wrapping_add(1);
@@ -56,7 +56,7 @@ impl Overall {
             *part = Part { epoch: self.epoch, score: 0.0, calls: 0 };
         }
         part.score += llr;
-        part.calls += 1;
+        part.calls = part.calls.saturating_add(calls);
     }
 
     pub(crate) fn page(&self) -> &Page {
@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn what_one_operation_says_alone_is_not_overall() {
         let (mut overall, mut parts) = (Overall::default(), [Part::default(); 4]);
-        (0..10).for_each(|at| overall.add(&mut parts[0], 2.0, at));
-        (0..3).for_each(|at| overall.add(&mut parts[1], -0.5, at));
+        (0..10).for_each(|at| overall.add(&mut parts[0], (2.0, 1), at));
+        (0..3).for_each(|at| overall.add(&mut parts[1], (-0.5, 1), at));
         let weighed = overall.weigh(parts.iter());
         assert_eq!((weighed.saying, weighed.said, weighed.calls), (1, 10, 13));
         assert!(weighed.is_half());
@@ -125,9 +125,9 @@ mod tests {
     #[test]
     fn parts_of_an_older_suspicion_are_void() {
         let (mut overall, mut parts) = (Overall::default(), [Part::default(); 2]);
-        overall.add(&mut parts[0], 9.0, 0);
+        overall.add(&mut parts[0], (9.0, 1), 0);
         overall.clear();
-        (0..4).for_each(|at| overall.add(&mut parts[1], 1.0, at));
+        (0..4).for_each(|at| overall.add(&mut parts[1], (1.0, 1), at));
         assert!(!overall.says(&parts[0]) && overall.says(&parts[1]));
     }
 }

@@ -3,11 +3,11 @@
 //! All figures are made here, over spans that are known to be whole: where something was forgotten,
 //! `from` moves up. Knows no rule.
 
-use stella_protocol::{Figure, LineId, LogEvent, LogLink, Measure, Text, Timestamp, Untrusted};
+use stella_protocol::{Figure, Level, LineId, LogEvent, LogLink, Measure, Text, Timestamp, Untrusted};
 
 use crate::cells::{Cells, Place};
 use crate::counts::History;
-use crate::deploys::Deploys;
+use crate::deploys::{self, Deploys};
 use crate::faults::Faults;
 use crate::keep::keep_fields;
 use crate::kept::Kept;
@@ -135,26 +135,34 @@ impl Recent {
         self.ops.get(op).map_or(&Tuned::USUAL, |cell| &cell.tuned)
     }
 
+    /// How many operations there are of which something is so.
+    pub(crate) fn many(&self, is_so: impl Fn(&OpCell) -> bool) -> u32 {
+        self.ops.iter().filter(|(_, cell)| is_so(cell)).count() as u32
+    }
+
+    /// Whether it is so of this operation; one that nobody knows is nothing.
+    pub(crate) fn is(&self, op: &OpName, so: impl Fn(&OpCell) -> bool) -> bool {
+        self.ops.get(op.key()).is_some_and(so)
+    }
+
     /// Takes a line in. Says what it is and where its operation is.
     pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, Place) {
         let at = event.engine_time.millis().max(self.now);
         (self.now, self.last_line, self.last_line_at) = (at, line.0, at);
         self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
-        self.lines += 1;
+        self.lines += u64::from(event.weight.lines());
         let mut mark = Mark::of(line.0, at, event);
-        if event.operation.is_none() && !mark.flags.has(Flags::METRIC)
-            || event.attributes.contains_key("deploy.revision")
-        {
+        if may_tell_of_deploys(event) {
             let ops = &self.ops;
-            self.deploys.observe(event, at, |name| ops.iter().any(|(_, cell)| *cell.name.service == *name));
+            self.deploys.observe(event, at, |name| is_service(ops, name));
         }
         let place = self.ops.place_or(mark.op, || OpCell::new(at, event, rules));
         let cell = self.ops.at_mut(place);
         let bucket = cell.history.at(at);
-        bucket.calls += 1;
-        bucket.failed += u32::from(mark.is_error());
+        bucket.calls += mark.weight;
+        bucket.failed += if mark.is_error() { mark.weight } else { 0 };
         if mark.duration.is_finite() {
-            bucket.add_duration(mark.duration, cell.limit_ms.is_some_and(|limit| mark.duration > limit));
+            bucket.add_duration(mark.duration, cell.limit_ms.is_some_and(|limit| mark.duration > limit), mark.weight);
         }
         if mark.retries >= self.retries
             || mark.flags.any(Flags::FAILED.and(Flags::LOCKED_OUT).and(Flags::LOGIN_OK))
@@ -163,8 +171,9 @@ impl Recent {
             mark.template = self.templates.learn(event.message.raw()).number();
             self.kept.push(line, event);
         }
-        cell.calls += 1;
-        let established = cell.calls == ESTABLISHED_CALLS;
+        let before = cell.calls;
+        cell.calls += u64::from(mark.weight);
+        let established = before < ESTABLISHED_CALLS && cell.calls >= ESTABLISHED_CALLS;
         cell.last = Some(self.tape.push(mark, cell.last));
         if !event.affected_users.is_empty() {
             self.take_named_users(mark, event);
@@ -173,6 +182,11 @@ impl Recent {
             self.ops.promote(mark.op);
         }
         (mark, place)
+    }
+
+    /// True when a line tells of a deploy, or of a start.
+    pub(crate) fn tells_of_deploy(&self, event: &LogEvent<'_>) -> bool {
+        may_tell_of_deploys(event) && deploys::is_told(event, |name| is_service(&self.ops, name))
     }
 
     /// True for a minute after a deploy of any service: what starts anew may stumble, and who calls it.
@@ -308,6 +322,15 @@ impl Recent {
         let lines = link(scope, Span { from, to, ..span });
         Some(Figure { name: Text::from(name.to_owned()), value, unit: unit.into(), measure, lines })
     }
+}
+
+/// Lines without an operation may speak of deploys in words, any line in this attribute.
+fn may_tell_of_deploys(event: &LogEvent<'_>) -> bool {
+    event.operation.is_none() && event.level != Level::Metric || event.attributes.contains_key("deploy.revision")
+}
+
+fn is_service(ops: &Cells<OpCell>, name: &str) -> bool {
+    ops.iter().any(|(_, cell)| *cell.name.service == *name)
 }
 
 /// The lines of `scope` in `span`, for whoever wants to read them.

@@ -190,6 +190,11 @@ impl Rules {
     /// Edition of the rules, named by every alert.
     pub const VERSION: u32 = 2;
 
+    /// The two windows of rules that count calls, the shorter one first: milliseconds.
+    pub(crate) fn windows(&self) -> [i64; 2] {
+        [self.window_ms, self.slow_window_ms]
+    }
+
     /// How much is remembered at most: a state that was kept with other bounds cannot be taken up.
     pub(crate) fn bounds(&self) -> [u64; 6] {
         [self.remembered_lines, self.kept_lines, self.operations, self.people, self.series, self.incidents]
@@ -259,8 +264,8 @@ pub(crate) fn rule_named(name: &str) -> Option<&'static str> {
 /// True when what the rule would tell now is still the problem; else its last words stand.
 pub(crate) fn holds(incident: &Incident, recent: &Recent, rules: &Rules) -> bool {
     match incident.subject {
-        Subject::SlowEverywhere => performance::holds_everywhere(recent, rules),
-        Subject::SpikeEverywhere => errors::holds_everywhere(recent, rules),
+        Subject::SlowEverywhere => recent.many(performance::is_slow) >= rules.slow_everywhere,
+        Subject::SpikeEverywhere => recent.many(errors::is_failing) >= rules.slow_everywhere,
         _ => true,
     }
 }

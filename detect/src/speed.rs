@@ -28,7 +28,9 @@ pub(crate) struct Speed {
     /// Logarithms of how many times longer: of the last calls, and summed since the suspicion began.
     lately: f64,
     sum: f64,
-    count: u32,
+    count: f64,
+    /// Of the last calls the sum of their weights, and of the squares of those.
+    weights: (f64, f64),
     /// The part of the last calls that took longer than halfway to what is looked for.
     longer: f64,
     /// Engine time at which there was enough evidence; 0: there is not.
@@ -49,12 +51,21 @@ pub(crate) struct Sought {
 }
 
 impl Speed {
-    /// Takes a call in. A failed one teaches nothing, and a quick failure is not a quick call. None: nothing
+    /// What a call of this weight says, as a part of what one call says: how long those took that it counts for is not
+    /// known, and what is always looked at must not outweigh them. A weight counts against the size of the sample that
+    /// the last ones are worth (Kish, *Survey Sampling*, 1965); where all weigh the same, each says what it says.
+    pub(crate) fn part(&mut self, weight: u32) -> f64 {
+        let (weight, left) = (f64::from(weight), 1.0 - 1.0 / LATELY);
+        self.weights = (self.weights.0 * left + weight, self.weights.1 * left + weight * weight);
+        (weight * self.weights.0 / self.weights.1).min(1.0)
+    }
+
+    /// Takes a call in, as `part` of one. A failed one teaches nothing, and a quick failure is not a quick call. None: nothing
     /// is known yet to compare it with.
     pub(crate) fn take(
         &mut self,
-        duration_ms: f64,
-        failed: bool,
+        (duration_ms, failed): (f64, bool),
+        part: f64,
         at: i64,
         needed: f64,
         sought: Sought,
@@ -63,13 +74,13 @@ impl Speed {
         let longest = MOST_RATIO.ln();
         match against {
             Some(against) if !failed || against.shift > 0.0 => {
-                self.watch.add([against.evidence(sought.ratio), against.evidence(sought.great)], at);
+                self.watch.add([sought.ratio, sought.great].map(|ratio| part * against.evidence(ratio)), at);
                 let shift = against.shift.clamp(-longest, longest);
-                self.lately += (shift - self.lately) / LATELY;
+                self.lately += part * (shift - self.lately) / LATELY;
                 let longer = f64::from(u8::from(shift > sought.ratio.ln() / 2.0));
-                self.longer += (longer - self.longer) / LATELY;
+                self.longer += part * (longer - self.longer) / LATELY;
                 (self.sum, self.count) =
-                    if self.watch.suspects() { (self.sum + shift, self.count + 1) } else { (0.0, 0) };
+                    if self.watch.suspects() { (self.sum + part * shift, self.count + part) } else { (0.0, 0.0) };
             }
             _ => {}
         }
@@ -77,7 +88,7 @@ impl Speed {
         // A quarter of what an alert needs is suspicion enough not to learn.
         let suspected = self.watch.best().score > needed / 4.0 || self.watch.on;
         if !failed && (!suspected || lasts) {
-            self.level.learn(duration_ms, at);
+            self.level.learn(duration_ms, at, part);
         }
         against.filter(|against| !failed || against.shift > 0.0)
     }
@@ -90,7 +101,7 @@ impl Speed {
     /// True when calls were seen to take about `ratio` times as long as usual, and not a few of them alone: a
     /// longer tail leaves the median where it is.
     pub(crate) fn is_seen(&self, ratio: f64) -> bool {
-        self.longer >= 0.5 && self.lately.max(self.sum / f64::from(self.count.max(1))) >= SEEN * ratio.ln()
+        self.longer >= 0.5 && self.lately.max(self.sum / self.count.max(1.0)) >= SEEN * ratio.ln()
     }
 
     /// What a call says for calls that take `ratio` times as long; None: nothing.
@@ -119,12 +130,12 @@ impl Speed {
 
     /// What was suspected was something else.
     pub(crate) fn acquit(&mut self) {
-        (self.watch, self.ready_at, self.sum, self.count) = (Watch::default(), 0, 0.0, 0);
+        (self.watch, self.ready_at, self.sum, self.count) = (Watch::default(), 0, 0.0, 0.0);
     }
 
     /// It is fast again.
     pub(crate) fn turn_off(&mut self) {
-        (self.slow, self.ready_at, self.sum, self.count) = (false, 0, 0.0, 0);
+        (self.slow, self.ready_at, self.sum, self.count) = (false, 0, 0.0, 0.0);
         self.watch.turn_off();
     }
 }
@@ -134,4 +145,24 @@ fn neat(value: f64) -> f64 {
     if value >= 10.0 { value.round() } else { (value * 10.0).round() / 10.0 }
 }
 
-keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, longer, ready_at, weighed_at });
+keep_fields!(Speed { level, watch, part, slow, over_ms, lately, sum, count, weights, longer, ready_at, weighed_at });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_weight_say_what_they_say_and_mixed_ones_no_more_than_that() {
+        for weight in [1, 8, 64] {
+            let mut speed = Speed::default();
+            assert!((0..100).all(|_| (speed.part(weight) - 1.0).abs() < 1e-12), "{weight}");
+        }
+        let mut speed = Speed::default();
+        let parts: Vec<(u32, f64)> =
+            (0..200).map(|nth| if nth % 2 == 0 { 1 } else { 16 }).map(|w| (w, speed.part(w))).collect();
+        let of = |weight: u32| {
+            parts[50..].iter().filter(|(own, _)| *own == weight).map(|(_, part)| *part).sum::<f64>() / 75.0
+        };
+        assert!((of(1) * 16.0 / of(16) - 1.0).abs() < 0.2 && of(16) <= 1.0 && of(1) < 0.1, "{} {}", of(1), of(16));
+    }
+}

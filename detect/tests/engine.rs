@@ -18,6 +18,8 @@ mod life;
 mod rage;
 #[path = "engine/rules.rs"]
 mod rules;
+#[path = "engine/sampled.rs"]
+mod sampled;
 #[path = "engine/security.rs"]
 mod security;
 #[path = "engine/series.rs"]

@@ -36,7 +36,7 @@ pub use feed::{Envelope, FeedEvent};
 pub use fix::{Fix, FixOutput, FixStatus, FixVerb, Remedy};
 pub use health::{Health, HealthStatus};
 pub use id::{ActionId, AlertId, ConsoleId, Cursor, FixId, LineId, MigrationId};
-pub use log::{Category, Level, LogEvent, Severity};
+pub use log::{Category, Level, LogEvent, Severity, Weight};
 pub use migration::{Migration, MigrationStatus, MigrationVerb};
 pub use presence::{Look, Object, Presence, PresenceRequest, Present, Screen};
 pub use principal::{Principal, Role};

@@ -149,6 +149,9 @@ pub struct LogEvent<'a> {
     /// The time that counts for detection, given by the server.
     #[serde(default)]
     pub engine_time: Timestamp,
+    /// For how many lines it counts in detection, given by the server with the time.
+    #[serde(default, skip_serializing_if = "Weight::is_one")]
+    pub weight: Weight,
     /// How loud.
     pub level: Level,
     /// About what, when the source says so.
@@ -227,6 +230,39 @@ pub struct LogEvent<'a> {
     pub attributes: serde_json::Map<String, serde_json::Value>,
 }
 
+/// For how many lines a line counts in detection: for itself, unless more came than can be looked at one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Weight(u32);
+
+impl Weight {
+    /// For itself.
+    pub const ONE: Self = Self(1);
+    /// For nothing: a later line like it counts for it.
+    pub const NONE: Self = Self(0);
+
+    /// For so many lines, itself among them.
+    pub const fn of(lines: u32) -> Self {
+        Self(lines)
+    }
+
+    /// How many.
+    pub const fn lines(self) -> u32 {
+        self.0
+    }
+
+    /// True when it counts for itself alone.
+    pub const fn is_one(&self) -> bool {
+        self.0 == 1
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
 /// What a line says about somebody signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -263,6 +299,7 @@ impl LogEvent<'_> {
             timestamp: self.timestamp,
             received_at: self.received_at,
             engine_time: self.engine_time,
+            weight: self.weight,
             level: self.level,
             category: self.category,
             severity: self.severity,

@@ -16,7 +16,7 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System,
-    Scripted(Arc<AtomicI64>),
+    Scripted { now: Arc<AtomicI64>, spent: Arc<AtomicI64> },
 }
 
 impl Clock {
@@ -27,13 +27,31 @@ impl Clock {
 
     /// A clock that stands at `start` until [`Clock::advance_to`] moves it.
     pub fn scripted(start: Timestamp) -> Self {
-        Self(Source::Scripted(Arc::new(AtomicI64::new(start.millis()))))
+        Self(Source::Scripted { now: Arc::new(AtomicI64::new(start.millis())), spent: Arc::default() })
     }
 
     /// Moves a scripted clock forward to `at`; an earlier instant and a system clock stay as they are.
     pub fn advance_to(&self, at: Timestamp) {
-        if let Source::Scripted(millis) = &self.0 {
-            millis.fetch_max(at.millis(), Ordering::SeqCst);
+        if let Source::Scripted { now, .. } = &self.0 {
+            now.fetch_max(at.millis(), Ordering::SeqCst);
+        }
+    }
+
+    /// Lets so many milliseconds of a processor go by on a scripted clock; a system clock stays as it is.
+    pub fn spend(&self, millis: i64) {
+        if let Source::Scripted { spent, .. } = &self.0 {
+            spent.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// How long the thread that asks has had a processor, in whole milliseconds. Of a scripted clock: all threads.
+    pub fn spent_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System => {
+                let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+                spent.tv_sec * 1000 + spent.tv_nsec / 1_000_000
+            }
+            Source::Scripted { spent, .. } => spent.load(Ordering::SeqCst),
         }
     }
 
@@ -41,7 +59,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Utc::now().into(),
-            Source::Scripted(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+            Source::Scripted { now, .. } => Timestamp::from_millis(now.load(Ordering::SeqCst)),
         }
     }
 }

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
-use stella_protocol::{LineId, LogEvent, Text, Timestamp};
+use stella_protocol::{LineId, LogEvent, Text, Timestamp, Weight};
 
 pub use block::{Packed, Stamped};
 pub use codec::BadBlock;
@@ -105,7 +105,7 @@ impl Lines {
         Ok(Self { writer: Mutex::new(writer), readers: Readers::new(path) })
     }
 
-    /// Keeps `events` as one block, with the engine times they carry, which are not earlier than those
+    /// Keeps `events` as one block, with the weights and the engine times they carry, which are not earlier than those
     /// kept before. On return they survive SIGKILL.
     ///
     /// # Errors
@@ -113,7 +113,8 @@ impl Lines {
     pub fn append(&self, events: &[LogEvent<'_>]) -> Result<Range<LineId>, LinesError> {
         let packed = Packed::new(events, Text::default());
         let times: Vec<Timestamp> = events.iter().map(|event| event.engine_time).collect();
-        let mut ranges = self.append_all(&[Stamped { packed: &packed, times: &times }])?;
+        let weights: Vec<Weight> = events.iter().map(|event| event.weight).collect();
+        let mut ranges = self.append_all(&[Stamped { packed: &packed, times: &times, weights: &weights }])?;
         Ok(ranges.pop().unwrap_or_default())
     }
 

@@ -5,16 +5,19 @@
 //! kept: reading the kept lines again gives the engine the same events. The sender is answered as soon as
 //! its lines are kept; a crash after that costs nothing, because a restart reads them again.
 //!
-//! When lines come faster than they can be kept, the senders are told to come back; nothing is dropped.
+//! When lines come faster than the engine can look at them, it looks at a part of what is plainly normal; when they
+//! come faster than they can be kept, the senders are told to come back. No line is dropped.
 
 mod checkpoint;
 pub(crate) mod deploys;
 mod diagnostic;
 mod group;
 mod keeper;
+mod load;
 mod marks;
 mod notice;
 pub(crate) mod pace;
+mod sample;
 pub(crate) mod time;
 mod worker;
 
@@ -87,6 +90,8 @@ struct Request {
     packed: Packed,
     mode: EngineTimeMode,
     received: Timestamp,
+    /// Since when it waits for the engine.
+    waits_from: Timestamp,
     answer: oneshot::Sender<Result<(), IngestError>>,
 }
 
@@ -169,7 +174,7 @@ impl Pipeline {
         let (packed, response, old_id_uses) = read.await.map_err(|_| IngestError::NotKept)??;
         if !packed.is_empty() {
             let (answer, kept) = oneshot::channel();
-            self.enqueue(Request { packed, mode, received, answer })?;
+            self.enqueue(Request { packed, mode, received, waits_from: self.clock.now(), answer })?;
             kept.await.map_err(|_| IngestError::Ending)??;
         }
         if let Some(migration) = looked_for.filter(|_| old_id_uses > 0) {
@@ -194,7 +199,8 @@ impl Pipeline {
         }
         let (answer, kept) = oneshot::channel();
         let packed = Packed::new(&[line], by.clone());
-        self.enqueue(Request { packed, mode: EngineTimeMode::Along, received, answer })?;
+        let mode = EngineTimeMode::Along;
+        self.enqueue(Request { packed, mode, received, waits_from: received, answer })?;
         kept.await.map_err(|_| IngestError::Ending)??;
         let (told, is_told) = oneshot::channel();
         self.send(Order::Rest(told))?;

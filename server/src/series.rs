@@ -47,7 +47,7 @@ const USUAL_ERRORS_FLOOR: f64 = 5.0;
 const UNUSUAL_RATIO: f64 = 3.0;
 
 /// The series that are always there, in the order of [`Fixed`].
-const FIXED: [(&str, &str, &str, SeriesKind); 9] = [
+const FIXED: [(&str, &str, &str, SeriesKind); 11] = [
     ("events.rate", "Events", "1/s", SeriesKind::Rate),
     ("errors.percent", "Errors", "%", SeriesKind::Ratio),
     ("users.active", "Active users (5 min)", "count", SeriesKind::Count),
@@ -57,6 +57,8 @@ const FIXED: [(&str, &str, &str, SeriesKind); 9] = [
     ("stella.ingest_lag", "Stella: line to receipt", "ms", SeriesKind::Gauge),
     ("stella.alert_delay", "Stella: receipt to alert", "ms", SeriesKind::Gauge),
     ("stella.consoles", "Stella: consoles connected", "count", SeriesKind::Gauge),
+    ("stella.engine_busy", "Stella: detection, of one core", "%", SeriesKind::Gauge),
+    ("stella.engine_sampling", "Stella: lines that one stands for", "count", SeriesKind::Gauge),
 ];
 
 /// Places in [`FIXED`].
@@ -79,6 +81,10 @@ pub enum Own {
     AlertDelay = 7,
     /// Consoles on the feed.
     Consoles = 8,
+    /// How much of one core the engine's thread used, in percent.
+    EngineBusy = 9,
+    /// How many plainly normal lines one that the engine looks at stands for; 0: as many as come in a second.
+    EngineSampling = 10,
 }
 
 /// All series of a server.

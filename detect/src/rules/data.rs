@@ -3,7 +3,7 @@
 //! A single impossible fact is worth an alert, unless it is said so often that it is usual. A search that
 //! finds nothing is not one, nor is the deletion of the last few things.
 
-use stella_protocol::{AlertType, Category, LogEvent, Measure, Severity};
+use stella_protocol::{AlertType, Category, LineId, LogEvent, Measure, Severity};
 
 use crate::baseline::{Prior, Share, faded};
 use crate::budget::{Budget, Kind, LEAST};
@@ -13,9 +13,9 @@ use crate::incident::{Desk, Near, Subject};
 use crate::keep::{Keep, Reader, keep_fields};
 use crate::key;
 use crate::llr::{Page, outcome};
-use crate::mark::{CONTRADICTIONS, Flags, Mark};
+use crate::mark::{CONTRADICTIONS, Flags, Mark, says};
 use crate::recent::Recent;
-use crate::rules::{Known, Limit, Rules, errors};
+use crate::rules::{Known, Limit, Rules};
 use crate::scope::{OpName, Scope};
 
 mod counted;
@@ -35,6 +35,16 @@ pub(crate) const RULES: [&str; 4] = [SAID.id, VANISHED.id, NOTHING.id, FORM.id];
 /// In the name of an operation whose count depends on the question, not on the owner; and of what it counts then.
 const ASKING: [&str; 5] = ["search", "lookup", "find", "query", "suggest"];
 const FOUND: [&str; 2] = ["hit", "match"];
+
+/// True for a line that says that there is nothing of something.
+pub(crate) fn counts_nothing(event: &LogEvent<'_>) -> bool {
+    counted::of(event).is_some_and(|(_, count)| count == 0.0)
+}
+
+/// The key of what a field of an operation holds, for a rule.
+fn key_of(card: Card, op: u64, field: &str) -> u64 {
+    key::join(&[key::own(card.id), op, key::of(field)])
+}
 
 /// How a line says that data contradict themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +157,7 @@ fn is_over_limit(near: Near<'_>, op: u64, sign: Sign) -> bool {
 fn is_only_a_name(flags: Flags, message: &str) -> bool {
     let Some((name, rest)) = message.split_once(':') else { return false };
     let is_class = !name.contains(' ') && name.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
-    let said = |(flag, word): &(Flags, &str)| flags.has(*flag) && crate::mark::says(rest.as_bytes(), word.as_bytes());
+    let said = |(flag, word): &(Flags, &str)| flags.has(*flag) && says(rest.as_bytes(), word.as_bytes());
     is_class && !flags.has(Flags::DATA) && !CONTRADICTIONS.iter().any(said)
 }
 
@@ -187,41 +197,40 @@ impl Owners {
         &mut self,
         desk: &mut Desk,
         recent: &mut Recent,
-        (rules, budget): (&Rules, &Budget),
+        (rules, budget): (&Rules, &mut Budget),
         mark: &Mark,
         event: &LogEvent<'_>,
     ) {
         let Some(operation) = event.operation.as_ref().filter(|_| !event.failed()) else { return };
         let counted = counted::of(event).filter(|(field, _)| field.len() <= key::LONGEST_NAME);
-        let near = Near { recent, rules, budget };
-        let mut of_note = !event.attributes.is_empty() && self.forms.observe(desk, near, mark, event);
-        let says =
-            |text: &str, words: &[&str]| words.iter().any(|word| crate::mark::says(text.as_bytes(), word.as_bytes()));
-        let asking = says(operation.raw(), &ASKING) || counted.as_ref().is_some_and(|(field, _)| says(field, &FOUND));
-        let user = event.user_id.as_ref().filter(|user| !asking && user.len() <= key::LONGEST_NAME);
-        let own = user.zip(counted.as_ref()).map(|(user, (field, count))| {
-            let key = key::join(&[key::own(VANISHED.id), mark.op, mark.user, key::of(field)]);
-            (user, key, std::mem::replace(self.cells.touch_or(key, || *count), *count))
+        let has_ids = !event.attributes.is_empty();
+        let of_note = has_ids && self.forms.observe(desk, Near { recent, rules, budget }, mark, event);
+        if of_note {
+            budget.count(Kind::Data);
+        }
+        let Some((field, count)) = counted else {
+            if of_note {
+                recent.keep(LineId(mark.line), event);
+            }
+            return;
+        };
+        let asks = asks_for(operation.raw(), &field);
+        let user = event.user_id.as_ref().filter(|user| !asks && user.len() <= key::LONGEST_NAME);
+        let own = user.map(|user| {
+            let key = key::join(&[key::own(VANISHED.id), mark.op, mark.user, key::of(&field)]);
+            (user, key, std::mem::replace(self.cells.touch_or(key, || count), count))
         });
         // Who never had anything finds nothing, every day.
         let never_had = own.as_ref().is_some_and(|(_, _, had)| *had == 0.0);
-        if let Some((field, count)) = counted.as_ref().filter(|_| !never_had) {
-            of_note |= self.searches.observe(desk, near, mark, (field, *count));
+        let near = Near { recent, rules, budget };
+        if !never_had && self.searches.observe(desk, near, mark, (&field, count)) || of_note {
+            recent.keep(LineId(mark.line), event);
         }
-        if of_note {
-            recent.keep(stella_protocol::LineId(mark.line), event);
-        }
-        let (Some((user, key, had)), Some((field, count))) = (own, counted) else { return };
-        if had < rules.vanished_from {
+        let Some((user, key, had)) = own.filter(|(_, _, had)| *had >= rules.vanished_from) else { return };
+        if !self.is_odd(mark, (&field, count), recent.tuned(mark.op).more(Known::Vanished)) {
             return;
         }
-        let falls = self.falls.touch_or(key::join(&[mark.op, key::of(&field)]), Share::default);
-        let usual = falls.usual(FALLS);
-        falls.teach(u32::from(count == 0.0), 1, mark.at);
-        if count != 0.0 || outcome(true, usual, VANISH) < LEAST {
-            return;
-        }
-        recent.keep(stella_protocol::LineId(mark.line), event);
+        recent.keep(LineId(mark.line), event);
         if desk.touch(key, mark.at) {
             return;
         }
@@ -231,6 +240,24 @@ impl Owners {
             desk.open(Near { recent, rules, budget }, key, subject, mark.at, 1);
         }
     }
+}
+
+impl Owners {
+    /// What somebody has now who had something; true when it is nothing, where that is no habit of the place. `more` is
+    /// the evidence that somebody asks for besides.
+    fn is_odd(&mut self, mark: &Mark, (field, count): (&str, f64), more: f64) -> bool {
+        let falls = self.falls.touch_or(key::join(&[mark.op, key::of(field)]), Share::default);
+        let usual = falls.usual(FALLS);
+        falls.teach(if count == 0.0 { mark.weight } else { 0 }, mark.weight, mark.at);
+        // One impossible fact is enough, unless somebody bears fewer false alerts than others.
+        count == 0.0 && outcome(true, usual, VANISH) >= LEAST + more.max(0.0)
+    }
+}
+
+/// True when what is counted depends on what was asked for, not on whose it is.
+fn asks_for(operation: &str, field: &str) -> bool {
+    let holds = |text: &str, words: &[&str]| words.iter().any(|word| says(text.as_bytes(), word.as_bytes()));
+    holds(operation, &ASKING) || holds(field, &FOUND)
 }
 
 /// Lines that say that data contradict themselves.
@@ -265,13 +292,9 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
     let (word, spoken, lines) = (op.word(), sign.spoken(), several(many, "line", "lines"));
     let burst = many >= f64::from(case.rules.data_burst);
     Story {
-        card: SAID,
         severity: if burst { Severity::High } else { Severity::Medium },
         title: format!("{word}: {spoken} reported ({lines})"),
         summary: format!("{word} says {spoken} of stored data: {lines} in ten minutes."),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: [errors::labels(op), vec![("sign", spoken.to_owned())]].concat(),
         actions: vec![
             "Look at the first document that was named and at who wrote it last".into(),
             "Stop the job that writes it before more are touched".into(),
@@ -279,12 +302,11 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, sign: Sign) -> Story {
         ],
         window_ms: case.rules.security_window_ms,
         chart: Some(case.count_chart("lines that say so", &said)),
-        scope: said,
-        q: None,
         observed: count,
         usual,
         threshold: Some(1.0),
         reasons,
+        ..Story::of(SAID, op, said).with("sign", spoken)
     }
 }
 
@@ -314,28 +336,21 @@ pub(crate) fn tell_vanished(case: &Case<'_>, op: &OpName, user: &str, had: f64, 
     reasons.extend(case.deploys());
     let (word, before) = (op.word(), number(had));
     Story {
-        card: VANISHED,
         severity: Severity::High,
         title: format!("{word}: {user} had {before}, now 0 ({field})"),
         summary: format!(
             "{user} had {before} at {word} when last seen and has none now, without having deleted them one by one."
         ),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: [errors::labels(op), vec![("user", user.to_owned())]].concat(),
         actions: vec![
             format!("Look for what belonged to {user} under another or an older id"),
             "Check migrations and clean-up jobs that ran since the last good line".into(),
             "Restore before the owner writes anew".into(),
         ],
         window_ms: case.rules.security_window_ms,
-        chart: None,
-        scope: own,
-        q: None,
         observed: count,
         usual,
-        threshold: None,
         reasons,
+        ..Story::of(VANISHED, op, own).with("user", user)
     }
 }
 

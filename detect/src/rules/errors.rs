@@ -70,14 +70,9 @@ pub(crate) fn labels(op: &OpName) -> Vec<(&'static str, String)> {
     labels
 }
 
+/// The window in which an operation has enough errors, and what happened in it.
 fn window(cell: &OpCell, now: i64, rules: &Rules) -> (i64, Bucket) {
-    let sum = |window_ms| cell.history.sum(span_start(now, window_ms), now);
-    let near = sum(rules.window_ms);
-    if near.failed >= rules.spike_errors {
-        (rules.window_ms, near)
-    } else {
-        (rules.slow_window_ms, sum(rules.slow_window_ms))
-    }
+    cell.history.window(now, rules.windows(), |near| near.failed >= rules.spike_errors)
 }
 
 /// True when the share of failing lines is over the limit that somebody set, or over a part of it.
@@ -122,13 +117,13 @@ impl Spikes {
         budget: &mut Budget,
         (place, mark): (Place, &Mark),
     ) {
-        budget.count(Kind::Errors);
+        budget.count_many(Kind::Errors, mark.weight);
         let (now, deploying) = (recent.now, recent.is_being_deployed(mark.service));
         let all_needed = needed_everywhere(recent, budget);
         let cell = recent.ops.at_mut(place);
         let failed = mark.is_error();
-        let llr = cell.faults.take(failed, now, deploying);
-        self.overall.add(&mut cell.faults.part, llr, now);
+        let llr = cell.faults.take((failed, mark.weight), now, deploying);
+        self.overall.add(&mut cell.faults.part, (llr, mark.weight), now);
         if !failed {
             return;
         }
@@ -356,19 +351,9 @@ fn repeated(marks: &[&Mark]) -> f64 {
     most + (all - most) * AGAIN_PART
 }
 
-/// True when a spike that was on is over.
-pub(crate) fn is_over(recent: &Recent, op: &OpName) -> bool {
-    recent.ops.get(op.key()).is_none_or(|cell| !cell.faults.failing)
-}
-
-/// True while as many operations fail as it takes to be one problem.
-pub(crate) fn holds_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    recent.ops.iter().filter(|(_, cell)| cell.faults.failing).count() >= rules.slow_everywhere as usize
-}
-
-/// True when no operation fails more than usual any more.
-pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
-    recent.ops.iter().all(|(_, cell)| !cell.faults.failing)
+/// True while an operation fails more than usual, by itself or with others.
+pub(crate) fn is_failing(cell: &OpCell) -> bool {
+    cell.faults.failing
 }
 
 keep_fields!(Spikes { overall, kinds });

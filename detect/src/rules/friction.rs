@@ -176,6 +176,11 @@ impl People {
         }
     }
 
+    /// True for somebody who failed lately: what they do next counts one by one.
+    pub(crate) fn are_watching(&self, user: u64) -> bool {
+        self.days.get(user).is_some()
+    }
+
     /// The share of failures that is usual after so many of the same person.
     fn again(&self, run: u32) -> f64 {
         let stage = usize::from(run > 1);

@@ -20,7 +20,7 @@ use crate::key;
 use crate::mark::Mark;
 use crate::measure::{Facts, Tally};
 use crate::recent::Recent;
-use crate::rules::{Rules, forecast};
+use crate::rules::{Known, Rules, forecast};
 use crate::scope::{OpName, Scope};
 use crate::series::ramp::Ramp;
 use crate::series::{BLOCK_ROWS, Series, Verdict};
@@ -231,7 +231,8 @@ fn judge(
     // A block holds so many chances to be as rare.
     let nats = (f64::from(BLOCK_ROWS) / verdict.rarity.max(f64::MIN_POSITIVE)).ln();
     let open = desk.get(key).is_some();
-    if nats < if open { LEAST } else { budget.needed(Kind::Series) } {
+    let more = || recent.tuned(watched.name.op.key()).more(Known::Metric);
+    if nats < LEAST || !open && nats < budget.needed_besides(Kind::Series, more()) {
         return;
     }
     let now = recent.now;

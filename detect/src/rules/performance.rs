@@ -14,7 +14,7 @@ use crate::evidence::Card;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::keep_fields;
 use crate::key;
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::overall::Overall;
 use crate::recent::{OpCell, Recent, Span};
 use crate::rules::{Known, Rules};
@@ -58,13 +58,7 @@ pub(crate) fn everywhere_key() -> u64 {
 
 /// The window in which an operation has enough calls, and what happened in it.
 fn window(cell: &OpCell, now: i64, rules: &Rules) -> (i64, Bucket) {
-    let sum = |window_ms| cell.history.sum(crate::counts::span_start(now, window_ms), now);
-    let near = sum(rules.window_ms);
-    if near.timed >= 2 * rules.slow_calls {
-        (rules.window_ms, near)
-    } else {
-        (rules.slow_window_ms, sum(rules.slow_window_ms))
-    }
+    cell.history.window(now, rules.windows(), |near| near.timed >= 2 * rules.slow_calls)
 }
 
 /// True when half of the calls are over the limit that somebody set: the lower median is exactly when so
@@ -99,14 +93,16 @@ impl Slowness {
         budget: &mut Budget,
         (place, mark): (Place, &Mark),
     ) -> Said {
-        budget.count(Kind::Slow);
+        budget.count_many(Kind::Slow, mark.weight);
         let (now, needed_everywhere) = (recent.now, needed_everywhere(recent, budget));
         let grace = if recent.is_being_deployed(mark.service) { rules.slow_ratio } else { 1.0 };
         let sought = Sought { ratio: rules.slow_ratio, great: rules.slow_ratio * 2.0, grace };
         let cell = recent.ops.at_mut(place);
         let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
-        if let Some(against) = cell.speed.take(mark.duration, mark.is_error(), now, needed, sought) {
-            self.overall.add(&mut cell.speed.part, against.evidence(rules.everywhere_ratio), now);
+        let part = cell.speed.part(mark.weight);
+        if let Some(against) = cell.speed.take((mark.duration, mark.is_error()), part, now, needed, sought) {
+            let llr = part * against.evidence(rules.everywhere_ratio);
+            self.overall.add(&mut cell.speed.part, (llr, mark.weight), now);
         }
         if self.overall.is_due(needed_everywhere, now) && desk.get(everywhere_key()).is_none() {
             self.open_everywhere(desk, recent, rules, budget);
@@ -116,8 +112,8 @@ impl Slowness {
             if mark.duration <= cell.speed.over_ms {
                 return Said::Nothing;
             }
-            if !desk.touch(everywhere_key(), now) {
-                desk.touch(key_of(mark.op), now);
+            if !desk.touch_many(everywhere_key(), now, mark.weight) {
+                desk.touch_many(key_of(mark.op), now, mark.weight);
             }
             return Said::Slow;
         }
@@ -218,7 +214,7 @@ impl Slowness {
             return;
         }
         let (marks, _) = recent.walk(&scope, recent.span_from(began));
-        let (first, lines) = (marks.first().map_or(now, |mark| mark.at), marks.len().max(1) as u64);
+        let (first, lines) = (marks.first().map_or(now, |mark| mark.at), mark::lines(&marks).max(1));
         if is_everywhere(recent, rules) {
             Self::open_all(desk, recent, rules, budget, first, lines);
         } else {
@@ -297,9 +293,8 @@ impl Slowness {
 
 /// True when so many operations are slow, each by its own evidence, that it is one problem.
 fn is_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    let slow = recent.ops.iter().filter(|(_, cell)| cell.speed.slow).count() as u32;
-    let busy = |cell: &OpCell| window(cell, recent.now, rules).1.timed >= rules.slow_calls;
-    let busy = recent.ops.iter().filter(|(_, cell)| busy(cell)).count() as u32;
+    let slow = recent.many(is_slow);
+    let busy = recent.many(|cell| window(cell, recent.now, rules).1.timed >= rules.slow_calls);
     let told = recent.everywhere.is_on(Known::SlowEverywhere);
     told && slow >= rules.slow_everywhere && slow * EVERYWHERE_PART >= busy
 }
@@ -309,19 +304,9 @@ fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
     budget.needed_besides(Kind::Slow, recent.everywhere.more(Known::SlowEverywhere))
 }
 
-/// True when an operation that was slow is so no more.
-pub(crate) fn is_over(recent: &Recent, op: &OpName) -> bool {
-    recent.ops.get(op.key()).is_none_or(|cell| !cell.speed.slow)
-}
-
-/// True while as many operations are slow as it takes to be one problem.
-pub(crate) fn holds_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    recent.ops.iter().filter(|(_, cell)| cell.speed.slow).count() >= rules.slow_everywhere as usize
-}
-
-/// True when no operation is slow any more.
-pub(crate) fn is_over_everywhere(recent: &Recent) -> bool {
-    recent.ops.iter().all(|(_, cell)| !cell.speed.slow)
+/// True while an operation is slow, by itself or with others.
+pub(crate) fn is_slow(cell: &OpCell) -> bool {
+    cell.speed.slow
 }
 
 /// What was usual for an operation, in milliseconds: as counted before the onset, else as learned.

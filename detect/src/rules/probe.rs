@@ -88,6 +88,11 @@ impl Probes {
         Self { cells: Cells::new(rules.people) }
     }
 
+    /// True for an address whose calls failed lately: what comes from it next counts one by one.
+    pub(crate) fn are_watching(&self, addr: u64) -> bool {
+        self.cells.get(addr).is_some()
+    }
+
     /// A call from an address, no sign-in.
     pub(crate) fn observe(
         &mut self,

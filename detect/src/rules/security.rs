@@ -258,7 +258,7 @@ impl Doors {
         let usual = self.fails.usual(FAILS);
         let says = |more: f64| outcome(failed, usual, usual + more * (1.0 - usual)) / self.fails.factor();
         self.watch.add([says(MORE_OF_ALL), says(MORE_OF_ALL * 2.0)], mark.at);
-        self.fails.take(failed, mark.at, self.watch.suspects() || self.watch.on, FAILS);
+        self.fails.take((failed, 1), mark.at, self.watch.suspects() || self.watch.on, FAILS);
         if failed {
             self.pace.fail(mark.at, self.watch.on || self.watch.score() >= needed / 2.0);
         } else {

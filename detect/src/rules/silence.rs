@@ -10,7 +10,7 @@ use stella_protocol::{
 
 use crate::budget::Kind;
 use crate::cells::Cells;
-use crate::evidence::{Card, Case, Story, number, several, words};
+use crate::evidence::{Card, Case, Story, lasting, several, words};
 use crate::finding::Phase;
 use crate::incident::{Desk, Near, Subject};
 use crate::keep::{Keep, Reader, keep_fields};
@@ -319,8 +319,7 @@ pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
         Speaker::Service(name) | Speaker::Component(name) => name.to_string(),
         Speaker::Everybody => "every source".to_owned(),
     };
-    let seconds = number(silent.value.round());
-    let usual = number((source.longest as f64 / 1000.0).ceil());
+    let (lasting, usual) = (lasting(now - source.last_at), lasting(source.longest + 999));
     let mut reasons = vec![case.reason(0.6, format!("nothing for {}", words(&silent)), vec![silent.clone()])];
     reasons.push(case.reason(
         0.2,
@@ -349,10 +348,10 @@ pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
         card: CARD,
         severity: if source.speaker == Speaker::Everybody { Severity::Critical } else { Severity::High },
         title: match phase {
-            Phase::Firing => format!("{name} silent for {seconds} s (usual gap at most {usual} s)"),
-            Phase::Recovered => format!("{name} speaks again after {seconds} s"),
+            Phase::Firing => format!("{name} silent for {lasting} (usual gap at most {usual})"),
+            Phase::Recovered => format!("{name} speaks again after {lasting}"),
         },
-        summary: format!("Nothing came from {name} for {seconds} s; until then no gap was longer than {usual} s."),
+        summary: format!("Nothing came from {name} for {lasting}; until then no gap was longer than {usual}."),
         service: if kind == "service" { label.clone() } else { String::new() },
         operation: None,
         labels: vec![(kind, label)],

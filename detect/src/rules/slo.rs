@@ -110,7 +110,8 @@ impl Objectives {
             return;
         }
         for account in self.accounts.iter_mut().filter(|account| account.calls.has(mark)) {
-            account.budget.observe(Timestamp::from_millis(mark.at), mark.is_error());
+            let (at, calls) = (Timestamp::from_millis(mark.at), u64::from(mark.weight));
+            account.budget.observe_many(at, mark.is_error(), calls);
             account.stirred |= mark.is_error();
         }
     }

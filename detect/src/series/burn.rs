@@ -80,14 +80,19 @@ impl Budget {
 
     /// Counts one event; time does not go back.
     pub fn observe(&mut self, at: Timestamp, failed: bool) {
+        self.observe_many(at, failed, 1);
+    }
+
+    /// Counts so many events with one outcome; time does not go back.
+    pub fn observe_many(&mut self, at: Timestamp, failed: bool, events: u64) {
         let index = at.millis().div_euclid(BUCKET_MS);
         self.since.get_or_insert(at.millis());
         if self.buckets.back().is_none_or(|last| last.index < index) {
             self.buckets.push_back(Bucket { index, ..Bucket::default() });
         }
         if let Some(last) = self.buckets.back_mut() {
-            last.all += 1;
-            last.failed += u64::from(failed);
+            last.all += events;
+            last.failed += if failed { events } else { 0 };
         }
         while self.buckets.front().is_some_and(|first| first.index <= index - BUCKETS) {
             self.buckets.pop_front();

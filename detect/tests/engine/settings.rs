@@ -2,8 +2,9 @@
 
 use stella_detect::{Checkpoint, Engine, Known, Limit, Pattern, Phase, Rules, Setting};
 use stella_protocol::log::Login;
+use stella_protocol::{Level, LogEvent};
 
-use crate::stream::{Stream, call, error, login};
+use crate::stream::{Dice, Stream, call, error, login};
 
 fn user(nth: usize) -> String {
     format!("user-{nth}@example.com")
@@ -65,6 +66,61 @@ fn one_who_bears_next_to_nothing_waits_for_more_evidence_in_that_place_alone() {
         stream.findings.iter().find(of).map(|finding| finding.detected_at)
     };
     assert!(first("get_invoices").unwrap() > first("get_shared_agents").unwrap(), "{:?}", stream.fired());
+}
+
+/// When the rule first fired: as it is by default, and where next to no false alert is borne.
+fn first(known: Known, feed: impl Fn(&mut Stream)) -> [Option<i64>; 2] {
+    [Vec::new(), vec![Setting { sensitivity: Some(1e-6), ..of(known) }]].map(|settings| {
+        let mut stream = Stream::with(rules(settings));
+        feed(&mut stream);
+        let firing = stream.findings.iter().find(|finding| finding.rule_id == known.id());
+        firing.map(|finding| finding.detected_at.millis())
+    })
+}
+
+fn waits(known: Known, feed: impl Fn(&mut Stream)) {
+    let [usual, strict] = first(known, feed);
+    assert!(usual.is_some(), "{known:?} finds nothing by default");
+    assert!(strict.is_none_or(|strict| Some(strict) > usual), "{known:?}: {usual:?} {strict:?}");
+}
+
+#[test]
+fn a_sensitivity_reaches_every_rule_about_data_and_series() {
+    let with = |name: &str, value: serde_json::Value, event: LogEvent<'static>| LogEvent {
+        attributes: [(name.to_owned(), value)].into_iter().collect(),
+        ..event
+    };
+    waits(Known::Nothing, |stream| {
+        let search = |nth: usize, hits: u32| {
+            with("hits", hits.into(), LogEvent { user_id: Some(user(nth % 20).into()), ..call("search", 80.0) })
+        };
+        stream.lines(1500, 500, |nth| search(nth, u32::from(nth % 10 != 0) * 7)).lines(40, 500, |nth| search(nth, 0));
+    });
+    waits(Known::WrongForm, |stream| {
+        let write = |owner: String| with("ownerId", owner.into(), call("save", 30.0));
+        stream.lines(600, 500, |nth| write(format!("{:09}", nth * 7919))).lines(20, 5000, |nth| write(user(nth)));
+    });
+    waits(Known::Vanished, |stream| {
+        let list = |items: u32| {
+            with("itemCount", items.into(), LogEvent { user_id: Some(user(1).into()), ..call("list", 30.0) })
+        };
+        stream.lines(50, 1000, |_| list(12)).lines(1, 1000, |_| list(0));
+    });
+    waits(Known::Metric, |stream| {
+        let mut dice = Dice::new(1);
+        for nth in 0..990 {
+            let value = dice.duration(10.0, 0.25) + if nth < 960 { 0.0 } else { 25.0 };
+            let sample = LogEvent {
+                level: Level::Metric,
+                message: "pool.in_use".into(),
+                service: "store".into(),
+                metric: Some("pool.in_use".into()),
+                value: Some(value),
+                ..LogEvent::default()
+            };
+            stream.line(sample).wait(15_000);
+        }
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Packing (encode, compress, sum) needs no number and no engine time, so whoever brought the request
 //! does it in parallel; only numbering is left to the one writer.
 
-use stella_protocol::{LineId, LogEvent, Text, Timestamp};
+use stella_protocol::{LineId, LogEvent, Text, Timestamp, Weight};
 
 use super::codec::{self, BadBlock};
 
@@ -58,13 +58,15 @@ impl Packed {
     }
 }
 
-/// A packed block with the engine times of its lines: one each, never going back.
+/// A packed block with the engine times of its lines, one each, never going back, and for how many each counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamped<'a> {
     /// The lines.
     pub packed: &'a Packed,
     /// Their engine times.
     pub times: &'a [Timestamp],
+    /// Their weights; empty: each counts for itself.
+    pub weights: &'a [Weight],
 }
 
 /// A block as a row of the file.
@@ -78,6 +80,7 @@ pub(super) struct Row {
     pub raw_len: usize,
     pub sum: u32,
     pub times: Vec<u8>,
+    pub weights: Vec<u8>,
     pub body: Vec<u8>,
     pub source: Text,
 }
@@ -86,7 +89,7 @@ impl Row {
     /// The row that keeps `block` from number `first` on; None for a block without lines.
     pub(super) fn of(block: Stamped<'_>, first: LineId) -> Option<Self> {
         let (from, to) = (*block.times.first()?, *block.times.last()?);
-        let times = codec::encode_times(block.times);
+        let (times, weights) = (codec::encode_times(block.times), codec::encode_weights(block.weights));
         Some(Self {
             first,
             last: LineId(first.0 + block.packed.count as u64 - 1),
@@ -94,8 +97,9 @@ impl Row {
             to,
             received_at: block.packed.received_at,
             raw_len: block.packed.raw.len(),
-            sum: sum(&times, &block.packed.body),
+            sum: sum([&times, &block.packed.body, &weights]),
             times,
+            weights,
             body: block.packed.body.clone(),
             source: block.packed.source.clone(),
         })
@@ -103,13 +107,15 @@ impl Row {
 
     /// Checks and unpacks.
     pub(super) fn unpack(&self) -> Result<Unpacked, BadBlock> {
-        if self.raw_len > LARGEST || self.last < self.first || sum(&self.times, &self.body) != self.sum {
+        if self.raw_len > LARGEST || self.last < self.first || sum([&self.times, &self.body, &self.weights]) != self.sum
+        {
             return Err(BadBlock);
         }
         let raw = lz4_flex::block::decompress(&self.body, self.raw_len).map_err(|_| BadBlock)?;
         let times = codec::decode_times(&self.times)?;
+        let weights = codec::decode_weights(&self.weights, times.len())?;
         let dense = times.len() as u64 == self.last.0 - self.first.0 + 1;
-        if dense { Ok(Unpacked { raw, times }) } else { Err(BadBlock) }
+        if dense { Ok(Unpacked { raw, times, weights }) } else { Err(BadBlock) }
     }
 }
 
@@ -118,21 +124,24 @@ impl Row {
 pub(super) struct Unpacked {
     raw: Vec<u8>,
     times: Vec<Timestamp>,
+    weights: Vec<Weight>,
 }
 
 impl Unpacked {
-    /// The lines with their engine times, one for each time.
+    /// The lines with their engine times and weights, one for each time.
     pub(super) fn events(&self) -> Result<Vec<LogEvent<'_>>, BadBlock> {
-        let events = codec::decode(&self.raw, &self.times)?;
+        let mut events = codec::decode(&self.raw, &self.times)?;
+        for (event, weight) in events.iter_mut().zip(&self.weights) {
+            event.weight = *weight;
+        }
         if events.len() == self.times.len() { Ok(events) } else { Err(BadBlock) }
     }
 }
 
-/// CRC-32 over both columns: finds what a disk or an editor did, not what an attacker with write access
+/// CRC-32 over the columns: finds what a disk or an editor did, not what an attacker with write access
 /// would do.
-fn sum(times: &[u8], body: &[u8]) -> u32 {
+fn sum(columns: [&[u8]; 3]) -> u32 {
     let mut sum = flate2::Crc::new();
-    sum.update(times);
-    sum.update(body);
+    columns.into_iter().for_each(|column| sum.update(column));
     sum.sum()
 }

@@ -1,14 +1,16 @@
 //! How the lines of one request lie in their block: a compact binary form, written once and read by
 //! borrowing, because the engine, the search and the warm-up after a restart all read it.
 //!
-//! Engine times are not in it: they are given after packing and kept in a column of their own.
+//! Engine times and weights are not in it: they are given after packing and kept in columns of their own.
 //! Everything read is checked; a block that says nonsense is an error and never a panic.
 
+mod columns;
 mod words;
 
 use serde_json::{Map, Value};
-use stella_protocol::{LogEvent, Severity, Timestamp, Untrusted};
+use stella_protocol::{LogEvent, Severity, Timestamp, Untrusted, Weight};
 
+pub use columns::{decode_times, decode_weights, encode_times, encode_weights};
 use words::{
     category_code, category_of, health_code, health_of, level_code, level_of, login_code, login_of, severity_of,
 };
@@ -23,7 +25,7 @@ const LEAST_EVENT: usize = 5;
 #[error("read a block of lines: it is not in the form it was written in")]
 pub struct BadBlock;
 
-/// Writes `events` without their engine times.
+/// Writes `events` without their engine times and weights.
 pub fn encode(events: &[LogEvent<'_>]) -> Vec<u8> {
     let base = events.first().map_or(0, |event| event.received_at.millis());
     let mut out = Vec::with_capacity(64 + events.len() * 256);
@@ -52,29 +54,6 @@ pub fn decode<'a>(bytes: &'a [u8], times: &[Timestamp]) -> Result<Vec<LogEvent<'
         events.push(event);
     }
     if from.bytes.is_empty() { Ok(events) } else { Err(BadBlock) }
-}
-
-/// Writes times that never go back, as steps from the one before.
-pub fn encode_times(times: &[Timestamp]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(10 + times.len() * 2);
-    let mut before = 0;
-    for time in times {
-        put_signed(&mut out, time.millis() - before);
-        before = time.millis();
-    }
-    out
-}
-
-/// Reads what [`encode_times`] wrote.
-pub fn decode_times(bytes: &[u8]) -> Result<Vec<Timestamp>, BadBlock> {
-    let mut from = Reader { bytes };
-    let mut times = Vec::with_capacity(bytes.len());
-    let mut at: i64 = 0;
-    while !from.bytes.is_empty() {
-        at = at.checked_add(from.signed()?).ok_or(BadBlock)?;
-        times.push(Timestamp::from_millis(at));
-    }
-    Ok(times)
 }
 
 /// Bits of the mask that says which fields follow.
@@ -112,6 +91,7 @@ fn encode_event(out: &mut Vec<u8>, event: &LogEvent<'_>, base: i64) {
         timestamp,
         received_at,
         engine_time: _,
+        weight: _,
         level,
         category,
         severity,
@@ -251,6 +231,7 @@ fn decode_event<'a>(from: &mut Reader<'a>, base: i64) -> Result<LogEvent<'a>, Ba
         affected_users: from.list(there(has::AFFECTED))?,
         attributes: from.attributes(there(has::ATTRIBUTES))?,
         engine_time: Timestamp::default(),
+        weight: Weight::ONE,
     })
 }
 
@@ -373,14 +354,6 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let _ = decode(&[&[EDITION, 2], bytes.as_slice()].concat(), &[]);
-            let _ = decode_times(&bytes);
-        }
-
-        #[test]
-        fn times_survive(steps in proptest::collection::vec(0i64..10_000_000, 0..50)) {
-            let mut at = 1_700_000_000_000;
-            let times: Vec<_> = steps.iter().map(|step| { at += step; Timestamp::from_millis(at) }).collect();
-            proptest::prop_assert_eq!(decode_times(&encode_times(&times)), Ok(times));
         }
     }
 }

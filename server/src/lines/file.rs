@@ -37,12 +37,16 @@ CREATE INDEX blocks_by_start ON blocks (from_ms, first_id);
 CREATE INDEX blocks_by_end ON blocks (to_ms, first_id);
 ";
 
+/// For how many lines each counts; empty: for itself.
+const WEIGHTS: &str = "ALTER TABLE blocks ADD COLUMN weights BLOB NOT NULL DEFAULT x'';";
+
 const INSERT: &str = "
-INSERT INTO blocks (first_id, last_id, from_ms, to_ms, received_ms, raw_len, sum, bytes, source, times, body)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+INSERT INTO blocks (first_id, last_id, from_ms, to_ms, received_ms, raw_len, sum, bytes, source, times, body, weights)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 /// The columns of a [`Row`], in the order in which [`row`] reads them.
-pub(super) const COLUMNS: &str = "first_id, last_id, from_ms, to_ms, received_ms, raw_len, sum, times, body, source";
+pub(super) const COLUMNS: &str =
+    "first_id, last_id, from_ms, to_ms, received_ms, raw_len, sum, times, body, source, weights";
 
 /// Reads a row selected with [`COLUMNS`].
 pub(super) fn row(from: &SqlRow<'_>) -> Result<Row, rusqlite::Error> {
@@ -57,6 +61,7 @@ pub(super) fn row(from: &SqlRow<'_>) -> Result<Row, rusqlite::Error> {
         times: from.get(7)?,
         body: from.get(8)?,
         source: Text::from(from.get::<_, String>(9)?),
+        weights: from.get(10)?,
     })
 }
 
@@ -104,7 +109,7 @@ impl Writer {
 
     fn open_file(path: &Path, caps: Caps) -> Result<Self, LinesError> {
         let mut connection = connect(path).map_err(LinesError::Open)?;
-        Migrations::new(vec![M::up(FORM)]).to_latest(&mut connection)?;
+        Migrations::new(vec![M::up(FORM), M::up(WEIGHTS)]).to_latest(&mut connection)?;
         let sql = format!("SELECT {COLUMNS} FROM blocks ORDER BY first_id DESC LIMIT 1");
         let last = connection.query_row(&sql, [], row).optional().map_err(LinesError::Open)?;
         let bytes: i64 = connection
@@ -174,7 +179,7 @@ impl Writer {
 
 /// Inserts and returns the bytes that count against the cap.
 fn insert(statement: &mut Statement<'_>, row: &Row) -> Result<u64, rusqlite::Error> {
-    let bytes = (row.body.len() + row.times.len()) as u64;
+    let bytes = (row.body.len() + row.times.len() + row.weights.len()) as u64;
     statement.execute(params![
         row.first.0 as i64,
         row.last.0 as i64,
@@ -187,6 +192,7 @@ fn insert(statement: &mut Statement<'_>, row: &Row) -> Result<u64, rusqlite::Err
         row.source.raw(),
         row.times,
         row.body,
+        row.weights,
     ])?;
     Ok(bytes)
 }

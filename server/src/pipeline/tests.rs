@@ -14,6 +14,7 @@ use crate::redact::Mode;
 use crate::series::{SeriesBook, SeriesFile};
 use crate::store::SqliteStore;
 
+mod load;
 mod restart;
 mod teaching;
 

@@ -3,6 +3,7 @@
 //! It keeps first and answers, then looks; it waits for the hub to make findings durable, and while the
 //! hub cannot, senders wait too.
 
+mod relief;
 mod restart;
 
 use std::collections::VecDeque;
@@ -16,20 +17,21 @@ use stella_detect::{Finding, Rules};
 use stella_protocol::feed::LogLineEvent;
 use stella_protocol::health::EngineClock;
 use stella_protocol::series::MetricsSample;
-use stella_protocol::{Deploy, FeedEvent, LineId, LogEvent, Timestamp};
+use stella_protocol::{Deploy, FeedEvent, LineId, LogEvent, Timestamp, Weight};
 use tokio::sync::oneshot;
 
 use super::checkpoint::{Place, StateFile};
 use super::group::{Behind, Group, gather};
 use super::keeper::Keeper;
 use super::pace::{Pace, is_at_present};
-use super::time::{EngineTime, NEAR_MS};
+use super::time::{EngineTime, EngineTimeMode, NEAR_MS};
 use super::{IngestError, Order, Request, Shared, deploys, diagnostic};
 use crate::clock::Clock;
 use crate::hub::{Hub, HubError};
-use crate::lines::{Lines, LinesError, Stamped};
+use crate::lines::{Lines, LinesError, Packed, Stamped};
 use crate::rules::RuleBook;
 use crate::series::{Own, SeriesBook, SeriesFile};
+use relief::Relief;
 
 /// A hole longer than this that nobody watched stays one in the series, whose finest bucket is 5 s. Milliseconds.
 const UNWATCHED_SERIES_MS: i64 = 10_000;
@@ -81,6 +83,7 @@ pub(super) struct Worker {
     kept: Option<Place>,
     pace: Pace,
     time: EngineTime,
+    relief: Relief,
     /// The last line seen when a recording last ended.
     ended: LineId,
     findings: Vec<Finding>,
@@ -116,6 +119,7 @@ impl Worker {
         Self {
             time: EngineTime::new(newest.map(|at| led.map_or(at, |led| led.max(at)))),
             pace: Pace::new(rules.clone()),
+            relief: Relief::new(now),
             state,
             keeper: keeper.ok(),
             kept: None,
@@ -149,6 +153,7 @@ impl Worker {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to read the kept lines again");
         }
         self.shared.warm.store(true, Ordering::Release);
+        self.begin_relief();
         loop {
             let until_next_second = 1000 - self.clock.now().millis().rem_euclid(1000);
             match requests.recv_timeout(Duration::from_millis(until_next_second as u64)) {
@@ -219,7 +224,8 @@ impl Worker {
         self.shared.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let before = self.time.clone();
         let (mut senders, mut kept) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        for Request { packed, mode, received, answer } in group {
+        for Request { packed, mode, received, waits_from, answer } in group {
+            self.relief.waited(self.clock.now().since(waits_from));
             senders.push(answer);
             kept.push((packed, mode, received));
         }
@@ -230,12 +236,12 @@ impl Worker {
             let own: Vec<_> = events.iter().map(|event| event.timestamp).collect();
             requests.push((events, self.time.stamp(&own, mode, *received)));
         }
-        let blocks: Vec<_> =
-            kept.iter().zip(&requests).map(|((packed, ..), (_, times))| Stamped { packed, times }).collect();
+        let weights = self.weigh(&requests);
+        let blocks = stamped(&kept, &requests, &weights);
         match self.lines.append_all(&blocks) {
             Ok(ranges) => {
                 tell_senders(senders, Ok(()));
-                self.look_at(&numbered(requests, &ranges));
+                self.look_at(&numbered(requests, &ranges, &weights));
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "failed to keep lines");
@@ -330,6 +336,7 @@ impl Worker {
 
     fn each_second(&mut self, now: Timestamp) {
         self.take_rules();
+        self.relieve(now);
         if self.time.last().is_some() && !self.time.is_recording() && now.since(self.started) >= GRACE_MS {
             self.time.go_live();
         }
@@ -413,15 +420,33 @@ impl Worker {
     }
 }
 
-/// The lines of several requests with their engine times and the numbers they are kept under.
-fn numbered<'a>(
-    requests: Vec<(Vec<LogEvent<'a>>, Vec<Timestamp>)>,
-    ranges: &[Range<LineId>],
-) -> Vec<(LineId, LogEvent<'a>)> {
+/// The lines of a request, with their engine times.
+type Timed<'a> = (Vec<LogEvent<'a>>, Vec<Timestamp>);
+
+/// The blocks of a group; `weights` are those of all its lines in a row, or none.
+fn stamped<'a>(
+    kept: &'a [(Packed, EngineTimeMode, Timestamp)],
+    requests: &'a [Timed<'_>],
+    weights: &'a [Weight],
+) -> Vec<Stamped<'a>> {
+    let mut left = weights;
+    let block = |((packed, ..), (_, times)): (&'a (Packed, EngineTimeMode, Timestamp), &'a Timed<'_>)| {
+        let (weights, rest) = left.split_at(times.len().min(left.len()));
+        left = rest;
+        Stamped { packed, times, weights }
+    };
+    kept.iter().zip(requests).map(block).collect()
+}
+
+/// The lines of a group with their engine times, weights and the numbers they are kept under.
+fn numbered<'a>(requests: Vec<Timed<'a>>, ranges: &[Range<LineId>], weights: &[Weight]) -> Vec<(LineId, LogEvent<'a>)> {
     let mut events = Vec::with_capacity(requests.iter().map(|(events, _)| events.len()).sum());
     for ((lines, times), range) in requests.into_iter().zip(ranges) {
         let numbered = lines.into_iter().zip(times).zip(range.start.0..);
         events.extend(numbered.map(|((event, engine_time), id)| (LineId(id), LogEvent { engine_time, ..event })));
+    }
+    for ((_, event), weight) in events.iter_mut().zip(weights) {
+        event.weight = *weight;
     }
     events
 }

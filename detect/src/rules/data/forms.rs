@@ -4,7 +4,6 @@
 //! A form is told from letters alone; which forms a field has is learned. Names of services (no digit, no `@`) are
 //! no ids.
 
-use serde_json::Value;
 use stella_protocol::{LogEvent, Severity};
 
 use crate::budget::Kind;
@@ -15,10 +14,10 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::{Page, outcome};
 use crate::mark::Mark;
-use crate::rules::{Rules, errors};
+use crate::rules::{Known, Rules};
 use crate::scope::{OpName, Scope};
 
-use super::FORM;
+use super::{FORM, key_of};
 
 /// Shortest and longest value that is an id, in bytes.
 const LENGTHS: (usize, usize) = (3, 128);
@@ -153,10 +152,6 @@ pub(super) struct Forms {
     cells: Cells<Field>,
 }
 
-fn key_of(op: u64, field: &str) -> u64 {
-    key::join(&[key::own(FORM.id), op, key::of(field)])
-}
-
 impl Forms {
     pub(super) fn new(rules: &Rules) -> Self {
         Self { cells: Cells::new(rules.operations) }
@@ -166,9 +161,9 @@ impl Forms {
     pub(super) fn observe(&mut self, desk: &mut Desk, near: Near<'_>, mark: &Mark, event: &LogEvent<'_>) -> bool {
         let mut suspected = false;
         for (name, value) in event.attributes.iter().take(ATTRIBUTES) {
-            let Value::String(text) = value else { continue };
-            let Some(form) = form(text).filter(|_| holds_ids(name)) else { continue };
-            let key = key_of(mark.op, name);
+            let Some(text) = value.as_str().filter(|_| holds_ids(name)) else { continue };
+            let Some(form) = form(text) else { continue };
+            let key = key_of(FORM, mark.op, name);
             let field = self.cells.touch_or(key, Field::default);
             let Some(place) = field.take(form, key::of(text), mark.at) else { continue };
             suspected = true;
@@ -176,13 +171,13 @@ impl Forms {
             let enough = field.is_formed()
                 && of.lines >= FEWEST
                 && of.several
-                && of.page.score >= near.budget.needed(Kind::Data);
+                && of.page.score >= near.needed(Kind::Data, Known::WrongForm, mark.op);
             if desk.touch(key, mark.at) || !enough {
                 continue;
             }
             if let Some(cell) = near.recent.ops.get(mark.op) {
                 let (op, field) = (cell.name.clone(), name.as_str().into());
-                let subject = Subject::WrongForm { op, field, value: text.as_str().into() };
+                let subject = Subject::WrongForm { op, field, value: text.into() };
                 self.cells.promote(key);
                 desk.open(near, key, subject, of.page.began, u64::from(of.lines));
             }
@@ -216,27 +211,21 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, field: &str, value: &str) -> St
     reasons.extend(case.deploys());
     let word = op.word();
     Story {
-        card: FORM,
         severity: Severity::High,
         title: format!("{word}: {field} holds ids of another form ({value})"),
         summary: format!(
             "Somebody writes {field} in a form that {word} did not see until then; what is written so is not found again."
         ),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: [errors::labels(op), vec![("field", field.to_owned())]].concat(),
         actions: vec![
             "Find the writer: an old version, a job, a script that was not migrated".into(),
             "Stop it before more is written, and migrate what it wrote".into(),
         ],
         window_ms: case.rules.security_window_ms,
         chart: Some(case.count_chart("calls", &all)),
-        scope: all,
-        q: None,
         observed: count,
         usual,
-        threshold: None,
         reasons,
+        ..Story::of(FORM, op, all).with("field", field)
     }
 }
 

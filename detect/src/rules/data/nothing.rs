@@ -12,10 +12,10 @@ use crate::keep::keep_fields;
 use crate::key;
 use crate::llr::{Watch, outcome};
 use crate::mark::Mark;
-use crate::rules::{Rules, errors};
+use crate::rules::{Known, Rules};
 use crate::scope::{OpName, Scope};
 
-use super::NOTHING;
+use super::{NOTHING, key_of};
 
 /// Of searches one in twenty is believed to find nothing; fifty outweigh the belief.
 const USUAL: Prior = Prior { share: 0.05, worth: 50.0 };
@@ -42,10 +42,6 @@ pub(super) struct Searches {
     cells: Cells<Finds>,
 }
 
-fn key_of(op: u64, field: &str) -> u64 {
-    key::join(&[key::own(NOTHING.id), op, key::of(field)])
-}
-
 impl Searches {
     pub(super) fn new(rules: &Rules) -> Self {
         Self { cells: Cells::new(rules.operations) }
@@ -59,7 +55,7 @@ impl Searches {
         mark: &Mark,
         (field, count): (&str, f64),
     ) -> bool {
-        let (key, at, empty) = (key_of(mark.op, field), mark.at, count == 0.0);
+        let (key, at, empty) = (key_of(NOTHING, mark.op, field), mark.at, count == 0.0);
         let finds = self.cells.touch_or(key, Finds::default);
         // Somebody's next empty answer says what the last one said.
         if empty && mark.user != key::NONE && finds.people.contains(&mark.user) {
@@ -70,9 +66,9 @@ impl Searches {
         }
         let usual = finds.share.at_most(USUAL);
         if usual < MOST_USUAL {
-            finds.watch.add(LOST.map(|lost| outcome(empty, usual, lost)), at);
+            finds.watch.add(LOST.map(|lost| outcome(empty, usual, lost) * f64::from(mark.weight)), at);
         }
-        finds.share.take(empty, at, finds.watch.suspects() || finds.watch.on, USUAL);
+        finds.share.take((empty, mark.weight), at, finds.watch.suspects() || finds.watch.on, USUAL);
         if !finds.watch.suspects() {
             (finds.empty, finds.people) = (0, [key::NONE; PEOPLE]);
         }
@@ -89,7 +85,8 @@ impl Searches {
             return true;
         }
         let shared = mark.user == key::NONE || !finds.people.contains(&key::NONE);
-        let enough = finds.watch.score() >= near.budget.needed(Kind::Errors) && finds.empty >= FEWEST && shared;
+        let needed = near.needed(Kind::Errors, Known::Nothing, mark.op);
+        let enough = finds.watch.score() >= needed && finds.empty >= FEWEST && shared;
         if let Some(cell) = near.recent.ops.get(mark.op).filter(|_| enough) {
             let (began, lines) = (finds.watch.best().began, u64::from(finds.empty));
             finds.watch.turn_on(at);
@@ -137,13 +134,9 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, field: &str) -> Story {
     reasons.extend(case.deploys());
     let word = op.word();
     Story {
-        card: NOTHING,
         severity: Severity::High,
         title: format!("{word} finds nothing any more ({field})"),
         summary: format!("Calls of {word} that found something until then come back empty, without failing."),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: [errors::labels(op), vec![("field", field.to_owned())]].concat(),
         actions: vec![
             "Check that the index or the collection that is searched exists and is filled".into(),
             "Look for a change of names, filters or permissions just before the onset".into(),
@@ -151,12 +144,10 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, field: &str) -> Story {
         ],
         window_ms: case.rules.slow_window_ms,
         chart: Some(case.count_chart("calls", &all)),
-        scope: all,
-        q: None,
         observed: count,
         usual,
-        threshold: None,
         reasons,
+        ..Story::of(NOTHING, op, all).with("field", field)
     }
 }
 

@@ -3,7 +3,7 @@
 use stella_protocol::series::Baseline;
 use stella_protocol::{Figure, Measure, Severity};
 
-use super::{CARD, EVERYWHERE, USUAL_LINES, commonest, labels, window};
+use super::{CARD, EVERYWHERE, USUAL_LINES, commonest, window};
 use crate::budget::Kind;
 use crate::counts::{Drawn, STEP_MS};
 use crate::evidence::{Case, Chart, Story, number, several, words};
@@ -71,24 +71,18 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     let word = op.word();
     let named = kind.map(|(name, _)| name).filter(|name| !name.is_empty());
     Story {
-        card: CARD,
         severity,
         title: format!("{word}: {} % of calls fail ({})", number(percent), several(many, "error", "errors")),
         summary: match &named {
             Some(name) => format!("{} % of the lines of {word} fail, most of them with {name}.", number(percent)),
             None => format!("{} % of the lines of {word} fail, most of them alike.", number(percent)),
         },
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: labels(op),
         actions: vec![
             format!("Read the first errors of {word} and what changed just before them"),
             "Roll back the last deploy if it came just before the onset".into(),
             "Check the services and stores that the operation calls".into(),
         ],
         window_ms,
-        scope: errors,
-        q: None,
         observed: share,
         usual,
         threshold: Some(case.rules.spike_percent),
@@ -103,6 +97,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
                 ..Chart::of_tens(format!("{word} failing lines"), "%", points, spark)
             }
         }),
+        ..Story::of(CARD, op, errors)
     }
 }
 

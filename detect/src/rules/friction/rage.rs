@@ -190,7 +190,7 @@ pub(crate) struct Presses {
 
 /// The problem of a person at an operation.
 pub(crate) fn key_of(op: u64, user: u64) -> u64 {
-    key::join(&[key::of(RAGE.id), op, user])
+    key::join(&[key::own(RAGE.id), op, user])
 }
 
 /// Where a person's calls of an operation are remembered: both are hashes already.

@@ -113,26 +113,21 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     let times = number(measured.ratio);
     let side = if against.limit { format!("{times} times the limit") } else { format!("{times} times the usual") };
     Story {
-        card: CARD,
         severity: measured.severity,
         title: format!("{word} p50 {} ms{compared}", number(value)),
         summary: format!("Half of the calls of {word} take {} ms or longer: {side}.", number(value)),
-        service: op.service.to_string(),
-        operation: op.operation.as_deref().map(str::to_owned),
-        labels: crate::rules::errors::labels(op),
         actions: vec![
             format!("Read the slowest calls of {word} and what they have in common"),
             "Look for a missing index or a query that began to scan".into(),
             "Compare pool and queue figures with the time before the onset".into(),
         ],
         window_ms: measured.window_ms,
-        scope: all.over(measured.over_ms),
-        q: None,
         observed: measured.median,
         usual,
         threshold: Some(measured.over_ms),
         reasons,
         chart: chart(case, op, measured.over_ms),
+        ..Story::of(CARD, op, all.over(measured.over_ms))
     }
 }
 

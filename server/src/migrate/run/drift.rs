@@ -137,16 +137,8 @@ impl Drift {
         }
     }
 
-    /// Looks at lines and documents once.
-    #[cfg(test)]
-    pub(super) async fn look(&mut self) -> Result<(), Ended> {
-        self.look_for().await?;
-        self.keep_uses().await?;
-        self.walk().await
-    }
-
     /// Walks, if it is time for it.
-    async fn walk(&mut self) -> Result<(), Ended> {
+    pub(super) async fn walk(&mut self) -> Result<(), Ended> {
         let Some(of) = Of::now(&self.site).filter(|_| !is_at_work(&self.site)) else { return Ok(()) };
         if self.walked.as_ref().is_some_and(|(walked, when)| same_ledger(walked, &of) && !self.is_due(&of, *when)) {
             return Ok(());
@@ -204,7 +196,7 @@ impl Drift {
     }
 
     /// Says which old ids lines are looked through for: those of the migration that was cut over last.
-    async fn look_for(&mut self) -> Result<(), Ended> {
+    pub(super) async fn look_for(&mut self) -> Result<(), Ended> {
         let states = self.site.hub.migrations();
         let cut = states.into_iter().rev().find(|state| is_cut_over(&self.site, state));
         let id = cut.as_ref().map(|state| state.migration.id.clone());
@@ -222,7 +214,7 @@ impl Drift {
 
 impl Drift {
     /// Keeps which old ids were used since it was asked last.
-    async fn keep_uses(&self) -> Result<(), Ended> {
+    pub(super) async fn keep_uses(&self) -> Result<(), Ended> {
         let Some(old_ids) = self.site.hub.old_ids() else { return Ok(()) };
         let used = Arc::new(old_ids.take_used());
         if used.is_empty() {

@@ -45,6 +45,13 @@ impl Watch {
     }
 }
 
+/// One round of the watch's own: lines, then documents.
+async fn look(watch: &mut Drift) {
+    watch.look_for().await.unwrap();
+    watch.keep_uses().await.unwrap();
+    watch.walk().await.unwrap();
+}
+
 async fn verified() -> (Scene, Arc<Switched>, Process) {
     let scene = Scene::new(31, 1);
     let store = shared(&scene.documents);
@@ -176,11 +183,11 @@ async fn a_writer_of_old_ids_is_told_before_the_cut_over_and_what_the_copy_left_
 async fn which_old_id_a_session_still_has_is_told_with_its_last_use() {
     let (scene, _store, process) = soaking().await;
     let mut watch = Drift::new(Arc::clone(&process.site));
-    watch.look().await.unwrap();
+    look(&mut watch).await;
     let old_ids = process.hub.old_ids().unwrap();
     let last = scene.clock.now();
     old_ids.remember(&derived(2).to_uppercase(), Used { times: 2, last });
-    watch.look().await.unwrap();
+    look(&mut watch).await;
     // Nothing that was used last is lost at the end.
     old_ids.remember(&derived(2), Used { times: 1, last });
     let ending = CancellationToken::new();
@@ -207,7 +214,7 @@ async fn standing(writers: bool) -> (Scene, Process) {
         write(&scene, &format!("badges/b{number}"), &derived(2)).await;
     }
     let process = scene.start();
-    Drift::new(Arc::clone(&process.site)).look().await.unwrap();
+    look(&mut Drift::new(Arc::clone(&process.site))).await;
     (scene, process)
 }
 
@@ -219,11 +226,11 @@ async fn who_lost_everything_without_any_migration_is_told_also_by_the_next_proc
     remove(&scene, &BADGES).await;
     write(&scene, "messages/late-1", &derived(2)).await;
     let mut next = Drift::new(Arc::clone(&process.site));
-    next.look().await.unwrap();
+    look(&mut next).await;
     assert_eq!(alerts(&process, "migration.vanished"), [], "it walks once an hour, also after a restart");
     for _ in 0..2 {
         scene.pass(HOUR_MS);
-        next.look().await.unwrap();
+        look(&mut next).await;
         let told = alerts(&process, "migration.vanished");
         assert_eq!((told.len(), told[0].occurrences, told[0].affected_users[0].raw()), (1, 1, derived(2).as_str()));
         assert_eq!((told[0].labels["collection"].raw(), told[0].labels.get("migration")), ("badges", None));
@@ -241,7 +248,7 @@ async fn new_documents_with_old_ids_are_told_where_writers_are_said_to_know_new_
     write(&scene, "messages/late-1", &derived(2)).await;
     for _ in 0..2 {
         scene.pass(HOUR_MS);
-        watch.look().await.unwrap();
+        look(&mut watch).await;
         let told = alerts(&process, "migration.drift");
         assert_eq!(told.len(), 1, "what stood there before is known: {told:?}");
         assert_eq!((told[0].occurrences, told[0].labels["collection"].raw()), (1, "messages"));
@@ -261,7 +268,7 @@ async fn what_a_migration_moves_and_takes_back_is_no_loss() {
     remove(&scene, &BADGES).await;
     for _ in 0..2 {
         scene.pass(HOUR_MS);
-        watch.look().await.unwrap();
+        look(&mut watch).await;
     }
     let (lost, written) = (alerts(&process, "migration.vanished"), alerts(&process, "migration.drift"));
     assert_eq!((lost, written), (vec![], vec![]), "what was before it is forgotten");
