@@ -154,10 +154,8 @@ impl Engine {
         let cell = recent.ops.at_mut(place);
         cell.faults.take_retry((often, mark.weight), mark.at);
         // A line that stands for others does not say what came right before it.
-        let is_press = mark.weight == 1
-            && event.user_id.is_some()
-            && event.operation.is_some()
-            && !mark.flags.any(LOGINS);
+        let is_press =
+            mark.weight == 1 && event.user_id.is_some() && event.operation.is_some() && !mark.flags.any(LOGINS);
         let run = if is_press { presses.take(&mut cell.habit, mark, rules.slow_window_ms) } else { None };
         budget.count_many(Kind::Friction, mark.weight);
         if mark.flags.any(Flags::CONTRADICTION) {
