@@ -142,6 +142,8 @@ impl Unpacked {
 /// would do.
 fn sum(columns: [&[u8]; 3]) -> u32 {
     let mut sum = flate2::Crc::new();
-    columns.into_iter().for_each(|column| sum.update(column));
+    for column in columns {
+        sum.update(column);
+    }
     sum.sum()
 }

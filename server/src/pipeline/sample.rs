@@ -34,7 +34,9 @@ pub(super) fn weigh<'e, 'a: 'e>(
     let mut waiting: FxHashMap<u64, Waiting> = FxHashMap::default();
     for (place, (event, at)) in lines.enumerate() {
         if second.replace(at.seconds()) != Some(at.seconds()) {
-            waiting.drain().for_each(|(_, last)| last.stand(&mut weights));
+            for (_, last) in waiting.drain() {
+                last.stand(&mut weights);
+            }
         }
         weights.push(Weight::ONE);
         let worth = engine.worth(event);
@@ -52,7 +54,9 @@ pub(super) fn weigh<'e, 'a: 'e>(
             waiting.insert(worth.operation, Waiting { component: worth.component, place, lines: 1 });
         }
     }
-    waiting.into_values().for_each(|last| last.stand(&mut weights));
+    for last in waiting.into_values() {
+        last.stand(&mut weights);
+    }
     weights
 }
 

@@ -31,7 +31,9 @@ pub fn decode_times(bytes: &[u8]) -> Result<Vec<Timestamp>, BadBlock> {
 pub fn encode_weights(weights: &[Weight]) -> Vec<u8> {
     let mut out = Vec::new();
     if weights.iter().any(|weight| !weight.is_one()) {
-        weights.iter().for_each(|weight| put(&mut out, u64::from(weight.lines())));
+        for weight in weights {
+            put(&mut out, u64::from(weight.lines()));
+        }
     }
     out
 }

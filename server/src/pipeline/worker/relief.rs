@@ -44,7 +44,9 @@ impl Worker {
     /// is over.
     pub(super) fn begin_relief(&mut self) {
         self.relief.read(self.clock.spent_ms(), self.clock.now());
-        notice::load_is_over().into_iter().for_each(|over| self.hub.notice(over));
+        for over in notice::load_is_over() {
+            self.hub.notice(over);
+        }
     }
 
     /// Decides how much of what is plainly normal is looked at in the second that begins.
@@ -58,7 +60,9 @@ impl Worker {
         if look != before {
             tracing::warn!(?look, busy = reading.busy, behind_ms = reading.behind_ms, "the engine's load changed");
         }
-        notice::looks(before, look).into_iter().for_each(|told| self.hub.notice(told));
+        for told in notice::looks(before, look) {
+            self.hub.notice(told);
+        }
         let mut book = book(&self.series);
         book.own(Own::EngineBusy, reading.busy * 100.0);
         book.own(Own::EngineSampling, if look == Look::Counted { 0.0 } else { f64::from(look.most()) });
