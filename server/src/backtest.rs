@@ -180,7 +180,9 @@ struct Side {
 impl Side {
     fn new(Setting { rules, lessons }: Setting) -> Self {
         let mut pace = Pace::new(rules);
-        lessons.into_iter().for_each(|lesson| pace.engine.learn(lesson));
+        for lesson in lessons {
+            pace.engine.learn(lesson);
+        }
         Self { pace, book: Book::default() }
     }
 

@@ -69,7 +69,7 @@ impl Backtest {
             None => Source::Files { paths: self.files, until: self.until },
         };
         let mut ears = Ears { told: Told::new(self.verbose), labels };
-        let settings = settings(old, new, lessons);
+        let settings = settings(old, new, lessons.as_deref());
         let reports = backtest::run_each(&source, settings, &Redactor::new(Mode::Local), &mut ears)?;
         ears.told.end();
         let (old, newest) = (reports.first(), reports.last());
@@ -85,9 +85,9 @@ impl Backtest {
 }
 
 /// What is compared, the older first: rules; where there is one side of them only, that without the marks and with.
-fn settings(old: Rules, new: Option<Rules>, lessons: Option<Vec<Lesson>>) -> Vec<Setting> {
-    let with = |rules: Rules| Setting { rules, lessons: lessons.clone().unwrap_or_default() };
-    match (new, &lessons) {
+fn settings(old: Rules, new: Option<Rules>, lessons: Option<&[Lesson]>) -> Vec<Setting> {
+    let with = |rules: Rules| Setting { rules, lessons: lessons.unwrap_or_default().to_vec() };
+    match (new, lessons) {
         (Some(new), _) => vec![with(old), with(new)],
         (None, Some(_)) => vec![old.clone().into(), with(old)],
         (None, None) => vec![old.into()],

@@ -113,7 +113,9 @@ impl Pace {
             // What people called false is no habit of the recording.
             let lessons: Vec<_> = self.engine.lessons().cloned().collect();
             self.engine = Engine::new(self.rules.clone());
-            lessons.into_iter().for_each(|lesson| self.engine.learn(lesson));
+            for lesson in lessons {
+                self.engine.learn(lesson);
+            }
         }
         let is_stepwise = !is_jump && millis <= LED_THROUGH_S * 1000;
         let hole = Hole { millis, is_unwatched, is_stepwise };
