@@ -34,12 +34,13 @@ pub(crate) fn rules_are_right() -> Finding {
 }
 
 /// The problem of a rule is over.
-fn over(rule: &'static str, title: &str) -> Finding {
+pub(crate) fn over(rule: &'static str, title: &str) -> Finding {
     finding(rule, Phase::Recovered, title.to_owned(), String::new())
 }
 
-/// When it was so is said by who takes it in (see `Hub::notice`).
-fn finding(rule: &'static str, phase: Phase, title: String, told: String) -> Finding {
+/// A low problem of the server: its rule identifies the only one that there is. When it was so is said by who takes it
+/// in (see `Hub::notice`).
+pub(crate) fn finding(rule: &'static str, phase: Phase, title: String, told: String) -> Finding {
     let at = Timestamp::default();
     let reason = Reason { text: Text::new(title.clone()), weight: 1.0, at, figures: Vec::new() };
     Finding {

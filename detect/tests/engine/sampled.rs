@@ -31,7 +31,9 @@ fn thinned(mut events: Vec<LogEvent<'static>>, each: u32) -> Vec<LogEvent<'stati
             None => waiting.push((operation, place, 1)),
         }
     }
-    waiting.into_iter().for_each(|(_, last, lines)| events[last].weight = Weight::of(lines));
+    for (_, last, lines) in waiting {
+        events[last].weight = Weight::of(lines);
+    }
     events
 }
 

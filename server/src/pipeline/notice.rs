@@ -1,18 +1,17 @@
 //! What a person is told of the engine itself: that it could not go on from where it was, that it has too much to do.
 //!
-//! It is an alert like any other, so that it is seen, taken and closed like any other; made here because no line
-//! says it.
+//! Knows the words; what such an alert is made of stands in [`crate::notice`].
 
 use stella_detect::{Finding, Phase};
-use stella_protocol::{AlertType, Brief, Category, Evidence, LogLink, Reason, Severity, Text, Timestamp};
+use stella_protocol::{Severity, Text};
 
 use super::load::Look;
+use crate::notice::{finding, over};
 
 /// The rules of these alerts; each also identifies the only problem that there is of it.
 const STATE: &str = "engine_state";
 const SAMPLING: &str = "engine_sampling";
 const BREAKER: &str = "engine_breaker";
-const EDITION: u32 = 1;
 
 /// The engine begins afresh, `why` being what is wrong with the state that was kept.
 pub(super) fn begun_afresh(why: &str) -> Finding {
@@ -91,61 +90,5 @@ fn breaks() -> Finding {
             "detection is behind: normal lines are only counted".to_owned(),
             told.to_owned(),
         )
-    }
-}
-
-fn over(rule: &'static str, title: &str) -> Finding {
-    finding(rule, Phase::Recovered, title.to_owned(), String::new())
-}
-
-/// When it was so is said by who takes it in (see `Hub::notice`).
-fn finding(rule: &'static str, phase: Phase, title: String, told: String) -> Finding {
-    let at = Timestamp::from_millis(0);
-    let reason = Reason { text: Text::new(title.clone()), weight: 1.0, at, figures: Vec::new() };
-    Finding {
-        fingerprint: rule.to_owned(),
-        rule_id: rule,
-        rule_version: EDITION,
-        kind: AlertType::Health,
-        category: Category::Performance,
-        severity: Severity::Low,
-        title: Text::new(title),
-        description: Text::new(told.clone()),
-        service: Text::new("stella"),
-        operation: None,
-        labels: std::collections::BTreeMap::new(),
-        suggested_actions: Vec::new(),
-        affected_users: Vec::new(),
-        affected_user_count: 0,
-        matches: 1,
-        first_at: at,
-        last_at: at,
-        detected_at: at,
-        window_ms: 0,
-        brief: Brief { reasons_for: 1, ..Brief::default() },
-        evidence: Box::new(Evidence {
-            summary: Text::new(told),
-            rule_id: Text::new(rule),
-            rule_version: EDITION,
-            observed: None,
-            baseline: None,
-            threshold: None,
-            unit: Text::default(),
-            from: at,
-            to: at,
-            series: None,
-            reasons: vec![reason],
-            samples: Vec::new(),
-            template: None,
-            correlated: Vec::new(),
-            similar: Vec::new(),
-            lines: LogLink { q: Text::default(), from: at, to: at, up_to: None },
-            refreshed_at: at,
-            version: 0,
-        }),
-        phase,
-        parent: None,
-        children: Vec::new(),
-        held_back: 0,
     }
 }

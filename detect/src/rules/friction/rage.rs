@@ -316,7 +316,9 @@ mod tests {
         let mut habit = Habit::default();
         let loud = habit.says(10, (0, 0));
         for run in 0..200 {
-            (0..=TEACHING).for_each(|nth| habit.learn(nth, run * 60_000));
+            for nth in 0..=TEACHING {
+                habit.learn(nth, run * 60_000);
+            }
         }
         assert!(habit.says(10, (0, 0)) < loud / 3.0);
         assert!(Habit::default().says(10, (300, 330)) < loud / 2.0);
@@ -326,7 +328,9 @@ mod tests {
     fn a_timer_is_even_and_a_hand_is_not() {
         let press = |pauses: [i64; 6]| {
             let mut press = Press::default();
-            pauses.into_iter().for_each(|pause| press.repeat(pause, false));
+            for pause in pauses {
+                press.repeat(pause, false);
+            }
             press
         };
         assert!(press([2000, 2100, 1900, 2200, 2000, 1800]).is_even());

@@ -3,7 +3,7 @@
 use stella_protocol::{Measure, Severity};
 
 use super::{ACCOUNT, ADDRESS, EVERYWHERE, HIGH_ACCOUNTS, HIGH_FAILURES, HIGH_LOCK_OUTS, LOCKED_OUT, USUAL_FAILURES};
-use crate::evidence::{Card, Case, Story, several};
+use crate::evidence::{Card, Case, Story, lasting, several};
 use crate::mark::Flags;
 use crate::rules::errors;
 use crate::scope::{OpName, Scope};
@@ -19,16 +19,6 @@ struct Attempts {
     words: String,
     /// For how long, in words.
     lasted: String,
-}
-
-/// A span as people say it.
-fn span_words(ms: i64) -> String {
-    let of = |unit_ms: i64, one, more| several((ms / unit_ms).max(1) as f64, one, more);
-    match ms {
-        ..120_000 => of(1000, "second", "seconds"),
-        ..7_200_000 => of(60_000, "minute", "minutes"),
-        _ => of(3_600_000, "hour", "hours"),
-    }
 }
 
 fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measure) -> Attempts {
@@ -74,7 +64,7 @@ fn attempts(case: &Case<'_>, op: &OpName, card: Card, own: &Scope, other: Measur
     }
     let lately = case.count("failed logins lately", &failed, case.span(case.rules.security_window_ms));
     reasons.push(case.against_usual(lately.map_or(0.0, |lately| lately.value), usual.as_ref()));
-    let lasted = span_words(case.now() - count.as_ref().map_or(span.from, |count| count.lines.from.millis()));
+    let lasted = lasting(case.now() - count.as_ref().map_or(span.from, |count| count.lines.from.millis()));
     let severity = match (case.incident.breached, high) {
         (true, _) => Severity::Critical,
         (false, true) => Severity::High,
