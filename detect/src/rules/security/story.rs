@@ -26,7 +26,7 @@ fn span_words(ms: i64) -> String {
     let of = |unit_ms: i64, one, more| several((ms / unit_ms).max(1) as f64, one, more);
     match ms {
         ..120_000 => of(1000, "second", "seconds"),
-        ..7_200_000 => of(60_000, "minute", "minutes"),
+        120_000..7_200_000 => of(60_000, "minute", "minutes"),
         _ => of(3_600_000, "hour", "hours"),
     }
 }
