@@ -68,16 +68,6 @@ fn who_presses_again_and_again_is_told_of_though_nothing_fails() {
 }
 
 #[test]
-fn who_stops_for_a_moment_now_and_then_is_still_in_rage() {
-    let mut office = Office::new(20);
-    for nth in 0..24 {
-        let pause = if nth % 6 == 5 { 5000 } else { office.by_hand(1200) };
-        office.call("save", ANA, pause);
-    }
-    assert_eq!(office.stream.fired(), ["rage"]);
-}
-
-#[test]
 fn right_after_a_failure_it_is_the_same() {
     let mut office = Office::new(20);
     office.stream.line(error("save", "ValidationError", ANA.to_owned())).wait(900);

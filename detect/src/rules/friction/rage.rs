@@ -24,9 +24,6 @@ use crate::rules::{Known, Rules, probe};
 
 /// A call within so many milliseconds of the answer before is a repetition: who reads the answer takes longer.
 const AT_ONCE_MS: i64 = 3000;
-/// Who waits longer than that has stopped; so has who waits, if less, more often than once in so many repetitions.
-const STOPPED_MS: i64 = 10_000;
-const PRESSES_A_PAUSE: u16 = 4;
 /// Two lines nearer than that are one press: a double click, or a page that asks for several things.
 const ONE_PRESS_MS: i64 = 300;
 /// Of the calls of somebody in rage, the share that another follows at once.
@@ -72,13 +69,12 @@ impl Habit {
         }
     }
 
-    /// Evidence of so many repetitions in a row with some pauses between, of somebody who is used to repeat `own` of so
-    /// many calls.
-    fn says(&self, repeats: u16, paused: u16, (own, of): (u16, u16)) -> f64 {
-        let own = |usual: f64| usual.max((f64::from(own) + usual * OWN_WORTH) / (f64::from(of) + OWN_WORTH));
-        let [first, again] = [self.0[0].usual(FIRST), self.0[1].usual(AGAIN)].map(own);
-        let says = |usual: f64| outcome(true, usual, RAGING).max(0.0);
-        says(first) + f64::from(repeats - 1) * says(again) + f64::from(paused) * outcome(false, again, RAGING).min(0.0)
+    /// Evidence of so many repetitions in a row, of somebody who is used to repeat `own` of so many calls.
+    fn says(&self, repeats: u16, (own, of): (u16, u16)) -> f64 {
+        let usual = [self.0[0].usual(FIRST), self.0[1].usual(AGAIN)];
+        let own = |usual: f64| (f64::from(own) + usual * OWN_WORTH) / (f64::from(of) + OWN_WORTH);
+        let [first, again] = usual.map(|usual| outcome(true, usual.max(own(usual)), RAGING).max(0.0));
+        first + f64::from(repeats - 1) * again
     }
 }
 
@@ -91,8 +87,6 @@ struct Press {
     pause: u32,
     alike: u16,
     repeats: u16,
-    /// Longer pauses between them that did not end it.
-    paused: u16,
     failed: u16,
     told: bool,
     /// How many calls this person had made when it began.
@@ -109,12 +103,6 @@ impl Press {
         self.pause = u32::try_from(pause).unwrap_or(u32::MAX);
         self.repeats = self.repeats.saturating_add(1);
         self.failed += u16::from(failed);
-    }
-
-    /// A longer pause; true when it does not end the run.
-    fn goes_on(&mut self, idle_ms: i64) -> bool {
-        self.paused = self.paused.saturating_add(1);
-        idle_ms <= STOPPED_MS && self.paused * PRESSES_A_PAUSE <= self.repeats
     }
 
     /// True when the pauses are those of a timer.
@@ -186,7 +174,6 @@ fn half(key: u64) -> u32 {
 pub(crate) struct Run {
     began: i64,
     repeats: u16,
-    paused: u16,
     /// One of them failed.
     failed: bool,
     /// By somebody who was here before and did other things, at a pace of their own.
@@ -230,13 +217,7 @@ impl Presses {
         let press = self.calls.touch(place_of(mark));
         let pause = at - press.at;
         let took = if mark.duration.is_finite() { mark.duration as i64 } else { 0 };
-        let same_place = press.from == half(mark.addr);
-        if same_place && pause - took > AT_ONCE_MS && press.goes_on(pause - took) {
-            press.at = at;
-            habit.learn(0, at);
-            return None;
-        }
-        if pause - took > AT_ONCE_MS || !same_place {
+        if pause - took > AT_ONCE_MS || press.from != half(mark.addr) {
             let fresh = Press { at, began: at, from: half(mark.addr), calls_before: visitor.all, ..Press::default() };
             let ended = std::mem::replace(press, fresh);
             habit.learn(0, at);
@@ -257,8 +238,8 @@ impl Presses {
         let alone = meanwhile.saturating_mul(OWN_PART.0) <= OWN_PART.1 * u32::from(press.repeats);
         let by_hand = visitor.does_more && known && works && alone && !press.is_even();
         let used_to = (visitor.repeats, visitor.calls);
-        let Press { began, repeats, paused, failed, .. } = *press;
-        (repeats >= FEWEST).then_some(Run { began, repeats, paused, failed: failed > 0, by_hand, used_to })
+        let Press { began, repeats, failed, .. } = *press;
+        (repeats >= FEWEST).then_some(Run { began, repeats, failed: failed > 0, by_hand, used_to })
     }
 
     /// Weighs a run: the call under way is its last one.
@@ -269,9 +250,7 @@ impl Presses {
             return;
         }
         let needed = near.needed(Kind::Friction, Known::Rage, mark.op) - OVERSHOOT;
-        if cell.habit.says(run.repeats, run.paused, run.used_to) < needed
-            || is_explained(desk, near, cell, (mark, run.failed))
-        {
+        if cell.habit.says(run.repeats, run.used_to) < needed || is_explained(desk, near, cell, (mark, run.failed)) {
             return;
         }
         self.calls.touch(place_of(mark)).told = true;
@@ -314,7 +293,7 @@ impl Keep for Habit {
     }
 }
 
-keep_fields!(Press { at, began, pause, alike, repeats, paused, failed, told, calls_before, from });
+keep_fields!(Press { at, began, pause, alike, repeats, failed, told, calls_before, from });
 keep_fields!(Visitor { since_s, op, does_more, repeats, calls, all });
 keep_fields!(Presses { calls, visitors });
 
@@ -335,12 +314,12 @@ mod tests {
     #[test]
     fn who_turns_pages_all_day_and_who_is_used_to_it_says_little() {
         let mut habit = Habit::default();
-        let loud = habit.says(10, 0, (0, 0));
+        let loud = habit.says(10, (0, 0));
         for run in 0..200 {
             (0..=TEACHING).for_each(|nth| habit.learn(nth, run * 60_000));
         }
-        assert!(habit.says(10, 0, (0, 0)) < loud / 3.0);
-        assert!(Habit::default().says(10, 0, (300, 330)) < loud / 2.0);
+        assert!(habit.says(10, (0, 0)) < loud / 3.0);
+        assert!(Habit::default().says(10, (300, 330)) < loud / 2.0);
     }
 
     #[test]
