@@ -77,6 +77,8 @@ struct Person {
     broken: bool,
     /// In which way the last one failed: half of its key.
     way: u32,
+    /// Somebody was told of these failures: they teach nothing.
+    told: bool,
     failures: Minutes,
     successes: Minutes,
     /// What they are used to, failures of calls, and what is under suspicion.
@@ -94,6 +96,12 @@ impl Person {
     /// Failures in a row by now: what was long ago is another day.
     fn run(&self, at: i64, half_ms: i64) -> u32 {
         if at - self.at > half_ms { 0 } else { self.run }
+    }
+
+    /// Failures in a row that are over, by a success or by time, and that nobody was told of.
+    fn end_run(&mut self) -> u32 {
+        let run = std::mem::take(&mut self.run);
+        if std::mem::take(&mut self.told) { 0 } else { run }
     }
 
     /// Takes in a failure whose share is usual, a first one's or that of one after others; `again` is what its way of
@@ -187,15 +195,12 @@ impl People {
         self.again[stage].usual(AGAIN[stage])
     }
 
-    /// Learns that the nth failure in a row came: one more after those before, and one more chance of another.
-    fn learn(&mut self, nth: u32, at: i64) {
-        match nth {
-            0 | 1 => self.again[0].teach(0, 1, at),
-            2 => {
-                self.again[0].teach(1, 0, at);
-                self.again[1].teach(0, 1, at);
-            }
-            _ => self.again[1].teach(1, 1, at),
+    /// Learns from so many failures in a row, once they are over: whoever is stuck must not make it usual. That there
+    /// was a first one is learned at once.
+    fn learn(&mut self, run: u32, at: i64) {
+        if run > 1 {
+            self.again[0].teach(1, 0, at);
+            self.again[1].teach(run - 2, run - 1, at);
         }
     }
 
@@ -217,6 +222,8 @@ impl People {
         let (key, now) = (key_of(mark.op, mark.user), recent.now);
         let Some(cell) = recent.ops.get(mark.op) else { return };
         let usual = cell.faults.usual(recent.is_being_deployed(mark.service));
+        // What an outage brings teaches nothing of people.
+        let ordinary = || !cell.faults.failing && cell.faults.score() < near.budget.needed(Kind::Errors) / 2.0;
         if !failed {
             let person = self.cells.touch(key);
             if let Some(day) = self.days.touch(mark.user) {
@@ -225,21 +232,24 @@ impl People {
                 day.take(false, usual, stuck, (now, rules.security_window_ms));
             }
             if let Some(person) = person {
+                let over = person.end_run();
                 person.succeed(usual.max(person.used_to(usual)), now, rules.security_window_ms);
+                if over > 1 && ordinary() {
+                    self.learn(over, now);
+                }
             }
             return;
         }
-        // What an outage brings teaches nothing of people.
-        let ordinary = !cell.faults.failing && cell.faults.score() < near.budget.needed(Kind::Errors) / 2.0;
         let known = gate.knows(key, now);
         if self.days.get(mark.user).is_none() && !known && !gate.knows(mark.user, now) {
-            self.learn(1, now);
+            self.again[0].teach(0, 1, now);
             return;
         }
         let (second, later) = (self.again(1), self.again(2));
-        let run = self.fail(near, mark, usual, (second, later), known);
-        if ordinary && desk.get(key).is_none() {
-            self.learn(run, now);
+        let (run, over) = self.fail(near, mark, usual, (second, later), known);
+        if ordinary() {
+            self.again[0].teach(0, u32::from(run == 1), now);
+            self.learn(over, now);
         }
         let (Some(person), Some(day)) = (self.cells.get(key), self.days.touch(mark.user)) else { return };
         let failures = person.failures.sum(now, rules.slow_window_ms);
@@ -261,17 +271,22 @@ impl People {
         day.told = key;
         let stuck = self.stuck.touch_or(mark.op, Minutes::default);
         (0..failures).for_each(|_| stuck.add(now));
+        if let Some(person) = self.cells.touch(key) {
+            person.told = true;
+        }
         self.cells.promote(key);
         self.days.promote(mark.user);
-        let scope = Scope::of_op(&cell.name).errors().by_user(user.raw());
+        let place = if here || counted { Scope::of_op(&cell.name) } else { Scope::default() };
+        let scope = place.errors().by_user(user.raw());
         let (marks, _) = recent.walk(&scope, recent.span_from(began.min(now - rules.slow_window_ms)));
         let first = marks.first().map_or(now, |mark| mark.at);
         let subject = Subject::Friction { op: cell.name.clone(), user: user.raw().into() };
         desk.open(near, key, subject, first, marks.len() as u64);
     }
 
-    /// A failure of somebody who failed before, here or elsewhere; how many in a row it makes here.
-    fn fail(&mut self, near: Near<'_>, mark: &Mark, usual: f64, again: (f64, f64), known_here: bool) -> u32 {
+    /// A failure of somebody who failed before, here or elsewhere; how many in a row it makes here, and how many there
+    /// were that time has ended.
+    fn fail(&mut self, near: Near<'_>, mark: &Mark, usual: f64, again: (f64, f64), known_here: bool) -> (u32, u32) {
         let (key, now, half_ms) = (key_of(mark.op, mark.user), near.recent.now, near.rules.security_window_ms);
         let after = |run: u32, broken: bool, first: f64| match (run, broken) {
             (0, false) => first,
@@ -287,6 +302,7 @@ impl People {
             // The failure that the gate saw.
             person.fail(first, 0.0, now, half_ms);
         }
+        let over = if person.run(now, half_ms) == 0 { person.end_run() } else { 0 };
         let way = (errors::kind_of(mark) >> 32) as u32;
         let follows = person.run(now, half_ms) > 0 && person.way != 0;
         let same = std::mem::replace(&mut person.way, way) == way && follows;
@@ -301,7 +317,7 @@ impl People {
             day.take(true, first, STUCK_SOMEWHERE, (now, half_ms));
         }
         day.take(true, after(day.run, day.broken, first), STUCK_SOMEWHERE, (now, half_ms));
-        run
+        (run, over)
     }
 }
 
@@ -358,6 +374,6 @@ pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
     }
 }
 
-keep_fields!(Person { page, at, run, broken, way, failures, successes, used_to, pending });
+keep_fields!(Person { page, at, run, broken, way, told, failures, successes, used_to, pending });
 keep_fields!(Day { page, at, run, broken, failures, told });
 keep_fields!(People { cells, days, again, same, stuck });

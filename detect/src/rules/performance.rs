@@ -162,8 +162,12 @@ impl Slowness {
         let Some(cell) = recent.ops.get(name.key()) else { return false };
         let mut callers: FxHashMap<u64, (usize, f64)> = FxHashMap::default();
         let mut all = (0_usize, 0.0);
-        for mark in marks.iter().rev().filter(|mark| !mark.is_error()).take(CALLERS_CALLS) {
+        for mark in marks.iter().rev().take(CALLERS_CALLS) {
             let Some(says) = cell.speed.says(mark.duration, rules.slow_ratio) else { continue };
+            // A quick failure is not a quick call; a slow one counted as any other.
+            if mark.is_error() && says <= 0.0 {
+                continue;
+            }
             all = (all.0 + 1, all.1 + says);
             let caller = callers.entry(mark.user).or_default();
             *caller = (caller.0 + 1, caller.1 + says);

@@ -15,8 +15,9 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
     let own = all.clone().by_user(user);
     let here = own.clone().needing(Flags::FAILED);
     let few = case.count("", &here, span).is_some_and(|count| count.value <= f64::from(case.rules.friction_errors));
-    // Who fails at several things is told of with all of them.
+    // Who fails at several things is told of with all of them, since the first.
     let failures = if few { Scope::default().by_user(user).errors() } else { here };
+    let span = if few { case.span_from(case.incident.first_at.min(span.from)) } else { span };
     let count = case.count("failures of this user", &failures, span);
     let many = count.as_ref().map_or(0.0, |count| count.value);
     let usual = case.usual(Measure::Count, &failures, &own, 1);
@@ -61,7 +62,7 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName, user: &str) -> Story {
         severity: if many >= HIGH_FAILURES { Severity::High } else { Severity::Medium },
         title,
         summary: format!(
-            "{user} does not get through {place}: {} in five minutes, little success between.",
+            "{user} does not get through {place}: {}, little success between.",
             several(many, "failure", "failures")
         ),
         service: op.service.to_string(),
