@@ -13,7 +13,7 @@ use crate::finding::Finding;
 use crate::gate::Gate;
 use crate::incident::{Desk, Incident, Near, Subject};
 use crate::keep::{Keep, Reader};
-use crate::key;
+use crate::key::{self, Names};
 use crate::lesson::Lesson;
 use crate::mark::{Flags, Mark};
 use crate::recent::Recent;
@@ -40,6 +40,7 @@ const LOGINS: Flags = Flags::LOGIN_FAILED.and(Flags::LOGIN_OK).and(Flags::LOCKED
 #[derive(Debug)]
 pub struct Engine {
     rules: Rules,
+    names: Names,
     budget: Budget,
     recent: Recent,
     desk: Desk,
@@ -64,6 +65,7 @@ impl Engine {
     /// An engine that has seen nothing.
     pub fn new(rules: Rules) -> Self {
         Self {
+            names: Names::default(),
             budget: Budget::new(rules.sensitivity),
             recent: Recent::new(&rules),
             desk: Desk::new(&rules),
@@ -94,8 +96,8 @@ impl Engine {
         if event.weight == Weight::NONE {
             return;
         }
-        let Self { rules, budget, recent, desk, doors, pulses, gauges, knocked, .. } = self;
-        let (mark, place) = recent.take(line, event, rules);
+        let Self { rules, names, budget, recent, desk, doors, pulses, gauges, knocked, .. } = self;
+        let (mark, place) = recent.take(line, event, rules, names);
         let speaks_of_login = mark.flags.any(LOGINS);
         budget.count_many(Kind::Silence, mark.weight);
         if speaks_of_login {
@@ -291,6 +293,7 @@ impl Engine {
 
     pub(crate) fn wake_state(rules: Rules, from: &mut Reader<'_>) -> Option<Self> {
         let mut engine = Self {
+            names: Names::default(),
             budget: Keep::wake(from)?,
             recent: Keep::wake(from)?,
             desk: Keep::wake(from)?,

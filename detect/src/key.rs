@@ -6,6 +6,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
+use rustc_hash::FxHasher;
 use stella_protocol::Untrusted;
 
 /// The key of nothing: no name has it.
@@ -24,6 +25,40 @@ pub(crate) fn of(name: &str) -> u64 {
 /// The key of a name that may be missing. A lone dash is how a query writes "missing".
 pub(crate) fn maybe(name: Option<&Untrusted<'_>>) -> u64 {
     name.filter(|name| name.raw() != "-").map_or(NONE, |name| of(name.raw()))
+}
+
+/// Names whose keys are remembered, and the longest of them, in bytes: those of services and operations are few and
+/// short.
+const REMEMBERED: usize = 256;
+const LONGEST_REMEMBERED: usize = 64;
+
+/// Keys of names that come again and again: to compare one costs less than to hash it. A name is found by a cheap hash
+/// and known by itself, so whoever invents names makes this slow and never wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<(Box<str>, u64)>);
+
+impl Names {
+    /// The key of a name.
+    pub(crate) fn of(&mut self, name: &str) -> u64 {
+        if name.len() > LONGEST_REMEMBERED {
+            return of(name);
+        }
+        if self.0.is_empty() {
+            self.0 = vec![(Box::default(), of("")); REMEMBERED];
+        }
+        let mut hasher = FxHasher::default();
+        hasher.write(name.as_bytes());
+        let (held, key) = &mut self.0[hasher.finish() as usize % REMEMBERED];
+        if **held != *name {
+            (*held, *key) = (name.into(), of(name));
+        }
+        *key
+    }
+
+    /// The key of a name that may be missing, as [`maybe`] has it.
+    pub(crate) fn maybe(&mut self, name: Option<&Untrusted<'_>>) -> u64 {
+        name.filter(|name| name.raw() != "-").map_or(NONE, |name| self.of(name.raw()))
+    }
 }
 
 /// The key of several keys together, in this order.
@@ -69,6 +104,18 @@ mod tests {
         assert_eq!(keys.len(), 6);
         let near: BTreeSet<u64> = (0..10_000).map(|n| join(&[n, 1]) >> 40).collect();
         assert!(near.len() > 9_990, "{} differ in their upper bits", near.len());
+    }
+
+    #[test]
+    fn a_remembered_key_is_the_key() {
+        let mut names = Names::default();
+        for nth in 0..2000 {
+            let name = format!("operation-{}", nth % 700);
+            assert_eq!(names.of(&name), of(&name));
+        }
+        let long = "x".repeat(LONGEST_REMEMBERED + 1);
+        assert_eq!((names.of(""), names.of(&long)), (of(""), of(&long)));
+        assert_eq!(names.maybe(Some(&Untrusted::from("-"))), NONE);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use stella_protocol::log::{Category, ComponentHealth, Login};
 use stella_protocol::{Level, LogEvent};
 
 use crate::keep::{Keep, Reader, keep_fields};
-use crate::key;
+use crate::key::{self, Names};
 use crate::measure::Facts;
 
 /// Yes-or-no facts of a line, each of which a query can ask for.
@@ -200,19 +200,19 @@ impl Mark {
     }
 
     /// What is remembered of `event`; the chains are the tape's.
-    pub(crate) fn of(line: u64, at: i64, event: &LogEvent<'_>) -> Self {
-        let service = key::of(event.service.raw());
+    pub(crate) fn of(line: u64, at: i64, event: &LogEvent<'_>, names: &mut Names) -> Self {
+        let service = names.of(event.service.raw());
         Self {
             line,
             at,
             duration: event.duration_ms.filter(|duration| duration.is_finite()).unwrap_or(f64::NAN),
             service,
-            op: key::join(&[service, key::maybe(event.operation.as_ref())]),
+            op: key::join(&[service, names.maybe(event.operation.as_ref())]),
             user: event.user_id.as_ref().map_or(key::NONE, |user| key::of(user.raw())),
             addr: event.remote_addr.as_ref().map_or(key::NONE, |addr| key::of(addr.raw())),
-            error: key::maybe(event.error_type.as_ref()),
+            error: names.maybe(event.error_type.as_ref()),
             template: key::NONE,
-            component: event.component.as_ref().map_or(key::NONE, |component| key::of(component.raw())),
+            component: event.component.as_ref().map_or(key::NONE, |component| names.of(component.raw())),
             retries: event.retry_count.unwrap_or(0),
             weight: event.weight.lines(),
             flags: Flags::of(event),

@@ -11,7 +11,7 @@ use crate::deploys::{self, Deploys};
 use crate::faults::Faults;
 use crate::keep::keep_fields;
 use crate::kept::Kept;
-use crate::key;
+use crate::key::{self, Names};
 use crate::mark::{Flags, Mark};
 use crate::measure::Tally;
 use crate::rules::friction::Habit;
@@ -146,12 +146,18 @@ impl Recent {
     }
 
     /// Takes a line in. Says what it is and where its operation is.
-    pub(crate) fn take(&mut self, line: LineId, event: &LogEvent<'_>, rules: &Rules) -> (Mark, Place) {
+    pub(crate) fn take(
+        &mut self,
+        line: LineId,
+        event: &LogEvent<'_>,
+        rules: &Rules,
+        names: &mut Names,
+    ) -> (Mark, Place) {
         let at = event.engine_time.millis().max(self.now);
         (self.now, self.last_line, self.last_line_at) = (at, line.0, at);
         self.first_line_at = if self.lines == 0 { at } else { self.first_line_at };
         self.lines += u64::from(event.weight.lines());
-        let mut mark = Mark::of(line.0, at, event);
+        let mut mark = Mark::of(line.0, at, event, names);
         if may_tell_of_deploys(event) {
             let ops = &self.ops;
             self.deploys.observe(event, at, |name| is_service(ops, name));
@@ -326,7 +332,10 @@ impl Recent {
 
 /// Lines without an operation may speak of deploys in words, any line in this attribute.
 fn may_tell_of_deploys(event: &LogEvent<'_>) -> bool {
-    event.operation.is_none() && event.level != Level::Metric || event.attributes.contains_key("deploy.revision")
+    // Lines have few attributes: to look at the lengths of their names is faster than to search among them.
+    const TOLD: &str = "deploy.revision";
+    let speaks = event.operation.is_none() && event.level != Level::Metric;
+    speaks || event.attributes.keys().any(|name| name.len() == TOLD.len() && name == TOLD)
 }
 
 fn is_service(ops: &Cells<OpCell>, name: &str) -> bool {

@@ -117,6 +117,7 @@ mod tests {
     use stella_protocol::LogEvent;
 
     use super::*;
+    use crate::key::Names;
 
     #[test]
     fn a_thread_ends_where_the_ring_ends_and_the_ring_says_so() {
@@ -124,7 +125,7 @@ mod tests {
         let mut last = None;
         for line in 0..40_u64 {
             let event = LogEvent { success: Some(line % 2 == 0), ..LogEvent::default() };
-            last = Some(tape.push(Mark::of(line, line as i64 * 10, &event), last));
+            last = Some(tape.push(Mark::of(line, line as i64 * 10, &event, &mut Names::default()), last));
         }
         assert_eq!(tape.back(last).map(|mark| mark.line).collect::<Vec<_>>(), (24..40).rev().collect::<Vec<_>>());
         let rare = tape.rare().filter(|mark| mark.at >= tape.floor()).map(|mark| mark.line).collect::<Vec<_>>();
@@ -137,7 +138,7 @@ mod tests {
         let mut tape = Tape::new(2 * MOST_STEPS);
         for line in 0..3 * MOST_STEPS as u64 {
             let event = LogEvent { success: Some(line % 3 == 0), ..LogEvent::default() };
-            tape.push(Mark::of(line, line as i64, &event), None);
+            tape.push(Mark::of(line, line as i64, &event, &mut Names::default()), None);
             if line % 3 == 2 {
                 tape.name_newest(line);
                 assert_eq!(tape.rare().next().map(|mark| (mark.line, mark.template)), Some((line, line)));

@@ -25,7 +25,7 @@ const THINGS: [&str; 14] = [
 ];
 /// Attributes that count and name no thing.
 const PLAIN: [&str; 5] = ["count", "total", "found", "returned", "size"];
-/// Counts of something else than what is there.
+/// In a name that counts: something else than what is there.
 const NOT: [&str; 8] = ["retry", "error", "attempt", "fail", "warn", "page", "byte", "token"];
 /// Attributes that are looked at.
 const MOST: usize = 8;
@@ -42,26 +42,35 @@ pub(super) fn of<'a>(event: &'a LogEvent<'_>) -> Option<(Cow<'a, str>, f64)> {
     }
 }
 
+/// Longest name that is read, in bytes: longer ones count nothing that anybody looks for.
+const LONGEST: usize = 48;
+
 /// Some when an attribute of this name counts what is there.
 fn counts(name: &str) -> Option<()> {
+    let mut room = [0; LONGEST];
+    let name = lowered(name, &mut room)?;
+    if PLAIN.contains(&name) || singular(name).is_some() {
+        return Some(());
+    }
+    let counted = name.ends_with("count") && name.len() > 5 || name.starts_with("total") || name.starts_with("num");
     let says = |word: &str| crate::mark::says(name.as_bytes(), word.as_bytes());
-    let plain = PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word));
-    let thing = || THINGS.iter().any(|thing| is_plural(name, thing));
-    let begins = |word: &str| name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    let ends = name.len() > 5 && name.get(name.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("count"));
-    let counted = ends || begins("total") || begins("num");
-    let told = plain || thing() || counted && THINGS.iter().any(|thing| says(thing));
-    (told && !NOT.iter().any(|word| says(word))).then_some(())
+    (counted && THINGS.into_iter().any(says) && !NOT.into_iter().any(says)).then_some(())
 }
 
-fn is_plural(word: &str, thing: &str) -> bool {
-    let stem = thing.strip_suffix('y').map_or(thing.len(), str::len);
-    if !(stem + 1..=stem + 3).contains(&word.len()) {
-        return false;
-    }
-    let Some((head, tail)) = word.split_at_checked(stem) else { return false };
-    head.eq_ignore_ascii_case(&thing[..stem])
-        && ["s", "es", "ies"].iter().any(|ending| tail.eq_ignore_ascii_case(ending))
+/// The word in small letters; None where it is too long.
+fn lowered<'a>(word: &str, room: &'a mut [u8; LONGEST]) -> Option<&'a str> {
+    let room = room.get_mut(..word.len())?;
+    room.copy_from_slice(word.as_bytes());
+    room.make_ascii_lowercase();
+    std::str::from_utf8(room).ok()
+}
+
+/// The thing of which a word in small letters is the plural.
+fn singular(word: &str) -> Option<&'static str> {
+    let is_thing = |stem: &str| THINGS.into_iter().find(|thing| *thing == stem);
+    let many = word.strip_suffix('s')?;
+    let ies = |stem: &str| THINGS.into_iter().find(|thing| thing.strip_suffix('y') == Some(stem));
+    is_thing(many).or_else(|| is_thing(many.strip_suffix('e')?)).or_else(|| ies(many.strip_suffix("ie")?))
 }
 
 /// A number with a thing behind it: `returned 0 results`.
@@ -79,7 +88,9 @@ fn in_words(message: &str) -> Option<(&'static str, f64)> {
         }
         let word = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         let word = message.get(at + 1..at + 1 + word)?;
-        let thing = THINGS.into_iter().find(|thing| is_plural(word, thing) || word.eq_ignore_ascii_case(thing));
+        let mut room = [0; LONGEST];
+        let Some(word) = lowered(word, &mut room) else { continue };
+        let thing = singular(word).or_else(|| THINGS.into_iter().find(|thing| *thing == word));
         if let Some(thing) = thing {
             return Some((thing, message[from..at].parse().ok()?));
         }

@@ -119,6 +119,7 @@ mod tests {
     use stella_protocol::LogEvent;
 
     use super::*;
+    use crate::key::Names;
 
     /// An error each so many calls; what is said at the last.
     fn errors(kinds: &mut Kinds, calls: &mut u64, each: u64, count: u64) -> Kind {
@@ -126,7 +127,7 @@ mod tests {
         for _ in 0..count {
             *calls += each;
             let event = LogEvent { error_type: Some("Timeout".into()), ..LogEvent::default() };
-            said = kinds.take(&Mark::of(*calls, *calls as i64 * 100, &event), *calls, false);
+            said = kinds.take(&Mark::of(*calls, *calls as i64 * 100, &event, &mut Names::default()), *calls, false);
         }
         said
     }
