@@ -155,7 +155,7 @@ fn disturb(wrong: &str, values: &mut [f64], at: usize, (strength, day): (f64, us
         "flat" => (at..end).for_each(|row| values[row] = values[at]),
         "missed_day" => (at..days(0.5)).for_each(|row| values[row] = low + (values[row] - low) * 0.2),
         "drift" => {
-            (at..days(2.0)).for_each(|row| values[row] += sign * strength * ((row - at) as f64 / 100.0).min(1.0))
+            (at..days(2.0)).for_each(|row| values[row] += sign * strength * ((row - at) as f64 / 100.0).min(1.0));
         }
         "faster" => {
             let old = values.to_vec();

@@ -37,6 +37,8 @@ const HEIGHT: usize = 8;
 /// ten minutes, and three to see it.
 const ENDED: f64 = 4.0;
 const WENT: f64 = 22.4;
+/// Part of a way from which it is one: noise rises by less.
+const BEGUN: f64 = 0.1;
 /// Width and number of the maxima that say what was reached before: hours, of a week.
 const HOUR_MS: i64 = 3_600_000;
 const HOURS: usize = 168;
@@ -202,6 +204,9 @@ impl Ramp {
         let rising = self.rising()?;
         let rise = (rising.level - self.start()).max(0.0);
         let behind = rise / (rise + rising.left);
+        if behind < BEGUN {
+            return None;
+        }
         let probability = rising.foreseen.probability * self.ways.to_the_end(behind);
         // Also a way that stays below what was reached before teaches how ways of this gauge end.
         self.ways.goes_on(behind, now);
@@ -360,6 +365,26 @@ mod tests {
         assert_eq!(first(600, Side::Above, saw).map(|(at, _)| at), None);
         let wave = |minute: f64| 55.0 - 35.0 * (minute / 1440.0 * std::f64::consts::TAU).cos();
         assert_eq!(first(3 * 1440, Side::Above, wave).map(|(at, _)| at), None);
+    }
+
+    #[test]
+    fn ways_that_ended_are_believed_less_and_ways_that_arrived_more() {
+        let hour = |nth: i64| nth * 3_600_000;
+        let after = |arrived: bool| {
+            let mut ways = Ways::default();
+            for nth in 0..5 {
+                ways.goes_on(0.2, hour(nth));
+                ways.goes_on(0.4, hour(nth) + 60_000);
+                ways.close(arrived, hour(nth) + 120_000);
+                ways.close(arrived, hour(nth + 1));
+                assert_eq!(ways.open, None);
+            }
+            ways.to_the_end(0.55)
+        };
+        let new = Ways::default().to_the_end(0.55);
+        assert!((new - SURE).abs() < 1e-3, "{new}");
+        assert!(after(false) < new - 0.05 && after(true) > new + 0.02, "{} {}", after(false), after(true));
+        assert!(Ways::default().to_the_end(0.3) < 0.85);
     }
 
     #[test]

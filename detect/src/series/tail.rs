@@ -134,7 +134,7 @@ mod tests {
             tail.take(strength(row));
             assert!(tail.maxima.len() < BLOCKS);
             if (256..100_000).contains(&row) {
-                assert!((row / 32..=row / 8).contains(&u64::from(tail.block_rows)), "{row}: {}", tail.block_rows);
+                assert!((row / 32..=row / 16).contains(&u64::from(tail.block_rows)), "{row}: {}", tail.block_rows);
             }
         }
         assert_eq!(tail.block_rows, ROWS.1);
