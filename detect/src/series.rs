@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! value ─> door (whole steps: no unit, no offset) ─> views (against the level, the day, the week), channels (several ways)
-//!            ─> tails (how rare by the channel's own past) ─> rarest, times channels ─> hold ─> Verdict
+//!            ─> tails (how rare by the channel's own past) ─> rarest ─> times so far ─> hold ─> Verdict
 //! ```
 //!
 //! No channel has a limit of its own: each is as alarming as it is rare. State is bounded (about
@@ -28,16 +28,19 @@ use door::Door;
 
 /// Rows before anything is told of a series: its unit and its step are learned from them.
 const FIRST_ROWS: usize = 64;
-/// Rows of a block whose maximum counts as one witness.
-pub(crate) const BLOCK_ROWS: u32 = 32;
+/// Rows of which the spread of the moment, and the shape, are told.
+pub(crate) const SPREAD_ROWS: usize = 32;
 /// Rows besides those of a day before anything is told: twice the longest window.
 const PROVED_ROWS: u32 = 128;
-/// An alert holds for so long after its last odd row, in milliseconds: a day, in which whoever is on
-/// call has seen it; and not less than twice the longest window, which sees one event for so many rows.
-const HOLD_MS: i64 = 86_400_000;
-const HOLD_ROWS: i64 = 128;
-/// What is rarer than what holds is told again when it is rarer by such a step, in powers of ten.
-const HOLD_LEVEL: f64 = 0.5;
+/// An alert holds for half a day at least, in milliseconds: with a whole one, a second problem of the same day
+/// would not be told; with less, one that comes and goes would be told each time.
+const HOLD_MS: i64 = 43_200_000;
+/// And for so many rows, the longest window, which sees one event for so long.
+const HOLD_ROWS: i64 = 64;
+/// And for this part of the age: what lasts for a twentieth of all that was seen is one event.
+const HOLD_AGE_PART: i64 = 20;
+/// What is so many powers of ten rarer than what holds is told again.
+const RARER: f64 = 1.0;
 
 /// A way in which a row can be odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -94,9 +97,10 @@ impl Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// 0: nothing to tell; nearer to 1: rarer. 0 also while an odder row before holds.
+    /// 1 / (1 + how often so rare a thing was to be expected, by what was rarest, since the series began): above 0.5,
+    /// less than once. 0 while a row before holds, and while too little was seen.
     pub score: f64,
-    /// The probability that a block of rows like those of the past holds something as rare.
+    /// The probability that at a row like those of the past something as rare begins, in any of the channels.
     pub rarity: f64,
     /// What was rarest.
     pub channel: Channel,
@@ -117,12 +121,14 @@ pub struct Series {
 struct Known {
     door: Door,
     channels: Channels,
-    /// Rows that are still only learned from.
-    quiet_rows: u32,
+    began: i64,
+    rows: u64,
+    /// Rows that are only learned from.
+    quiet_rows: u64,
     hold: Hold,
 }
 
-/// The oddest row of an alert that lasts.
+/// The rarest row of an alert that lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Hold {
     surprise: f64,
@@ -162,12 +168,21 @@ impl Known {
         let mut steps: Vec<i64> = first.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         steps.sort_unstable();
         let step_ms = steps.get(steps.len() / 2).copied().unwrap_or(1).max(1);
+        let began = first.first().map_or(0, |(at, _)| *at);
         Self {
             door: Door::of(first.iter().map(|(_, value)| *value)),
-            channels: Channels::new(step_ms, first.first().map_or(0, |(at, _)| *at)),
-            quiet_rows: season::rows_of_a_day(step_ms) + PROVED_ROWS,
+            channels: Channels::new(step_ms, began),
+            began,
+            rows: 0,
+            quiet_rows: u64::from(season::rows_of_a_day(step_ms) + PROVED_ROWS),
             hold: Hold::default(),
         }
+    }
+
+    /// Milliseconds for which an alert of this row holds.
+    fn holds_ms(&self, at: i64) -> i64 {
+        let rows = HOLD_ROWS.saturating_mul(self.channels.step_ms());
+        HOLD_MS.max(rows).max(at.saturating_sub(self.began) / HOLD_AGE_PART)
     }
 
     fn observe(&mut self, at: i64, value: f64) -> Verdict {
@@ -179,16 +194,17 @@ impl Known {
                 rarest = (rarity, channel);
             }
         }
-        // The rarest of so many: Bonferroni's bound. Before a day was seen and proved as a guess, its
-        // first evening would be odd.
-        let told = self.quiet_rows == 0;
-        self.quiet_rows = self.quiet_rows.saturating_sub(1);
-        let rarity = if told { (rarest.0 * Channel::ALL.len() as f64).min(1.0) } else { 1.0 };
-        let until = at + HOLD_MS.max(HOLD_ROWS.saturating_mul(self.channels.step_ms()));
-        let surprise = self.hold.pass((at, until), -rarity.log10());
+        // Before a day was seen and proved as a guess, its first evening would be odd.
+        self.rows += 1;
+        if self.rows <= self.quiet_rows {
+            rarest.0 = 1.0;
+        }
+        let times = rarest.0 * self.rows as f64;
+        let holds = self.hold.pass(at, self.holds_ms(at), -times.log10());
         Verdict {
-            score: rounded(surprise / (1.0 + surprise)),
-            rarity,
+            score: if holds || rarest.0 >= 1.0 { 0.0 } else { rounded(1.0 / (1.0 + times)) },
+            // The rarest of so many: Bonferroni's bound.
+            rarity: (rarest.0 * Channel::ALL.len() as f64).min(1.0),
             channel: rarest.1,
             expected: self.door.value(looked.expected),
             spread: self.door.value(looked.spread) - self.door.value(0.0),
@@ -197,17 +213,20 @@ impl Known {
 }
 
 impl Hold {
-    /// The surprise, or 0 while a greater one holds. What is half as surprising keeps it holding.
-    fn pass(&mut self, (at, until): (i64, i64), surprise: f64) -> f64 {
+    /// True while an alert that was told before holds. `surprise`: how much rarer than once, in powers of ten; what is
+    /// rarer than once makes it hold for half as long again.
+    fn pass(&mut self, at: i64, holds_ms: i64, surprise: f64) -> bool {
         let holds = at < self.until;
-        if holds && (surprise / HOLD_LEVEL).floor() <= (self.surprise / HOLD_LEVEL).floor() {
-            if (surprise / HOLD_LEVEL).floor() >= (self.surprise / HOLD_LEVEL).floor() {
-                self.until = until;
-            }
-            return 0.0;
+        let until = |part: i64| at.saturating_add(holds_ms / part);
+        if surprise <= 0.0 {
+            return holds;
         }
-        *self = Self { surprise, until };
-        surprise
+        if holds && surprise <= self.surprise + RARER {
+            self.until = self.until.max(until(2));
+            return true;
+        }
+        *self = Self { surprise, until: until(1) };
+        false
     }
 }
 
@@ -222,7 +241,7 @@ impl Keep for Channel {
 }
 
 keep_fields!(Series { first, known });
-keep_fields!(Known { door, channels, quiet_rows, hold });
+keep_fields!(Known { door, channels, began, rows, quiet_rows, hold });
 keep_fields!(Hold { surprise, until });
 
 /// Six digits: what is beyond them is arithmetic and not evidence.

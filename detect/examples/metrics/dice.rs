@@ -45,4 +45,9 @@ impl Dice {
         let squares: f64 = (0..3).map(|_| self.normal().powi(2)).sum();
         self.normal() / (squares / 3.0).sqrt()
     }
+
+    /// Pareto's distribution from 1 on.
+    pub fn pareto(&mut self, shape: f64) -> f64 {
+        (1.0 - self.share()).powf(-1.0 / shape)
+    }
 }

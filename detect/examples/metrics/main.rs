@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this example is for")]
 
 mod dice;
+mod lives;
 mod made;
 mod ramps;
 mod windows;
@@ -24,15 +25,11 @@ use windows::{Scored, worth};
 
 fn score(made: &Made) -> (Vec<f64>, Vec<Channel>) {
     let mut series = Series::default();
-    let start = 1_704_067_200_000;
-    made.values
-        .iter()
-        .enumerate()
-        .map(|(row, value)| {
-            let verdict = series.observe(Timestamp::from_millis(start + row as i64 * made.step_ms()), *value);
-            verdict.map_or((0.0, Channel::Gap), |verdict| (verdict.score, verdict.channel))
-        })
-        .unzip()
+    let row = |(at, value): &(i64, f64)| {
+        let verdict = series.observe(Timestamp::from_millis(*at), *value);
+        verdict.map_or((0.0, Channel::Gap), |verdict| (verdict.score, verdict.channel))
+    };
+    made.rows.iter().map(row).unzip()
 }
 
 fn anomalies(seeds: &[u64]) {

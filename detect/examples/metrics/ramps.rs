@@ -77,9 +77,8 @@ fn gauge(life: &str, times: usize, dice: &mut Dice) -> Gauge {
             let part = (nth as f64 / stop as f64).min(1.0);
             *value = (*value + height * part.powf(bend)).min(LIMIT);
         }
-        if let Some(end) = (at..ROWS).find(|row| values[*row] >= LIMIT).filter(|_| real) {
-            ends.push(end);
-        }
+        // On top of a tooth, what was to stop halfway may get there as well.
+        ends.extend((at..ROWS.min(at + stop + 20 * MINUTE)).find(|row| values[*row] >= LIMIT));
     }
     Gauge { values, ends }
 }

@@ -23,7 +23,7 @@ use crate::recent::Recent;
 use crate::rules::{Known, Rules, forecast};
 use crate::scope::{OpName, Scope};
 use crate::series::ramp::Ramp;
-use crate::series::{BLOCK_ROWS, Series, Verdict};
+use crate::series::{Series, Verdict};
 
 pub(crate) use reading::{RULE, Reading, amount, chart, measured, tell};
 
@@ -228,8 +228,7 @@ fn judge(
     (key, watched, verdict): (u64, &Watched, Verdict),
     (line, event): (LineId, &LogEvent<'_>),
 ) {
-    // A block holds so many chances to be as rare.
-    let nats = (f64::from(BLOCK_ROWS) / verdict.rarity.max(f64::MIN_POSITIVE)).ln();
+    let nats = -verdict.rarity.max(f64::MIN_POSITIVE).ln();
     let open = desk.get(key).is_some();
     let more = || recent.tuned(watched.name.op.key()).more(Known::Metric);
     if nats < LEAST || !open && nats < budget.needed_besides(Kind::Series, more()) {

@@ -3,11 +3,11 @@
 //! Three guesses of what a row should be run side by side, each a [`View`] with its own past; the one
 //! that errs least is believed. Besides them: what needs no guess.
 
+use super::Channel;
 use super::season::Season;
 use super::shape::Shape;
 use super::tail::Tail;
 use super::view::{Mean, VIEWED, View};
-use super::{BLOCK_ROWS, Channel};
 use crate::keep::keep_fields;
 
 /// Rows before a guess may be believed: as many as a spread needs to be known, which are sixteen blocks of a
@@ -35,7 +35,6 @@ pub(super) struct Channels {
     shape: Shape,
     nearest: Mean,
     tails: Vec<Tail>,
-    block_rows: u32,
 }
 
 /// What is told of a row.
@@ -62,7 +61,6 @@ impl Channels {
             shape: Shape::default(),
             nearest: Mean::default(),
             tails: vec![Tail::default(); PLAIN],
-            block_rows: 0,
         }
     }
 
@@ -90,11 +88,6 @@ impl Channels {
         let plain = [self.repeats(value), self.gap(at), self.shape(value)];
         for ((rarity, tail), strength) in rarities[VIEWED..].iter_mut().zip(&mut self.tails).zip(plain) {
             *rarity = tail.take(strength);
-        }
-        self.block_rows += 1;
-        if self.block_rows == BLOCK_ROWS {
-            self.block_rows = 0;
-            self.tails.iter_mut().for_each(Tail::close_block);
         }
         Looked { rarities, expected, spread }
     }
@@ -135,4 +128,4 @@ impl Channels {
     }
 }
 
-keep_fields!(Channels { step_ms, last_at, last, season, views, chosen, run, shape, nearest, tails, block_rows });
+keep_fields!(Channels { step_ms, last_at, last, season, views, chosen, run, shape, nearest, tails });

@@ -6,6 +6,11 @@
 //! slope that would just reach the limit, over its deviation, widened by how much neighbours resemble
 //! each other (Hamed and Rao 1998). A height that was reached in an earlier hour without running out
 //! is no forecast: so a daily wave and a collector's sawtooth are not.
+//!
+//! No slope says that it will not end. What has come a part of the way is believed to come the rest with a
+//! probability that depends on that part alone, as for anything of which nothing but its past is known (Gott
+//! 1993, "Implications of the Copernican principle for our future prospects"); how often such ways end is
+//! learned from those that this gauge began.
 
 use std::collections::VecDeque;
 
@@ -22,6 +27,18 @@ const SPANS: [usize; 2] = [16, 30];
 const AHEAD_MS: i64 = 1_800_000;
 /// How sure it must be.
 const SURE: f64 = 0.9;
+/// Points in which the start of a way is looked for: an hour, twice as far back as is looked ahead.
+const WAY: usize = 120;
+/// Points whose median is a height there.
+const HEIGHT: usize = 8;
+/// Ways that are believed to have ended before any was seen, and how long all were together, as a sum of
+/// logarithms. Four, so that one of its own says not much alone; together so long that 0.55 of the way is as sure as
+/// is asked for (`ln(1 / 0.55) / (0.9^(-1/4) - 1)`): the later, the fewer end, and of half an hour that leaves
+/// ten minutes, and three to see it.
+const ENDED: f64 = 4.0;
+const WENT: f64 = 22.4;
+/// Part of a way from which it is one: noise rises by less.
+const BEGUN: f64 = 0.1;
 /// Width and number of the maxima that say what was reached before: hours, of a week.
 const HOUR_MS: i64 = 3_600_000;
 const HOURS: usize = 168;
@@ -61,12 +78,55 @@ pub struct Ramp {
     open: (i64, f64, u32),
     /// Hour and the greatest point in it, the present hour last.
     hours: VecDeque<(i64, f64)>,
+    ways: Ways,
+}
+
+/// The ways towards the limit that a gauge began.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Ways {
+    ended: u32,
+    /// Sum over all ways of the logarithms of the factor by which the part grew that was behind.
+    went: f64,
+    open: Option<Way>,
+}
+
+/// A way that may go on: the part of it that was behind when it was first seen, and at most; and the last time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Way {
+    from: f64,
+    to: f64,
+    last: i64,
+}
+
+impl Ways {
+    /// A way of which the part `behind` is behind, now.
+    fn goes_on(&mut self, behind: f64, at: i64) {
+        let way = self.open.get_or_insert(Way { from: behind, to: behind, last: at });
+        (way.to, way.last) = (way.to.max(behind), at);
+    }
+
+    /// Closes the open way when it arrived, or was not seen for as long as it takes to see one.
+    fn close(&mut self, arrived: bool, at: i64) {
+        let over = |way: &mut Way| arrived || at - way.last > SPANS[1] as i64 * POINT_MS;
+        if let Some(way) = self.open.take_if(over) {
+            self.ended += u32::from(!arrived);
+            self.went += (if arrived { 1.0 } else { way.to } / way.from).ln();
+        }
+    }
+
+    /// The probability that a way goes on to its end of which the part `behind` is behind: the rate of ends
+    /// integrated out under a gamma distribution.
+    fn to_the_end(&self, behind: f64) -> f64 {
+        let went = WENT + self.went;
+        (went / (went - behind.ln())).powf(ENDED + f64::from(self.ended))
+    }
 }
 
 impl Ramp {
     /// A gauge that should not reach `limit`.
     pub fn new(limit: f64, side: Side) -> Self {
-        Self { limit, side, points: VecDeque::new(), open: (i64::MIN, 0.0, 0), hours: VecDeque::new() }
+        let (points, hours, ways) = (VecDeque::new(), VecDeque::new(), Ways::default());
+        Self { limit, side, points, open: (i64::MIN, 0.0, 0), hours, ways }
     }
 
     /// Its limit, and from which side that is reached.
@@ -110,7 +170,7 @@ impl Ramp {
         if self.points.back().is_some_and(|(last, _)| at - last > 4 * POINT_MS) {
             self.points.clear();
         }
-        if self.points.len() == SPANS[1] {
+        if self.points.len() == WAY {
             self.points.pop_front();
         }
         self.points.push_back((at, mean));
@@ -132,32 +192,66 @@ impl Ramp {
         before.map(|(_, most)| if *most < limit { *most } else { f64::MIN }).reduce(f64::max)
     }
 
-    fn foresee(&self) -> Option<Foreseen> {
-        if self.points.len() < SPANS[1] {
+    /// The lowest height of the last hour.
+    fn start(&self) -> f64 {
+        let heights: Vec<f64> = self.points.iter().map(|(_, height)| *height).collect();
+        heights.chunks_exact(HEIGHT).map(median).fold(f64::MAX, f64::min)
+    }
+
+    fn foresee(&mut self) -> Option<Foreseen> {
+        let now = self.points.back()?.0;
+        self.ways.close(self.has_run_out(), now);
+        let rising = self.rising()?;
+        let rise = (rising.level - self.start()).max(0.0);
+        let behind = rise / (rise + rising.left);
+        if behind < BEGUN {
             return None;
         }
-        let points: Vec<(i64, f64)> = self.points.iter().copied().collect();
+        let probability = rising.foreseen.probability * self.ways.to_the_end(behind);
+        // Also a way that stays below what was reached before teaches how ways of this gauge end.
+        self.ways.goes_on(behind, now);
+        let further = rising.height > self.reached(rising.first)?;
+        (further && probability > SURE).then_some(Foreseen { probability, ..rising.foreseen })
+    }
+
+    /// A slope that would reach the limit in time, and how sure it is that it is one.
+    fn rising(&self) -> Option<Rising> {
+        let skipped = self.points.len().checked_sub(SPANS[1])?;
+        let points: Vec<(i64, f64)> = self.points.iter().skip(skipped).copied().collect();
         let whole = Line::of(&points);
         let left = self.turned(self.limit) - whole.level;
-        // Two points, since of one noise alone may make a height that was never reached.
-        let height = points[SPANS[1] - 2].1.min(points[SPANS[1] - 1].1).min(whole.level);
-        if left <= 0.0 || height <= self.reached(points[0].0)? {
-            return None;
-        }
+        let until = |slope: f64| (slope > 0.0).then(|| (left / slope) as i64);
+        let in_ms = until(whole.slope()).filter(|in_ms| left > 0.0 && *in_ms <= AHEAD_MS)?;
         let needed = left / AHEAD_MS as f64;
         let sure = SPANS.map(|span| Line::of(&points[SPANS[1] - span..]).probability_of_more_than(needed));
         let probability = sure.into_iter().fold(1.0, f64::min);
-        let until = |slope: f64| (slope > 0.0).then(|| (left / slope) as i64);
-        let in_ms = until(whole.slope()).filter(|in_ms| *in_ms <= AHEAD_MS)?;
-        let sign = self.turned(1.0);
-        (probability > SURE).then(|| Foreseen {
-            probability,
-            in_ms,
-            slope: sign * whole.slope() * 1000.0,
-            earliest_ms: until(whole.quantile(0.95)),
-            latest_ms: until(whole.quantile(0.05)),
-        })
+        let slope = self.turned(1.0) * whole.slope() * 1000.0;
+        let (earliest_ms, latest_ms) = (until(whole.quantile(0.95)), until(whole.quantile(0.05)));
+        let foreseen = Foreseen { probability, in_ms, slope, earliest_ms, latest_ms };
+        // Two points, since of one noise alone may make a height that was never reached.
+        let height = points[SPANS[1] - 2].1.min(points[SPANS[1] - 1].1).min(whole.level);
+        let rising = Rising { first: points[0].0, level: whole.level, height, left, foreseen };
+        (probability > SURE).then_some(rising)
     }
+}
+
+/// A gauge that rises fast enough.
+struct Rising {
+    /// Time of the first point that says so.
+    first: i64,
+    level: f64,
+    /// What it surely reached by now.
+    height: f64,
+    /// From the level to the limit.
+    left: f64,
+    foreseen: Foreseen,
+}
+
+/// The middle one of some heights.
+fn median(heights: &[f64]) -> f64 {
+    let mut sorted = heights.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// All pairwise slopes of some points.
@@ -176,9 +270,7 @@ impl<'a> Line<'a> {
         }
         slopes.sort_unstable_by(f64::total_cmp);
         let mut line = Self { points, slopes, level: 0.0 };
-        let mut heights = line.residuals(line.slope());
-        heights.sort_unstable_by(f64::total_cmp);
-        line.level = heights[heights.len() / 2];
+        line.level = median(&line.residuals(line.slope()));
         line
     }
 
@@ -234,7 +326,9 @@ impl Keep for Side {
     }
 }
 
-keep_fields!(Ramp { limit, side, points, open, hours });
+keep_fields!(Way { from, to, last });
+keep_fields!(Ways { ended, went, open });
+keep_fields!(Ramp { limit, side, points, open, hours, ways });
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -271,6 +365,26 @@ mod tests {
         assert_eq!(first(600, Side::Above, saw).map(|(at, _)| at), None);
         let wave = |minute: f64| 55.0 - 35.0 * (minute / 1440.0 * std::f64::consts::TAU).cos();
         assert_eq!(first(3 * 1440, Side::Above, wave).map(|(at, _)| at), None);
+    }
+
+    #[test]
+    fn ways_that_ended_are_believed_less_and_ways_that_arrived_more() {
+        let hour = |nth: i64| nth * 3_600_000;
+        let after = |arrived: bool| {
+            let mut ways = Ways::default();
+            for nth in 0..5 {
+                ways.goes_on(0.2, hour(nth));
+                ways.goes_on(0.4, hour(nth) + 60_000);
+                ways.close(arrived, hour(nth) + 120_000);
+                ways.close(arrived, hour(nth + 1));
+                assert_eq!(ways.open, None);
+            }
+            ways.to_the_end(0.55)
+        };
+        let new = Ways::default().to_the_end(0.55);
+        assert!((new - SURE).abs() < 1e-3, "{new}");
+        assert!(after(false) < new - 0.05 && after(true) > new + 0.02, "{} {}", after(false), after(true));
+        assert!(Ways::default().to_the_end(0.3) < 0.85);
     }
 
     #[test]

@@ -6,14 +6,12 @@
 use std::collections::VecDeque;
 
 use super::tail::Tail;
-use super::{BLOCK_ROWS, Channel};
+use super::{Channel, SPREAD_ROWS};
 use crate::keep::keep_fields;
 
 /// Rows of the windows whose mean is compared: a point, a short time, a long one (each eight times
 /// the one before, so that a change of any length is not far from one of them).
 const WINDOWS: [usize; 3] = [1, 8, 64];
-/// Rows from which the spread of the moment is told.
-const SPREAD_ROWS: usize = 32;
 /// Rows after which a level is forgotten: sixteen of the longest window, so that it does not follow what that
 /// window should see.
 const LEVEL_ROWS: f64 = 1024.0;
@@ -56,7 +54,6 @@ pub(super) struct View {
     turn: Mean,
     all: Mean,
     tails: Vec<Tail>,
-    block_rows: u32,
 }
 
 impl View {
@@ -88,11 +85,6 @@ impl View {
         self.learn(residual, residual - before);
         for (strength, tail) in strengths.iter_mut().zip(&mut self.tails) {
             *strength = tail.take(*strength);
-        }
-        self.block_rows += 1;
-        if self.block_rows == BLOCK_ROWS {
-            self.block_rows = 0;
-            self.tails.iter_mut().for_each(Tail::close_block);
         }
         strengths
     }
@@ -142,4 +134,4 @@ impl View {
 }
 
 keep_fields!(Mean { value, rows });
-keep_fields!(View { level, error, residuals, turn, all, tails, block_rows });
+keep_fields!(View { level, error, residuals, turn, all, tails });

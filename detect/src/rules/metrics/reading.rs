@@ -9,7 +9,7 @@ use crate::counts::STEP_MS;
 use crate::evidence::{Card, Case, Chart, Story, Usual, reason_at, several};
 use crate::keep::keep_fields;
 use crate::rules::Rules;
-use crate::series::{BLOCK_ROWS, Channel, Verdict};
+use crate::series::{Channel, SPREAD_ROWS, Verdict};
 
 const CARD: Card = Card { id: "metric", kind: AlertType::MetricAnomaly, category: Category::Performance };
 /// Its rule.
@@ -86,7 +86,7 @@ fn rows_of(channel: Channel) -> usize {
     match channel {
         Channel::ShortHigh | Channel::ShortLow => 8,
         Channel::LongHigh | Channel::LongLow => 64,
-        Channel::Restless | Channel::Still | Channel::Shape => BLOCK_ROWS as usize,
+        Channel::Restless | Channel::Still | Channel::Shape => SPREAD_ROWS,
         Channel::PointHigh
         | Channel::PointLow
         | Channel::JumpUp
