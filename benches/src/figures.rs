@@ -11,6 +11,11 @@ use serde::Serialize;
 pub struct Samples(Vec<f64>);
 
 impl Samples {
+    /// None yet, and room for so many: they grow without being copied.
+    pub fn with_room(many: usize) -> Self {
+        Self(Vec::with_capacity(many))
+    }
+
     /// Adds one.
     pub fn push(&mut self, value: f64) {
         self.0.push(value);

@@ -9,7 +9,7 @@ use crate::measure::Facts;
 
 /// Yes-or-no facts of a line, each of which a query can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Flags(u32);
+pub(crate) struct Flags(u16);
 
 /// A flag, the word it is looked for in a message (if any), and the term that asks for it.
 type Row = (Flags, &'static str);
@@ -151,7 +151,10 @@ fn says_deploy(text: &[u8]) -> bool {
     memchr::memchr2_iter(b'y', b'Y', text).any(|at| at >= 5 && text[at - 5..at].eq_ignore_ascii_case(b"deplo"))
 }
 
-/// A line, remembered.
+/// The template of a line that has none, or whose number does not fit.
+pub(crate) const NO_TEMPLATE: u32 = 0;
+
+/// A line, remembered. Tens of thousands are, so its size counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
     pub(crate) line: u64,
@@ -164,15 +167,15 @@ pub(crate) struct Mark {
     pub(crate) user: u64,
     pub(crate) addr: u64,
     pub(crate) error: u64,
-    /// Of the message; only for lines that offend.
-    pub(crate) template: u64,
     pub(crate) component: u64,
+    /// Of the message; only for lines that offend.
+    pub(crate) template: u32,
     pub(crate) retries: u32,
     /// For how many lines it counts, itself among them.
     pub(crate) weight: u32,
     pub(crate) flags: Flags,
     /// Distance to the mark before of the same operation; 0: none.
-    pub(crate) back_op: u32,
+    pub(crate) back_op: u16,
 }
 
 impl Mark {
@@ -211,7 +214,7 @@ impl Mark {
             user: event.user_id.as_ref().map_or(key::NONE, |user| key::of(user.raw())),
             addr: event.remote_addr.as_ref().map_or(key::NONE, |addr| key::of(addr.raw())),
             error: names.maybe(event.error_type.as_ref()),
-            template: key::NONE,
+            template: NO_TEMPLATE,
             component: event.component.as_ref().map_or(key::NONE, |component| names.of(component.raw())),
             retries: event.retry_count.unwrap_or(0),
             weight: event.weight.lines(),
@@ -227,7 +230,7 @@ impl Keep for Flags {
     }
 
     fn wake(from: &mut Reader<'_>) -> Option<Self> {
-        u32::wake(from).map(Self)
+        u16::wake(from).map(Self)
     }
 }
 
@@ -261,6 +264,11 @@ mod tests {
     fn words_are_found_without_regard_to_case() {
         assert!(says(b"an ORPHANED document", b"orphan") && !says(b"orpha", b"orphan"));
         assert!(says_deploy(b"Deployed r8812") && says_deploy(b"re-DEPLOY") && !says_deploy(b"employ ploy"));
+    }
+
+    #[test]
+    fn a_mark_is_small() {
+        assert_eq!(size_of::<Mark>(), 88);
     }
 
     #[test]

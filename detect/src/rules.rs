@@ -119,7 +119,7 @@ pub struct Rules {
     pub warm_up_ms: i64,
     /// Fewest of a new error.
     pub new_errors: u32,
-    /// Lines remembered for exact figures; the oldest go first.
+    /// Lines remembered for exact figures, 65,536 at most; the oldest go first.
     pub remembered_lines: usize,
     /// Offending lines kept whole for samples.
     pub kept_lines: usize,

@@ -10,6 +10,9 @@ use crate::mark::Mark;
 /// Most steps of one walk; so many rare marks and one more are held, which says that there were more.
 pub(crate) const MOST_STEPS: usize = 10_000;
 
+/// Most marks of a ring: so far back a mark can point.
+const MOST_MARKS: usize = 1 << 16;
+
 /// A place on the tape; rises by one with every mark.
 pub(crate) type Seq = u64;
 
@@ -32,10 +35,10 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// A ring of at least sixteen marks. Room for all is asked for at once, which costs nothing before it fills; a
+    /// A ring of at least sixteen marks, and of no more than can point to each other. Room for all is asked for at once, which costs nothing before it fills; a
     /// ring that grows is copied many times, and leaves holes behind.
     pub(crate) fn new(cap: usize) -> Self {
-        let cap = cap.clamp(16, u32::MAX as usize);
+        let cap = cap.clamp(16, MOST_MARKS);
         let rare = Vec::with_capacity(rare_cap(cap));
         Self { cap, marks: Vec::with_capacity(cap), next: 0, floor: i64::MIN, rare, rare_next: 0 }
     }
@@ -52,7 +55,7 @@ impl Tape {
     }
 
     /// Gives the newest mark its template.
-    pub(crate) fn name_newest(&mut self, template: u64) {
+    pub(crate) fn name_newest(&mut self, template: u32) {
         let Some(newest) = self.next.checked_sub(1) else { return };
         if let Some(mark) = self.marks.get_mut((newest % self.cap as u64) as usize) {
             mark.template = template;
@@ -67,7 +70,7 @@ impl Tape {
     /// Adds a mark behind `last_op`, the one before of its operation.
     pub(crate) fn push(&mut self, mut mark: Mark, last_op: Option<Seq>) -> Seq {
         let seq = self.next;
-        mark.back_op = last_op.map_or(0, |before| u32::try_from(seq - before).unwrap_or(0));
+        mark.back_op = last_op.map_or(0, |before| u16::try_from(seq - before).unwrap_or(0));
         if mark.flags.is_rare() {
             self.push_rare(mark);
         }
@@ -140,8 +143,9 @@ mod tests {
             let event = LogEvent { success: Some(line % 3 == 0), ..LogEvent::default() };
             tape.push(Mark::of(line, line as i64, &event, &mut Names::default()), None);
             if line % 3 == 2 {
-                tape.name_newest(line);
-                assert_eq!(tape.rare().next().map(|mark| (mark.line, mark.template)), Some((line, line)));
+                let template = line as u32 + 1;
+                tape.name_newest(template);
+                assert_eq!(tape.rare().next().map(|mark| (mark.line, mark.template)), Some((line, template)));
             }
         }
         assert_eq!(tape.rare().count(), MOST_STEPS + 1);

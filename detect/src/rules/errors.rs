@@ -315,7 +315,7 @@ fn explain_people(desk: &mut Desk, op: u64) {
 
 /// What an error is called: its type, or its template where no type is named.
 pub(crate) fn kind_of(mark: &Mark) -> u64 {
-    if mark.error == key::NONE { mark.template } else { mark.error }
+    if mark.error == key::NONE { mark.template.into() } else { mark.error }
 }
 
 /// The type (or template, where no type is named) of most of the lines.

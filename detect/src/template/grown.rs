@@ -41,9 +41,9 @@ impl TemplateId {
     /// Of nothing: no template has it.
     pub(crate) const NONE: Self = Self(0);
 
-    /// As a number; 0: no template has it.
-    pub(crate) fn number(self) -> u64 {
-        self.0
+    /// As a number that is remembered of a line; 0: no template, or more were learned than such numbers there are.
+    pub(crate) fn number(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(0)
     }
 }
 
@@ -278,8 +278,8 @@ impl Templates {
     }
 
     /// The oldest id of the template that answers to this number: what lines are given now.
-    pub(crate) fn current(&self, number: u64) -> TemplateId {
-        self.grown(TemplateId(number)).map_or(TemplateId::NONE, |grown| grown.ids[0])
+    pub(crate) fn current(&self, number: u32) -> TemplateId {
+        self.grown(TemplateId(number.into())).map_or(TemplateId::NONE, |grown| grown.ids[0])
     }
 
     fn grown(&self, id: TemplateId) -> Option<&Grown> {

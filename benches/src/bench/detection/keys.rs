@@ -42,7 +42,7 @@ struct Said {
 pub fn run() -> anyhow::Result<String> {
     let before = process::resident_mib(std::process::id())?;
     let mut engine = Engine::new(Rules::default());
-    let (mut times, mut found) = (Samples::default(), BTreeSet::new());
+    let (mut times, mut found) = (Samples::with_room(KEYS as usize), BTreeSet::new());
     let (mut line, mut guessed, mut second) = (0, 0, 0);
     for key in 0..KEYS {
         let ms = key * SPAN_MS / KEYS;
