@@ -45,6 +45,8 @@ const STUCK_SOMEWHERE: f64 = 0.7;
 /// in sixteen, many times as often as any failure), and how often another follows two or more; and how many failures
 /// each is worth.
 const AGAIN: [Prior; 2] = [Prior { share: 0.06, worth: 20.0 }, Prior { share: 0.05, worth: 20.0 }];
+/// Failures of one run that teach how often another follows: one person before one form must not make it usual.
+const TEACHING: u32 = 6;
 /// Calls that the usual share of an operation is worth against what others meet just now, and against what
 /// a person is used to.
 const OTHERS_WORTH: f64 = 10.0;
@@ -77,8 +79,8 @@ struct Person {
     broken: bool,
     /// In which way the last one failed: half of its key.
     way: u32,
-    /// Somebody was told of these failures: they teach nothing.
-    told: bool,
+    /// Somebody was told of these failures, or an outage brought some of them: they teach nothing.
+    teaches_nothing: bool,
     failures: Minutes,
     successes: Minutes,
     /// What they are used to, failures of calls, and what is under suspicion.
@@ -98,10 +100,10 @@ impl Person {
         if at - self.at > half_ms { 0 } else { self.run }
     }
 
-    /// Failures in a row that are over, by a success or by time, and that nobody was told of.
+    /// Failures in a row that are over, by a success or by time, if they say what is usual of people.
     fn end_run(&mut self) -> u32 {
         let run = std::mem::take(&mut self.run);
-        if std::mem::take(&mut self.told) { 0 } else { run }
+        if std::mem::take(&mut self.teaches_nothing) { 0 } else { run }
     }
 
     /// Takes in a failure whose share is usual, a first one's or that of one after others; `again` is what its way of
@@ -199,8 +201,9 @@ impl People {
     /// was a first one is learned at once.
     fn learn(&mut self, run: u32, at: i64) {
         if run > 1 {
+            let later = run.min(TEACHING) - 1;
             self.again[0].teach(1, 0, at);
-            self.again[1].teach(run - 2, run - 1, at);
+            self.again[1].teach(later - 1, later, at);
         }
     }
 
@@ -250,6 +253,9 @@ impl People {
         if ordinary() {
             self.again[0].teach(0, u32::from(run == 1), now);
             self.learn(over, now);
+        } else if let Some(person) = self.cells.touch(key) {
+            // The outage may be over when their run is.
+            person.teaches_nothing = true;
         }
         let (Some(person), Some(day)) = (self.cells.get(key), self.days.touch(mark.user)) else { return };
         let failures = person.failures.sum(now, rules.slow_window_ms);
@@ -272,7 +278,7 @@ impl People {
         let stuck = self.stuck.touch_or(mark.op, Minutes::default);
         (0..failures).for_each(|_| stuck.add(now));
         if let Some(person) = self.cells.touch(key) {
-            person.told = true;
+            person.teaches_nothing = true;
         }
         self.cells.promote(key);
         self.days.promote(mark.user);
@@ -374,6 +380,6 @@ pub(crate) fn observe_retry(desk: &mut Desk, near: Near<'_>, mark: &Mark) {
     }
 }
 
-keep_fields!(Person { page, at, run, broken, way, told, failures, successes, used_to, pending });
+keep_fields!(Person { page, at, run, broken, way, teaches_nothing, failures, successes, used_to, pending });
 keep_fields!(Day { page, at, run, broken, failures, told });
 keep_fields!(People { cells, days, again, same, stuck });

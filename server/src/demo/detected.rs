@@ -215,6 +215,7 @@ fn every_cause_is_found_from_the_lines_alone() {
             "stuffing" => truth.addr.as_ref().is_some_and(|addr| words(row).contains(addr)),
             _ => truth.operation.or(truth.component).is_some_and(|name| words(row).contains(name)),
         };
-        assert!(rows.iter().filter(during).any(|row| about(&row)), "{truth:?}");
+        let said = || rows.iter().filter(during).map(|row| words(row)).collect::<Vec<_>>().join("\n");
+        assert!(rows.iter().filter(during).any(|row| about(&row)), "{truth:?}\n{}", said());
     }
 }
