@@ -125,7 +125,11 @@ impl Watched {
         let rare = self.series.observe(Timestamp::from_millis(at), value);
         let shifted = self.shift.observe(at, value, self.step_ms()).map(verdict_of);
         match (rare, shifted) {
-            (Some(rare), Some(shifted)) => Some(if shifted.rarity < rare.rarity { shifted } else { rare }),
+            // Once a long past says what was to be expected, sixteen rows are the worse guess.
+            (Some(rare), Some(shifted)) => {
+                let (rarity, channel) = (shifted.rarity, shifted.channel);
+                Some(if rarity < rare.rarity { Verdict { rarity, channel, ..rare } } else { rare })
+            }
             (rare, shifted) => rare.or(shifted),
         }
     }
