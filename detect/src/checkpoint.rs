@@ -59,7 +59,7 @@ fn keys() -> u64 {
 
 impl Checkpoint {
     /// Edition of the bytes; rises with every change of what the engine remembers.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 
     pub(crate) fn of(engine: &Engine) -> Self {
         let mut body = Vec::new();

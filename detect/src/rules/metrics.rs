@@ -23,7 +23,8 @@ use crate::recent::Recent;
 use crate::rules::{Known, Rules, forecast};
 use crate::scope::{OpName, Scope};
 use crate::series::ramp::Ramp;
-use crate::series::{Series, Verdict};
+use crate::series::shift::{Shift, Shifted};
+use crate::series::{Channel, Series, Verdict};
 
 pub(crate) use reading::{RULE, Reading, amount, chart, measured, tell};
 
@@ -95,6 +96,7 @@ const MOST_UNIT: usize = 24;
 pub(crate) struct Watched {
     pub(crate) name: SeriesName,
     series: Series,
+    shift: Shift,
     /// Where it ends, when it does.
     pub(crate) ramp: Option<Ramp>,
     /// The last samples; not a number: a line without one.
@@ -106,7 +108,7 @@ pub(crate) struct Watched {
 impl Watched {
     fn new(name: SeriesName, floor: i64, rules: &Rules) -> Self {
         let ramp = forecast::ramp_of(&name, rules);
-        Self { name, series: Series::default(), ramp, samples: VecDeque::new(), floor }
+        Self { name, series: Series::default(), shift: Shift::default(), ramp, samples: VecDeque::new(), floor }
     }
 
     fn remember(&mut self, at: i64, value: f64) {
@@ -116,6 +118,20 @@ impl Watched {
             self.floor = self.floor.max(gone + 1);
         }
         self.samples.push_back((at, value));
+    }
+
+    /// What is most unlikely of a sample: how rare it is by the past of its series, or that the level moved.
+    fn verdict(&mut self, at: i64, value: f64) -> Option<Verdict> {
+        let rare = self.series.observe(Timestamp::from_millis(at), value);
+        let shifted = self.shift.observe(at, value, self.step_ms()).map(verdict_of);
+        match (rare, shifted) {
+            // Once a long past says what was to be expected, sixteen rows are the worse guess.
+            (Some(rare), Some(shifted)) => {
+                let (rarity, channel) = (shifted.rarity, shifted.channel);
+                Some(if rarity < rare.rarity { Verdict { rarity, channel, ..rare } } else { rare })
+            }
+            (rare, shifted) => rare.or(shifted),
+        }
     }
 
     /// Time of the sample `back` before the last one, or of the oldest that is known.
@@ -158,6 +174,13 @@ impl Watched {
     pub(crate) fn samples(&self) -> impl Iterator<Item = (i64, f64)> {
         self.samples.iter().copied().filter(|(_, value)| value.is_finite())
     }
+}
+
+/// A level that moved, in the words of an odd row.
+fn verdict_of(shifted: Shifted) -> Verdict {
+    let channel = if shifted.up { Channel::JumpUp } else { Channel::JumpDown };
+    let (rarity, expected, spread) = ((-shifted.nats).exp().min(1.0), shifted.expected, shifted.spread);
+    Verdict { score: 0.0, rarity, channel, expected, spread }
 }
 
 /// All series; the one that was silent for longest goes first.
@@ -207,7 +230,7 @@ impl Gauges {
         watched.remember(mark.at, value.unwrap_or(f64::NAN));
         let established = watched.samples.len() == ESTABLISHED;
         if let Some(value) = value {
-            let verdict = watched.series.observe(Timestamp::from_millis(mark.at), value);
+            let verdict = watched.verdict(mark.at, value);
             let foreseen = forecast::observe(desk, recent, (rules, budget), (key, watched), (line, event, value));
             if let Some(verdict) = verdict.filter(|_| !foreseen) {
                 budget.count(Kind::Series);
@@ -236,7 +259,8 @@ fn judge(
     }
     let now = recent.now;
     let onset = desk.get(key).map_or(now, |incident| incident.first_at);
-    let reading = Reading::of(watched, verdict, nats, onset, line.0).filter(Reading::is_worth_waking);
+    let reading = Reading::of(watched, verdict, nats, onset, line.0)
+        .filter(|reading| reading.is_worth_waking(watched.ramp.as_ref().map(Ramp::limit)));
     let Some(reading) = reading else { return };
     recent.keep(line, event);
     if open {
@@ -257,5 +281,5 @@ pub(crate) fn is_about(subject: &Subject, name: &SeriesName) -> bool {
 }
 
 keep_fields!(SeriesName { op, metric, host, component, unit });
-keep_fields!(Watched { name, series, ramp, samples, floor });
+keep_fields!(Watched { name, series, shift, ramp, samples, floor });
 keep_fields!(Gauges { cells });

@@ -9,6 +9,7 @@ use crate::counts::STEP_MS;
 use crate::evidence::{Card, Case, Chart, Story, Usual, reason_at, several};
 use crate::keep::keep_fields;
 use crate::rules::Rules;
+use crate::series::ramp::Side;
 use crate::series::{Channel, SPREAD_ROWS, Verdict};
 
 const CARD: Card = Card { id: "metric", kind: AlertType::MetricAnomaly, category: Category::Performance };
@@ -24,6 +25,9 @@ const CALM_SAMPLES: i64 = 8;
 /// Spreads (mean absolute deviations) from what was expected that are seen in a chart: half as much again as the
 /// standard deviation of a normal noise.
 const SEEN_SPREADS: f64 = 2.0;
+/// Part of the room to its limit from which a move of a gauge is worth waking somebody: nine more such moves are
+/// left, and a slow way there is told by `forecast`.
+const ROOM_PART: f64 = 0.1;
 
 /// A series at its last odd sample.
 #[derive(Debug, Clone)]
@@ -66,12 +70,16 @@ impl Reading {
     }
 
     /// True when somebody who looks at the chart sees it as well. Samples that move less than usual, or came
-    /// late, wake nobody, however rare they are.
-    pub(super) fn is_worth_waking(&self) -> bool {
+    /// late, wake nobody, however rare they are; nor does a gauge that is as good as as far from its limit as before.
+    pub(super) fn is_worth_waking(&self, limit: Option<(f64, Side)>) -> bool {
+        let moved = (self.observed.value - self.expected).abs();
+        if limit.is_some_and(|(limit, _)| moved < ROOM_PART * (limit - self.expected).abs()) {
+            return false;
+        }
         match self.channel {
             Channel::Still | Channel::Repeats | Channel::Gap => false,
             Channel::Restless | Channel::Shape => true,
-            _ => (self.observed.value - self.expected).abs() >= SEEN_SPREADS * self.spread,
+            _ => moved >= SEEN_SPREADS * self.spread,
         }
     }
 
