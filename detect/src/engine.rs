@@ -349,7 +349,7 @@ fn is_over(incident: &Incident, recent: &Recent, rules: &Rules, doors: &Doors) -
     let silent_ms = recent.now - incident.last_at;
     match &incident.subject {
         Subject::Slow(op) => !recent.is(op, performance::is_slow),
-        Subject::SlowEverywhere => recent.many(performance::is_slow) == 0,
+        Subject::SlowEverywhere => recent.many(performance::is_slower) == 0,
         Subject::Unwell { .. } | Subject::Silent(_) => false,
         Subject::Spike(op) => !recent.is(op, errors::is_failing),
         Subject::SpikeEverywhere => recent.many(errors::is_failing) == 0,

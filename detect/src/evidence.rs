@@ -29,7 +29,7 @@ use crate::rules::{self, Rules};
 use crate::scope::{OpName, Scope};
 use crate::template::grown as template;
 
-pub(crate) use words::{lasting, number, several, words};
+pub(crate) use words::{duration, lasting, number, several, words};
 
 /// Most samples of an alert that lasts; well under the fifty that the contract allows.
 const MOST_SAMPLES: usize = 20;

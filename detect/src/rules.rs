@@ -264,7 +264,7 @@ pub(crate) fn rule_named(name: &str) -> Option<&'static str> {
 /// True when what the rule would tell now is still the problem; else its last words stand.
 pub(crate) fn holds(incident: &Incident, recent: &Recent, rules: &Rules) -> bool {
     match incident.subject {
-        Subject::SlowEverywhere => recent.many(performance::is_slow) >= rules.slow_everywhere,
+        Subject::SlowEverywhere => recent.many(performance::is_slower) >= rules.slow_everywhere,
         Subject::SpikeEverywhere => recent.many(errors::is_failing) >= rules.slow_everywhere,
         _ => true,
     }

@@ -119,13 +119,24 @@ impl Speed {
         self.level.usual_ms()
     }
 
-    /// It is slow from now on; a call over the limit makes it so, by default one that is likelier to be
-    /// slow by `ratio` than as usual.
-    pub(crate) fn turn_on(&mut self, at: i64, ratio: f64, limit_ms: Option<f64>) {
-        let halfway = self.level.usual_ms().map(|usual| neat(usual * ratio.sqrt()));
-        self.over_ms = limit_ms.or(halfway).unwrap_or(0.0);
+    /// It is slow from now on by its own evidence: from a call on that is likelier to be slow by `ratio` than as usual,
+    /// or from the limit that it is over already.
+    pub(crate) fn turn_on(&mut self, at: i64, ratio: f64) {
+        if !self.slow {
+            self.over_ms = self.level.usual_ms().map_or(0.0, |usual| neat(usual * ratio.sqrt()));
+        }
         (self.slow, self.ready_at) = (true, 0);
         self.watch.turn_on(at);
+    }
+
+    /// It is over the limit that somebody set. What is usual is learned all the same: a limit under it is no evidence.
+    pub(crate) fn exceed(&mut self, limit_ms: f64) {
+        (self.slow, self.over_ms) = (true, limit_ms);
+    }
+
+    /// True while its own evidence says that it is slow.
+    pub(crate) fn is_on(&self) -> bool {
+        self.slow && self.watch.on
     }
 
     /// What was suspected was something else.
@@ -133,10 +144,16 @@ impl Speed {
         (self.watch, self.ready_at, self.sum, self.count) = (Watch::default(), 0, 0.0, 0.0);
     }
 
+    /// It is as usual again, and over its limit all the same.
+    pub(crate) fn calm_down(&mut self) {
+        (self.sum, self.count) = (0.0, 0.0);
+        self.watch.turn_off();
+    }
+
     /// It is fast again.
     pub(crate) fn turn_off(&mut self) {
-        (self.slow, self.ready_at, self.sum, self.count) = (false, 0, 0.0, 0.0);
-        self.watch.turn_off();
+        (self.slow, self.ready_at) = (false, 0);
+        self.calm_down();
     }
 }
 

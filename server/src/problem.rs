@@ -105,7 +105,7 @@ fn title(code: Code) -> &'static str {
         Code::OwnProposal => "whoever proposed it, or owns it, does not approve it",
         Code::TargetBusy => "a fix of this target is open, or was proposed a moment ago",
         Code::FixesOff => "no fix may run there now",
-        Code::BadParameter => "a value of the plan is not one",
+        Code::BadParameter => "a value is missing, or cannot be used here",
         Code::TooManyFixes => "too many fixes are open",
         Code::TargetChanged => "what would be put back was changed since",
         Code::DualReadMissing => "nothing says that readers understand both ids",

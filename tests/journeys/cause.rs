@@ -249,9 +249,13 @@ fn a_worse_child_and_a_marked_one_are_told_while_they_are_folded() {
     alerts[0].severity = Severity::Medium;
     let mut scene = scene("dark", (120, 40), alerts);
     scene.keys("G");
-    while cursor(&scene) != "a-0000001" {
+    for _ in 0..rows(&scene).len() {
+        if cursor(&scene) == "a-0000001" {
+            break;
+        }
         scene.keys("k");
     }
+    assert_eq!(cursor(&scene), "a-0000001", "{}", scene.screen());
     assert!(scene.screen().contains("(2 in group, worst HIGH) +"), "{}", scene.screen());
     scene.keys("ll hh");
     assert!(scene.screen().contains("(2 in group, worst HIGH, 1 marked) +"), "{}", scene.screen());

@@ -24,6 +24,15 @@ pub(crate) fn lasting(millis: i64) -> String {
     words.join(" ")
 }
 
+/// A duration in milliseconds as people read it: `734 ms`, `1.5 s`, and from a minute on as [`lasting`].
+pub(crate) fn duration(millis: f64) -> String {
+    match millis {
+        millis if millis.abs() < 1000.0 => format!("{} ms", number(millis)),
+        millis if millis.abs() < 60_000.0 => format!("{} s", number((millis / 100.0).round() / 10.0)),
+        millis => lasting(millis as i64),
+    }
+}
+
 /// A number and what it counts, in the form that fits the number.
 pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
     let text = number(value);
@@ -35,6 +44,8 @@ pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
 pub(crate) fn words(figure: &Figure) -> String {
     match figure.unit.raw() {
         "count" => number(figure.value),
+        "ms" => duration(figure.value),
+        "s" => duration(figure.value * 1000.0),
         unit => format!("{} {unit}", number(figure.value)),
     }
 }
@@ -42,6 +53,21 @@ pub(crate) fn words(figure: &Figure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_told_in_the_unit_that_people_think_in() {
+        for (millis, told) in [
+            (0.25, "0.2 ms"),
+            (734.0, "734 ms"),
+            (999.4, "999 ms"),
+            (1500.0, "1.5 s"),
+            (12_000.0, "12 s"),
+            (59_900.0, "59.9 s"),
+            (184_000.0, "3 min 4 s"),
+        ] {
+            assert_eq!(duration(millis), told);
+        }
+    }
 
     #[test]
     fn what_lasts_is_told_in_its_two_largest_units() {

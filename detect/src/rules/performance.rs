@@ -112,7 +112,8 @@ impl Slowness {
             if mark.duration <= cell.speed.over_ms {
                 return Said::Nothing;
             }
-            if !desk.touch_many(everywhere_key(), now, mark.weight) {
+            let told = desk.touch_many(everywhere_key(), now, mark.weight);
+            if !told || has_limit(cell) {
                 desk.touch_many(key_of(mark.op), now, mark.weight);
             }
             return Said::Slow;
@@ -211,15 +212,19 @@ impl Slowness {
         let Some(cell) = recent.ops.touch(op) else { return };
         let began = if limit_ms.is_some() { now - window(cell, now, rules).0 } else { cell.speed.watch.best().began };
         let name = cell.name.clone();
-        cell.speed.turn_on(now, rules.slow_ratio, limit_ms);
+        match limit_ms {
+            Some(limit_ms) => cell.speed.exceed(limit_ms),
+            None => cell.speed.turn_on(now, rules.slow_ratio),
+        }
         let scope = Scope::of_op(&name).over(cell.speed.over_ms);
         recent.ops.promote(op);
-        if desk.touch(everywhere_key(), now) {
+        if limit_ms.is_none() && desk.touch(everywhere_key(), now) {
             return;
         }
         let (marks, _) = recent.walk(&scope, recent.span_from(began));
         let (first, lines) = (marks.first().map_or(now, |mark| mark.at), mark::lines(&marks).max(1));
-        if is_everywhere(recent, rules) {
+        // A limit is a rule besides: whoever set it is told of this operation, whatever the others do.
+        if limit_ms.is_none() && is_everywhere(recent, rules) {
             Self::open_all(desk, recent, rules, budget, first, lines);
         } else {
             let near = Near { recent, rules, budget };
@@ -237,7 +242,7 @@ impl Slowness {
         let weighed = self.overall.weigh(parts);
         let overall = self.overall;
         let says = |cell: &OpCell| {
-            cell.speed.slow || overall.says(&cell.speed.part) && cell.speed.is_seen(rules.everywhere_ratio)
+            is_slower(cell) || overall.says(&cell.speed.part) && cell.speed.is_seen(rules.everywhere_ratio)
         };
         let saying = recent.ops.iter().filter(|(_, cell)| says(cell)).count() as u32;
         let shared = saying >= rules.slow_everywhere && weighed.is_half();
@@ -245,14 +250,14 @@ impl Slowness {
             return;
         }
         let began = self.overall.page().began;
-        for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| says(cell) && !cell.speed.slow) {
-            cell.speed.turn_on(now, rules.everywhere_ratio, None);
+        for (_, cell) in recent.ops.iter_mut().filter(|(_, cell)| says(cell) && !is_slower(cell)) {
+            cell.speed.turn_on(now, rules.everywhere_ratio);
         }
         Self::open_all(desk, recent, rules, budget, began, u64::from(saying));
     }
 
     fn open_all(desk: &mut Desk, recent: &Recent, rules: &Rules, budget: &Budget, first: i64, lines: u64) {
-        desk.explain(|subject| matches!(subject, Subject::Slow(_)));
+        desk.explain(|subject| matches!(subject, Subject::Slow(op) if !recent.is(op, has_limit)));
         let near = Near { recent, rules, budget };
         desk.open(near, everywhere_key(), Subject::SlowEverywhere, first, lines);
     }
@@ -266,11 +271,16 @@ impl Slowness {
             if cell.speed.slow {
                 let (_, sum) = window(cell, now, rules);
                 let over_limit = cell.limit_ms.is_some() && sum.slow * 100 >= sum.timed * OVER_SHARE;
-                let fast = cell.speed.watch.is_calm() || cell.speed.usual_ms().is_none();
+                let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
+                let fast = !cell.speed.is_on() || cell.speed.watch.is_calm() || cell.speed.usual_ms().is_none();
                 if sum.timed == 0 || fast && !over_limit {
                     cell.speed.turn_off();
+                } else if cell.speed.is_on() && fast {
+                    cell.speed.calm_down();
+                } else if fast && cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio) {
+                    cell.speed.turn_on(now, rules.slow_ratio);
                 }
-                still += u32::from(cell.speed.slow);
+                still += u32::from(is_slower(cell));
             } else if cell.speed.ready_at > 0 {
                 let needed = budget.needed_besides(Kind::Slow, cell.tuned.more(Known::Slow));
                 match cell.speed.is_slower(needed, rules.slow_calls, rules.slow_ratio) {
@@ -289,7 +299,8 @@ impl Slowness {
             }
         }
         if still < 2 && desk.get(everywhere_key()).is_some() {
-            recent.ops.iter_mut().filter(|(_, cell)| cell.speed.slow).for_each(|(_, cell)| cell.speed.turn_off());
+            let own = recent.ops.iter_mut().filter(|(_, cell)| is_slower(cell));
+            own.for_each(|(_, cell)| if has_limit(cell) { cell.speed.calm_down() } else { cell.speed.turn_off() });
             self.overall.clear();
         }
     }
@@ -297,7 +308,7 @@ impl Slowness {
 
 /// True when so many operations are slow, each by its own evidence, that it is one problem.
 fn is_everywhere(recent: &Recent, rules: &Rules) -> bool {
-    let slow = recent.many(is_slow);
+    let slow = recent.many(is_slower);
     let busy = recent.many(|cell| window(cell, recent.now, rules).1.timed >= rules.slow_calls);
     let told = recent.everywhere.is_on(Known::SlowEverywhere);
     told && slow >= rules.slow_everywhere && slow * EVERYWHERE_PART >= busy
@@ -308,9 +319,20 @@ fn needed_everywhere(recent: &Recent, budget: &Budget) -> f64 {
     budget.needed_besides(Kind::Slow, recent.everywhere.more(Known::SlowEverywhere))
 }
 
-/// True while an operation is slow, by itself or with others.
+/// True while an operation is slow, by itself or with others, or over the limit that somebody set.
 pub(crate) fn is_slow(cell: &OpCell) -> bool {
     cell.speed.slow
+}
+
+/// True while an operation is told of for the limit that somebody set.
+fn has_limit(cell: &OpCell) -> bool {
+    cell.speed.slow && cell.limit_ms == Some(cell.speed.over_ms)
+}
+
+/// True while an operation is slower than usual. One over a limit may be as it always was: that says nothing of what
+/// operations share.
+pub(crate) fn is_slower(cell: &OpCell) -> bool {
+    cell.speed.is_on()
 }
 
 /// What was usual for an operation, in milliseconds: as counted before the onset, else as learned.

@@ -328,8 +328,11 @@ pub(crate) fn tell(case: &Case<'_>, source: &Source, phase: Phase) -> Story {
     ));
     let unwell = Scope { need: Flags::UNWELL, ..own.clone() };
     if let Some(figure) = case.count("lines that say degraded or down", &unwell, case.before()) {
-        let weight = if figure.value > 0.0 { 0.3 } else { -0.1 };
-        let lines = several(figure.value, "line before the silence says", "lines before the silence say");
+        let (weight, lines) =
+            match several(figure.value, "line before the silence says", "lines before the silence say") {
+                lines if figure.value > 0.0 => (0.3, lines),
+                _ => (-0.1, "no line before the silence says".to_owned()),
+            };
         let text = format!("{lines} degraded or down");
         reasons.push(case.reason(weight, text, vec![figure]));
     }

@@ -45,7 +45,31 @@ fn a_slow_operation_is_found_within_twenty_calls() {
         Stream::with(Rules { fixed_limits_ms: [("search_rag".to_owned(), 800.0)].into(), ..Rules::default() });
     quick.lines(20, 500, |_| call("search_rag", 1600.0));
     assert_eq!(quick.fired(), ["slow"], "a limit that somebody set needs no baseline");
-    assert_eq!(quick.last("slow").title.raw(), "search_rag p50 1600 ms (limit 800 ms)");
+    assert_eq!(quick.last("slow").title.raw(), "search_rag p50 1.6 s (limit 800 ms)");
+}
+
+#[test]
+fn a_limit_under_what_is_usual_takes_nothing_from_what_is_found_without_it() {
+    let operations = ["get_conversations", "get_shared_agents", "load_messages", "search_rag", "firestore_query"];
+    let found = |fixed_limits_ms| {
+        let mut stream = Stream::with(Rules { fixed_limits_ms, ..Rules::default() });
+        stream.lines(600, 200, |nth| call(operations[nth % 5], if nth % 5 < 3 { 400.0 } else { 20.0 }));
+        stream.lines(300, 200, |nth| call(operations[nth % 5], [400.0, 400.0, 400.0, 20.0, 300.0][nth % 5]));
+        stream.lines(600, 200, |nth| call(operations[nth % 5], [400.0, 400.0, 400.0, 20.0, 20.0][nth % 5]));
+        stream.lines(600, 200, |nth| call(operations[nth % 5], [6000.0, 6000.0, 6000.0, 300.0, 300.0][nth % 5]));
+        let told = stream.findings.iter().map(|finding| (finding.rule_id, finding.operation.clone()));
+        told.collect::<std::collections::BTreeSet<_>>()
+    };
+    let without = found([].into());
+    let with = found(operations.map(|operation| (operation.to_owned(), 100.0)).into());
+    assert!(
+        without.iter().any(|(rule, _)| *rule == "slow") && without.iter().any(|(rule, _)| *rule == "slow.everywhere")
+    );
+    assert!(with.is_superset(&without), "lost: {:?}", without.difference(&with).collect::<Vec<_>>());
+    for operation in &operations[..3] {
+        let own = ("slow", Some((*operation).into()));
+        assert!(with.contains(&own), "whoever sets a limit is told of {operation}: {with:?}");
+    }
 }
 
 #[test]

@@ -164,6 +164,9 @@ pub(super) fn undo(
     }
     let done = deed.results.iter().any(|result| result.outcome == Outcome::Done);
     let Deed { mut change, results, .. } = deed;
+    for back in record.undoable.iter().filter(|target| !target.led.is_empty()) {
+        draft.lead_again(&mut change, &back.id, &back.led, asked.now)?;
+    }
     draft.supersede(&mut change, asked.now)?;
     let answer = ActionResponse { action_id: id.clone(), undo_until: None, results };
     if !done {
@@ -237,7 +240,8 @@ impl Deed<'_> {
             Ok(step) if step.effects.is_empty() => self.results.push(result(&state, Outcome::Unchanged)),
             Ok(step) => {
                 let left = step.state.alert.version;
-                self.undoable.push(Undoable { id: target.id.clone(), left, before });
+                let led = if step.state.alert.status.is_open() { Vec::new() } else { state.alert.children.clone() };
+                self.undoable.push(Undoable { id: target.id.clone(), left, before, led });
                 self.done(draft, &state, step, &detail);
             }
             Err(why) => self.refuse(&state, Wanted::Verb(ask.verb), &why),

@@ -42,7 +42,8 @@ impl Hub {
     }
 }
 
-/// What else happened, the nearest first in time order. Of what the engine `said` only that of which there is no alert.
+/// What else happened, the nearest first in time order. Of what the engine `said` only that of which there is
+/// neither an alert nor a deploy.
 fn correlated(
     alert: &Alert,
     onset: Timestamp,
@@ -50,7 +51,9 @@ fn correlated(
     said: Vec<Correlated>,
 ) -> Vec<Correlated> {
     let others = || begun.iter().map(|state| &state.alert).filter(|other| other.id != alert.id);
-    let named: Vec<i64> = others().map(|other| other.first_seen.since(alert.first_seen)).collect();
+    let begun_at = others().map(|other| other.first_seen);
+    let named: Vec<i64> =
+        begun_at.chain(deploys.iter().map(|deploy| deploy.at)).map(|at| at.since(alert.first_seen)).collect();
     let moved = alert.first_seen.since(onset);
     let unnamed = said.into_iter().filter(|said| !named.contains(&said.offset_ms));
     let mut all: Vec<Correlated> = deploys.iter().map(|deploy| of_deploy(deploy, onset)).collect();
@@ -67,9 +70,9 @@ fn correlated(
 }
 
 fn of_deploy(deploy: &Deploy, onset: Timestamp) -> Correlated {
-    let by = deploy.by.as_ref().map(|by| format!(" by {}", by.raw())).unwrap_or_default();
-    let service = if deploy.service.is_empty() { "somebody" } else { deploy.service.raw() };
-    let text = Text::new(format!("{service} deployed {}{by}", deploy.revision.raw()));
+    let by = deploy.by.as_ref().map(|by| format!(" (by {})", by.raw())).unwrap_or_default();
+    let service = if deploy.service.is_empty() { "something" } else { deploy.service.raw() };
+    let text = Text::new(format!("deploy of {service}: {}{by}", deploy.revision.raw()));
     Correlated { text: clip(&text, WORDS), alert: None, offset_ms: deploy.at.since(onset) }
 }
 
@@ -134,7 +137,8 @@ mod tests {
             source: DeploySource::Told,
         };
         let said = |text: &'static str, offset_ms| Correlated { text: Text::new(text), alert: None, offset_ms };
-        let said = vec![said("g, as it was", 30_000), said("told to nobody", -5_000)];
+        let said =
+            vec![said("g, as it was", 30_000), said("told to nobody", -5_000), said("deploy of api: r2", -20_000)];
         let begun = [state.clone(), other.clone()];
         let found = correlated(&state.alert, at(90_000), (&begun, &[deploy]), said);
         let found: Vec<_> = found.iter().map(|one| (one.text.raw(), one.offset_ms, one.alert.clone())).collect();
@@ -142,7 +146,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("api deployed r2 by ci", -10_000, None),
+                ("deploy of api: r2 (by ci)", -10_000, None),
                 ("told to nobody", 5_000, None),
                 (title, 40_000, Some(other.alert.id.clone()))
             ]

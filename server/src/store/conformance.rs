@@ -290,7 +290,12 @@ fn everything_else_reads_back(store: &dyn Store) {
             targets: vec![target.clone()],
             undo_until: Some(Timestamp::from_millis(5)),
         },
-        undoable: vec![Undoable { id: target.id.clone(), left: 2, before: Triage::of(&state) }],
+        undoable: vec![Undoable {
+            id: target.id.clone(),
+            left: 2,
+            before: Triage::of(&state),
+            led: vec![target.id.clone()],
+        }],
         undone: false,
     };
     let token = StoredToken {

@@ -181,6 +181,9 @@ pub struct Undoable {
     pub left: u64,
     /// How it stood.
     pub before: Triage,
+    /// Who was under it, when the action ended it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub led: Vec<AlertId>,
 }
 
 /// An action and what its undo needs.

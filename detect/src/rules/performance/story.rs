@@ -3,10 +3,10 @@
 use stella_protocol::series::Baseline;
 use stella_protocol::{Figure, Reason, Severity};
 
-use super::{CARD, EVERYWHERE, MEASURED, USUAL_CALLS, usual_ms, window};
+use super::{CARD, EVERYWHERE, MEASURED, USUAL_CALLS, is_slower, usual_ms, window};
 use crate::budget::Kind;
 use crate::counts::Drawn;
-use crate::evidence::{Case, Chart, Story, number, several, words};
+use crate::evidence::{Case, Chart, Story, duration, number, several, words};
 use crate::recent::{OpCell, Span};
 use crate::scope::{OpName, Scope};
 
@@ -80,9 +80,9 @@ fn measure(case: &Case<'_>, op: &OpName, against: &Compared) -> Measured {
     }
     let frequent = slow.as_ref().is_some_and(|slow| slow.value >= CRITICAL_CALLS) && share >= CRITICAL_SHARE;
     if let Some((slow, lines)) = slow.zip(lines) {
-        let takes = if words(&slow) == "1" { "takes" } else { "take" };
-        let than = if against.limit { "the limit" } else { "is likely as long as all is well" };
-        let text = format!("{} of {} {takes} longer than {than}", words(&slow), several(lines.value, "line", "lines"));
+        let side = if against.limit { "the limit" } else { "where slow begins here" };
+        let of = several(lines.value, "line", "lines");
+        let text = format!("{}: {} of {of} over {}, {side}", op.word(), words(&slow), duration(over_ms));
         reasons.push(case.reason(0.4, text, vec![slow, lines]));
     }
     let severity = match ratio {
@@ -109,13 +109,13 @@ pub(crate) fn tell(case: &Case<'_>, op: &OpName) -> Story {
     reasons.extend(others(case, op));
     let word = op.word();
     let what = if against.limit { "limit" } else { "usually" };
-    let compared = against.against_ms.map_or(String::new(), |ms| format!(" ({what} {} ms)", number(ms)));
+    let compared = against.against_ms.map_or(String::new(), |ms| format!(" ({what} {})", duration(ms)));
     let times = number(measured.ratio);
     let side = if against.limit { format!("{times} times the limit") } else { format!("{times} times the usual") };
     Story {
         severity: measured.severity,
-        title: format!("{word} p50 {} ms{compared}", number(value)),
-        summary: format!("Half of the calls of {word} take {} ms or longer: {side}.", number(value)),
+        title: format!("{word} p50 {}{compared}", duration(value)),
+        summary: format!("Half of the calls of {word} take {} or longer: {side}.", duration(value)),
         actions: vec![
             format!("Read the slowest calls of {word} and what they have in common"),
             "Look for a missing index or a query that began to scan".into(),
@@ -178,7 +178,7 @@ fn others(case: &Case<'_>, op: &OpName) -> Vec<Reason> {
 /// Many operations that are slow at once.
 pub(crate) fn tell_everywhere(case: &Case<'_>) -> Story {
     const LONGEST_Q: usize = 3000;
-    let slow = case.recent.ops.iter().filter(|(_, cell)| cell.speed.slow).map(|(_, cell)| cell);
+    let slow = case.recent.ops.iter().filter(|(_, cell)| is_slower(cell)).map(|(_, cell)| cell);
     let mut measured: Vec<(&OpCell, Measured)> =
         slow.map(|cell| (cell, measure(case, &cell.name, &compared(case, &cell.name, None)))).collect();
     measured.sort_by(|left, right| {

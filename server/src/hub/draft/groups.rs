@@ -94,6 +94,21 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Puts who stood under an alert before it was ended under it again: those that are still open and by themselves.
+    /// The engine names a parent only when it speaks of an alert again, which may be minutes from now.
+    pub fn lead_again(
+        &mut self,
+        change: &mut Change,
+        parent: &AlertId,
+        led: &[AlertId],
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        for child in led {
+            self.join(change, child, parent, now)?;
+        }
+        Ok(())
+    }
+
     /// Puts one open alert under another, or under that one's parent; with its own children.
     fn join(&mut self, change: &mut Change, child: &AlertId, parent: &AlertId, now: Moment) -> Result<(), StoreError> {
         let (Some(child), Some(parent)) = (self.current(change, child)?, self.current(change, parent)?) else {

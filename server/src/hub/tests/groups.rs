@@ -51,9 +51,12 @@ async fn what_the_engine_explains_is_under_its_parent_until_that_is_over() {
     assert_eq!(over.children, std::slice::from_ref(&child.id), "what is over stays where it was");
     let undone = house.hub.undo(&ana, "k2", answer.body.action_id).await.unwrap();
     assert_eq!(outcomes(&undone), [Outcome::Done, Outcome::Done]);
+    // Who was let go is back under it at once, and not only when the engine speaks of it the next time.
+    let (back, later) = (house.now(&parent), house.of("later"));
+    assert_eq!((back.children, later.parent_id, later.version), (vec![child.id, later.id], Some(parent.id), 4));
     let rows = house.store.audit(0, 100).unwrap();
     let count = |verb: &str| rows.iter().filter(|row| row.verb == verb).count();
-    assert_eq!((count("group"), count("free")), (1, 1), "who joins as it opens was never alone");
+    assert_eq!((count("group"), count("free")), (2, 1), "who joins as it opens was never alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +120,7 @@ async fn what_began_behind_a_deploy_is_one_group_and_says_so_in_its_evidence() {
     let near: Vec<_> = evidence.correlated.iter().map(|one| (one.text.raw(), one.offset_ms, &one.alert)).collect();
     let title = errors.title.raw();
     let (errors, web) = (Some(errors.id.clone()), Some(house.of("z").id));
-    assert_eq!(near, [("api deployed r2 by ci", -20_000, &None), (title, 10_000, &errors), (title, 20_000, &web)]);
+    assert_eq!(near, [("deploy of api: r2 (by ci)", -20_000, &None), (title, 10_000, &errors), (title, 20_000, &web)]);
 
     // The same again, later: how it ended before is known then.
     let ana = who("ana", Role::Responder);
