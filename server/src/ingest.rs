@@ -17,11 +17,13 @@ mod measure;
 mod pairs;
 mod records;
 mod said;
+pub(crate) mod talk;
 mod text;
 mod when;
 mod windows;
 
 pub use joiner::LineJoiner;
+use talk::Talk;
 
 use stella_protocol::ingest::LineError;
 use stella_protocol::{LogEvent, Text, Timestamp};
@@ -97,16 +99,26 @@ pub fn parse(body: &str, kind: BodyKind, received: Timestamp) -> Result<Batch<'_
     match kind {
         BodyKind::Json => {
             let (records, ending) = records::of(body);
+            let mut talk = Talk::new();
             for (line, record) in records {
-                batch.take(line, json::event(record, received))?;
+                let mut read = json::event(record, received);
+                if let Ok(event) = &mut read {
+                    talk.complete(record, event, received);
+                }
+                talk.keep(record);
+                batch.take(line, read)?;
             }
             if let Some((line, complaint)) = ending {
                 batch.take(line, Err(complaint.to_owned()))?;
             }
         }
         BodyKind::PlainText => {
+            let mut talk = Talk::new();
             for record in joiner::split(body) {
-                batch.take(0, Ok(text::event(record, received)))?;
+                let mut event = text::event(record, received);
+                talk.complete(record, &mut event, received);
+                talk.keep(record);
+                batch.take(0, Ok(event))?;
             }
         }
     }

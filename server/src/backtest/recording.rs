@@ -13,6 +13,7 @@ use stella_protocol::{LogEvent, Timestamp};
 
 use super::BacktestError;
 use crate::clock::Clock;
+use crate::ingest::talk::Talk;
 use crate::ingest::{self, LineJoiner};
 use crate::packed::{self, STREAM};
 
@@ -120,6 +121,7 @@ struct Recording {
     joiner: LineJoiner,
     /// Whole records that wait, the next one last.
     ready: Vec<String>,
+    talk: Talk<String>,
     ended: bool,
     head: Option<LogEvent<'static>>,
     /// The time that the next record goes by.
@@ -135,6 +137,7 @@ impl Recording {
             input,
             joiner: LineJoiner::new(),
             ready: Vec::new(),
+            talk: Talk::new(),
             ended: false,
             head: None,
             at: Timestamp::from_millis(i64::MIN),
@@ -174,7 +177,12 @@ impl Recording {
             records.reverse();
             self.ready = records;
         }
-        self.head = self.ready.pop().map(|record| ingest::record(&record, self.until).into_owned());
+        self.head = self.ready.pop().map(|record| {
+            let mut event = ingest::record(&record, self.until).into_owned();
+            self.talk.complete(&record, &mut event, self.until);
+            self.talk.keep(record);
+            event
+        });
         if let Some(own) = self.head.as_ref().and_then(|head| head.timestamp) {
             self.at = own.max(self.at);
         }

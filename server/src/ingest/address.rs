@@ -134,6 +134,31 @@ pub(super) fn client(text: &str) -> Option<Cow<'_, str>> {
     best.map(|(_, found)| found)
 }
 
+/// Words of a line that tells what was sent: whom it went to is who calls.
+const SENDING: [&str; 6] = ["sending", "sent", "send", "replying", "reply", "responding"];
+
+/// Who calls, where the words leave no doubt: an address that they name as the client's, or that something was sent to,
+/// and no other such.
+pub(super) fn caller(text: &str) -> Option<Cow<'_, str>> {
+    let mut only: Option<Cow<'_, str>> = None;
+    for (start, end) in runs(text) {
+        let Some(found) = read(&text[start..end]) else { continue };
+        let words = before(&text[..start]);
+        let named = if sends(words) { ends_with_word(words, "to") } else { weight(text, start, end) > NAMED };
+        match &only {
+            Some(other) if named && *other != found => return None,
+            None if named => only = Some(found),
+            _ => {}
+        }
+    }
+    only
+}
+
+fn sends(words: &str) -> bool {
+    let is_sending = |word: &str| SENDING.iter().any(|sending| word.eq_ignore_ascii_case(sending));
+    words.split(|letter: char| !letter.is_ascii_alphabetic()).any(is_sending)
+}
+
 /// Runs of bytes that could hold an address.
 fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let bytes = text.as_bytes();

@@ -58,7 +58,7 @@ const WORDS: &[(Role, &str)] = &[
         Role::Auth,
         "<login <logon log|in> log|on> logging|in <signin <sign|in <sign|on <authentic <auth> authenticator> <basic|auth> \
          xauth password> passwd> passphrase passcode <credential <2fa> <mfa> <totp> <otp> two|factor second|factor \
-         <pam> <sasl> <ntlm> kerberos> <ldap> admin|token access|token auth|token api|token api|key> bearer|token \
+         <pam> <sasl> <ntlm> <eap> <chap> mschap kerberos> <ldap> admin|token access|token auth|token api|token api|key> bearer|token \
          registration|from keyboard|interactive challenge|response challengeresponse \
          anmeld passwort kennwort anmeldung mot|de|passe authentif identifiants> contraseña contrasena \
          inicio|de|sesi autentic <senha> <accesso> <acceso> wachtwoord aanmeld inlog hasło logowani парол Парол логин вход \
