@@ -3,6 +3,8 @@
 //! Learned slowly and robustly, and never from what is under suspicion: whoever holds a baseline
 //! tells it when to look away. Nothing here knows a threshold.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use crate::keep::keep_fields;
 use crate::llr;
 
@@ -128,9 +130,11 @@ impl Level {
         if !self.is_known() {
             return None;
         }
-        let spread = self.variance.sqrt();
-        // The middle itself is known from so many calls only: two standard errors in its favour.
-        let doubt = 2.0 * spread / self.weight.sqrt();
+        // Both are known from so many calls only: two standard errors in favour of "as usual", s / sqrt(n) of the middle
+        // and, of a normal variable, s / sqrt(2 n) of the spread.
+        let known = self.variance.sqrt();
+        let doubt = 2.0 * known / self.weight.sqrt();
+        let spread = known + doubt * FRAC_1_SQRT_2;
         let shift = Self::log(duration_ms) - self.middle - doubt - grace.ln();
         Some(Against { shift, spread, factor: self.likeness.factor() })
     }

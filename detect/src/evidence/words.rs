@@ -40,12 +40,10 @@ pub(crate) fn several(value: f64, one: &str, more: &str) -> String {
     format!("{text} {noun}")
 }
 
-/// A figure as people read it.
+/// A figure as people read it, in its own unit: whoever counts it again finds the same number.
 pub(crate) fn words(figure: &Figure) -> String {
     match figure.unit.raw() {
         "count" => number(figure.value),
-        "ms" => duration(figure.value),
-        "s" => duration(figure.value * 1000.0),
         unit => format!("{} {unit}", number(figure.value)),
     }
 }

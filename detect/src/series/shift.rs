@@ -189,9 +189,9 @@ impl Shift {
     fn learn(&mut self, value: f64) {
         let residual = value - self.level.iter().sum::<f64>() / self.level.len() as f64;
         let limit = if self.rows < FIRST_ROWS { f64::MAX } else { WINSOR * self.spread };
-        let size = residual.abs().min(limit);
-        self.spread += (size - self.spread) / f64::from(self.rows - LEVEL_ROWS as u32).clamp(1.0, SPREAD_ROWS);
-        let side = if size > self.spread { residual.signum() as i32 } else { 0 };
+        let moved = residual.abs().min(limit);
+        self.spread += (moved - self.spread) / f64::from(self.rows - LEVEL_ROWS as u32).clamp(1.0, SPREAD_ROWS);
+        let side = if moved > self.spread { residual.signum() as i32 } else { 0 };
         if self.side != 0 {
             self.out = self.out.saturating_add(1);
             self.stayed += u32::from(side == self.side);

@@ -80,9 +80,10 @@ fn measure(case: &Case<'_>, op: &OpName, against: &Compared) -> Measured {
     }
     let frequent = slow.as_ref().is_some_and(|slow| slow.value >= CRITICAL_CALLS) && share >= CRITICAL_SHARE;
     if let Some((slow, lines)) = slow.zip(lines) {
-        let side = if against.limit { "the limit" } else { "where slow begins here" };
+        let takes = if words(&slow) == "1" { "takes" } else { "take" };
+        let than = if against.limit { "the limit" } else { "where slow begins here" };
         let of = several(lines.value, "line", "lines");
-        let text = format!("{}: {} of {of} over {}, {side}", op.word(), words(&slow), duration(over_ms));
+        let text = format!("{}: {} of {of} {takes} longer than {than}", op.word(), words(&slow));
         reasons.push(case.reason(0.4, text, vec![slow, lines]));
     }
     let severity = match ratio {
