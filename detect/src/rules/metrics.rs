@@ -254,6 +254,10 @@ fn judge(
     let nats = -verdict.rarity.max(f64::MIN_POSITIVE).ln();
     let open = desk.get(key).is_some();
     let more = || recent.tuned(watched.name.op.key()).more(Known::Metric);
+    // What starts anew has cold caches and empty queues for a minute.
+    if !open && recent.is_being_deployed(key::of(event.service.raw())) {
+        return;
+    }
     if nats < LEAST || !open && nats < budget.needed_besides(Kind::Series, more()) {
         return;
     }

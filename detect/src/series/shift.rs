@@ -55,8 +55,16 @@ struct Run {
     up: bool,
     level: f64,
     rows: u32,
-    /// The row of it that is nearest to the level.
+    /// The rows of it that are nearest to the level, and farthest from it.
     nearest: f64,
+    farthest: f64,
+}
+
+impl Run {
+    /// True when it is half of the way back already: a cache that warms up again has not moved.
+    fn comes_back(&self) -> bool {
+        (self.nearest - self.level).abs() * 2.0 < (self.farthest - self.level).abs()
+    }
 }
 
 /// Between which values a series stayed on a day.
@@ -130,15 +138,16 @@ impl Shift {
         let up = value > level;
         far.then(|| match self.run {
             Some(run) if run.up == up => {
-                let nearest = if up { run.nearest.min(value) } else { run.nearest.max(value) };
-                Run { rows: run.rows + 1, nearest, ..run }
+                let (low, high) = (run.nearest.min(run.farthest).min(value), run.nearest.max(run.farthest).max(value));
+                let (nearest, farthest) = if up { (low, high) } else { (high, low) };
+                Run { rows: run.rows + 1, nearest, farthest, ..run }
             }
-            _ => Run { up, level, rows: 1, nearest: value },
+            _ => Run { up, level, rows: 1, nearest: value, farthest: value },
         })
     }
 
     fn shifted(&self, run: Run) -> Option<Shifted> {
-        if (run.rows as usize) < STAY || !self.is_beyond(run) {
+        if (run.rows as usize) < STAY || !self.is_beyond(run) || run.comes_back() {
             return None;
         }
         let first = far_out((run.nearest - run.level).abs() / self.spread);
@@ -219,7 +228,7 @@ fn far_out(spreads: f64) -> f64 {
 }
 
 keep_fields!(Shift { level, last, rows, last_at, spread, out, stayed, side, run, bands });
-keep_fields!(Run { up, level, rows, nearest });
+keep_fields!(Run { up, level, rows, nearest, farthest });
 keep_fields!(Band { day, low, high });
 
 #[cfg(test)]
@@ -253,6 +262,12 @@ mod tests {
         assert!(told(|row| noise(row) + if row % 40 < 3 { 40.0 } else { 0.0 }, 2000).is_empty());
         assert!(told(|row| noise(row) + row as f64 / 100.0, 4000).is_empty());
         assert!(told(|row| if row < 500 { 7.0 } else { 9.0 }, 1000).is_empty());
+    }
+
+    #[test]
+    fn what_comes_back_by_itself_has_not_moved_and_is_not_told_again_and_again() {
+        let cold = |row: i64| if row >= 240 { -40.0 * (-((row - 240) as f64) / 3.0).exp() } else { 0.0 };
+        assert_eq!(told(|row| noise(row) + cold(row), 400), [0_i64; 0]);
     }
 
     #[test]
